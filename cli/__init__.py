@@ -1,0 +1,1 @@
+"""The ``memtail`` command: parse, call, print. No mathematics, no storage code."""

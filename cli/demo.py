@@ -1,0 +1,25 @@
+"""``memtail demo``: the whole main job on real data that needs no download."""
+
+import click
+
+from cli.options import store_option
+
+
+@click.command()
+@store_option
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
+)
+def demo(location: str, workers: int | None) -> None:
+    """Train the study `digits` and report: which of 1,438 handwritten digits are memorized.
+
+    About a minute and a half on two cores. The same as `memtail run digits`.
+    """
+    from cli.run import execute
+    from memtail_core.preparation import prepare
+    from memtail_core.store import open_store
+    from memtail_core.study import Spec
+
+    spec = Spec.load("digits")
+    study, dataset = prepare(spec)
+    execute(open_store(location), study, dataset, spec.study.trials, workers)

@@ -1,0 +1,95 @@
+"""``memtail doctor``: what this machine has, and what is wrong with it."""
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from cli.options import json_option, print_json, store_option
+from memtail_core.errors import MemtailError
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "note", "wrong"]
+    found: str
+
+
+@click.command()
+@store_option
+@json_option
+@click.pass_context
+def doctor(context: click.Context, location: str, as_json: bool) -> None:
+    """Check this machine and the store, and say what is wrong. Exit code 2 if anything is."""
+    checks = list(_checks(location))
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        colours = {"ok": "green", "note": "yellow", "wrong": "red"}
+        for check in checks:
+            state = click.style(f"{check.state:5}", fg=colours[check.state])
+            click.echo(f"{state}  {check.what:10} {check.found}")
+    if any(check.state == "wrong" for check in checks):
+        context.exit(2)
+
+
+def _checks(location: str) -> Iterator[Check]:
+    import psutil
+    import torch
+    import torchvision
+
+    from memtail_core.parallelism import usable_cores
+
+    version = platform.python_version()
+    yield Check("python", "ok" if sys.version_info >= (3, 11) else "wrong", version)
+    yield Check("torch", "ok", f"{torch.__version__}, torchvision {torchvision.__version__}")
+    memory = psutil.virtual_memory()
+    free = memory.available / 2**30
+    yield Check("cores", "ok", f"{usable_cores()} usable")
+    yield Check(
+        "memory",
+        "ok" if free > 1 else "wrong",
+        f"{free:.1f} of {memory.total / 2**30:.1f} GiB free" + ("" if free > 1 else ": too little"),
+    )
+    yield _gpu()
+    yield from _store(location)
+
+
+def _gpu() -> Check:
+    import torch
+
+    if not torch.cuda.is_available():
+        return Check("gpu", "note", "none: models train on the CPU")
+    properties = torch.cuda.get_device_properties(0)
+    try:
+        torch.ones(8, device="cuda").sum().item()
+    except RuntimeError as error:
+        return Check("gpu", "wrong", f"{properties.name} does not compute: {error}")
+    memory = f"{properties.total_memory / 2**30:.0f} GiB"
+    return Check("gpu", "ok", f"{torch.cuda.device_count()} × {properties.name}, {memory}")
+
+
+def _store(location: str) -> Iterator[Check]:
+    from memtail_core import catalogue
+    from memtail_core.store import open_store
+
+    try:
+        store = open_store(location)
+        store.put("doctor.txt", b"memtail doctor wrote this")
+        store.get("doctor.txt")
+        store.delete("doctor.txt")
+        studies = len(catalogue.studies(store))
+    except (MemtailError, KeyError) as error:
+        yield Check("store", "wrong", str(error))
+        return
+    yield Check("store", "ok", f"'{location}' reads and writes; {studies} studies")
+    free = shutil.disk_usage(Path(location)).free / 2**30
+    yield Check("disk", "ok" if free > 1 else "wrong", f"{free:.0f} GiB free in the store")

@@ -1,0 +1,33 @@
+"""What a study found, in a few lines for the terminal."""
+
+from rich.console import Console
+
+from memtail_core.report import Analysis
+
+
+def say_findings(analysis: Analysis, page: str) -> None:
+    """Print the counts, the accuracies, the warnings, and where the report is."""
+    say = Console(highlight=False, soft_wrap=True).print
+    summary = analysis.summary()
+    memorization, pairs, accuracy = (summary[k] for k in ("memorization", "pairs", "accuracy"))
+    share = memorization["memorized"] / memorization["examples"]
+    say(
+        f"[bold]{memorization['memorized']:,} of {memorization['examples']:,} training examples "
+        f"({share:.1%}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; beyond "
+        f"doubt: {memorization['surely']:,})"
+    )
+    say(
+        f"{pairs['pairs']:,} high-influence pairs: {pairs['test_examples']:,} test examples rest "
+        f"on {pairs['train_examples']:,} memorized training examples"
+    )
+    say(
+        "accuracy: "
+        + ", ".join(
+            f"{name} {accuracy[key]['mean']:.2%}"
+            for key, name in (("held_in", "held in"), ("held_out", "held out"), ("test", "test"))
+        )
+        + f"; {summary['trials']:,} models"
+    )
+    for warning in summary["warnings"]:
+        say(f"[yellow]warning:[/] {warning}")
+    say(f"report: {page}", markup=False)

@@ -1,0 +1,49 @@
+"""Options that several commands share, and the study they name."""
+
+import json
+import tomllib
+from typing import Any
+
+import click
+
+from memtail_core import catalogue
+from memtail_core.errors import StudyError
+from memtail_core.store import ObjectStore, open_store
+from memtail_core.study import Study
+
+store_option = click.option(
+    "--store",
+    "location",
+    default="runs",
+    show_default=True,
+    envvar="MEMTAIL_STORE",
+    show_envvar=True,
+    help="The folder where studies are kept.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+study_argument = click.argument("name", metavar="STUDY")
+
+
+def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
+    """Open the store and find the study whose id is or begins with ``name``."""
+    store = open_store(location)
+    return store, catalogue.find(store, name.removesuffix(".toml"))
+
+
+def overrides(assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``training.epochs=20`` and its like; a value that is no TOML is a string."""
+    found = {}
+    for assignment in assignments:
+        key, is_pair, value = assignment.partition("=")
+        if not is_pair or not key:
+            raise StudyError(f"--set {assignment}: write KEY=VALUE, as training.epochs=20")
+        try:
+            found[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key] = value
+    return found
+
+
+def print_json(value: Any) -> None:
+    """Print machine-readable output: one document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,157 @@
+"""What ``memtail run`` shows: the plan, a bar with rate and time left, accuracies as they come."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+import rich.progress
+from rich.console import Console
+
+from memtail_core.cost import Cost
+from memtail_core.execution import Observer, ShardDone
+from memtail_core.shards import Shard
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+from memtail_core.trials import Damaged
+
+_EVERY = 10.0  # seconds between lines where there is no terminal to draw a bar on
+
+
+class RunProgress(Observer):
+    """Prints to stderr, so that stdout is left to results."""
+
+    def __init__(self, study: Study, store: ObjectStore, cost: Cost, quiet: bool) -> None:
+        self._study, self._store, self._cost = study, store, cost
+        self._console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("training"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[note]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("training", total=cost.trials, note="", visible=False)
+        self._told = time.monotonic()
+        self._done: list[ShardDone] = []
+
+    def say_plan(self) -> None:
+        """Say what is about to be done."""
+        study, cost, say = self._study, self._cost, self._console.print
+        data = study.dataset
+        say(f"[bold]{study.id}[/]")
+        say(
+            f"  data      {data.source}: {data.n_train:,} training and {data.n_test:,} test "
+            f"{'images' if data.kind == 'images' else 'rows'}, {len(data.classes)} classes",
+            markup=False,
+        )
+        say(
+            f"  models    {cost.trials:,} of {study.training['recipe']}, each on "
+            f"{study.subset_size:,} examples ({study.subsets.design} subsets)",
+            markup=False,
+        )
+        if cost.missing == 0:
+            say("  to train  nothing: all models are stored")
+            return
+        stored = f" ({cost.stored:,} are stored)" if cost.stored else ""
+        workers = f"{cost.workers} process{'es' * (cost.workers > 1)} on {cost.device}"
+        say(f"  to train  {cost.missing:,} models{stored}, {workers}")
+        length = "known after the first shard" if cost.seconds is None else _length(cost.seconds)
+        say(f"  cost      time: {length}; store: {_size(cost.store_bytes)}")
+
+    def shards_missing(self, missing: list[Shard]) -> None:
+        """Start the bar where it was left."""
+        stored = self._cost.trials - len(missing) * self._study.shard_size
+        self._done.clear()
+        self._bar.update(self._task, completed=stored, visible=True, note="starting")
+
+    def shard_done(self, done: ShardDone, workers: int) -> None:
+        """Move the bar; without a terminal, print a line now and then."""
+        self._done.append(done)
+        self._bar.advance(self._task, self._study.shard_size)
+        task = self._bar.tasks[0]
+        left = self._cost.trials - task.completed
+        recent = self._done[-2 * workers :]  # the rate of the processes that are at work now
+        rate = workers * self._study.shard_size * len(recent) / sum(d.seconds for d in recent)
+        mean = [
+            sum(getattr(d, name) for d in self._done) / len(self._done)
+            for name in ("held_in", "held_out", "test")
+        ]
+        note = (
+            f"{_rate(rate)} · {_length(left / rate)} left · accuracy: held in {mean[0]:.1%}, "
+            f"held out {mean[1]:.1%}, test {mean[2]:.1%}"
+        )
+        self._bar.update(self._task, note=note)
+        now = time.monotonic()
+        if not self._console.is_terminal and (now - self._told > _EVERY or len(self._done) == 1):
+            self._told = now
+            self._console.print(f"  {task.completed:,.0f}/{self._cost.trials:,} models · {note}")
+
+    def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
+        """Say which number of processes is the fastest here."""
+        size = self._study.shard_size
+        each = ", ".join(f"{count}: {_rate(rate * size)}" for count, rate in sorted(rates.items()))
+        self._console.print(f"  measured  {workers} processes are fastest here ({each})")
+
+    def processes_died(self, workers: int) -> None:
+        """Say that memory is short."""
+        self._console.print(
+            f"[yellow]warning:[/] training processes died, most likely for lack of memory; going "
+            f"on with {workers}"
+        )
+
+    def shard_damaged(self, damaged: Damaged) -> None:
+        """Say what was set aside."""
+        shard = damaged.shard
+        self._console.print(
+            f"warning: the models {shard.first} to {shard.last - 1} were unreadable "
+            f"({damaged.reason}); moved to {damaged.moved_to} and trained again",
+            markup=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the bar; after Ctrl-C, say how to continue."""
+        self._bar.stop()
+        if kind is KeyboardInterrupt:
+            stored = int(self._bar.tasks[0].completed)
+            self._console.print(
+                f"stopped: {stored:,} of {self._cost.trials:,} models are stored in "
+                f"{self._store.location}; the same command continues, or: memtail run "
+                f"{self._study.id} --store {self._store.location}",
+                markup=False,
+            )
+            raise SystemExit(130)
+
+
+def _rate(per_second: float) -> str:
+    if per_second >= 1:
+        return f"{per_second:.1f} models/s"
+    return (
+        f"{per_second * 60:.1f} models/min"
+        if per_second >= 1 / 60
+        else (f"{per_second * 3600:.1f} models/h")
+    )
+
+
+def _length(seconds: float) -> str:
+    minutes, hours = seconds / 60, seconds / 3600
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
+
+
+def _size(n: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if n >= 10 or unit == "bytes" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"

@@ -1,0 +1,117 @@
+"""``memtail run``: train what is missing, then estimate and report."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.options import json_option, overrides, print_json, store_option
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.store import ObjectStore
+    from memtail_core.study import Study
+
+
+@click.command()
+@click.argument("name", metavar="STUDY")
+@store_option
+@click.option(
+    "--trials", type=click.IntRange(1), help="Models to have in all; more than now: grow."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the study: training.epochs=20.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be done, and what it costs; do nothing."
+)
+@json_option
+def run(
+    name: str,
+    location: str,
+    trials: int | None,
+    workers: int | None,
+    device: str,
+    assignments: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train what is missing of STUDY, then estimate and report.
+
+    STUDY is a study.toml, the name of a study that ships with memtail (digits, mnist-mlp), or the
+    id of a study in the store. Run it again and it continues; with more --trials it grows, and
+    nothing is trained twice.
+    """
+    from memtail_core.store import open_store
+
+    store = open_store(location)
+    study, dataset, planned = _open(store, name, assignments)
+    execute(store, study, dataset, trials or planned, workers, device, dry_run, as_json)
+
+
+def execute(
+    store: "ObjectStore",
+    study: "Study",
+    dataset: "Dataset",
+    trials: int,
+    workers: int | None = None,
+    device: str = "auto",
+    dry_run: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Train, report, and say where the report is."""
+    from cli.progress import RunProgress
+    from memtail_core import execution
+    from memtail_core.cost import estimate
+    from memtail_core.report import analyse, publish
+    from memtail_core.training.device import resolve_device
+
+    device = resolve_device(device)
+    cost = estimate(store, study, dataset, trials, device, workers)
+    if dry_run and as_json:
+        print_json(cost.as_dict())
+        return
+    progress = RunProgress(study, store, cost, quiet=as_json)
+    progress.say_plan()
+    if dry_run:
+        return
+    with progress:
+        stored = execution.run(
+            study, store, dataset, trials, workers=workers, device=device, observer=progress
+        )
+    analysis = analyse(study, dataset, stored, cost.trials)
+    page = publish(store, analysis)
+    if as_json:
+        print_json({**analysis.summary(), "report": f"{store.location}/{page}"})
+    else:
+        from cli.findings import say_findings
+
+        say_findings(analysis, f"{store.location}/{page}")
+
+
+def _open(
+    store: "ObjectStore", name: str, assignments: tuple[str, ...]
+) -> tuple["Study", "Dataset", int]:
+    """Read a spec, or a study of the store by its id."""
+    from pathlib import Path
+
+    from memtail_core import catalogue
+    from memtail_core.errors import StudyError
+    from memtail_core.preparation import prepare
+    from memtail_core.study import Spec, shipped
+
+    is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
+    if not is_spec and any(study.id.startswith(name) for study in catalogue.studies(store)):
+        study = catalogue.find(store, name)
+        if assignments:
+            raise StudyError("--set changes a study file; a stored study never changes")
+        return study, catalogue.load_dataset(store, study), catalogue.goal(store, study)
+    spec = Spec.load(name, overrides(assignments))
+    return *prepare(spec), spec.study.trials

@@ -1,0 +1,111 @@
+"""``memtail status``: what the store holds."""
+
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cli.options import find_study, json_option, print_json, store_option
+from memtail_core import catalogue, shards
+from memtail_core.store import ObjectStore, open_store
+from memtail_core.study import Study
+
+
+@click.command()
+@click.argument("name", metavar="[STUDY]", required=False)
+@store_option
+@json_option
+def status(name: str | None, location: str, as_json: bool) -> None:
+    """Show the studies of the store, or one of them in detail."""
+    if name is None:
+        store = open_store(location)
+        rows = [_row(store, study) for study in catalogue.studies(store)]
+        if as_json:
+            print_json(rows)
+        else:
+            _print_all(rows, location)
+        return
+    store, study = find_study(location, name)
+    detail = {**_row(store, study), **_detail(store, study)}
+    if as_json:
+        print_json(detail)
+    else:
+        _print_one(detail)
+
+
+def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
+    n_stored = len(shards.stored(store, study)) * study.shard_size
+    goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
+    page = f"{study.prefix}report/index.html"
+    return {
+        "id": study.id,
+        "recipe": study.training["recipe"],
+        "source": study.dataset.source,
+        "examples": study.dataset.n_train,
+        "stored": n_stored,
+        "goal": goal,
+        "state": "complete" if n_stored >= goal else "unfinished",
+        "report": f"{store.location}/{page}" if store.exists(page) else None,
+    }
+
+
+def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
+    """Accuracies and fit of what is stored; reads every shard."""
+    from memtail_core import estimation, trials
+
+    loaded, damaged = trials.load(store, study)
+    found: dict[str, Any] = {
+        "damaged": [f"{each.moved_to}: {each.reason}" for each in damaged],
+        "training": study.training,
+        "subsets": study.subsets.model_dump(),
+    }
+    if len(loaded) == 0:
+        return found
+    fit = estimation.fit(estimation.memorization(loaded.subset, loaded.train_correct, loaded.n))
+    accuracies = {name: float(values.mean()) for name, values in vars(loaded.accuracies()).items()}
+    return {
+        **found,
+        "stored": len(loaded),
+        "accuracy": accuracies,
+        "seconds_per_model": float(loaded.seconds.mean()),
+        "fit": vars(fit),
+        "warnings": [fit.warning] if fit.warning else [],
+    }
+
+
+def _print_all(rows: list[dict[str, Any]], location: str) -> None:
+    if not rows:
+        click.echo(f"the store '{location}' holds no study; start one with: memtail demo")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("study", "recipe", "data"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("examples", justify="right")
+    table.add_column("models", justify="right")
+    table.add_column("state")
+    for row in rows:
+        cells = (row["id"], row["recipe"], row["source"], f"{row['examples']:,}")
+        table.add_row(*cells, f"{row['stored']:,}/{row['goal']:,}", row["state"])
+    Console(highlight=False, markup=False).print(table)
+
+
+def _print_one(detail: dict[str, Any]) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(detail["id"], style="bold")
+    console.print(f"  data      {detail['source']}: {detail['examples']:,} training examples")
+    console.print(f"  recipe    {', '.join(f'{k} {v}' for k, v in detail['training'].items())}")
+    console.print(f"  models    {detail['stored']:,} of {detail['goal']:,}, {detail['state']}")
+    if "accuracy" in detail:
+        held_in, held_out, test = detail["accuracy"].values()
+        console.print(
+            f"  accuracy  held in {held_in:.2%}, held out {held_out:.2%}, test {test:.2%}"
+        )
+        console.print(f"  speed     {detail['seconds_per_model']:.2f} s a model and process")
+    for damaged in detail["damaged"]:
+        console.print(f"  damaged   {damaged}; memtail run trains it again")
+    for warning in detail.get("warnings", []):
+        console.print(f"  warning   {warning}")
+    if detail["stored"] < detail["goal"]:
+        console.print(f"  continue  memtail run {detail['id']}")
+    console.print(f"  report    {detail['report'] or 'none yet: memtail report ' + detail['id']}")

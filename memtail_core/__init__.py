@@ -1,0 +1,65 @@
+"""memtail: which training examples a model has memorized, and which each prediction rests on.
+
+Five lines from data to scores::
+
+    import memtail_core as memtail
+
+    spec = memtail.Spec.parse({"dataset": {"source": "sklearn:digits"}})
+    study, dataset = memtail.prepare(spec)
+    trials = memtail.run(study, memtail.open_store("runs"), dataset, 200)
+    scores = memtail.analyse(study, dataset, trials).scores.memorization
+
+Names are imported when first used, so that ``import memtail_core`` does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.errors import MemtailError
+    from memtail_core.estimation import influence, memorization, pairs
+    from memtail_core.execution import run
+    from memtail_core.preparation import prepare
+    from memtail_core.report import analyse, publish
+    from memtail_core.store import open_store
+    from memtail_core.study import Spec, Study
+    from memtail_core.trials import Trials
+
+_HOMES = {
+    "Dataset": "data",
+    "MemtailError": "errors",
+    "Spec": "study",
+    "Study": "study",
+    "Trials": "trials",
+    "analyse": "report",
+    "influence": "estimation",
+    "memorization": "estimation",
+    "open_store": "store",
+    "pairs": "estimation",
+    "prepare": "preparation",
+    "publish": "report",
+    "run": "execution",
+}
+
+__all__ = [
+    "Dataset",
+    "MemtailError",
+    "Spec",
+    "Study",
+    "Trials",
+    "analyse",
+    "influence",
+    "memorization",
+    "open_store",
+    "pairs",
+    "prepare",
+    "publish",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'memtail_core' has no attribute '{name}'")
+    return getattr(import_module(f"memtail_core.{_HOMES[name]}"), name)

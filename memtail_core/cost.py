@@ -1,0 +1,86 @@
+"""What a run will take, before it starts: models, bytes, and time where it can be known."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from memtail_core import parallelism, shards, trials
+from memtail_core.data import Dataset
+from memtail_core.errors import StoreError
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run would do.
+
+    Attributes:
+        study: its id.
+        trials: models wanted, whole shards.
+        stored, missing: models that are there, and that would be trained.
+        device: where.
+        workers: processes at most.
+        store_bytes: what the missing models add to the store.
+        seconds_per_model: measured on the models already there; None if there are none.
+        seconds: all that is missing at that rate; None likewise.
+    """
+
+    study: str
+    trials: int
+    stored: int
+    missing: int
+    device: str
+    workers: int
+    store_bytes: int
+    seconds_per_model: float | None
+    seconds: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def estimate(
+    store: ObjectStore,
+    study: Study,
+    dataset: Dataset,
+    n_trials: int,
+    device: str,
+    workers: int | None = None,
+) -> Cost:
+    """Say what training ``n_trials`` trials takes, without training any.
+
+    Raises:
+        TrainingError: not even one model fits in memory.
+    """
+    to_try = [workers] if workers else parallelism.candidates(study, dataset, device)
+    planned, missing = (
+        shards.planned(study, n_trials),
+        shards.missing(store, study, n_trials),
+    )
+    n_missing = len(missing) * study.shard_size
+    n, n_test = study.dataset.n_train, study.dataset.n_test
+    per_model = (2 * n + n_test) / 8 + (2 * (n + n_test) if study.margins else 0) + 16
+    seconds = _measured(store, study)
+    return Cost(
+        study=study.id,
+        trials=len(planned) * study.shard_size,
+        stored=(len(planned) - len(missing)) * study.shard_size,
+        missing=n_missing,
+        device=device,
+        workers=max(to_try),
+        store_bytes=round(n_missing * per_model),
+        seconds_per_model=seconds,
+        seconds=None if seconds is None else seconds * n_missing / max(to_try),
+    )
+
+
+def _measured(store: ObjectStore, study: Study) -> float | None:
+    """Seconds a model, from the last stored shard that can be read."""
+    for shard in reversed(shards.stored(store, study)):
+        try:
+            found = trials.decode(store.get(shard.key(study)), study, shard)
+        except StoreError:
+            continue
+        return float(found.seconds.mean())
+    return None

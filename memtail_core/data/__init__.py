@@ -1,0 +1,81 @@
+"""Where datasets come from: ``load(table)`` turns ``[dataset]`` into one in-memory Dataset.
+
+A source is a function ``(argument, **options) → Splits``; its keyword arguments are the options
+that ``[dataset]`` takes. ``tests/data/contract.py`` says what every source must do.
+"""
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pydantic
+
+from memtail_core.data import (
+    folder,
+    npz,
+    python_function,
+    sklearn_datasets,
+    table,
+    torchvision_datasets,
+)
+from memtail_core.data.dataset import Dataset
+from memtail_core.data.splits import Source, Splits, split
+from memtail_core.errors import DatasetError, StudyError, did_you_mean
+from memtail_core.study import DatasetTable
+
+__all__ = ["SOURCES", "Dataset", "Splits", "load"]
+
+SOURCES: dict[str, Source] = {
+    "torchvision": torchvision_datasets.load,
+    "sklearn": sklearn_datasets.load,
+    "folder": folder.load,
+    "npz": npz.load,
+    "csv": table.load_csv,
+    "parquet": table.load_parquet,
+    "python": python_function.load,
+}
+
+
+def load(what: DatasetTable) -> Dataset:
+    """Read the data that ``[dataset]`` describes.
+
+    Raises:
+        StudyError: an unknown source or option.
+        DatasetError: data that are missing or cannot be used.
+    """
+    kind, _, argument = what.source.partition(":")
+    if kind not in SOURCES:
+        raise StudyError(
+            f"[dataset] source = '{what.source}': unknown kind{did_you_mean(kind, list(SOURCES))}"
+        )
+    if not argument:
+        raise StudyError(f"[dataset] source = '{what.source}': say which, as '{kind}:…'")
+    read = pydantic.validate_call(config={"strict": True})(SOURCES[kind])
+    try:
+        splits = read(argument, **what.options)
+    except pydantic.ValidationError as error:
+        raise StudyError(_sentence(kind, error.errors()[0])) from error
+    except MemoryError as error:
+        raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
+    splits = split(splits, what.test_fraction, what.train_limit, what.test_limit)
+    return Dataset.from_arrays(
+        splits.x_train,
+        splits.y_train,
+        np.empty(0) if splits.x_test is None else splits.x_test,
+        np.empty(0) if splits.y_test is None else splits.y_test,
+        classes=splits.classes,
+        train_names=splits.train_names,
+        test_names=splits.test_names,
+    )
+
+
+def _sentence(kind: str, error: Any) -> str:
+    option = str(error["loc"][-1])
+    if error["type"] == "missing_keyword_only_argument":
+        return f"[dataset] {option} is missing: '{kind}:' needs it"
+    if error["type"] == "unexpected_keyword_argument":
+        parameters = inspect.signature(SOURCES[kind]).parameters.values()
+        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        hint = did_you_mean(option, [*known, "train_limit", "test_limit", "test_fraction"])
+        return f"[dataset] {option} is not an option of '{kind}:'{hint}"
+    return f"[dataset] {option} = {error['input']!r}: {error['msg']}"

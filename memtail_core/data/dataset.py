@@ -1,0 +1,227 @@
+"""The one in-memory form every source ends in: arrays, class names, a digest of the content."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.errors import DatasetError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A classification dataset with its test set. Build it with :meth:`from_arrays`.
+
+    Attributes:
+        x_train: uint8 [n, height, width, channels] for images, float32 [n, d] for features.
+        y_train: int64 [n], class indices in 0 … C − 1.
+        x_test, y_test: the same for the test set.
+        classes: C names.
+        train_names, test_names: what the user calls each example (a file, a row), or empty: then
+            its index in the source is its name.
+    """
+
+    x_train: NDArray[Any]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[Any]
+    y_test: NDArray[np.int64]
+    classes: tuple[str, ...]
+    train_names: tuple[str, ...] = field(default=())
+    test_names: tuple[str, ...] = field(default=())
+
+    @property
+    def kind(self) -> Literal["images", "features"]:
+        """Images (4 dimensions, uint8) or features (2 dimensions, float32)."""
+        return "images" if self.x_train.ndim == 4 else "features"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.x_train.shape[1:])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (self.x_train, self.y_train, self.x_test, self.y_test)
+        return sum(array.nbytes for array in arrays)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the content: the same data have the same digest anywhere."""
+        digest = hashlib.sha256()
+        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        words = [self.classes, self.train_names, self.test_names]
+        digest.update(json.dumps(words, ensure_ascii=False).encode())
+        return digest.hexdigest()
+
+    def train_name(self, index: int) -> str:
+        """What the user calls training example ``index``."""
+        return self.train_names[index] if self.train_names else str(index)
+
+    def test_name(self, index: int) -> str:
+        """What the user calls test example ``index``."""
+        return self.test_names[index] if self.test_names else str(index)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x_train: Any,
+        y_train: Any,
+        x_test: Any,
+        y_test: Any,
+        *,
+        classes: Sequence[str] | None = None,
+        train_names: Sequence[str] = (),
+        test_names: Sequence[str] = (),
+    ) -> "Dataset":
+        """Check and normalise arrays.
+
+        Args:
+            x_train, x_test: images as uint8 [n, h, w] or [n, h, w, c] (c = 1, 3 or 4), or features
+                as finite floats or integers [n, d].
+            y_train, y_test: labels, integers ≥ 0 or strings, [n].
+            classes: names of the labels 0 … C − 1; by default the sorted labels of the training
+                set are the classes.
+            train_names, test_names: a name per example, or nothing.
+
+        Raises:
+            DatasetError: one sentence that says what is wrong and where.
+        """
+        x_train, x_test = _examples(x_train, "x_train"), _examples(x_test, "x_test")
+        y_train, y_test = _labels(y_train, "y_train"), _labels(y_test, "y_test")
+        for x, y, split in ((x_train, y_train, "train"), (x_test, y_test, "test")):
+            if len(x) != len(y):
+                raise DatasetError(f"x_{split} has {len(x)} examples, y_{split} {len(y)} labels")
+            if len(x) == 0:
+                raise DatasetError(f"x_{split} is empty")
+        if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
+            raise DatasetError(
+                f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
+                f"{x_test.dtype} {x_test.shape[1:]}: they must be alike"
+            )
+        if y_train.dtype.kind != y_test.dtype.kind:
+            raise DatasetError(
+                f"y_train is {y_train.dtype}, y_test {y_test.dtype}: both must be integers or "
+                "both strings"
+            )
+        if classes is None:
+            values, y_train = np.unique(y_train, return_inverse=True)
+            unseen = np.setdiff1d(y_test, values)
+            if len(unseen):
+                raise DatasetError(
+                    f"y_test holds the label {unseen[0]!s}, which no training example has"
+                )
+            y_test = np.searchsorted(values, y_test)
+            classes = [str(value) for value in values]
+        else:
+            y_train, y_test = (
+                _indices(y, len(classes), name)
+                for y, name in ((y_train, "y_train"), (y_test, "y_test"))
+            )
+        if len(np.unique(y_train)) < 2:
+            raise DatasetError(
+                f"every training example has the label {classes[int(y_train[0])]}: "
+                "a classifier needs at least two classes"
+            )
+        for names, x, split in ((train_names, x_train, "train"), (test_names, x_test, "test")):
+            if names and len(names) != len(x):
+                raise DatasetError(f"{len(names)} {split}_names for {len(x)} examples")
+        return cls(
+            x_train,
+            y_train.astype(np.int64),
+            x_test,
+            y_test.astype(np.int64),
+            tuple(str(name) for name in classes),
+            tuple(str(name) for name in train_names),
+            tuple(str(name) for name in test_names),
+        )
+
+    def to_npz(self) -> bytes:
+        """Encode as an npz file without pickle, as it is kept in a store."""
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            x_train=self.x_train,
+            y_train=self.y_train,
+            x_test=self.x_test,
+            y_test=self.y_test,
+            classes=np.array(self.classes, dtype=np.str_),
+            train_names=np.array(self.train_names, dtype=np.str_),
+            test_names=np.array(self.test_names, dtype=np.str_),
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_npz(cls, content: bytes, sha256: str) -> "Dataset":
+        """Decode :meth:`to_npz` and verify the digest; raises DatasetError if it is another."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                part = {name: file[name] for name in file.files}
+            arrays = (part[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+            names = (tuple(part[n].tolist()) for n in ("classes", "train_names", "test_names"))
+            dataset = cls(*arrays, *names)
+        except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes
+            raise DatasetError(f"the stored dataset {sha256[:12]} is damaged: {error}") from error
+        if dataset.sha256 != sha256:
+            raise DatasetError(f"the stored dataset {sha256[:12]} is damaged: its digest differs")
+        return dataset
+
+
+def _examples(x: Any, name: str) -> NDArray[Any]:
+    x = np.asarray(x)
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        x = x[..., None] if x.ndim == 3 else x
+        if x.shape[-1] not in (1, 3, 4):
+            raise DatasetError(f"{name} has {x.shape[-1]} channels in its last axis: 1, 3 or 4")
+        return np.ascontiguousarray(x)
+    if x.ndim == 2 and x.dtype.kind in "fiub":
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            row, column = np.argwhere(~np.isfinite(x))[0]
+            raise DatasetError(f"{name}[{row}, {column}] is {x[row, column]}: fill or drop it")
+        with np.errstate(over="ignore"):
+            features = np.ascontiguousarray(x, dtype=np.float32)
+        if not np.isfinite(features).all():
+            row, column = np.argwhere(~np.isfinite(features))[0]
+            raise DatasetError(f"{name}[{row}, {column}] is too large for float32: rescale it")
+        return features
+    if x.dtype.kind == "f" and x.ndim in (3, 4) and not np.isfinite(x).all():
+        raise DatasetError(f"{name} has pixels that are not finite; images are uint8, 0 … 255")
+    raise DatasetError(
+        f"{name} is {x.dtype} {list(x.shape)}: give images as uint8 [n, h, w] or [n, h, w, c], "
+        "or features as float32 [n, d]"
+    )
+
+
+def _labels(given: Any, name: str) -> NDArray[Any]:
+    y: NDArray[Any] = np.asarray(given)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise DatasetError(f"{name} has shape {list(y.shape)}: give one label per example, [n]")
+    if y.dtype.kind == "O" and all(isinstance(label, str) for label in y):
+        y = y.astype(np.str_)
+    if y.dtype.kind in "iub":
+        if y.dtype.kind == "i" and (y < 0).any():
+            at = int(np.flatnonzero(y < 0)[0])
+            raise DatasetError(f"{name}[{at}] is {y[at]}: labels are integers ≥ 0, or strings")
+        return y.astype(np.int64)
+    if y.dtype.kind == "U":
+        return y
+    raise DatasetError(f"{name} is {y.dtype}: labels are integers ≥ 0, or strings")
+
+
+def _indices(y: NDArray[Any], n_classes: int, name: str) -> NDArray[Any]:
+    if y.dtype.kind == "U":
+        raise DatasetError(f"{name} holds strings: with class names given, labels are indices")
+    if len(y) and y.max() >= n_classes:
+        at = int(np.argmax(y))
+        raise DatasetError(f"{name}[{at}] is {y[at]}, but there are {n_classes} class names")
+    return y

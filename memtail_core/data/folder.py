@@ -1,0 +1,80 @@
+"""``folder:photos``: images in class folders, ``train/CLASS/*.png`` and ``test/CLASS/*.png``."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from memtail_core.data.splits import Splits
+from memtail_core.errors import DatasetError
+
+_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+
+
+def load(path: str, /, *, size: int | None = None) -> Splits:
+    """Read the images below ``path``; without ``train/`` and ``test/``, its folders are classes.
+
+    Args:
+        path: the folder.
+        size: resize every image to size × size pixels. Without it all must have one size.
+    """
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise DatasetError(f"there is no folder '{root.absolute()}'")
+    if size is not None and (not isinstance(size, int) or not 1 <= size <= 4096):
+        raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
+    is_split = (root / "train").is_dir()
+    train_root = root / "train" if is_split else root
+    classes = sorted(f.name for f in train_root.iterdir() if f.is_dir() and f.name[0] != ".")
+    if not classes:
+        raise DatasetError(
+            f"'{train_root}' has no class folders: expected {train_root}/CLASS/*.png"
+        )
+    train = _files(train_root, classes)
+    test = _files(root / "test", classes) if is_split and (root / "test").is_dir() else []
+    images = [_pixels(file, size) for file, _ in train + test]
+    shapes = {image.shape[:2] for image in images}
+    if len(shapes) > 1:
+        (h, w), (h2, w2) = sorted(shapes)[0], sorted(shapes)[-1]
+        raise DatasetError(
+            f"the images of '{root}' have different sizes ({w} × {h} … {w2} × {h2}): "
+            "set [dataset] size = 64, say, to resize them"
+        )
+    channels = max(image.shape[2] for image in images)
+    x = np.stack([np.repeat(i, channels, 2) if i.shape[2] < channels else i for i in images])
+    y = np.array([label for _, label in train + test])
+    names = [file.relative_to(root).as_posix() for file, _ in train + test]
+    n = len(train)
+    if not test:
+        return Splits(x, y, classes=classes, train_names=names)
+    return Splits(x[:n], y[:n], x[n:], y[n:], classes, names[:n], names[n:])
+
+
+def _files(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
+    found = {f.name for f in root.iterdir() if f.is_dir() and f.name[0] != "."}
+    if strange := sorted(found - set(classes)):
+        raise DatasetError(f"'{root}/{strange[0]}' is a class that no training image has")
+    files = [
+        (file, label)
+        for label, name in enumerate(classes)
+        for file in sorted((root / name).glob("**/*"))
+        if file.suffix.lower() in _ENDINGS
+    ]
+    if not files:
+        raise DatasetError(f"'{root}' holds no images ({', '.join(sorted(_ENDINGS))})")
+    return files
+
+
+def _pixels(file: Path, size: int | None) -> Any:
+    """Read one image as uint8 [h, w, 1 or 3]."""
+    try:
+        with Image.open(file) as image:
+            is_grey = image.mode in ("1", "L", "I;16", "I", "F")
+            plain = image.convert("L" if is_grey else "RGB")
+            if size is not None:
+                plain = plain.resize((size, size), Image.Resampling.BILINEAR)
+            pixels = np.asarray(plain, dtype=np.uint8)
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"cannot read the image '{file}': {error}") from error
+    return pixels[..., None] if pixels.ndim == 2 else pixels

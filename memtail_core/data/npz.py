@@ -1,0 +1,41 @@
+"""``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from memtail_core.data.splits import Splits
+from memtail_core.errors import DatasetError
+
+
+def load(path: str, /) -> Splits:
+    """Read the arrays of an npz file; nothing in it is unpickled."""
+    file = Path(path).expanduser()
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            if isinstance(arrays, np.ndarray):
+                raise DatasetError(f"'{path}' is one array: save several with np.savez")
+            part = {name: arrays[name] for name in arrays.files}
+    except OSError as error:
+        where = file.absolute()
+        raise DatasetError(f"cannot read '{where}': {error.strerror or error}") from error
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        if "allow_pickle" in str(error):
+            raise DatasetError(
+                f"'{path}' holds Python objects: save plain arrays of numbers or strings"
+            ) from error
+        raise DatasetError(f"'{path}' is not an npz file, or is damaged: {error}") from error
+    for name in ("x_train", "y_train"):
+        if name not in part:
+            raise DatasetError(f"'{path}' has no '{name}', only {', '.join(sorted(part))}")
+    if ("x_test" in part) != ("y_test" in part):
+        raise DatasetError(f"'{path}' has only one of 'x_test' and 'y_test'")
+    classes = part.get("classes")
+    return Splits(
+        part["x_train"],
+        part["y_train"],
+        part.get("x_test"),
+        part.get("y_test"),
+        classes=None if classes is None else [str(name) for name in classes],
+    )

@@ -1,0 +1,87 @@
+"""What a source returns, and how a test set or a limit is drawn where there is none.
+
+Draws are seeded by a constant, not by the study's seed: the same source is the same data in every
+study. They are stratified: every class keeps its share.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.errors import DatasetError
+
+_SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Arrays as a source read them; :meth:`Dataset.from_arrays` says what they may be."""
+
+    x_train: Any
+    y_train: Any
+    x_test: Any = None
+    y_test: Any = None
+    classes: Sequence[str] | None = None
+    train_names: Sequence[str] = ()
+    test_names: Sequence[str] = ()
+
+
+Source = Callable[..., Splits]  # (argument, /, *, option=default, …)
+
+
+def split(
+    splits: Splits, test_fraction: float, train_limit: int | None, test_limit: int | None
+) -> Splits:
+    """Draw a test set where there is none, then keep at most the limits; order is kept.
+
+    Examples that move keep their index in the source as their name.
+    """
+    if splits.x_test is None:
+        n = len(splits.y_train)
+        if n < 4:
+            raise DatasetError(f"{n} examples are too few to split a test set from")
+        n_test = min(max(round(test_fraction * n), 1), n - 2)
+        test = _stratified(np.asarray(splits.y_train), n_test, _SPLIT)
+        train = np.setdiff1d(np.arange(n), test)
+        names = splits.train_names or [str(i) for i in range(n)]
+        splits = replace(
+            splits,
+            x_train=np.asarray(splits.x_train)[train],
+            y_train=np.asarray(splits.y_train)[train],
+            x_test=np.asarray(splits.x_train)[test],
+            y_test=np.asarray(splits.y_train)[test],
+            train_names=[names[i] for i in train],
+            test_names=[names[i] for i in test],
+        )
+    if train_limit is not None and train_limit < len(splits.y_train):
+        kept = _stratified(np.asarray(splits.y_train), train_limit, _TRAIN_LIMIT)
+        names = splits.train_names or [str(i) for i in range(len(splits.y_train))]
+        splits = replace(
+            splits,
+            x_train=np.asarray(splits.x_train)[kept],
+            y_train=np.asarray(splits.y_train)[kept],
+            train_names=[names[i] for i in kept],
+        )
+    if test_limit is not None and test_limit < len(splits.y_test):
+        kept = _stratified(np.asarray(splits.y_test), test_limit, _TEST_LIMIT)
+        names = splits.test_names or [str(i) for i in range(len(splits.y_test))]
+        splits = replace(
+            splits,
+            x_test=np.asarray(splits.x_test)[kept],
+            y_test=np.asarray(splits.y_test)[kept],
+            test_names=[names[i] for i in kept],
+        )
+    return splits
+
+
+def _stratified(y: NDArray[Any], size: int, purpose: int) -> NDArray[np.int64]:
+    """Draw ``size`` of the indices of ``y``, sorted, every class in its share (systematically)."""
+    rng = np.random.default_rng(np.random.SeedSequence([purpose, len(y), size]))
+    shuffled = rng.permutation(len(y))
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    offset = rng.random()
+    picks = np.floor((np.arange(size) + offset) * (len(y) / size)).astype(np.int64)
+    return np.sort(by_class[np.minimum(picks, len(y) - 1)])

@@ -1,0 +1,140 @@
+"""How much each training example matters to each test example.
+
+    infl_ij = mean over trials with i in  of 1[h_k(x'_j) = y'_j]
+            − mean over trials with i out of 1[h_k(x'_j) = y'_j]   Feldman & Zhang 2020, section 2
+
+With M the subsets and C the correctness, 0/1 matrices, all of it is one exact product: in_correct
+= Mᵀ C, out_correct = column sums of C − in_correct. It is done block by block; a block of float32
+products is exact, for counts stay far below 2²⁴.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.intervals import difference
+
+THETA_MEM, THETA_INFL = 0.25, 0.15  # the paper's thresholds
+_ROWS, _COLUMNS = 512, 8192  # of a block: a few dozen MB in float64
+_MOST_TRIALS = 2**24  # float32 counts exactly up to here
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """Estimates for a block of rows × columns, NaN where a row's example was never in or out."""
+
+    influence: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """High-influence pairs, by falling influence.
+
+    Attributes:
+        train_index, test_index: int64 [P].
+        influence, standard_error, memorization: float64 [P]; memorization is the training
+            example's.
+    """
+
+    train_index: NDArray[np.int64]
+    test_index: NDArray[np.int64]
+    influence: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    memorization: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.train_index)
+
+
+def influence(
+    subset: NDArray[np.uint8],
+    test_correct: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> Influence:
+    """Estimate the influence of training examples ``rows`` on test examples ``columns``.
+
+    Args:
+        subset: uint8 [T, ⌈n/8⌉], packed.
+        test_correct: uint8 [T, ⌈n_test/8⌉], packed.
+        rows: int64 [R], training examples.
+        columns: int64 [S], test examples.
+
+    Returns:
+        float64 [R, S], held in memory: for all pairs use :func:`pairs`.
+    """
+    if len(subset) >= _MOST_TRIALS:
+        raise EstimationError(f"{len(subset)} trials: counts are exact up to {_MOST_TRIALS - 1}")
+    members = _selected(subset, rows)
+    correct = _selected(test_correct, columns)
+    in_correct = (members.T @ correct).astype(np.int64)
+    n_in = members.sum(axis=0).astype(np.int64)[:, None]
+    out_correct = correct.sum(axis=0).astype(np.int64) - in_correct
+    return Influence(*difference(in_correct, n_in, out_correct, len(subset) - n_in))
+
+
+def pairs(
+    subset: NDArray[np.uint8],
+    test_correct: NDArray[np.uint8],
+    memorization: NDArray[np.float64],
+    y_train: NDArray[np.int64],
+    y_test: NDArray[np.int64],
+    *,
+    theta_mem: float = THETA_MEM,
+    theta_infl: float = THETA_INFL,
+    same_class: bool = True,
+) -> Pairs:
+    """Find the pairs with memorization ≥ theta_mem and influence ≥ theta_infl.
+
+    Only what the rule can select is computed: memorized rows, and with ``same_class`` (the
+    paper's rule) only test examples of the row's class.
+
+    Args:
+        subset: uint8 [T, ⌈n/8⌉], packed.
+        test_correct: uint8 [T, ⌈n_test/8⌉], packed.
+        memorization: float64 [n], NaN where missing.
+        y_train, y_test: int64 labels.
+        theta_mem, theta_infl: the thresholds; memorization that is missing selects nothing.
+        same_class: whether both examples must have one label.
+    """
+    with np.errstate(invalid="ignore"):
+        memorized = np.flatnonzero(memorization >= theta_mem)
+    none: tuple[NDArray[Any], ...] = (memorized[:0], memorized[:0], np.zeros(0), np.zeros(0))
+    found = [none]
+    for rows, columns in _blocks(memorized, y_train, y_test, same_class):
+        block = influence(subset, test_correct, rows, columns)
+        with np.errstate(invalid="ignore"):
+            at = np.nonzero(block.influence >= theta_infl)
+        found.append((rows[at[0]], columns[at[1]], block.influence[at], block.standard_error[at]))
+    train, test, values, errors = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((test, train, -values))
+    train = train[order]
+    return Pairs(train, test[order], values[order], errors[order], memorization[train])
+
+
+def _blocks(
+    memorized: NDArray[np.int64],
+    y_train: NDArray[np.int64],
+    y_test: NDArray[np.int64],
+    same_class: bool,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield (rows, columns) that together cover what the rule can select."""
+    groups = [(memorized, np.arange(len(y_test)))]
+    if same_class:
+        labels = np.unique(y_train[memorized])
+        groups = [(memorized[y_train[memorized] == c], np.flatnonzero(y_test == c)) for c in labels]
+    for rows, columns in groups:
+        for start in range(0, len(rows), _ROWS):
+            for left in range(0, len(columns), _COLUMNS):
+                yield rows[start : start + _ROWS], columns[left : left + _COLUMNS]
+
+
+def _selected(packed: NDArray[np.uint8], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Unpack only the chosen columns of packed bits: float32 [T, len(columns)] of 0 and 1."""
+    shift = (7 - (columns & 7)).astype(np.uint8)
+    return ((packed[:, columns >> 3] >> shift) & 1).astype(np.float32)

@@ -1,0 +1,49 @@
+"""An interval for the difference of two proportions that holds with a handful of trials."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
+
+Counts = NDArray[np.integer]
+Floats = NDArray[np.float64]
+
+
+def agresti_caffo(
+    in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts, z: float = _Z95
+) -> tuple[Floats, Floats]:
+    """Return the interval [low, high] of p_in − p_out, float64 of the counts' shape.
+
+    One success and one failure are added to each group: with p̃ = (k + 1) / (n + 2),
+
+        p̃_in − p̃_out ± z √( p̃_in (1 − p̃_in) / (n_in + 2) + p̃_out (1 − p̃_out) / (n_out + 2) )
+
+    cut to [−1, 1]. Source: Agresti & Caffo, "Simple and effective confidence intervals for
+    proportions and differences of proportions", The American Statistician 54 (2000) 280–288. Of
+    the closed forms and the score interval, this one holds best where memorization lives: held-in
+    accuracy near 1, few held-out trials (``tests/estimation/test_intervals.py`` shows coverage).
+
+    Where a count n is 0 the interval is missing (NaN): there is nothing to be said.
+    """
+    p_in = (in_correct + 1) / (n_in + 2)
+    p_out = (out_correct + 1) / (n_out + 2)
+    half = z * np.sqrt(p_in * (1 - p_in) / (n_in + 2) + p_out * (1 - p_out) / (n_out + 2))
+    is_missing = (np.asarray(n_in) == 0) | (np.asarray(n_out) == 0)
+    low = np.where(is_missing, np.nan, np.maximum(p_in - p_out - half, -1))
+    high = np.where(is_missing, np.nan, np.minimum(p_in - p_out + half, 1))
+    return low, high
+
+
+def difference(
+    in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts
+) -> tuple[Floats, Floats]:
+    """Return p_in − p_out and its standard error √(p_in q_in / n_in + p_out q_out / n_out).
+
+    float64 of the counts' shape; NaN where either group is empty. This is the paper's estimator
+    and the plug-in error of a difference of two independent proportions.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_in = np.divide(in_correct, n_in, dtype=np.float64)
+        p_out = np.divide(out_correct, n_out, dtype=np.float64)
+        error = np.sqrt(p_in * (1 - p_in) / n_in + p_out * (1 - p_out) / n_out)
+    return p_in - p_out, error

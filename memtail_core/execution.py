@@ -1,0 +1,215 @@
+"""Run the missing shards of a study on this machine, in processes; what a worker calls for one.
+
+Interrupting costs the shards in flight and nothing else: a shard is stored whole or not at all.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import loky
+from loky.process_executor import BrokenProcessPool
+
+from memtail_core import catalogue, parallelism, shards, training, trials
+from memtail_core.data import Dataset
+from memtail_core.errors import TrainingError
+from memtail_core.shards import Shard
+from memtail_core.store import ObjectStore, open_store
+from memtail_core.study import Study
+from memtail_core.training.device import resolve_device, use_one_core
+from memtail_core.trials import Damaged, Trials
+
+_MOST_BREAKS = 3  # how often processes may die (out of memory) without a shard between
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """One shard was trained and stored.
+
+    Attributes:
+        shard: which.
+        seconds: what training and storing it took.
+        held_in, held_out, test: mean accuracies over its trials.
+    """
+
+    shard: Shard
+    seconds: float
+    held_in: float
+    held_out: float
+    test: float
+
+
+class Observer:
+    """Is told what :func:`run` does; override what is of interest."""
+
+    def shards_missing(self, missing: list[Shard]) -> None:
+        """These are about to be trained."""
+
+    def shard_done(self, done: ShardDone, workers: int) -> None:
+        """One was stored while ``workers`` processes were at work."""
+
+    def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
+        """``workers`` processes are the fastest; ``rates`` are shards per second at each number."""
+
+    def processes_died(self, workers: int) -> None:
+        """Training processes died; it goes on with ``workers`` of them."""
+
+    def shard_damaged(self, damaged: Damaged) -> None:
+        """A stored shard was unreadable and set aside; it is trained again."""
+
+
+class ShardTrainer:
+    """Trains shards of one study, one after another, and stores them; a worker keeps one."""
+
+    def __init__(self, store: ObjectStore, study: Study, device: str) -> None:
+        use_one_core()
+        self._store, self._study, self._device = store, study, device
+        self._dataset = catalogue.load_dataset(store, study)
+        self._engine = training.restore(study.training).engine(device)
+
+    def train(self, shard: Shard) -> ShardDone:
+        """Train and store one shard."""
+        start = time.perf_counter()
+        trained = trials.train(self._study, self._dataset, shard, self._engine, self._device)
+        self._store.put(shard.key(self._study), trials.encode(trained))
+        accuracies = trained.accuracies()
+        return ShardDone(
+            shard,
+            time.perf_counter() - start,
+            float(accuracies.held_in.mean()),
+            float(accuracies.held_out.mean()),
+            float(accuracies.test.mean()),
+        )
+
+
+def run(
+    study: Study,
+    store: ObjectStore,
+    dataset: Dataset,
+    n_trials: int,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    observer: Observer | None = None,
+) -> Trials:
+    """Train what is missing of the first ``n_trials`` trials and return all that are stored.
+
+    Args:
+        study, dataset: from :func:`memtail_core.preparation.prepare`.
+        store: a folder that every process can open.
+        n_trials: rounded up to whole shards.
+        workers: processes; None measures, while training, what is fastest here.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        observer: is told of the progress.
+
+    Raises:
+        TrainingError, StoreError: what is stored stays, and the same call continues.
+    """
+    device, observer = resolve_device(device), observer or Observer()
+    catalogue.register(store, study, dataset, n_trials)
+    while True:
+        if missing := shards.missing(store, study, n_trials):
+            to_try = parallelism.candidates(study, dataset, device)
+            observer.shards_missing(missing)
+            _train(study, store, missing, device, [workers] if workers else to_try, observer)
+        loaded, damaged = trials.load(store, study)
+        for each in damaged:
+            observer.shard_damaged(each)
+        if not damaged:
+            return loaded
+
+
+def _train(
+    study: Study,
+    store: ObjectStore,
+    missing: list[Shard],
+    device: str,
+    to_try: list[int],
+    observer: Observer,
+) -> None:
+    """Train ``missing``, first at each number of processes in ``to_try``, then at the fastest."""
+    waiting, breaks = list(missing), 0
+    while waiting:
+        try:
+            with _pool(min(max(to_try), len(waiting))) as pool:
+                task = partial(pool.submit, _work, study.to_json(), store.location, device)
+                rates: dict[int, float] = {}
+                while waiting:
+                    workers, is_measurement = parallelism.next_workers(to_try, rates, len(waiting))
+                    batch = waiting[:workers] if is_measurement else waiting[:]
+                    rate = 0.0
+                    for done in _in_flight(task, batch, workers):
+                        waiting.remove(done.shard)
+                        breaks = 0
+                        rate += 1 / done.seconds
+                        observer.shard_done(done, workers)
+                    if is_measurement:
+                        rates[workers] = rate
+                        if len(rates) == len(to_try):
+                            chosen, _ = parallelism.next_workers(to_try, rates, len(waiting))
+                            observer.workers_measured(chosen, rates)
+        except BrokenProcessPool as error:
+            breaks += 1
+            if breaks == _MOST_BREAKS:
+                raise TrainingError(
+                    "the training processes keep dying, most likely for lack of memory: use fewer "
+                    "--workers or a smaller network; what is stored is safe"
+                ) from error
+            to_try = [max(1, max(to_try) // 2)]
+            observer.processes_died(to_try[0])
+
+
+def _in_flight(
+    task: Callable[[Shard], "Future[ShardDone]"], batch: list[Shard], workers: int
+) -> Iterator[ShardDone]:
+    """Yield the shards of ``batch`` as they are done, with at most ``workers`` under way."""
+    waiting, under_way = iter(batch), set[Future[ShardDone]]()
+    while True:
+        under_way |= {task(shard) for shard in islice(waiting, workers - len(under_way))}
+        if not under_way:
+            return
+        finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in finished:
+            yield future.result()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
+    """Processes that start without re-importing the user's script, and are ended at once."""
+    pool = loky.ProcessPoolExecutor(
+        workers, timeout=None, initializer=_start_worker, env={"OMP_NUM_THREADS": "1"}
+    )
+    try:
+        yield pool
+    finally:  # nothing is half-written: a put is atomic
+        pool.shutdown(wait=True, kill_workers=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _die_with_parent(parent: int) -> None:
+    """End this process soon after the parent is gone, even by SIGKILL."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+_trainers: dict[tuple[bytes, str, str], ShardTrainer] = {}  # of this worker process, at most one
+
+
+def _work(study: bytes, location: str, device: str, shard: Shard) -> ShardDone:
+    key = (study, location, device)
+    if key not in _trainers:
+        _trainers.clear()
+        _trainers[key] = ShardTrainer(open_store(location), Study.from_json(study), device)
+    return _trainers[key].train(shard)

@@ -1,0 +1,62 @@
+"""How many processes train at once: what memory allows, and what is measured to be fastest here.
+
+Nothing is trained only to be measured: the first shards are run at each candidate number of
+processes, and the number that trained them fastest is kept.
+"""
+
+import os
+
+import psutil
+
+from memtail_core import training
+from memtail_core.data import Dataset
+from memtail_core.errors import TrainingError
+from memtail_core.study import Study
+
+_PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
+_DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats
+_CLEARLY = 1.05  # fewer processes must be this much faster to be preferred
+_WORTH_MEASURING = 3  # measure if there are this many shards per shard spent on it
+
+
+def candidates(study: Study, dataset: Dataset, device: str) -> list[int]:
+    """The numbers of processes worth trying, the likeliest first.
+
+    Raises:
+        TrainingError: not even one model fits in memory.
+    """
+    need = _PROCESS_BYTES + int(_DATASET_COPIES * dataset.nbytes)
+    if device == "cpu":
+        need += training.restore(study.training).model_bytes(dataset)
+    free = psutil.virtual_memory().available
+    if need > free:
+        raise TrainingError(
+            f"training one model needs about {need / 2**30:.1f} GiB of memory, and "
+            f"{free / 2**30:.1f} GiB are free: use a smaller network or [dataset] train_limit"
+        )
+    most = min(usable_cores(), free // need)
+    if device != "cpu":  # one process seldom fills a GPU, many crowd its memory
+        most = min(most, 2)
+    return sorted({most, max(1, most // 2)}, reverse=True)
+
+
+def next_workers(to_try: list[int], rates: dict[int, float], shards: int) -> tuple[int, bool]:
+    """Return how many processes to use now, and whether that is a measurement.
+
+    Args:
+        to_try: the candidates.
+        rates: those measured → shards per second.
+        shards: how many are left to train.
+    """
+    unmeasured = [count for count in to_try if count not in rates]
+    if len(to_try) > 1 and unmeasured and shards >= _WORTH_MEASURING * sum(unmeasured):
+        return unmeasured[0], True
+    if not rates:
+        return to_try[0], False
+    best = max(rates, key=lambda count: rates[count] * (_CLEARLY if count == to_try[0] else 1))
+    return best, False
+
+
+def usable_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

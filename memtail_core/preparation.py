@@ -1,0 +1,49 @@
+"""From what a user wrote to what can be trained: read the data, fill in the defaults, check."""
+
+from typing import NamedTuple
+
+from memtail_core import data, training
+from memtail_core.data import Dataset
+from memtail_core.errors import StudyError
+from memtail_core.study import DatasetIdentity, Spec, Study
+
+
+class Prepared(NamedTuple):
+    """A study and its data."""
+
+    study: Study
+    dataset: Dataset
+
+
+def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
+    """Read the spec's data (or take ``dataset``) and bind them to the study they make.
+
+    Raises:
+        StudyError: the description is wrong, or does not suit the data.
+        DatasetError: the data are missing or unusable.
+    """
+    dataset = data.load(spec.dataset) if dataset is None else dataset
+    recipe = training.resolve(spec.training, dataset, spec.study.name)
+    study = Study(
+        name=spec.study.name,
+        seed=spec.study.seed,
+        shard_size=spec.study.shard_size,
+        margins=spec.study.margins,
+        dataset=DatasetIdentity(
+            sha256=dataset.sha256,
+            source=spec.dataset.source,
+            kind=dataset.kind,
+            shape=dataset.shape,
+            n_train=len(dataset.y_train),
+            n_test=len(dataset.y_test),
+            classes=dataset.classes,
+        ),
+        subsets=spec.subsets,
+        training=recipe.described(),
+    )
+    if not 0 < study.subset_size < study.dataset.n_train:
+        raise StudyError(
+            f"[subsets] ratio = {spec.subsets.ratio} of {study.dataset.n_train} training examples "
+            f"is a subset of {study.subset_size}: at least 1 must be in and 1 out"
+        )
+    return Prepared(study, dataset)

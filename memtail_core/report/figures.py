@@ -1,0 +1,165 @@
+"""The report's figures with matplotlib, for the page (SVG) and for a paper (PNG, SVG)."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from memtail_core.report.analysis import Analysis
+from memtail_core.report.pictures import canvas
+from memtail_core.report.selection import spread_by_class, supporters
+
+_BLUE, _ORANGE = "#0072b2", "#d55e00"  # of Okabe & Ito's colour-blind-safe palette
+_INK = "#2b2b2b"
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "memtail",  # the same figure gives the same file
+    "savefig.facecolor": "none",
+}
+
+
+def figures(analysis: Analysis) -> dict[str, Figure]:
+    """Every figure of the report by file name, without its ending."""
+    with mpl.rc_context(_STYLE):
+        made = {"memorization": _histogram(analysis), "held_in_held_out": _accuracies(analysis)}
+        if analysis.dataset.kind == "images":
+            made["typical_to_odd"] = _typical_to_odd(analysis)
+            if len(analysis.pairs):
+                made["pairs"] = _pairs(analysis)
+        return made
+
+
+def png(figure: Figure) -> bytes:
+    """Render for a screen or a paper, 200 dots per inch."""
+    return _rendered(figure, "png", dpi=200, facecolor="white")
+
+
+def svg(figure: Figure) -> bytes:
+    """Render as vectors, text as text."""
+    return _rendered(figure, "svg", metadata={"Date": None, "Creator": "memtail"})
+
+
+def inline_svg(figure: Figure) -> str:
+    """The SVG element alone, its ink in the colour of the surrounding text (so in dark mode)."""
+    text = svg(figure).decode()
+    return text[text.index("<svg") :].replace(_INK, "currentColor")
+
+
+def _rendered(figure: Figure, format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(buffer, format=format, bbox_inches="tight", **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _panel(width: float, height: float, draw: Callable[[Axes], None]) -> Figure:
+    figure = Figure(figsize=(width, height))
+    draw(figure.add_subplot())
+    return figure
+
+
+def _histogram(analysis: Analysis) -> Figure:
+    values = analysis.scores.memorization
+    values = values[~np.isnan(values)]
+    theta = analysis.thresholds.theta_mem
+
+    def draw(axes: Axes) -> None:
+        edges = np.arange(min(-0.05, np.floor(values.min() * 20) / 20), 1.0001, 0.05)
+        _, _, bars = axes.hist(values, edges.tolist(), color=_BLUE)
+        for bar, left in zip(bars, edges, strict=False):  # type: ignore[arg-type]
+            if left >= theta - 1e-9:
+                bar.set_facecolor(_ORANGE)
+        axes.axvline(theta, color=_INK, linewidth=1, linestyle="--")
+        axes.set_yscale("log")
+        axes.annotate(
+            f"memorized: {analysis.n_memorized:,}",
+            (theta, 1),
+            (4, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+        )
+        axes.set_xlabel("memorization")
+        axes.set_ylabel("training examples (log scale)")
+
+    return _panel(6, 2.8, draw)
+
+
+def _accuracies(analysis: Analysis) -> Figure:
+    scores = analysis.scores
+
+    def draw(axes: Axes) -> None:
+        known = ~np.isnan(scores.memorization)
+        memorized = known & (scores.memorization >= analysis.thresholds.theta_mem)
+        for chosen, colour, name in (
+            (known & ~memorized, _BLUE, "others"),
+            (memorized, _ORANGE, "memorized"),
+        ):
+            axes.scatter(
+                scores.accuracy_out[chosen],
+                scores.accuracy_in[chosen],
+                s=9,
+                color=colour,
+                alpha=0.5,
+                linewidths=0,
+                label=name,
+                rasterized=True,
+            )
+        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
+        axes.set_xlabel("accuracy of models that held it out")
+        axes.set_ylabel("accuracy of models\ntrained on it")
+        axes.legend(frameon=False, loc="lower right")
+
+    return _panel(6, 2.8, draw)
+
+
+def _typical_to_odd(analysis: Analysis) -> Figure:
+    shown = spread_by_class(analysis)
+    x = analysis.dataset.x_train
+    sheet = canvas([[x[i] for i in picks] for _, picks in shown])
+    figure = Figure(figsize=(6, 6 * sheet.shape[0] / sheet.shape[1] + 0.4))
+    axes = figure.add_subplot()
+    axes.imshow(sheet, interpolation="nearest")
+    rows = len(shown)
+    pitch = (sheet.shape[0] + max(1, x.shape[1] // 12)) / rows
+    names = [_short(analysis.dataset.classes[label]) for label, _ in shown]
+    axes.set_yticks([(r + 0.5) * pitch for r in range(rows)], names)
+    axes.set_xticks([])
+    axes.set_xlabel("least memorized  →  most memorized, within each class")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _pairs(analysis: Analysis) -> Figure:
+    found = supporters(analysis)[:10]
+    train, test = analysis.dataset.x_train, analysis.dataset.x_test
+    rows = [
+        [train[s.train_index], None, *(test[analysis.pairs.test_index[p]] for p in s.pairs)]
+        for s in found
+    ]
+    sheet = canvas(rows)
+    figure = Figure(figsize=(0.6 * max(map(len, rows)) + 1, 0.6 * len(rows) + 0.4))
+    axes = figure.add_subplot()
+    axes.imshow(sheet, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("training example, then the test examples that rest on it")
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else name[:17] + "…"

@@ -1,0 +1,135 @@
+"""The report as one HTML file that needs nothing else: no network, no script, no other file."""
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from memtail_core.report.analysis import Analysis
+from memtail_core.report.figures import inline_svg
+from memtail_core.report.pictures import data_uri
+from memtail_core.report.selection import most_memorized, spread_by_class, supporters
+
+_SHOWN_FEATURES = 8
+
+
+@dataclass(frozen=True)
+class _Example:
+    """One example as the page shows it; the scores are None for a test example."""
+
+    index: int
+    name: str
+    label: str
+    picture: str | None
+    features: str
+    memorization: float | None = None
+    low: float | None = None
+    high: float | None = None
+    accuracy_in: float | None = None
+    accuracy_out: float | None = None
+
+
+@dataclass(frozen=True)
+class _ClassRow:
+    name: str
+    n: int
+    memorized: int
+    mean: float
+    held_out: float
+
+
+def page(analysis: Analysis, figures: dict[str, Figure]) -> str:
+    """Render the page; every name and label from the data is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    here = resources.files("memtail_core.report")
+    template = environment.from_string((here / "page.html").read_text("utf-8"))
+    spread = [
+        (analysis.dataset.classes[label], [_train(analysis, i) for i in picks])
+        for label, picks in spread_by_class(analysis)
+    ]
+    pairs = analysis.pairs
+    supported = [
+        (
+            _train(analysis, s.train_index),
+            [
+                (_test(analysis, int(pairs.test_index[p])), pairs.influence[p],
+                 pairs.standard_error[p])
+                for p in s.pairs
+            ],
+            s.n_more,
+        )
+        for s in supporters(analysis)
+    ]  # fmt: skip
+    return template.render(
+        a=analysis,
+        summary=analysis.summary(),
+        style=Markup((here / "page.css").read_text("utf-8")),
+        figures={name: Markup(inline_svg(f)) for name, f in figures.items() if name in _INLINE},
+        most_memorized=[_train(analysis, i) for i in most_memorized(analysis)],
+        spread=spread,
+        supported=supported,
+        by_class=_by_class(analysis),
+        is_images=analysis.dataset.kind == "images",
+        is_named=bool(analysis.dataset.train_names),
+    )
+
+
+_INLINE = ("memorization", "held_in_held_out")
+
+
+def _train(analysis: Analysis, i: int) -> _Example:
+    dataset, scores = analysis.dataset, analysis.scores
+    return _Example(
+        index=i,
+        name=dataset.train_name(i),
+        label=dataset.classes[dataset.y_train[i]],
+        **_looks(analysis, dataset.x_train[i]),
+        memorization=float(scores.memorization[i]),
+        low=float(scores.ci_low[i]),
+        high=float(scores.ci_high[i]),
+        accuracy_in=float(scores.accuracy_in[i]),
+        accuracy_out=float(scores.accuracy_out[i]),
+    )
+
+
+def _test(analysis: Analysis, j: int) -> _Example:
+    dataset = analysis.dataset
+    return _Example(
+        index=j,
+        name=dataset.test_name(j),
+        label=dataset.classes[dataset.y_test[j]],
+        **_looks(analysis, dataset.x_test[j]),
+    )
+
+
+def _looks(analysis: Analysis, x: Any) -> dict[str, Any]:
+    if analysis.dataset.kind == "images":
+        return {"picture": data_uri(x), "features": ""}
+    shown = ", ".join(f"{value:.4g}" for value in x[:_SHOWN_FEATURES])
+    return {"picture": None, "features": shown + (", …" if len(x) > _SHOWN_FEATURES else "")}
+
+
+def _by_class(analysis: Analysis) -> list[_ClassRow]:
+    rows = []
+    scores, y = analysis.scores, analysis.dataset.y_train
+    for label, name in enumerate(analysis.dataset.classes):
+        members = (y == label) & ~np.isnan(scores.memorization)
+        if not members.any():
+            continue
+        values = scores.memorization[members]
+        rows.append(
+            _ClassRow(
+                name=name,
+                n=int((y == label).sum()),
+                memorized=int((values >= analysis.thresholds.theta_mem).sum()),
+                mean=float(values.mean()),
+                held_out=float(scores.accuracy_out[members].mean()),
+            )
+        )
+    return sorted(rows, key=lambda row: -row.mean)

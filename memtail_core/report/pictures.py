@@ -1,0 +1,36 @@
+"""Images of a dataset as small pictures: one as PNG, or many laid out on one canvas."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_LONGEST_SIDE = 96  # pixels
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """Encode an image, uint8 [h, w, c], as the source of an ``<img>``."""
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def canvas(rows: list[list[NDArray[np.uint8] | None]]) -> NDArray[Any]:
+    """Lay images out in rows on white, uint8 [H, W, 3], with a gap between them."""
+    first = next(image for row in rows for image in row if image is not None)
+    height, width = first.shape[:2]
+    gap = max(1, height // 12)
+    columns = max(len(row) for row in rows)
+    shape = (len(rows) * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    sheet = np.full(shape, 255, np.uint8)
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            if image is not None:
+                top, left = i * (height + gap), j * (width + gap)
+                sheet[top : top + height, left : left + width] = image[..., :3]
+    return sheet

@@ -1,0 +1,54 @@
+"""The protocol every store follows: whole objects under keys, nothing else."""
+
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+from memtail_core.errors import StoreError
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class ObjectStore(Protocol):
+    """Whole objects by key. ``tests/store/contract.py`` says what every implementation must do.
+
+    A put is atomic: a reader sees the old object, the new one, or none, never a part; it is durable
+    when it returns. Failures raise :class:`~memtail_core.errors.StoreError`, a missing object
+    raises :class:`KeyError`.
+    """
+
+    @property
+    def location(self) -> str:
+        """What a user would type to open this store again."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store ``content`` under ``key``, replacing what was there."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Return the object under ``key``; raise KeyError if there is none."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Tell whether an object is stored under ``key``."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield, sorted, the keys that start with ``prefix`` (which ends in ``/`` or is empty)."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object of ``key``, if there is one."""
+        ...
+
+    def move(self, key: str, to: str) -> None:
+        """Put the object of ``key`` under ``to`` instead; raise KeyError if there is none."""
+        ...
+
+
+def checked_key(key: str) -> str:
+    """Return ``key`` if it is safe in every store: segments of ``A-Za-z0-9._-``, no leading dot."""
+    if not _KEY.fullmatch(key):
+        raise StoreError(f"'{key}' is not a valid key: segments of letters, digits, '.', '_', '-'")
+    return key

@@ -1,0 +1,111 @@
+"""A store in a folder: atomic, durable writes on any POSIX file system."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from memtail_core.errors import StoreError
+from memtail_core.store.base import checked_key
+
+_PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
+
+
+class FilesStore:
+    """Objects as files below ``root``; the key is the path."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root).expanduser()
+        if self._root.exists() and not self._root.is_dir():
+            raise StoreError(f"the store '{root}' is a file: give a folder")
+
+    @property
+    def location(self) -> str:
+        """The folder, as it was given."""
+        return str(self._root)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write to a temporary file beside the target, fsync, rename over it, fsync the folder."""
+        path = self._path(key)
+        with self._told(f"write {key}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(partial).chmod(0o644)  # mkstemp makes it private
+                Path(partial).replace(path)
+            except BaseException:
+                Path(partial).unlink(missing_ok=True)
+                raise
+            _sync_folder(path.parent)
+
+    def get(self, key: str) -> bytes:
+        """Read the whole object."""
+        with self._told(f"read {key}"):
+            try:
+                return self._path(key).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                raise KeyError(key) from None
+
+    def exists(self, key: str) -> bool:
+        """Tell whether the file is there."""
+        with self._told(f"read {key}"):
+            return self._path(key).is_file()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Walk the folder that ``prefix`` names."""
+        folder = self._path(prefix.rstrip("/")) if prefix else self._root
+        with self._told(f"list {prefix}"):
+            found = sorted(
+                path.relative_to(self._root).as_posix()
+                for path in folder.rglob("*")
+                if path.is_file() and not path.name.startswith(".")
+            )
+        yield from found
+
+    def delete(self, key: str) -> None:
+        """Unlink."""
+        with self._told(f"delete {key}"):
+            self._path(key).unlink(missing_ok=True)
+
+    def move(self, key: str, to: str) -> None:
+        """Rename, replacing what was under ``to``."""
+        source, target = self._path(key), self._path(to)
+        with self._told(f"move {key}"):
+            if not source.is_file():
+                raise KeyError(key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+            _sync_folder(target.parent)
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Turn the operating system's refusals into one sentence that says how to go on."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StoreError(
+                    f"the disk of the store '{self.location}' is full (could not {what}): make "
+                    "room and run the same command again; what is stored is safe"
+                ) from error
+            raise StoreError(
+                f"cannot {what} in the store '{self.location}': {error.strerror or error}"
+            ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""Recipes and engines: (dataset, subsets, seeds) → outcomes."""
+
+from typing import Any
+
+from memtail_core.data import Dataset
+from memtail_core.errors import StudyError, did_you_mean
+from memtail_core.study import validated
+from memtail_core.training.engine import Engine, Outcomes
+from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.predictors import PythonRecipe, SklearnRecipe
+from memtail_core.training.recipe import Recipe
+
+__all__ = ["Engine", "Outcomes", "Recipe", "resolve", "restore"]
+
+_BY_NAME: dict[str, type[Recipe]] = {"mlp": MLP, "cnn": CNN, "resnet9": ResNet9}
+_BY_PREFIX: dict[str, type[Recipe]] = {
+    "torchvision": TorchvisionNetwork,
+    "sklearn": SklearnRecipe,
+    "python": PythonRecipe,
+}
+_DERIVED = ("version", "source_sha256")  # described by a recipe, not set by the user
+
+
+def resolve(training: dict[str, Any], dataset: Dataset, where: str = "the study") -> Recipe:
+    """Turn the table ``[training]`` into a recipe with every default filled in.
+
+    Raises:
+        StudyError: an unknown recipe or option, or one that these data do not suit.
+    """
+    by_kind = {"images": "cnn", "features": "mlp"}[dataset.kind]
+    name = training.get("recipe", by_kind)
+    recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
+    recipe.check(dataset)
+    return recipe
+
+
+def restore(training: dict[str, Any]) -> Recipe:
+    """Turn ``study.training`` back into its recipe.
+
+    Raises:
+        StudyError: this version of memtail, or of the user's code, would train other models.
+    """
+    options = {key: value for key, value in training.items() if key not in _DERIVED}
+    recipe = validated(_recipe_class(training["recipe"]), options, "study.json: training")
+    if recipe.described() != training:
+        raise StudyError(
+            f"'{recipe.recipe}' no longer trains the models of this study: its code has changed; "
+            "start a new study, or bring that code back"
+        )
+    return recipe
+
+
+def _recipe_class(name: Any) -> type[Recipe]:
+    prefix, is_path, _ = str(name).partition(":")
+    if is_path and prefix in _BY_PREFIX:
+        return _BY_PREFIX[prefix]
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    known = [*_BY_NAME, "torchvision:resnet18", "sklearn:…", "python:module:function"]
+    raise StudyError(f"[training] recipe = '{name}' is not known{did_you_mean(str(name), known)}")

@@ -1,0 +1,81 @@
+"""Networks trained by SGD: the options they share, and what a network recipe must provide."""
+
+from abc import abstractmethod
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from memtail_core.data import Dataset
+from memtail_core.errors import StudyError
+from memtail_core.training.recipe import Recipe
+from memtail_core.training.sequential import SequentialEngine
+
+
+class GradientRecipe(Recipe):
+    """SGD on cross-entropy. The defaults train until they fit: what is not fitted in training
+    cannot be seen to be memorized.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 40
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "one-cycle"] = "one-cycle"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
+    crop: Annotated[int, Field(ge=0)] = 0
+    standardize: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    @abstractmethod
+    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        """Build the network, initialised from torch's current random state.
+
+        Args:
+            shape: of one example: (channels, height, width) or (features,).
+            n_classes: the number of logits.
+        """
+
+    def engine(self, device: str) -> SequentialEngine:
+        """One network at a time."""
+        return SequentialEngine(self, device)
+
+    def check(self, dataset: Dataset) -> None:
+        """Run the network's shapes through, without memory or arithmetic."""
+        if dataset.kind == "features" and (self.flip or self.crop):
+            raise StudyError("[training] flip and crop are for images; these data are features")
+        if self.crop and self.crop >= min(dataset.shape[:2]):
+            raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
+        if self.nesterov and not self.momentum:
+            raise StudyError("[training] nesterov = true needs momentum > 0")
+        try:
+            self._on_paper(dataset)
+        except (RuntimeError, ValueError, IndexError) as error:
+            shape = " × ".join(map(str, dataset.shape))
+            reason = str(error).splitlines()[0]
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' cannot take examples of {shape}: {reason}"
+            ) from error
+
+    def model_bytes(self, dataset: Dataset) -> int:
+        """Weights, gradients, momentum and the update in flight, float32 each."""
+        network = self._on_paper(dataset)
+        return 16 * sum(parameter.numel() for parameter in network.parameters())
+
+    def _on_paper(self, dataset: Dataset) -> nn.Module:
+        shape = channels_first(dataset.shape)
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            network = self.network(shape, len(dataset.classes)).eval()
+            logits: Tensor = network(torch.empty(2, *shape))
+        if logits.shape != (2, len(dataset.classes)):
+            raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
+        return network
+
+
+def channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape a network sees: (h, w, c) → (c, h, w); features stay."""
+    return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape

@@ -1,0 +1,185 @@
+"""Recipes that are any function: scikit-learn's classifiers, and the user's own training code.
+
+Memorization is not only for networks: forests, boosting and nearest neighbours have it too.
+"""
+
+import importlib
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from memtail_core.data import Dataset
+from memtail_core.errors import StudyError, TrainingError, did_you_mean
+from memtail_core.training.engine import Outcomes
+from memtail_core.training.judgement import judged
+from memtail_core.training.recipe import Recipe
+from memtail_core.user_code import function, source_digest
+
+Predictions = tuple[NDArray[np.int64], NDArray[Any] | None]  # labels [n], logits [n, C] or None
+Predictor = Callable[[NDArray[Any]], Predictions]
+
+
+class Fit(Protocol):
+    """Trains one model."""
+
+    def __call__(
+        self, x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int
+    ) -> Predictor:
+        """Return the predictor trained on the examples x [m, …] with the labels y [m]."""
+        ...
+
+
+class PredictorEngine:
+    """Fits one predictor after another."""
+
+    def __init__(self, name: str, fit: Fit, inputs: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+        self._name, self._fit, self._inputs = name, fit, inputs
+
+    def train(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> Outcomes:
+        """See :class:`~memtail_core.training.engine.Engine`."""
+        x_train, x_test = self._inputs(dataset.x_train), self._inputs(dataset.x_test)
+        parts = []
+        for subset, seed in zip(subsets, seeds, strict=True):
+            start = time.perf_counter()
+            try:
+                x, y = x_train[subset], dataset.y_train[subset]
+                predict = self._fit(x, y, int(seed), len(dataset.classes))
+                train, test = predict(x_train), predict(x_test)
+            except TrainingError:
+                raise
+            except Exception as error:  # the user's code can raise anything
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                raise TrainingError(f"'{self._name}' failed: {reason}") from error
+            train_correct, train_margin = _judged(*train, dataset.y_train)
+            test_correct, test_margin = _judged(*test, dataset.y_test)
+            seconds = np.array([time.perf_counter() - start])
+            parts.append(Outcomes(train_correct, test_correct, train_margin, test_margin, seconds))
+        return Outcomes.stack(parts)
+
+
+class SklearnRecipe(Recipe):
+    """``sklearn:ensemble.RandomForestClassifier``: its parameters are the options.
+
+    Images are flattened to floats in [0, 1]; features are given as they are.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    def engine(self, device: str) -> PredictorEngine:
+        """One classifier after another, on one core each; there is no other device."""
+        del device
+        return PredictorEngine(self.recipe, self._fit, _flat)
+
+    def check(self, dataset: Dataset) -> None:
+        """The class must be a classifier of scikit-learn that takes these parameters."""
+        del dataset
+        known = [p for p in self._classifier()().get_params() if p not in self._FIXED]
+        for option in self.model_extra or {}:
+            if option not in known:
+                hint = did_you_mean(option, known)
+                raise StudyError(f"[training] {option} is no option of '{self.recipe}'{hint}")
+
+    _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core a process
+
+    def _classifier(self) -> Any:
+        module, _, name = self.recipe.partition(":")[2].rpartition(".")
+        try:
+            found = getattr(importlib.import_module(f"sklearn.{module}".rstrip(".")), name)
+        except (ImportError, AttributeError) as error:
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}': scikit-learn has no '{module}.{name}'; "
+                "write, say, sklearn:ensemble.RandomForestClassifier"
+            ) from error
+        from sklearn.base import ClassifierMixin
+
+        if not (isinstance(found, type) and issubclass(found, ClassifierMixin)):
+            raise StudyError(f"[training] recipe = '{self.recipe}' is not a classifier")
+        return found
+
+    def _fit(self, x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
+        estimator = self._classifier()(**(self.model_extra or {}))
+        fixed = dict(zip(self._FIXED, (seed % 2**32, 1), strict=True))
+        estimator.set_params(**{k: v for k, v in fixed.items() if k in estimator.get_params()})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "did not converge", thousands of times
+            estimator.fit(x, y)
+
+        def predict(inputs: NDArray[Any]) -> Predictions:
+            labels = estimator.predict(inputs).astype(np.int64)
+            if not hasattr(estimator, "predict_proba"):
+                return labels, None
+            probabilities = np.zeros((len(inputs), n_classes))  # a subset can lack a class
+            probabilities[:, estimator.classes_] = estimator.predict_proba(inputs)
+            with np.errstate(divide="ignore"):
+                return labels, np.log(probabilities)
+
+        return predict
+
+
+class PythonRecipe(Recipe):
+    """``python:module:function``: the user's own training code.
+
+    It is called as ``function(x, y, seed=…, device=…, n_classes=…, **options)`` with x [m, …] and
+    y int64 [m] of the subset, and returns ``predict``: called with any examples [n, …], that
+    returns their labels, integers [n], or their logits, floats [n, n_classes]. All randomness must
+    come from the seed. Other keys of ``[training]`` are its options.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    def engine(self, device: str) -> PredictorEngine:
+        """One call of the function after another."""
+        call = function(self.recipe)
+
+        def fit(x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
+            options = self.model_extra or {}
+            predict = call(x, y, seed=seed, device=device, n_classes=n_classes, **options)
+            return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
+
+        return PredictorEngine(self.recipe, fit, lambda x: x)
+
+    def check(self, dataset: Dataset) -> None:
+        """The function must be there."""
+        del dataset
+        function(self.recipe)
+
+    def described(self) -> dict[str, Any]:
+        """Beside the options, the digest of the code: changed code is another study."""
+        return {**super().described(), "source_sha256": source_digest(function(self.recipe))}
+
+
+def _flat(x: NDArray[Any]) -> NDArray[Any]:
+    return x.reshape(len(x), -1) / np.float32(255) if x.ndim == 4 else x
+
+
+def _checked(found: Any, n: int, n_classes: int) -> Predictions:
+    """Read what the user's ``predict`` returned: labels [n], or logits [n, C]."""
+    array = found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
+    if array.shape == (n,) and array.dtype.kind in "iu":
+        return array.astype(np.int64), None
+    if array.shape == (n, n_classes) and array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise TrainingError("predict returned logits that are not finite")
+        return array.argmax(1), array
+    raise TrainingError(
+        f"predict returned {array.dtype} {list(array.shape)} for {n} examples: return integer "
+        f"labels [{n}] or float logits [{n}, {n_classes}]"
+    )
+
+
+def _judged(
+    labels: NDArray[np.int64], logits: NDArray[Any] | None, y: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float16] | None]:
+    correct = (labels == y)[None]
+    if logits is None:
+        return correct, None
+    _, margin = judged(torch.from_numpy(np.asarray(logits, np.float64)), torch.from_numpy(y))
+    return correct, margin

@@ -1,0 +1,37 @@
+"""A recipe is a training algorithm A with its options: what ``[training]`` describes."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from memtail_core.data import Dataset
+from memtail_core.training.engine import Engine
+
+
+class Recipe(BaseModel, ABC):
+    """Base of all recipes; a field is an option of ``[training]`` with its default.
+
+    Everything in the fields, and ``version``, is part of the study's id.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    version: ClassVar[int] = 1  # raised when the same options come to train other models
+    recipe: str
+
+    @abstractmethod
+    def engine(self, device: str) -> Engine:
+        """Return the engine that trains this recipe on ``device`` ("cpu", "cuda", "cuda:1")."""
+
+    def check(self, dataset: Dataset) -> None:
+        """Raise StudyError if this recipe cannot train on ``dataset``."""
+
+    def model_bytes(self, dataset: Dataset) -> int:
+        """Bytes that one model in training needs beside the data, roughly; 0 if unknown."""
+        del dataset
+        return 0
+
+    def described(self) -> dict[str, Any]:
+        """All options and the version, as they are kept in ``study.json``."""
+        return {**self.model_dump(mode="json"), "version": self.version}

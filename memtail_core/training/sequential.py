@@ -1,0 +1,160 @@
+"""The engine that trains one network after another, with the data resident on the device."""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from memtail_core.data import Dataset
+from memtail_core.errors import TrainingError
+from memtail_core.training.augmentation import augmented
+from memtail_core.training.engine import Outcomes
+from memtail_core.training.judgement import judged
+
+if TYPE_CHECKING:
+    from memtail_core.training.gradient import GradientRecipe
+
+_EVALUATION_BATCH = 1024  # a constant, for the batch can change the last bits of the logits
+
+
+class SequentialEngine:
+    """Trains a :class:`GradientRecipe` one network at a time."""
+
+    def __init__(self, recipe: "GradientRecipe", device: str) -> None:
+        self._recipe = recipe
+        self._device = torch.device(device)
+        self._data: _ResidentData | None = None
+
+    def train(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> Outcomes:
+        """See :class:`~memtail_core.training.engine.Engine`."""
+        try:
+            if self._data is None or self._data.dataset is not dataset:
+                self._data = _ResidentData(dataset, self._recipe.standardize, self._device)
+            return Outcomes.stack(
+                [
+                    self._train_one(self._data, subset, int(seed))
+                    for subset, seed in zip(subsets, seeds, strict=True)
+                ]
+            )
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise TrainingError(
+                f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
+                "fewer --workers, a smaller [training] batch_size, or a smaller network"
+            ) from error
+
+    def _train_one(self, data: "_ResidentData", subset: NDArray[np.bool_], seed: int) -> Outcomes:
+        start = time.perf_counter()
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):  # leaves the process's own stream alone
+            torch.manual_seed(seed)
+            network = self._recipe.network(data.shape, data.n_classes).to(self._device)
+            network = network.to(memory_format=torch.channels_last)
+            indices = torch.from_numpy(np.flatnonzero(subset)).to(self._device)
+            self._fit(network, data, indices, seed)
+            train_logits = self._logits(network, data, data.x_train)
+            test_logits = self._logits(network, data, data.x_test)
+        train_correct, train_margin = judged(train_logits, data.y_train)
+        test_correct, test_margin = judged(test_logits, data.y_test)
+        seconds = np.array([time.perf_counter() - start])
+        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+
+    def _fit(self, network: nn.Module, data: "_ResidentData", indices: Tensor, seed: int) -> None:
+        recipe = self._recipe
+        order = torch.Generator().manual_seed(seed)  # on the CPU: one order on every device
+        optimizer = torch.optim.SGD(
+            network.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+            fused=self._device.type in ("cpu", "cuda"),
+        )
+        steps_per_epoch = -(-len(indices) // recipe.batch_size)
+        rates = iter(learning_rates(recipe, recipe.epochs * steps_per_epoch))
+        network.train()
+        for _ in range(recipe.epochs):
+            shuffled = indices[torch.randperm(len(indices), generator=order).to(self._device)]
+            for batch in shuffled.split(recipe.batch_size):  # the last one may be smaller
+                optimizer.param_groups[0]["lr"] = next(rates)
+                x = data.inputs(data.x_train[batch])
+                x = augmented(x, recipe.flip, recipe.crop, order)
+                with self._precision():
+                    loss = functional.cross_entropy(
+                        network(x), data.y_train[batch], label_smoothing=recipe.label_smoothing
+                    )
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+
+    @torch.inference_mode()
+    def _logits(self, network: nn.Module, data: "_ResidentData", x: Tensor) -> Tensor:
+        network.eval()
+        with self._precision():
+            parts = [network(data.inputs(part)).float() for part in x.split(_EVALUATION_BATCH)]
+        logits = torch.cat(parts)
+        if not bool(logits.isfinite().all()):
+            raise TrainingError(
+                f"a model of '{self._recipe.recipe}' diverged (its outputs are not finite): lower "
+                f"[training] learning_rate, now {self._recipe.learning_rate}"
+            )
+        return logits
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self._recipe.precision == "bfloat16":
+            return torch.autocast(self._device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+
+class _ResidentData:
+    """A dataset as tensors on the device: pixels stay bytes until a batch is made of them."""
+
+    def __init__(self, dataset: Dataset, standardize: bool, device: torch.device) -> None:
+        self.dataset = dataset
+        self.n_classes = len(dataset.classes)
+        is_image = dataset.kind == "images"
+        x_train, x_test = (torch.from_numpy(x) for x in (dataset.x_train, dataset.x_test))
+        scale = 1 / 255 if is_image else 1.0
+        axes = (0, 1, 2) if is_image else (0,)
+        mean = np.zeros(1, np.float32)
+        deviation = np.ones(1, np.float32)
+        if standardize:  # one fixed preprocessing for all trials: over the whole training set
+            mean = (dataset.x_train.mean(axes, dtype=np.float64) * scale).astype(np.float32)
+            deviation = (dataset.x_train.std(axes, dtype=np.float64) * scale).astype(np.float32)
+            deviation[deviation == 0] = 1
+        view = (1, -1, 1, 1) if is_image else (1, -1)
+        self._scale = torch.from_numpy(scale / deviation).view(view).to(device)
+        self._offset = torch.from_numpy(-mean / deviation).view(view).to(device)
+        if is_image:  # [n, h, w, c] in memory, seen as [n, c, h, w]: channels last at no cost
+            x_train, x_test = x_train.permute(0, 3, 1, 2), x_test.permute(0, 3, 1, 2)
+        self.x_train, self.x_test = x_train.to(device), x_test.to(device)
+        self.y_train = torch.from_numpy(dataset.y_train).to(device)
+        self.y_test = torch.from_numpy(dataset.y_test).to(device)
+        self.shape = tuple(self.x_train.shape[1:])
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Turn stored examples into the network's float32 inputs."""
+        return x.float() * self._scale + self._offset
+
+
+def learning_rates(recipe: "GradientRecipe", steps: int) -> list[float]:
+    """The learning rate of every step: constant, or up to the peak in 15% and down to 0."""
+    if recipe.schedule == "constant":
+        return [recipe.learning_rate] * steps
+    at = (np.arange(steps) + 0.5) / steps
+    rates: list[float] = (recipe.learning_rate * np.interp(at, [0, 0.15, 1], [0, 1, 0])).tolist()
+    return rates
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "can't allocate memory" in str(error)
+    )

@@ -1,0 +1,222 @@
+"""Trials as bits: train one shard, encode, decode and verify its file, load all of a study.
+
+A shard's file is an npz that plain numpy opens, with its own SHA-256 (64 hexadecimal digits) as
+the comment at the end of the zip archive: the file proves itself wherever it is copied.
+
+    subset, train_correct [K, ⌈n/8⌉]     packed bits, most significant first (numpy.packbits)
+    test_correct [K, ⌈n_test/8⌉]         likewise
+    train_margin [K, n], test_margin     float16, where the recipe gives margins
+    trials [K], seconds [K]              int64, float64
+    about                                JSON: study id, versions, device
+"""
+
+import hashlib
+import io
+import json
+import platform
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core import plans
+from memtail_core.data import Dataset
+from memtail_core.errors import StoreError
+from memtail_core.shards import Shard, stored
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+from memtail_core.training import Engine
+
+_DIGEST_LENGTH = 64
+_PACKED = ("subset", "train_correct", "test_correct")
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """T trials of a study, bits still packed.
+
+    Attributes:
+        n, n_test: the numbers of training and test examples.
+        subset, train_correct: uint8 [T, ⌈n/8⌉]; test_correct: uint8 [T, ⌈n_test/8⌉].
+        train_margin, test_margin: float16 [T, n], [T, n_test], or None.
+        trials: int64 [T], the trials' indices, ascending.
+        seconds: float64 [T], what each trial took.
+        about: provenance, one dict for each different one among the shards.
+    """
+
+    n: int
+    n_test: int
+    subset: NDArray[np.uint8]
+    train_correct: NDArray[np.uint8]
+    test_correct: NDArray[np.uint8]
+    train_margin: NDArray[np.float16] | None
+    test_margin: NDArray[np.float16] | None
+    trials: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    about: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def accuracies(self) -> "Accuracies":
+        """Every trial's accuracy on what it was trained on, what was held out, and the test set."""
+        accuracies = np.empty((len(self), 3))
+        for k in range(len(self)):
+            inside = np.unpackbits(self.subset[k], count=self.n).astype(bool)
+            correct = np.unpackbits(self.train_correct[k], count=self.n)
+            test = np.unpackbits(self.test_correct[k], count=self.n_test)
+            accuracies[k] = correct[inside].mean(), correct[~inside].mean(), test.mean()
+        return Accuracies(*accuracies.T)
+
+
+@dataclass(frozen=True, eq=False)
+class Accuracies:
+    """Accuracy of each trial, float64 [T]: held in (trained on), held out, and test."""
+
+    held_in: NDArray[np.float64]
+    held_out: NDArray[np.float64]
+    test: NDArray[np.float64]
+
+
+def train(study: Study, dataset: Dataset, shard: Shard, engine: Engine, device: str) -> Trials:
+    """Train the models of one shard and evaluate each on every example.
+
+    The outcome depends on the study and the shard alone (and on the kind of machine, for the last
+    bits); doing it twice gives the same trials.
+    """
+    subset = plans.subsets(study, shard.trials)
+    seeds = plans.training_seeds(study, shard.trials)
+    outcomes = engine.train(dataset, subset, seeds)
+    return Trials(
+        n=study.dataset.n_train,
+        n_test=study.dataset.n_test,
+        subset=np.packbits(subset, axis=1),
+        train_correct=np.packbits(outcomes.train_correct, axis=1),
+        test_correct=np.packbits(outcomes.test_correct, axis=1),
+        train_margin=outcomes.train_margin if study.margins else None,
+        test_margin=outcomes.test_margin if study.margins else None,
+        trials=np.array(shard.trials, dtype=np.int64),
+        seconds=outcomes.seconds,
+        about=({"study": study.id, "device": device, **versions()},),
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the last bits of a number can depend on."""
+    from importlib.metadata import version
+
+    names = ("memtail", "torch", "numpy", "scikit-learn")
+    found = {name: version(name) for name in names}
+    return {**found, "python": platform.python_version(), "machine": platform.machine()}
+
+
+def encode(trials: Trials) -> bytes:
+    """Write a shard's trials as the file described above."""
+    arrays: dict[str, NDArray[Any]] = {name: getattr(trials, name) for name in _PACKED}
+    if trials.train_margin is not None and trials.test_margin is not None:
+        arrays |= {"train_margin": trials.train_margin, "test_margin": trials.test_margin}
+    arrays |= {"trials": trials.trials, "seconds": trials.seconds}
+    arrays["about"] = np.array(json.dumps(trials.about[0], sort_keys=True))
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = b"0" * _DIGEST_LENGTH
+    content = buffer.getvalue()[:-_DIGEST_LENGTH]
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def decode(content: bytes, study: Study, shard: Shard) -> Trials:
+    """Read and verify a shard's file.
+
+    Raises:
+        StoreError: it is damaged, or holds other trials than ``shard`` of ``study``.
+    """
+    body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        raise StoreError("its SHA-256 does not match: it was cut short or altered")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        part = {name: file[name] for name in file.files}
+    about = json.loads(str(part["about"]))
+    if about["study"] != study.id or part["trials"].tolist() != list(shard.trials):
+        raise StoreError(f"it holds other trials: of {about['study']}")
+    return Trials(
+        n=study.dataset.n_train,
+        n_test=study.dataset.n_test,
+        train_margin=part.get("train_margin"),
+        test_margin=part.get("test_margin"),
+        trials=part["trials"],
+        seconds=part["seconds"],
+        about=(about,),
+        **{name: part[name] for name in _PACKED},
+    )
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A shard that could not be used and was set aside."""
+
+    shard: Shard
+    reason: str
+    moved_to: str
+
+
+def load(
+    store: ObjectStore, study: Study, *, margins: bool = False
+) -> tuple[Trials, list[Damaged]]:
+    """Load every stored trial of a study; damaged shards are set aside, never averaged in.
+
+    The trials may be none.
+
+    Args:
+        store: where the study is.
+        study: which.
+        margins: whether to keep the margins in memory (2 bytes a trial and example).
+    """
+    parts, damaged = [], []
+    for shard in stored(store, study):
+        try:
+            trials = decode(store.get(shard.key(study)), study, shard)
+        except StoreError as error:
+            key = shard.key(study)
+            moved_to = key.replace("/shards/", "/damaged/")
+            store.move(key, moved_to)
+            damaged.append(Damaged(shard, str(error), moved_to))
+            continue
+        parts.append(trials if margins else _without_margins(trials))
+    if not parts:
+        return _none(study), damaged
+    return _joined(parts), damaged
+
+
+def _none(study: Study) -> Trials:
+    n, n_test = study.dataset.n_train, study.dataset.n_test
+    return Trials(
+        n=n,
+        n_test=n_test,
+        subset=np.zeros((0, -(-n // 8)), np.uint8),
+        train_correct=np.zeros((0, -(-n // 8)), np.uint8),
+        test_correct=np.zeros((0, -(-n_test // 8)), np.uint8),
+        train_margin=None,
+        test_margin=None,
+        trials=np.zeros(0, np.int64),
+        seconds=np.zeros(0),
+        about=(),
+    )
+
+
+def _without_margins(trials: Trials) -> Trials:
+    return replace(trials, train_margin=None, test_margin=None)
+
+
+def _joined(parts: Sequence[Trials]) -> Trials:
+    def join(name: str) -> Any:
+        found = [getattr(part, name) for part in parts]
+        return None if any(array is None for array in found) else np.concatenate(found)
+
+    names = (*_PACKED, "train_margin", "test_margin", "trials", "seconds")
+    about = {json.dumps(part.about[0], sort_keys=True): part.about[0] for part in parts}
+    arrays = {name: join(name) for name in names}
+    return Trials(n=parts[0].n, n_test=parts[0].n_test, about=tuple(about.values()), **arrays)

@@ -1,0 +1,45 @@
+"""The user's own functions, named ``python:module:function``; nothing else is ever imported."""
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from memtail_core.errors import StudyError
+
+
+def function(path: str) -> Callable[..., Any]:
+    """Import what ``python:module:function`` names; the current folder is searched first."""
+    _, _, rest = path.partition(":")
+    module_name, _, name = rest.partition(":")
+    if not module_name or not name:
+        raise StudyError(f"'{path}': write python:module:function")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except ImportError as error:
+        raise StudyError(f"'{path}': cannot import {module_name}: {error}") from error
+    except AttributeError as error:
+        raise StudyError(f"'{path}': the module {module_name} has no '{name}'") from error
+    except Exception as error:  # the module's own code runs on import
+        reason = f"{type(error).__name__}: {error}"
+        raise StudyError(f"'{path}': importing {module_name} failed: {reason}") from error
+    if not callable(found):
+        raise StudyError(f"'{path}' is not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def source_digest(call: Callable[..., Any]) -> str:
+    """SHA-256 of the file that ``call`` is written in: changed code is another study."""
+    try:
+        file = inspect.getsourcefile(call)
+    except TypeError:
+        file = None
+    if file is None:
+        raise StudyError(f"the source file of {call!r} cannot be found")
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
