@@ -42,7 +42,7 @@ def scores(name: str, location: str, format_: str, output: str | None, as_json: 
     for warning in analysis.warnings:
         click.echo(f"warning: {warning}", err=True)
     if output is None:
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
         return
     try:
         Path(output).write_bytes(content)

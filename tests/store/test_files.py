@@ -1,0 +1,79 @@
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memtail_core.errors import StoreError
+from memtail_core.store import FilesStore, open_store
+from tests.store.contract import StoreContract
+
+
+class TestFilesStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> FilesStore:
+        return FilesStore(tmp_path / "runs")
+
+
+def test_the_folder_is_made_only_when_something_is_put(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "runs"))
+    assert list(store.list("studies/")) == []
+    assert not (tmp_path / "runs").exists()
+    store.put("k", b"x")
+    assert (tmp_path / "runs" / "k").read_bytes() == b"x"
+
+
+def test_a_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="is a file: give a folder"):
+        FilesStore(tmp_path / "file")
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_object(tmp_path: Path) -> None:
+    """A real limit on file size makes the operating system refuse the write halfway."""
+    script = (
+        "import resource, signal, sys\n"
+        "from memtail_core.store import FilesStore\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "store = FilesStore(sys.argv[1])\n"
+        "store.put('k', b'old')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    store.put('k', b'n' * 5000)\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    assert resource.RLIMIT_FSIZE is not None
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("StoreError cannot write k in the store")
+    assert (tmp_path / "k").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["k"], "the partial file is removed"
+
+
+def test_no_space_left_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StoreError, match="is full .* run the same command again; what is stored"):
+        FilesStore(tmp_path).put("k", b"x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_in_progress_is_never_listed(tmp_path: Path) -> None:
+    store = FilesStore(tmp_path)
+    store.put("a/whole", b"x")
+    (tmp_path / "a" / ".partial-abc").write_bytes(b"half")
+    assert list(store.list("a/")) == ["a/whole"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_store_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="Permission denied"):
+        FilesStore(tmp_path).put("k", b"x")
