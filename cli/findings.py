@@ -17,8 +17,9 @@ def say_findings(analysis: Analysis, page: str) -> None:
         f"doubt: {memorization['surely']:,})"
     )
     say(
-        f"{pairs['pairs']:,} high-influence pairs: {pairs['test_examples']:,} test examples rest "
-        f"on {pairs['train_examples']:,} memorized training examples"
+        f"{pairs['pairs']:,} high-influence pairs (by chance: about "
+        f"{_about(pairs['expected_by_chance'])}): {pairs['test_examples']:,} test examples rest on "
+        f"{pairs['train_examples']:,} memorized training examples"
     )
     say(
         "accuracy: "
@@ -31,3 +32,7 @@ def say_findings(analysis: Analysis, page: str) -> None:
     for warning in summary["warnings"]:
         say(f"[yellow]warning:[/] {warning}")
     say(f"report: {page}", markup=False)
+
+
+def _about(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1g}"

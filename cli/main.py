@@ -47,3 +47,6 @@ def main(debug: bool) -> None:
 
 for command in (run, status, report, scores, demo, doctor):
     main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from typing import Self
 import rich.progress
 from rich.console import Console
 
+from memtail_core.catalogue import namesake
 from memtail_core.cost import Cost
 from memtail_core.execution import Observer, ShardDone
 from memtail_core.shards import Shard
@@ -50,6 +51,9 @@ class RunProgress(Observer):
             f"{study.subset_size:,} examples ({study.subsets.design} subsets)",
             markup=False,
         )
+        if other := namesake(self._store, study):
+            changes = "; ".join(other.differences(study)[:4])
+            say(f"  note      not {other.id} but a new study: {changes}", markup=False)
         if cost.missing == 0:
             say("  to train  nothing: all models are stored")
             return

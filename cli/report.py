@@ -20,11 +20,12 @@ def report(
     An unfinished study gets a provisional one.
     """
     from cli.findings import say_findings
-    from memtail_core.report import Thresholds, analyse_stored, publish
+    from memtail_core.estimation import PairsRule
+    from memtail_core.report import analyse_stored, publish
 
     store, study = find_study(location, name)
-    thresholds = Thresholds(theta_mem, theta_infl, same_class=not any_class)
-    analysis = analyse_stored(store, study, thresholds)
+    rule = PairsRule(theta_mem, theta_infl, same_class=not any_class)
+    analysis = analyse_stored(store, study, rule)
     page = f"{location}/{publish(store, analysis)}"
     if as_json:
         print_json({**analysis.summary(), "report": page})

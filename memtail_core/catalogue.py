@@ -6,7 +6,7 @@
 import json
 
 from memtail_core.data.dataset import Dataset
-from memtail_core.errors import StoreError, StudyError, did_you_mean
+from memtail_core.errors import StoreError, StudyError
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
@@ -69,8 +69,19 @@ def find(store: ObjectStore, name: str) -> Study:
             f"the store '{store.location}' holds no study: give --store, or start one "
             "with memtail run"
         )
-    hint = did_you_mean(name, [study.id for study in every])
-    raise StudyError(f"the store '{store.location}' holds no study '{name}'{hint}")
+    ids = ", ".join(study.id for study in every[:5])
+    raise StudyError(
+        f"the store '{store.location}' holds no study '{name}': it has {ids}"
+        + (f" and {len(every) - 5} more (memtail status)" if len(every) > 5 else "")
+    )
+
+
+def namesake(store: ObjectStore, study: Study) -> Study | None:
+    """Another study of the same name, if ``study`` itself is not in the store yet."""
+    every = studies(store)
+    if any(other.id == study.id for other in every):
+        return None
+    return next((other for other in every if other.name == study.name), None)
 
 
 def load_dataset(store: ObjectStore, study: Study) -> Dataset:

@@ -9,6 +9,8 @@ from memtail_core.errors import StoreError
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
+_SHARD_BYTES = 2900  # headers and provenance of a shard's file
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -69,7 +71,7 @@ def estimate(
         missing=n_missing,
         device=device,
         workers=max(to_try),
-        store_bytes=round(n_missing * per_model),
+        store_bytes=round(n_missing * per_model + len(missing) * _SHARD_BYTES),
         seconds_per_model=seconds,
         seconds=None if seconds is None else seconds * n_missing / max(to_try),
     )

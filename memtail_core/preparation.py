@@ -23,7 +23,8 @@ def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
         DatasetError: the data are missing or unusable.
     """
     dataset = data.load(spec.dataset) if dataset is None else dataset
-    recipe = training.resolve(spec.training, dataset, spec.study.name)
+    subset_size = round(spec.subsets.ratio * len(dataset.y_train))
+    recipe = training.resolve(spec.training, dataset, subset_size, spec.study.name)
     study = Study(
         name=spec.study.name,
         seed=spec.study.seed,

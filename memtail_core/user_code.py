@@ -21,14 +21,15 @@ def function(path: str) -> Callable[..., Any]:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found = getattr(importlib.import_module(module_name), name)
+        module = importlib.import_module(module_name)
     except ImportError as error:
         raise StudyError(f"'{path}': cannot import {module_name}: {error}") from error
-    except AttributeError as error:
-        raise StudyError(f"'{path}': the module {module_name} has no '{name}'") from error
     except Exception as error:  # the module's own code runs on import
         reason = f"{type(error).__name__}: {error}"
         raise StudyError(f"'{path}': importing {module_name} failed: {reason}") from error
+    found = getattr(module, name, None)
+    if found is None:
+        raise StudyError(f"'{path}': the module {module_name} has no '{name}'")
     if not callable(found):
         raise StudyError(f"'{path}' is not a function")
     return found  # type: ignore[no-any-return]

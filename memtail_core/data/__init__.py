@@ -5,9 +5,9 @@ that ``[dataset]`` takes. ``tests/data/contract.py`` says what every source must
 """
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pydantic
 
 from memtail_core.data import (
@@ -18,7 +18,7 @@ from memtail_core.data import (
     table,
     torchvision_datasets,
 )
-from memtail_core.data.dataset import Dataset
+from memtail_core.data.dataset import Dataset, checked_names, checked_split
 from memtail_core.data.splits import Source, Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
@@ -57,16 +57,30 @@ def load(what: DatasetTable) -> Dataset:
         raise StudyError(_sentence(kind, error.errors()[0])) from error
     except MemoryError as error:
         raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
-    splits = split(splits, what.test_fraction, what.train_limit, what.test_limit)
+    splits = split(_checked(splits), what.test_fraction, what.train_limit, what.test_limit)
     return Dataset.from_arrays(
         splits.x_train,
         splits.y_train,
-        np.empty(0) if splits.x_test is None else splits.x_test,
-        np.empty(0) if splits.y_test is None else splits.y_test,
+        splits.x_test,
+        splits.y_test,
         classes=splits.classes,
         train_names=splits.train_names,
         test_names=splits.test_names,
     )
+
+
+def _checked(splits: Splits) -> Splits:
+    """Normalise what a source read, so that a complaint names the row as the user counts it."""
+    x_train, y_train = checked_split(splits.x_train, splits.y_train, "train")
+    names = checked_names(splits.train_names, len(x_train), "train_names")
+    splits = replace(splits, x_train=x_train, y_train=y_train, train_names=names)
+    if splits.x_test is None and splits.y_test is None:
+        return splits
+    if splits.x_test is None or splits.y_test is None:
+        raise DatasetError("the data have only one of 'x_test' and 'y_test': give both or neither")
+    x_test, y_test = checked_split(splits.x_test, splits.y_test, "test")
+    names = checked_names(splits.test_names, len(x_test), "test_names")
+    return replace(splits, x_test=x_test, y_test=y_test, test_names=names)
 
 
 def _sentence(kind: str, error: Any) -> str:

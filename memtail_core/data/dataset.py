@@ -95,13 +95,8 @@ class Dataset:
         Raises:
             DatasetError: one sentence that says what is wrong and where.
         """
-        x_train, x_test = _examples(x_train, "x_train"), _examples(x_test, "x_test")
-        y_train, y_test = _labels(y_train, "y_train"), _labels(y_test, "y_test")
-        for x, y, split in ((x_train, y_train, "train"), (x_test, y_test, "test")):
-            if len(x) != len(y):
-                raise DatasetError(f"x_{split} has {len(x)} examples, y_{split} {len(y)} labels")
-            if len(x) == 0:
-                raise DatasetError(f"x_{split} is empty")
+        x_train, y_train = checked_split(x_train, y_train, "train")
+        x_test, y_test = checked_split(x_test, y_test, "test")
         if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
             raise DatasetError(
                 f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
@@ -131,17 +126,14 @@ class Dataset:
                 f"every training example has the label {classes[int(y_train[0])]}: "
                 "a classifier needs at least two classes"
             )
-        for names, x, split in ((train_names, x_train, "train"), (test_names, x_test, "test")):
-            if names and len(names) != len(x):
-                raise DatasetError(f"{len(names)} {split}_names for {len(x)} examples")
         return cls(
             x_train,
             y_train.astype(np.int64),
             x_test,
             y_test.astype(np.int64),
-            tuple(str(name) for name in classes),
-            tuple(str(name) for name in train_names),
-            tuple(str(name) for name in test_names),
+            checked_names(classes, len(classes), "classes"),
+            checked_names(train_names, len(x_train), "train_names"),
+            checked_names(test_names, len(x_test), "test_names"),
         )
 
     def to_npz(self) -> bytes:
@@ -175,8 +167,41 @@ class Dataset:
         return dataset
 
 
-def _examples(x: Any, name: str) -> NDArray[Any]:
-    x = np.asarray(x)
+def checked_split(x: Any, y: Any, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Check and normalise the examples and labels of one split, before anything is drawn from it.
+
+    Raises:
+        DatasetError: one sentence, with the position in the arrays as they were given.
+    """
+    x, y = _examples(x, f"x_{split}"), _labels(y, f"y_{split}")
+    if len(x) != len(y):
+        raise DatasetError(f"x_{split} has {len(x)} examples, y_{split} {len(y)} labels")
+    if len(x) == 0:
+        raise DatasetError(f"x_{split} is empty")
+    return x, y
+
+
+def checked_names(names: Sequence[str], n: int, what: str) -> tuple[str, ...]:
+    """Return ``names`` as text, a name for each of n or none at all."""
+    if len(names) not in (0, n):
+        raise DatasetError(f"{len(names)} {what} for {n} examples")
+    # A file's name need not be UTF-8, but what is stored and shown must be.
+    raw = (str(name).encode("utf-8", "surrogateescape") for name in names)
+    return tuple(name.decode("utf-8", "replace") for name in raw)
+
+
+def _array(given: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{name} cannot be made an array: {reason}") from error
+
+
+def _examples(given: Any, name: str) -> NDArray[Any]:
+    x = _array(given, name)
+    if x.ndim > 1 and len(x) and x.size == 0:
+        raise DatasetError(f"{name} has shape {list(x.shape)}: its examples hold nothing")
     if x.dtype == np.uint8 and x.ndim in (3, 4):
         x = x[..., None] if x.ndim == 3 else x
         if x.shape[-1] not in (1, 3, 4):
@@ -201,7 +226,9 @@ def _examples(x: Any, name: str) -> NDArray[Any]:
 
 
 def _labels(given: Any, name: str) -> NDArray[Any]:
-    y: NDArray[Any] = np.asarray(given)
+    if isinstance(given, list | tuple) and len({isinstance(label, str) for label in given}) > 1:
+        raise DatasetError(f"{name} mixes strings with others: labels are integers ≥ 0, or strings")
+    y = _array(given, name)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
@@ -212,6 +239,8 @@ def _labels(given: Any, name: str) -> NDArray[Any]:
         if y.dtype.kind == "i" and (y < 0).any():
             at = int(np.flatnonzero(y < 0)[0])
             raise DatasetError(f"{name}[{at}] is {y[at]}: labels are integers ≥ 0, or strings")
+        if len(y) and int(y.max()) > np.iinfo(np.int64).max:
+            raise DatasetError(f"{name} holds {y.max()}: labels are integers below 2⁶³, or strings")
         return y.astype(np.int64)
     if y.dtype.kind == "U":
         return y

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
@@ -70,11 +70,18 @@ def _pixels(file: Path, size: int | None) -> Any:
     """Read one image as uint8 [h, w, 1 or 3]."""
     try:
         with Image.open(file) as image:
-            is_grey = image.mode in ("1", "L", "I;16", "I", "F")
-            plain = image.convert("L" if is_grey else "RGB")
+            if image.mode.startswith("I"):  # 16 bits; converting would cut, not scale
+                shades = np.asarray(image).astype(np.float64) / 257
+                plain = Image.fromarray(shades.round().clip(0, 255).astype(np.uint8))
+            elif image.mode == "F":
+                raise DatasetError(f"the image '{file}' holds decimals: save it with 8 bits")
+            else:
+                plain = image.convert("L" if image.mode in ("1", "L") else "RGB")
             if size is not None:
                 plain = plain.resize((size, size), Image.Resampling.BILINEAR)
             pixels = np.asarray(plain, dtype=np.uint8)
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except DatasetError:
+        raise
+    except Exception as error:  # Pillow raises a dozen kinds on damaged files
         raise DatasetError(f"cannot read the image '{file}': {error}") from error
     return pixels[..., None] if pixels.ndim == 2 else pixels

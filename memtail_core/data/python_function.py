@@ -24,7 +24,9 @@ def load(path: str, /, **options: Any) -> Splits:
     if isinstance(found, dict) and {"x_train", "y_train"} <= found.keys():
         known = {"x_train", "y_train", "x_test", "y_test", "classes", "train_names", "test_names"}
         if strange := found.keys() - known:
-            raise DatasetError(f"python:{path} returned the unknown part '{min(strange)}'")
+            raise DatasetError(
+                f"python:{path} returned the unknown part '{min(map(str, strange))}'"
+            )
         return Splits(**found)
     if isinstance(found, tuple) and len(found) in (2, 4):
         return Splits(*found)

@@ -37,44 +37,57 @@ def split(
 ) -> Splits:
     """Draw a test set where there is none, then keep at most the limits; order is kept.
 
-    Examples that move keep their index in the source as their name.
+    ``splits`` holds checked arrays. Examples that move keep their index in the source as their
+    name.
     """
+    is_drawn = splits.x_test is None or train_limit is not None
     if splits.x_test is None:
         n = len(splits.y_train)
         if n < 4:
             raise DatasetError(f"{n} examples are too few to split a test set from")
         n_test = min(max(round(test_fraction * n), 1), n - 2)
-        test = _stratified(np.asarray(splits.y_train), n_test, _SPLIT)
+        test = _stratified(splits.y_train, n_test, _SPLIT)
         train = np.setdiff1d(np.arange(n), test)
-        names = splits.train_names or [str(i) for i in range(n)]
+        names = _names(splits.train_names, n)
         splits = replace(
             splits,
-            x_train=np.asarray(splits.x_train)[train],
-            y_train=np.asarray(splits.y_train)[train],
-            x_test=np.asarray(splits.x_train)[test],
-            y_test=np.asarray(splits.y_train)[test],
+            x_train=splits.x_train[train],
+            y_train=splits.y_train[train],
+            x_test=splits.x_train[test],
+            y_test=splits.y_train[test],
             train_names=[names[i] for i in train],
             test_names=[names[i] for i in test],
         )
     if train_limit is not None and train_limit < len(splits.y_train):
-        kept = _stratified(np.asarray(splits.y_train), train_limit, _TRAIN_LIMIT)
-        names = splits.train_names or [str(i) for i in range(len(splits.y_train))]
+        kept = _stratified(splits.y_train, train_limit, _TRAIN_LIMIT)
+        names = _names(splits.train_names, len(splits.y_train))
         splits = replace(
             splits,
-            x_train=np.asarray(splits.x_train)[kept],
-            y_train=np.asarray(splits.y_train)[kept],
+            x_train=splits.x_train[kept],
+            y_train=splits.y_train[kept],
             train_names=[names[i] for i in kept],
         )
     if test_limit is not None and test_limit < len(splits.y_test):
-        kept = _stratified(np.asarray(splits.y_test), test_limit, _TEST_LIMIT)
-        names = splits.test_names or [str(i) for i in range(len(splits.y_test))]
+        kept = _stratified(splits.y_test, test_limit, _TEST_LIMIT)
+        names = _names(splits.test_names, len(splits.y_test))
         splits = replace(
             splits,
-            x_test=np.asarray(splits.x_test)[kept],
-            y_test=np.asarray(splits.y_test)[kept],
+            x_test=splits.x_test[kept],
+            y_test=splits.y_test[kept],
             test_names=[names[i] for i in kept],
         )
+    gone = np.setdiff1d(splits.y_test, splits.y_train)
+    if len(gone) and is_drawn:
+        raise DatasetError(
+            f"no training example is left of the class {gone[0]}: it has too few examples for "
+            "this train_limit or test_fraction"
+        )
     return splits
+
+
+def _names(names: Sequence[str], n: int) -> Sequence[str]:
+    """The names there are, or the indices for names."""
+    return names if len(names) else [str(i) for i in range(n)]
 
 
 def _stratified(y: NDArray[Any], size: int, purpose: int) -> NDArray[np.int64]:

@@ -27,22 +27,27 @@ def load_parquet(path: str, /, *, label: str, test: str | None = None) -> Splits
 
 
 def _load(read: Callable[[Path], Any], path: str, label: str, test: str | None) -> Splits:
-    tables = [_table(read, each, label) for each in [path, *([test] if test else [])]]
+    paths = [path, *([test] if test else [])]
+    tables = [_table(read, each, label) for each in paths]
     columns = [name for name in tables[0].column_names if name != label]
     if not columns:
         raise DatasetError(f"'{path}' has no column beside the label '{label}'")
     if missing := [c for table in tables for c in columns if c not in table.column_names]:
         raise DatasetError(f"'{test}' has no column '{missing[0]}', which '{path}' has")
-    lengths = [table.num_rows for table in tables]
-    together = pyarrow.concat_tables([table.select(columns) for table in tables], **_PERMISSIVE)
+    for each, table in zip(paths, tables, strict=True):
+        for name in [*columns, label]:
+            _check_complete(table[name], name, each)
+    try:  # integers in one file and decimals in the other are alike
+        features = [table.select(columns) for table in tables]
+        together = pyarrow.concat_tables(features, promote_options="permissive")
+    except pyarrow.ArrowException as error:
+        raise DatasetError(f"'{path}' and '{test}' do not match: {error}") from error
     x = np.concatenate([_numbers(together[name], name, path) for name in columns], axis=1)
-    labels = [_labels(table[label], label, path) for table in tables]
+    labels = [_labels(table[label], label, each) for each, table in zip(paths, tables, strict=True)]
     if test is None:
         return Splits(x, labels[0])
-    return Splits(x[: lengths[0]], labels[0], x[lengths[0] :], labels[1])
-
-
-_PERMISSIVE = {"promote_options": "permissive"}  # integers in one file, decimals in the other
+    n = tables[0].num_rows
+    return Splits(x[:n], labels[0], x[n:], labels[1])
 
 
 def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
@@ -51,36 +56,44 @@ def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
         raise DatasetError(f"there is no file '{file.absolute()}'")
     try:
         table = read(file)
-    except (pyarrow.ArrowException, OSError) as error:
+        names = table.column_names
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read '{path}': {str(error).splitlines()[0]}") from error
-    if label not in table.column_names:
-        hint = did_you_mean(label, table.column_names)
-        raise DatasetError(f"'{path}' has no column '{label}'{hint}")
+    if table.num_rows == 0:
+        raise DatasetError(f"'{path}' is empty: it has no rows")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DatasetError(f"'{path}' has two columns '{twice[0]}'")
+    if label not in names:
+        raise DatasetError(f"'{path}' has no column '{label}'{did_you_mean(label, names)}")
     return table
 
 
-def _labels(column: Any, name: str, path: str) -> Any:
+def _check_complete(column: Any, name: str, path: str) -> None:
     if column.null_count:
         at = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise DatasetError(f"'{path}' has no {name} in row {at}: fill or drop it")
-    values = column.to_pylist()
-    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return np.array(values, dtype=np.int64)
-    if any(isinstance(value, float) for value in values):
+    if pyarrow.types.is_binary(column.type):
+        raise DatasetError(f"the column '{name}' of '{path}' is not UTF-8 text")
+
+
+def _labels(column: Any, name: str, path: str) -> Any:
+    if pyarrow.types.is_floating(column.type) or pyarrow.types.is_decimal(column.type):
         raise DatasetError(f"the label '{name}' of '{path}' holds decimals, not classes")
-    return np.array([str(value) for value in values])
+    if pyarrow.types.is_integer(column.type):
+        return column.to_numpy()
+    words = [str(value) for value in column.to_pylist()]
+    if "" in words:
+        raise DatasetError(f"'{path}' has no {name} in row {words.index('')}: fill or drop it")
+    return np.array(words)
 
 
 def _numbers(column: Any, name: str, path: str) -> Any:
-    """One column as float32 [n, 1], or [n, values] of 0 and 1 for words."""
-    if column.null_count:
-        at = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise DatasetError(f"'{path}' has no {name} in row {at}: fill or drop it")
+    """One column as float64 [n, 1], or [n, values] of 0 and 1 for words."""
     kind = column.type
     if pyarrow.types.is_boolean(kind) or pyarrow.types.is_integer(kind):
-        return column.to_numpy().astype(np.float32)[:, None]
+        return column.to_numpy().astype(np.float64)[:, None]
     if pyarrow.types.is_floating(kind) or pyarrow.types.is_decimal(kind):
-        return column.cast("float64").to_numpy().astype(np.float32)[:, None]
+        return column.cast("float64").to_numpy()[:, None]
     if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
         values = sorted(pyarrow.compute.unique(column).to_pylist())
         if len(values) > _MOST_VALUES:
@@ -89,5 +102,5 @@ def _numbers(column: Any, name: str, path: str) -> Any:
                 f"category (at most {_MOST_VALUES}): drop or encode it"
             )
         words = np.asarray(column.to_pylist())
-        return (words[:, None] == np.array(values)).astype(np.float32)
+        return (words[:, None] == np.array(values)).astype(np.float64)
     raise DatasetError(f"the column '{name}' of '{path}' is {kind}: numbers or words are needed")

@@ -27,11 +27,11 @@ def load(name: str, /, *, root: str = "data", download: bool = True) -> Splits:
 
     try:
         train, test = both(download=False)  # a complete copy is used as it is
-    except (RuntimeError, OSError) as missing:
+    except Exception as missing:  # not there, or damaged: a dozen kinds
         if not download:
             raise DatasetError(
-                f"{name} is not in the folder '{root}': set [dataset] root to where it is, or "
-                "download = true"
+                f"{name} is not in the folder '{root}', or is damaged there: set [dataset] root to "
+                "where it is, or download = true"
             ) from missing
         try:
             train, test = both(download=True)

@@ -18,9 +18,23 @@ from numpy.typing import NDArray
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.intervals import difference
 
-THETA_MEM, THETA_INFL = 0.25, 0.15  # the paper's thresholds
 _ROWS, _COLUMNS = 512, 8192  # of a block: a few dozen MB in float64
 _MOST_TRIALS = 2**24  # float32 counts exactly up to here
+
+
+@dataclass(frozen=True)
+class PairsRule:
+    """Which pairs count as high-influence; the paper's values.
+
+    Attributes:
+        theta_mem: least memorization of the training example; a missing one selects nothing.
+        theta_infl: least influence.
+        same_class: whether both examples must have one label.
+    """
+
+    theta_mem: float = 0.25
+    theta_infl: float = 0.15
+    same_class: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,32 +98,26 @@ def pairs(
     memorization: NDArray[np.float64],
     y_train: NDArray[np.int64],
     y_test: NDArray[np.int64],
-    *,
-    theta_mem: float = THETA_MEM,
-    theta_infl: float = THETA_INFL,
-    same_class: bool = True,
+    rule: PairsRule = PairsRule(),
 ) -> Pairs:
-    """Find the pairs with memorization ≥ theta_mem and influence ≥ theta_infl.
+    """Find the pairs that ``rule`` selects.
 
-    Only what the rule can select is computed: memorized rows, and with ``same_class`` (the
-    paper's rule) only test examples of the row's class.
+    Only what the rule can select is computed: memorized rows, and with ``same_class`` only test
+    examples of the row's class.
 
     Args:
         subset: uint8 [T, ⌈n/8⌉], packed.
         test_correct: uint8 [T, ⌈n_test/8⌉], packed.
         memorization: float64 [n], NaN where missing.
         y_train, y_test: int64 labels.
-        theta_mem, theta_infl: the thresholds; memorization that is missing selects nothing.
-        same_class: whether both examples must have one label.
+        rule: the paper's, unless told otherwise.
     """
-    with np.errstate(invalid="ignore"):
-        memorized = np.flatnonzero(memorization >= theta_mem)
-    none: tuple[NDArray[Any], ...] = (memorized[:0], memorized[:0], np.zeros(0), np.zeros(0))
-    found = [none]
-    for rows, columns in _blocks(memorized, y_train, y_test, same_class):
+    none = np.zeros(0, np.int64)
+    found: list[tuple[NDArray[Any], ...]] = [(none, none, np.zeros(0), np.zeros(0))]
+    for rows, columns in blocks(memorization, y_train, y_test, rule):
         block = influence(subset, test_correct, rows, columns)
         with np.errstate(invalid="ignore"):
-            at = np.nonzero(block.influence >= theta_infl)
+            at = np.nonzero(block.influence >= rule.theta_infl)
         found.append((rows[at[0]], columns[at[1]], block.influence[at], block.standard_error[at]))
     train, test, values, errors = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((test, train, -values))
@@ -117,15 +125,17 @@ def pairs(
     return Pairs(train, test[order], values[order], errors[order], memorization[train])
 
 
-def _blocks(
-    memorized: NDArray[np.int64],
+def blocks(
+    memorization: NDArray[np.float64],
     y_train: NDArray[np.int64],
     y_test: NDArray[np.int64],
-    same_class: bool,
+    rule: PairsRule,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield (rows, columns) that together cover what the rule can select."""
+    """Yield blocks (rows, columns) that together cover what the rule can select, each once."""
+    with np.errstate(invalid="ignore"):
+        memorized = np.flatnonzero(memorization >= rule.theta_mem)
     groups = [(memorized, np.arange(len(y_test)))]
-    if same_class:
+    if rule.same_class:
         labels = np.unique(y_train[memorized])
         groups = [(memorized[y_train[memorized] == c], np.flatnonzero(y_test == c)) for c in labels]
     for rows, columns in groups:

@@ -8,21 +8,13 @@ import numpy as np
 from memtail_core import catalogue, estimation, shards, trials
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import THETA_INFL, THETA_MEM, Fit, Memorization, Pairs
+from memtail_core.estimation import Fit, Memorization, Pairs, PairsRule
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.trials import Accuracies, Damaged, Trials
 
+_MUCH_CHANCE = 0.1  # of the pairs
 _FEW_OUT = 10  # held-out trials an example needs for its score to be more than a hint
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The rule that selects pairs; the paper's values."""
-
-    theta_mem: float = THETA_MEM
-    theta_infl: float = THETA_INFL
-    same_class: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +25,12 @@ class Analysis:
     dataset: Dataset
     trials: Trials
     goal: int
-    thresholds: Thresholds
+    rule: PairsRule
     scores: Memorization
     pairs: Pairs
     accuracies: Accuracies
     fit: Fit
+    chance_pairs: float
     damaged: tuple[Damaged, ...] = ()
 
     @property
@@ -86,6 +79,11 @@ class Analysis:
                 f"some examples were held out by only {few} models: their scores are rough, as "
                 "their intervals say; train more (--trials)"
             )
+        if self.chance_pairs > _MUCH_CHANCE * len(self.pairs):
+            found.append(
+                f"about {self.chance_pairs:,.0f} of the {len(self.pairs):,} high-influence pairs "
+                "are expected by chance with so few models; train more (--trials)"
+            )
         if len({self._without_device(about) for about in self.trials.about}) > 1:
             found.append("the models were trained by different versions of the software")
         return found
@@ -110,7 +108,7 @@ class Analysis:
             },
             "fit": vars(self.fit),
             "memorization": {
-                "threshold": self.thresholds.theta_mem,
+                "threshold": self.rule.theta_mem,
                 "memorized": self.n_memorized,
                 "surely": self.n_surely_memorized,
                 "possibly": self.n_possibly_memorized,
@@ -123,10 +121,11 @@ class Analysis:
                 "held_out_trials": [int(scores.n_out.min()), int(scores.n_out.max())],
             },
             "pairs": {
-                "theta_mem": self.thresholds.theta_mem,
-                "theta_infl": self.thresholds.theta_infl,
-                "same_class": self.thresholds.same_class,
+                "theta_mem": self.rule.theta_mem,
+                "theta_infl": self.rule.theta_infl,
+                "same_class": self.rule.same_class,
                 "pairs": len(pairs),
+                "expected_by_chance": self.chance_pairs,
                 "train_examples": len(np.unique(pairs.train_index)),
                 "test_examples": len(by_test),
                 "test_examples_in_one_pair": int((by_test == 1).sum()),
@@ -137,7 +136,7 @@ class Analysis:
 
     def _count(self, values: Any) -> int:
         with np.errstate(invalid="ignore"):
-            return int((values >= self.thresholds.theta_mem).sum())
+            return int((values >= self.rule.theta_mem).sum())
 
     @staticmethod
     def _without_device(about: dict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -149,48 +148,41 @@ def analyse(
     dataset: Dataset,
     trials: Trials,
     goal: int | None = None,
-    thresholds: Thresholds | None = None,
+    rule: PairsRule | None = None,
 ) -> Analysis:
     """Estimate memorization and find the pairs.
 
     Args:
         study, dataset, trials: what was trained; the trials are those stored so far.
         goal: how many were planned; fewer trials make the analysis provisional.
-        thresholds: the pairs rule.
+        rule: which pairs to look for.
 
     Raises:
         EstimationError: there are no trials.
     """
     if len(trials) == 0:
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
-    thresholds = thresholds or Thresholds()
+    rule = rule or PairsRule()
     scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
-    pairs = estimation.pairs(
-        trials.subset,
-        trials.test_correct,
-        scores.memorization,
-        dataset.y_train,
-        dataset.y_test,
-        theta_mem=thresholds.theta_mem,
-        theta_infl=thresholds.theta_infl,
-        same_class=thresholds.same_class,
-    )
+    bits = (trials.subset, trials.test_correct)
+    labels = (dataset.y_train, dataset.y_test)
+    pairs = estimation.pairs(*bits, scores.memorization, *labels, rule)
+    chance = estimation.pairs_by_chance(*bits, scores.memorization, *labels, rule)
     return Analysis(
         study=study,
         dataset=dataset,
         trials=trials,
         goal=goal or len(trials),
-        thresholds=thresholds,
+        rule=rule,
         scores=scores,
         pairs=pairs,
         accuracies=trials.accuracies(),
         fit=estimation.fit(scores),
+        chance_pairs=chance,
     )
 
 
-def analyse_stored(
-    store: ObjectStore, study: Study, thresholds: Thresholds | None = None
-) -> Analysis:
+def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = None) -> Analysis:
     """Analyse all that is stored of a study; damaged shards are set aside and counted.
 
     Raises:
@@ -199,5 +191,5 @@ def analyse_stored(
     dataset = catalogue.load_dataset(store, study)
     loaded, damaged = trials.load(store, study)
     goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
-    found = analyse(study, dataset, loaded, max(goal, len(loaded)), thresholds)
+    found = analyse(study, dataset, loaded, max(goal, len(loaded)), rule)
     return replace(found, damaged=tuple(damaged))

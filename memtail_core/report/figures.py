@@ -35,7 +35,8 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
     with mpl.rc_context(_STYLE):
         made = {"memorization": _histogram(analysis), "held_in_held_out": _accuracies(analysis)}
         if analysis.dataset.kind == "images":
-            made["typical_to_odd"] = _typical_to_odd(analysis)
+            if shown := spread_by_class(analysis):
+                made["typical_to_odd"] = _typical_to_odd(analysis, shown)
             if len(analysis.pairs):
                 made["pairs"] = _pairs(analysis)
         return made
@@ -73,16 +74,17 @@ def _panel(width: float, height: float, draw: Callable[[Axes], None]) -> Figure:
 def _histogram(analysis: Analysis) -> Figure:
     values = analysis.scores.memorization
     values = values[~np.isnan(values)]
-    theta = analysis.thresholds.theta_mem
+    theta = analysis.rule.theta_mem
 
     def draw(axes: Axes) -> None:
-        edges = np.arange(min(-0.05, np.floor(values.min() * 20) / 20), 1.0001, 0.05)
+        edges = np.arange(min(-0.05, np.floor(values.min(initial=0.0) * 20) / 20), 1.0001, 0.05)
         _, _, bars = axes.hist(values, edges.tolist(), color=_BLUE)
         for bar, left in zip(bars, edges, strict=False):  # type: ignore[arg-type]
             if left >= theta - 1e-9:
                 bar.set_facecolor(_ORANGE)
         axes.axvline(theta, color=_INK, linewidth=1, linestyle="--")
-        axes.set_yscale("log")
+        if len(values):
+            axes.set_yscale("log")
         axes.annotate(
             f"memorized: {analysis.n_memorized:,}",
             (theta, 1),
@@ -102,7 +104,7 @@ def _accuracies(analysis: Analysis) -> Figure:
 
     def draw(axes: Axes) -> None:
         known = ~np.isnan(scores.memorization)
-        memorized = known & (scores.memorization >= analysis.thresholds.theta_mem)
+        memorized = known & (scores.memorization >= analysis.rule.theta_mem)
         for chosen, colour, name in (
             (known & ~memorized, _BLUE, "others"),
             (memorized, _ORANGE, "memorized"),
@@ -125,8 +127,7 @@ def _accuracies(analysis: Analysis) -> Figure:
     return _panel(6, 2.8, draw)
 
 
-def _typical_to_odd(analysis: Analysis) -> Figure:
-    shown = spread_by_class(analysis)
+def _typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Figure:
     x = analysis.dataset.x_train
     sheet = canvas([[x[i] for i in picks] for _, picks in shown])
     figure = Figure(figsize=(6, 6 * sheet.shape[0] / sheet.shape[1] + 0.4))

@@ -24,7 +24,10 @@ def _files(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
     yield "pairs.parquet", tables.to_parquet(tables.pairs_table(analysis))
     yield "memorization.npz", tables.to_npz(analysis)
     summary = analysis.summary()
-    yield "summary.json", json.dumps(summary, indent=2, ensure_ascii=False).encode()
+    yield (
+        "summary.json",
+        json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode(),
+    )
     drawn = figures.figures(analysis)
     for name, figure in drawn.items():
         yield f"figures/{name}.png", figures.png(figure)

@@ -21,8 +21,16 @@ _BY_PREFIX: dict[str, type[Recipe]] = {
 _DERIVED = ("version", "source_sha256")  # described by a recipe, not set by the user
 
 
-def resolve(training: dict[str, Any], dataset: Dataset, where: str = "the study") -> Recipe:
+def resolve(
+    training: dict[str, Any], dataset: Dataset, subset_size: int, where: str = "the study"
+) -> Recipe:
     """Turn the table ``[training]`` into a recipe with every default filled in.
+
+    Args:
+        training: the table; may be empty.
+        dataset: what is trained on; the default recipe depends on its kind.
+        subset_size: how many examples each model trains on.
+        where: opens the error messages.
 
     Raises:
         StudyError: an unknown recipe or option, or one that these data do not suit.
@@ -31,7 +39,7 @@ def resolve(training: dict[str, Any], dataset: Dataset, where: str = "the study"
     name = training.get("recipe", by_kind)
     recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
     recipe.check(dataset)
-    return recipe
+    return recipe.completed(subset_size)
 
 
 def restore(training: dict[str, Any]) -> Recipe:

@@ -7,10 +7,14 @@ from memtail_core.errors import TrainingError
 
 def resolve_device(device: str) -> str:
     """Turn ``auto`` into ``cuda`` or ``cpu``, and refuse a device that is not there."""
+    there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise TrainingError(f"--device {device}: this machine has no CUDA device; use cpu or auto")
+        return "cuda" if there else "cpu"
+    if device not in ["cpu", *(["cuda"] if there else []), *there]:
+        found = ", ".join(["cpu", *there])
+        raise TrainingError(
+            f"--device {device}: this machine has {found}; use auto, or one of them"
+        )
     return device
 
 

@@ -1,7 +1,8 @@
 """Networks trained by SGD: the options they share, and what a network recipe must provide."""
 
 from abc import abstractmethod
-from typing import Annotated, Literal
+from math import ceil
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -14,11 +15,17 @@ from memtail_core.training.sequential import SequentialEngine
 
 
 class GradientRecipe(Recipe):
-    """SGD on cross-entropy. The defaults train until they fit: what is not fitted in training
-    cannot be seen to be memorized.
+    """SGD on cross-entropy.
+
+    The defaults train until they fit, for what is not fitted cannot be seen to be memorized: where
+    ``epochs`` is not given, it is ``default_epochs``, and more on small data, where those would be
+    too few steps.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 40
+    default_epochs: ClassVar[int] = 40
+    fewest_steps: ClassVar[int] = 600
+
+    epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64
     learning_rate: Annotated[float, Field(gt=0)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -39,6 +46,14 @@ class GradientRecipe(Recipe):
             shape: of one example: (channels, height, width) or (features,).
             n_classes: the number of logits.
         """
+
+    def completed(self, subset_size: int) -> "GradientRecipe":
+        """Fill in ``epochs``."""
+        if self.epochs is not None:
+            return self
+        steps_per_epoch = ceil(subset_size / self.batch_size)
+        epochs = max(self.default_epochs, ceil(self.fewest_steps / steps_per_epoch))
+        return self.model_copy(update={"epochs": epochs})
 
     def engine(self, device: str) -> SequentialEngine:
         """One network at a time."""
@@ -69,9 +84,10 @@ class GradientRecipe(Recipe):
     def _on_paper(self, dataset: Dataset) -> nn.Module:
         shape = channels_first(dataset.shape)
         with torch.device("meta"), torch.random.fork_rng(devices=[]):
-            network = self.network(shape, len(dataset.classes)).eval()
-            logits: Tensor = network(torch.empty(2, *shape))
-        if logits.shape != (2, len(dataset.classes)):
+            network = self.network(shape, len(dataset.classes))
+            batch = min(2, self.batch_size)  # the smallest there will be; in training mode
+            logits: Tensor = network(torch.empty(batch, *shape))
+        if logits.shape != (batch, len(dataset.classes)):
             raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
         return network
 

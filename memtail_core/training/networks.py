@@ -1,6 +1,6 @@
 """The network recipes: mlp, cnn, resnet9, and torchvision's own architectures."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 import torchvision.models
@@ -35,7 +35,7 @@ class CNN(GradientRecipe):
     """3 × 3 convolutions, each with ReLU and 2 × 2 pooling, then one hidden layer."""
 
     recipe: str = "cnn"
-    epochs: Annotated[int, Field(ge=1)] = 20
+    default_epochs: ClassVar[int] = 20
     learning_rate: Annotated[float, Field(gt=0)] = 0.05
     channels: Annotated[tuple[_Width, ...], Field(strict=False, min_length=1)] = (32, 64)
     hidden: _Width = 128
@@ -62,7 +62,7 @@ class ResNet9(GradientRecipe):
     """The nine-layer residual network of the DAWNBench entries (D. Page, 2018)."""
 
     recipe: str = "resnet9"
-    epochs: Annotated[int, Field(ge=1)] = 30
+    default_epochs: ClassVar[int] = 30
     batch_size: Annotated[int, Field(ge=1)] = 128
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     width: _Width = 64
@@ -95,7 +95,7 @@ class TorchvisionNetwork(GradientRecipe):
     and VGGs a single linear layer for a head, as is usual on CIFAR.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 30
+    default_epochs: ClassVar[int] = 30
     batch_size: Annotated[int, Field(ge=1)] = 128
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
 

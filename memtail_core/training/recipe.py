@@ -27,6 +27,11 @@ class Recipe(BaseModel, ABC):
     def check(self, dataset: Dataset) -> None:
         """Raise StudyError if this recipe cannot train on ``dataset``."""
 
+    def completed(self, subset_size: int) -> "Recipe":
+        """Fill in the defaults that depend on how many examples a model trains on."""
+        del subset_size
+        return self
+
     def model_bytes(self, dataset: Dataset) -> int:
         """Bytes that one model in training needs beside the data, roughly; 0 if unknown."""
         del dataset

@@ -78,12 +78,13 @@ class SequentialEngine:
             weight_decay=recipe.weight_decay,
             fused=self._device.type in ("cpu", "cuda"),
         )
-        steps_per_epoch = -(-len(indices) // recipe.batch_size)
-        rates = iter(learning_rates(recipe, recipe.epochs * steps_per_epoch))
+        sizes = batch_sizes(len(indices), recipe.batch_size)
+        epochs = recipe.epochs or recipe.default_epochs
+        rates = iter(learning_rates(recipe, epochs * len(sizes)))
         network.train()
-        for _ in range(recipe.epochs):
+        for _ in range(epochs):
             shuffled = indices[torch.randperm(len(indices), generator=order).to(self._device)]
-            for batch in shuffled.split(recipe.batch_size):  # the last one may be smaller
+            for batch in shuffled.split(sizes):
                 optimizer.param_groups[0]["lr"] = next(rates)
                 x = data.inputs(data.x_train[batch])
                 x = augmented(x, recipe.flip, recipe.crop, order)
@@ -143,6 +144,17 @@ class _ResidentData:
     def inputs(self, x: Tensor) -> Tensor:
         """Turn stored examples into the network's float32 inputs."""
         return x.float() * self._scale + self._offset
+
+
+def batch_sizes(m: int, batch_size: int) -> list[int]:
+    """Cut an epoch of m examples into batches; all are used, so the last may be smaller.
+
+    A last batch of one joins the one before it: batch normalisation cannot normalise one example.
+    """
+    sizes = [batch_size] * (m // batch_size) + ([m % batch_size] if m % batch_size else [])
+    if len(sizes) > 1 and sizes[-1] == 1 < batch_size:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
 
 
 def learning_rates(recipe: "GradientRecipe", steps: int) -> list[float]:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memtail_core.estimation import influence, memorization, pairs
+from memtail_core.estimation import PairsRule, influence, memorization, pairs
 from memtail_core.estimation import influence as influence_of
 from tests.estimation.oracle import difference_of_means, random_trials
 
@@ -66,9 +66,7 @@ def test_pairs_are_exactly_those_that_the_rule_selects(
         scores,
         y_train,
         y_test,
-        theta_mem=theta_mem,
-        theta_infl=theta_infl,
-        same_class=same_class,
+        PairsRule(theta_mem, theta_infl, same_class),
     )
     expected = set()
     for i in range(n):
@@ -94,6 +92,6 @@ def test_thresholds_that_select_nothing_give_no_pairs() -> None:
     subset, train_correct, correct = random_trials(4, 30, 20, 10)
     scores = memorization(packed(subset), packed(train_correct), 20).memorization
     y = np.zeros(20, int)
-    found = pairs(packed(subset), packed(correct), scores, y, y[:10], theta_mem=2.0)
+    found = pairs(packed(subset), packed(correct), scores, y, y[:10], PairsRule(theta_mem=2.0))
     assert len(found) == 0
     assert found.train_index.dtype == np.int64

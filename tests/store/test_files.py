@@ -60,7 +60,7 @@ def test_no_space_left_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(StoreError, match="is full .* run the same command again; what is stored"):
+    with pytest.raises(StoreError, match=r"is full .* run the same command again; what is stored"):
         FilesStore(tmp_path).put("k", b"x")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,206 @@
+"""The whole way: run, run again, grow, status, scores, report."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from tests.cli.conftest import Memtail, refused
+from tests.conftest import Trained
+
+STUDY = """
+[study]
+trials = 20
+shard_size = 5
+[dataset]
+source = "sklearn:digits"
+train_limit = 300
+test_limit = 100
+[training]
+recipe = "mlp"
+widths = [32]
+epochs = 20
+"""
+
+
+@pytest.fixture
+def study(memtail: Memtail) -> str:
+    Path("odd.toml").write_text(STUDY)
+    return "odd.toml"
+
+
+def test_a_study_is_run_continued_and_grown(memtail: Memtail, study: str) -> None:
+    first = memtail("run", study, "--workers", "1")
+    assert first.exit_code == 0
+    assert "data      sklearn:digits: 300 training and 100 test images, 10 classes" in first.stderr
+    assert "to train  20 models, 1 process on cpu" in first.stderr
+    assert "5/20 models" in first.stderr
+    assert "accuracy: held in" in first.stderr
+    assert "of 300 training examples" in first.stdout
+    page = Path(first.stdout.splitlines()[-1].removeprefix("report: "))
+    assert page.is_file()
+
+    again = memtail("run", study, "--workers", "1")
+    assert "nothing: all models are stored" in again.stderr
+    assert again.stdout == first.stdout
+
+    grown = memtail("run", study, "--workers", "1", "--trials", "23")
+    assert "to train  5 models (20 are stored)" in grown.stderr
+    assert "; 25 models" in grown.stdout
+
+    by_id = memtail("run", "odd", "--workers", "1")
+    assert "; 25 models" in by_id.stdout, "the goal is remembered"
+
+
+def test_a_dry_run_says_the_cost_and_does_nothing(memtail: Memtail, study: str) -> None:
+    result = memtail("run", study, "--dry-run")
+    assert "to train  20 models" in result.stderr
+    assert "time: known after the first shard" in result.stderr
+    assert not Path("runs").exists()
+    cost = json.loads(memtail("run", study, "--dry-run", "--json").stdout)
+    assert (cost["trials"], cost["stored"], cost["missing"]) == (20, 0, 20)
+    assert cost["seconds"] is None
+    memtail("run", study, "--workers", "1")
+    later = json.loads(
+        memtail("run", study, "--dry-run", "--json", "--trials", "40", "--workers", "1").stdout
+    )
+    assert (later["stored"], later["missing"]) == (20, 20)
+    assert later["seconds"] == pytest.approx(20 * later["seconds_per_model"])
+    before = size(Path("runs"))
+    memtail("run", study, "--workers", "1", "--trials", "40")
+    written = size(Path("runs") / "studies") - size(Path("runs") / "studies", "report")
+    assert later["store_bytes"] == pytest.approx(written / 2, rel=0.2)
+    assert size(Path("runs")) > before
+
+
+def size(folder: Path, within: str = "") -> int:
+    return sum(
+        path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file() and within in path.as_posix()
+    )
+
+
+def test_json_is_the_only_thing_on_stdout(memtail: Memtail, study: str) -> None:
+    summary = json.loads(memtail("run", study, "--workers", "1", "--json").stdout)
+    assert summary["trials"] == 20
+    assert Path(summary["report"]).is_file()
+    assert summary["memorization"]["examples"] == 300
+
+
+def test_a_setting_makes_another_study(memtail: Memtail, study: str) -> None:
+    ids = {
+        json.loads(memtail("run", study, "--dry-run", "--json", *options).stdout)["study"]
+        for options in ([], ["--set", "training.epochs=21"], ["--set", "study.seed=1"])
+    }
+    assert len(ids) == 3
+
+
+def test_a_changed_study_under_an_old_name_says_what_changed(memtail: Memtail, study: str) -> None:
+    memtail("run", study, "--workers", "1", "--set", "study.trials=5")
+    changed = memtail("run", study, "--dry-run", "--set", "training.epochs=21")
+    assert "a new study: training.epochs: 20 → 21" in changed.stderr
+
+
+def test_status_lists_and_details(memtail: Memtail, trained: Trained) -> None:
+    store = ["--store", str(trained.folder)]
+    assert "holds no study" in memtail("status").stdout
+    rows = json.loads(memtail("status", "--json", *store).stdout)
+    assert [(r["id"], r["stored"], r["goal"]) for r in rows] == [(trained.study.id, 40, 40)]
+    assert trained.study.id in memtail("status", *store).stdout
+    detail = memtail("status", "digits", *store).stdout
+    assert "models    40 of 40, complete" in detail
+    assert "accuracy  held in" in detail
+    as_json = json.loads(memtail("status", "digits", "--json", *store).stdout)
+    assert as_json["accuracy"]["held_in"] == trained.trials.accuracies().held_in.mean()
+
+
+def test_status_warns_when_models_do_not_fit(memtail: Memtail, study: str) -> None:
+    setting = ["--set", "training.epochs=1"]
+    ran = memtail("run", study, "--workers", "1", *setting)
+    assert "warning: held-in accuracy is only" in ran.stdout
+    assert "held-in accuracy is only" in memtail("status", "odd").stdout
+    assert "train longer (epochs)" in memtail("report", "odd").stdout
+
+
+@pytest.mark.parametrize("format_", ["csv", "parquet", "npz", "json"])
+def test_scores_in_every_format_are_the_same_numbers(
+    memtail: Memtail, trained: Trained, format_: str
+) -> None:
+    expected = trained.analysis.scores.memorization
+    store = ("--store", str(trained.folder))
+    result = memtail("scores", "digits", *store, "--format", format_, "-o", "scores")
+    assert result.exit_code == 0
+    if format_ == "npz":
+        with np.load("scores") as file:
+            assert sorted(file.files) == ["tr_labels", "tr_mem", "tt_labels"]
+            found = file["tr_mem"]
+            assert (file["tr_labels"] == trained.dataset.y_train).all()
+    elif format_ == "json":
+        rows = json.loads(Path("scores").read_text())
+        found = np.array([row["memorization"] for row in rows], float)
+    else:
+        read = pyarrow.csv.read_csv if format_ == "csv" else pyarrow.parquet.read_table
+        table = read("scores")
+        assert table.column_names[:10] == [
+            *("index", "label", "memorization", "standard_error", "ci_low", "ci_high"),
+            *("n_in", "n_out", "accuracy_in", "accuracy_out"),
+        ]
+        found = table["memorization"].to_numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_scores_go_to_stdout_too(memtail: Memtail, trained: Trained) -> None:
+    result = memtail("scores", "digits", "--store", str(trained.folder))
+    assert result.stdout.splitlines()[0].startswith('"index","label","memorization"')
+    assert len(result.stdout.splitlines()) == 301
+
+
+def test_scores_that_cannot_be_written_are_said(memtail: Memtail, trained: Trained) -> None:
+    store = ("--store", str(trained.folder))
+    assert "cannot write 'no/where'" in refused(
+        memtail("scores", "digits", *store, "-o", "no/where")
+    )
+
+
+def test_a_report_of_an_unfinished_study_is_provisional(memtail: Memtail, study: str) -> None:
+    memtail("run", study, "--workers", "1")
+    next(Path("runs").glob("studies/*/shards/*.npz")).unlink()
+    result = memtail("report", "odd")
+    assert "provisional: 15 of 20 models are trained" in result.stdout
+    summary = json.loads(memtail("report", "odd", "--json").stdout)
+    assert summary["provisional"] is True
+
+
+def test_report_thresholds_are_options(memtail: Memtail, study: str) -> None:
+    memtail("run", study, "--workers", "1")
+    strict = json.loads(memtail("report", "odd", "--json", "--theta-mem", "0.9").stdout)
+    loose = json.loads(memtail("report", "odd", "--json", "--any-class").stdout)
+    assert strict["memorization"]["threshold"] == 0.9
+    assert strict["memorization"]["memorized"] < loose["memorization"]["memorized"]
+    assert loose["pairs"]["pairs"] > strict["pairs"]["pairs"]
+
+
+def test_doctor_looks_at_machine_and_store(memtail: Memtail) -> None:
+    checks = json.loads(memtail("doctor", "--json").stdout)
+    assert {"python", "torch", "memory", "gpu", "store", "disk"} <= {c["what"] for c in checks}
+    assert "ok" in memtail("doctor").stdout
+    assert list(Path("runs").iterdir()) == [], "it leaves nothing behind"
+    Path("file").write_text("")
+    assert memtail("doctor", "--store", "file").exit_code == 2
+
+
+def test_every_command_and_option_is_explained(memtail: Memtail) -> None:
+    from cli.main import main
+
+    assert memtail("--version").stdout.startswith("memtail, version")
+    for name, command in main.commands.items():
+        shown = memtail(name, "--help").stdout
+        assert command.help
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert getattr(parameter, "help", None), f"{name} --{parameter.name}"
+        assert "Usage" in shown

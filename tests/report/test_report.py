@@ -1,0 +1,194 @@
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from memtail_core import execution
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError
+from memtail_core.preparation import prepare
+from memtail_core.report import Analysis, analyse, analyse_stored, publish, tables
+from memtail_core.report.figures import figures
+from memtail_core.report.page import page
+from memtail_core.report.selection import most_memorized, spread_by_class, supporters
+from memtail_core.store import FilesStore
+from memtail_core.study import Spec
+from tests.conftest import Trained
+
+
+@pytest.fixture(scope="module")
+def analysis(trained: Trained) -> Analysis:
+    return trained.analysis
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "xlink:href") and v]
+
+
+def test_all_that_was_promised_is_published(trained: Trained, tmp_path: Path) -> None:
+    store = FilesStore(tmp_path)
+    key = publish(store, trained.analysis)
+    folder = tmp_path / trained.study.prefix / "report"
+    assert tmp_path / key == folder / "index.html"
+    names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert {
+        *("scores.parquet", "pairs.parquet", "memorization.npz", "summary.json", "index.html"),
+        *("figures/memorization.png", "figures/memorization.svg", "figures/typical_to_odd.png"),
+    } <= names
+    scores = pyarrow.parquet.read_table(folder / "scores.parquet")
+    assert scores.num_rows == 300
+    np.testing.assert_array_equal(scores["n_in"].to_numpy(), trained.analysis.scores.n_in)
+    pairs = pyarrow.parquet.read_table(folder / "pairs.parquet")
+    assert pairs.column_names[:7] == [
+        *("train_index", "test_index", "influence", "standard_error", "memorization"),
+        *("train_label", "test_label"),
+    ]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["pairs"]["pairs"] == pairs.num_rows
+
+
+def test_publishing_twice_writes_the_same_bytes(trained: Trained, tmp_path: Path) -> None:
+    publish(FilesStore(tmp_path / "one"), trained.analysis)
+    publish(FilesStore(tmp_path / "two"), trained.analysis)
+    one, two = (
+        {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+        for root in (tmp_path / "one", tmp_path / "two")
+    )
+    assert one == two
+
+
+def test_a_missing_score_is_null_never_a_number(analysis: Analysis) -> None:
+    scores = analysis.scores
+    missing = np.where(np.arange(300) == 7, np.nan, scores.memorization)
+    table = tables.scores_table(
+        replace(analysis, scores=replace(scores, memorization=missing, ci_low=missing))
+    )
+    assert table["memorization"].null_count == 1
+    assert table["memorization"][7].as_py() is None
+    assert b"\n7," in tables.to_csv(table)
+    row = tables.to_csv(table).splitlines()[8].split(b",")
+    assert row[2] == b""
+    assert json.loads(tables.to_json(table))[7]["memorization"] is None
+
+
+def test_the_page_needs_nothing_but_itself(analysis: Analysis) -> None:
+    parser = _Links()
+    html = page(analysis, figures(analysis))
+    parser.feed(html)
+    assert "script" not in parser.tags
+    assert parser.addresses
+    assert all(a.startswith(("data:image/png;base64,", "#")) for a in parser.addresses)
+    assert len(html) < 3_000_000
+
+
+def test_the_page_opens_with_the_answer(analysis: Analysis) -> None:
+    html = " ".join(page(analysis, figures(analysis)).split())
+    assert f"<b>{analysis.n_memorized}</b> of 300 training examples" in html
+
+
+def test_names_from_the_data_are_only_text(analysis: Analysis) -> None:
+    nasty = "<script>alert(1)</script>"
+    dataset = replace(
+        analysis.dataset,
+        classes=(nasty, *analysis.dataset.classes[1:]),
+        train_names=(nasty + '"',) * 300,
+        test_names=(nasty,) * 100,
+    )
+    changed = replace(analysis, dataset=dataset)
+    html = page(changed, figures(changed))
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_table_gets_rows_where_images_get_pictures(tmp_path: Path) -> None:
+    spec = Spec.parse(
+        {
+            "study": {"name": "wine", "trials": 20},
+            "dataset": {"source": "sklearn:wine"},
+            "training": {"recipe": "sklearn:tree.DecisionTreeClassifier"},
+        }
+    )
+    study, dataset = prepare(spec)
+    trials = execution.run(study, FilesStore(tmp_path), dataset, 20, workers=1)
+    found = analyse(study, dataset, trials)
+    html = page(found, figures(found))
+    assert "<img" not in html
+    assert "<th>features</th>" in html
+    assert "typical_to_odd" not in figures(found)
+
+
+def test_no_trials_no_report(trained: Trained, tmp_path: Path) -> None:
+    store = FilesStore(tmp_path)
+    store.put(trained.study.dataset_key, trained.dataset.to_npz())
+    with pytest.raises(EstimationError, match="no trained model yet"):
+        analyse_stored(store, trained.study)
+
+
+def test_scores_that_are_all_missing_still_make_a_report(trained: Trained, tmp_path: Path) -> None:
+    """One model: every example is only in or only out."""
+    from memtail_core.trials import Trials
+
+    t = trained.trials
+    one = Trials(**{k: v[:1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()})
+    found = analyse(trained.study, trained.dataset, one, 40)
+    assert found.n_missing == 300
+    assert any("300 of 300 examples have no score" in w for w in found.warnings)
+    assert publish(FilesStore(tmp_path), found).endswith("index.html")
+
+
+def test_counts_agree_with_the_scores(analysis: Analysis) -> None:
+    scores = analysis.scores
+    assert analysis.n_memorized == sum(m >= 0.25 for m in scores.memorization)
+    assert analysis.n_surely_memorized == sum(low >= 0.25 for low in scores.ci_low)
+    assert analysis.n_surely_memorized <= analysis.n_memorized <= analysis.n_possibly_memorized
+    assert analysis.n_memorized > 0
+
+
+def test_what_is_shown_runs_from_least_to_most_memorized(analysis: Analysis) -> None:
+    memorization = analysis.scores.memorization
+    for label, picks in spread_by_class(analysis):
+        members = np.flatnonzero(analysis.dataset.y_train == label)
+        values = memorization[picks]
+        assert len(picks) == len(set(picks)) == 10
+        assert (np.diff(values) >= 0).all()
+        assert values[0] == memorization[members].min()
+        assert values[-1] == memorization[members].max()
+    top = most_memorized(analysis)
+    assert len(top) == 48
+    assert memorization[top[-1]] >= np.sort(memorization)[-48]
+
+
+def test_supporters_hold_every_pair_of_theirs(analysis: Analysis) -> None:
+    found = supporters(analysis)
+    assert found
+    for supporter in found:
+        rows = np.flatnonzero(analysis.pairs.train_index == supporter.train_index)
+        assert len(rows) == len(supporter.pairs) + supporter.n_more
+        assert list(supporter.pairs) == rows[: len(supporter.pairs)].tolist()
+
+
+def test_large_colour_images_become_small_pictures() -> None:
+    from memtail_core.report.pictures import canvas, data_uri
+
+    image = np.random.default_rng(0).integers(256, size=(400, 300, 3), dtype=np.uint8)
+    assert len(data_uri(image)) < 40_000
+    sheet = canvas([[image, None], [image, image]])
+    assert (sheet[:400, :300] == image).all()
+    assert (sheet[:400, 400:] == 255).all()
+
+
+def test_a_dataset_with_an_empty_class_reports(analysis: Analysis) -> None:
+    dataset: Dataset = replace(analysis.dataset, classes=(*analysis.dataset.classes, "nobody"))
+    changed = replace(analysis, dataset=dataset)
+    assert "nobody" not in page(changed, figures(changed))

@@ -1,0 +1,121 @@
+"""Whatever ends ``memtail run``, nothing is lost and the numbers are the same bits."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from memtail_core import shards
+from memtail_core.catalogue import find
+from memtail_core.store import FilesStore
+
+STUDY = """
+[study]
+trials = 60
+shard_size = 3
+[dataset]
+source = "sklearn:digits"
+train_limit = 400
+[training]
+recipe = "mlp"
+widths = [64]
+epochs = 30
+"""
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "killed.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def start(toml: Path, store: Path, *options: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cli.main", "run", str(toml), "--store", str(store)),
+            *("--workers", "2", *options),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(toml: Path, store: Path, *options: str) -> None:
+    process = start(toml, store, *options)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def scores(store: Path) -> bytes:
+    (found,) = store.glob("studies/*/report/scores.parquet")
+    return found.read_bytes()
+
+
+def stored(store: Path) -> int:
+    opened = FilesStore(store)
+    return len(shards.stored(opened, find(opened, "killed")))
+
+
+def wait_for_shards(process: "subprocess.Popen[str]", store: Path, count: int) -> None:
+    """Wait until ``count`` shards are stored, however fast this machine is."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        if len(list(store.glob("studies/*/shards/*.npz"))) >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"the run did not get to {count} shards: {process.poll()}")
+
+
+def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path: Path) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    finish(toml, undisturbed)
+    rng = random.Random()  # a different moment each time the test is run
+    counts = []
+    for attempt in range(5):
+        process = start(toml, killed)
+        workers_alive = psutil.Process(process.pid)
+        wait_for_shards(process, killed, 2 * attempt + 1)
+        time.sleep(rng.uniform(0, 0.4))
+        children = workers_alive.children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        _, alive = psutil.wait_procs(children, timeout=20)
+        assert not alive, "a killed run leaves no process behind"
+        counts.append(stored(killed))
+    assert counts == sorted(counts)
+    assert counts[-1] < 20, "the kills came before the end"
+    finish(toml, killed)
+    assert scores(killed) == scores(undisturbed)
+    finish(toml, tmp_path / "one worker", "--workers", "1")
+    assert scores(tmp_path / "one worker") == scores(undisturbed)
+
+
+def test_ctrl_c_stops_at_once_and_says_how_to_continue(toml: Path, tmp_path: Path) -> None:
+    store = tmp_path / "runs"
+    process = start(toml, store)
+    wait_for_shards(process, store, 2)
+    children = psutil.Process(process.pid).children(recursive=True)
+    begun = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - begun < 20
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "of 60 models are stored" in errors
+    assert (
+        f"the same command continues, or: memtail run {next((store / 'studies').iterdir()).name}"
+        in errors
+    )
+    psutil.wait_procs(children, timeout=20)
+    assert 2 <= stored(store) < 20
+    finish(toml, store)
+    assert stored(store) == 20

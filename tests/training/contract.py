@@ -1,0 +1,90 @@
+"""What every engine must do; subclass it and provide the fixtures ``engine`` and ``dataset``."""
+
+import numpy as np
+import pytest
+
+from memtail_core.data import Dataset
+from memtail_core.training import Engine, Outcomes
+
+
+def assert_same_bits(one: Outcomes, other: Outcomes, rows: slice = slice(None)) -> None:
+    """Model by model, ``one`` equals ``other[rows]`` to the last bit."""
+    for name in ("train_correct", "test_correct", "train_margin", "test_margin"):
+        left, right = getattr(one, name), getattr(other, name)
+        assert (left is None) == (right is None)
+        if left is not None:
+            assert left.tobytes() == right[rows].tobytes(), name
+
+
+class EngineContract:
+    """The contract suite."""
+
+    @pytest.fixture
+    def subsets(self, dataset: Dataset) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        return rng.random((3, len(dataset.y_train))) < 0.7
+
+    @pytest.fixture
+    def seeds(self) -> np.ndarray:
+        return np.array([11, 12, 2**62 + 1], dtype=np.int64)
+
+    def test_shapes_and_dtypes(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        found = engine.train(dataset, subsets, seeds)
+        n, n_test = len(dataset.y_train), len(dataset.y_test)
+        assert (found.train_correct.shape, found.train_correct.dtype) == ((3, n), np.bool_)
+        assert (found.test_correct.shape, found.test_correct.dtype) == ((3, n_test), np.bool_)
+        assert found.seconds.shape == (3,)
+        assert (found.seconds > 0).all()
+        for margin, correct in (
+            (found.train_margin, found.train_correct),
+            (found.test_margin, found.test_correct),
+        ):
+            if margin is not None:
+                assert margin.shape == correct.shape
+                assert margin.dtype == np.float16
+                assert np.isfinite(margin).all()
+                assert np.abs(margin).max() <= 100
+                assert correct[margin > 0.01].all(), "a margin > 0 is a probability > ½"
+
+    def test_models_learn_what_they_are_shown(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        found = engine.train(dataset, subsets, seeds)
+        assert found.train_correct[subsets].mean() > 0.97
+        assert found.test_correct.mean() > 0.7
+
+    def test_training_again_gives_the_same_bits(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        first = engine.train(dataset, subsets, seeds)
+        assert_same_bits(engine.train(dataset, subsets, seeds), first)
+
+    def test_a_model_depends_on_its_own_subset_and_seed_alone(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        together = engine.train(dataset, subsets, seeds)
+        alone = engine.train(dataset, subsets[1:2], seeds[1:2])
+        assert_same_bits(alone, together, slice(1, 2))
+
+    def test_held_out_labels_cannot_reach_a_model(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        """Relabel everything held out: what the model says of every input must not change."""
+        from dataclasses import replace
+
+        y = dataset.y_train.copy()
+        held_out = ~subsets[0]
+        y[held_out] = (y[held_out] + 1) % len(dataset.classes)
+        original = engine.train(dataset, subsets[:1], seeds[:1])
+        relabelled = engine.train(replace(dataset, y_train=y), subsets[:1], seeds[:1])
+        inside = subsets[0]
+        assert (original.train_correct[0, inside] == relabelled.train_correct[0, inside]).all()
+        assert original.test_correct.tobytes() == relabelled.test_correct.tobytes()
+
+    def test_a_subset_may_lack_a_class(self, engine: Engine, dataset: Dataset) -> None:
+        subset = (dataset.y_train != 1)[None]
+        found = engine.train(dataset, subset, np.array([3]))
+        assert not found.train_correct[0, dataset.y_train == 1].any()
+        assert found.train_correct[subset].mean() > 0.97

@@ -1,0 +1,163 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memtail_core import training
+from memtail_core.data import Dataset, load
+from memtail_core.errors import StudyError, TrainingError
+from memtail_core.study import DatasetTable
+from memtail_core.training.device import resolve_device
+from tests.training.test_engines import digits
+
+
+@pytest.fixture(scope="module")
+def images() -> Dataset:
+    return digits()
+
+
+@pytest.fixture(scope="module")
+def features() -> Dataset:
+    return load(DatasetTable(source="sklearn:wine"))
+
+
+def test_the_default_recipe_suits_the_data(images: Dataset, features: Dataset) -> None:
+    assert training.resolve({}, images, 175).recipe == "cnn"
+    assert training.resolve({}, features, 100).recipe == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"recipe": "mpl"}, r"recipe = 'mpl' is not known \(did you mean 'mlp'"),
+        ({"recipe": 5}, "recipe = '5' is not known"),
+        ({"recipe": "mlp", "epoch": 3}, r"\[training\]: epoch is not a known key .*'epochs'"),
+        ({"recipe": "mlp", "epochs": 0}, r"epochs = 0: .*greater than or equal to 1"),
+        ({"recipe": "mlp", "epochs": "many"}, r"epochs = 'many': .*integer"),
+        ({"recipe": "mlp", "learning_rate": -1.0}, "learning_rate = -1.0"),
+        ({"recipe": "mlp", "widths": [0]}, "widths = 0: .*greater than or equal to 1"),
+        ({"recipe": "mlp", "schedule": "cosine"}, "schedule = 'cosine': .*'one-cycle'"),
+        ({"recipe": "mlp", "precision": "fp8"}, "precision = 'fp8'"),
+        ({"recipe": "mlp", "nesterov": True, "momentum": 0.0}, "nesterov = true needs momentum"),
+        ({"recipe": "cnn", "crop": 8}, "crop = 8: less than the image's side"),
+        ({"recipe": "torchvision:resnet19"}, "torchvision has none .*'resnet18'"),
+        ({"recipe": "torchvision:alexnet"}, "cannot take examples of 8 × 8 × 1"),
+        ({"recipe": "sklearn:ensemble.Forest"}, r"scikit-learn has no 'ensemble.Forest'"),
+        ({"recipe": "sklearn:linear_model.Lasso"}, "is not a classifier"),
+        ({"recipe": "sklearn:os.system"}, "scikit-learn has no 'os.system'"),
+        ({"recipe": "sklearn:svm.SVC", "gama": 1}, "gama is no option of .*did you mean 'gamma'"),
+        ({"recipe": "sklearn:svm.SVC", "random_state": 1}, "random_state is no option"),
+        ({"recipe": "python:nowhere:f"}, "cannot import nowhere"),
+        ({"recipe": "python:tests.training.user_recipe:f"}, "has no 'f'"),
+        ({"recipe": "python:tests"}, "write python:module:function"),
+        ({"recipe": "python:tests.training.user_recipe:np"}, "is not a function"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_is_trained(
+    images: Dataset, table: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(StudyError, match=message):
+        training.resolve(table, images, 175)
+
+
+@pytest.mark.parametrize("recipe", ["cnn", "resnet9", "torchvision:resnet18"])
+def test_convolutions_on_a_table_are_refused(features: Dataset, recipe: str) -> None:
+    with pytest.raises(StudyError, match=r"is for images.*use 'mlp' or 'sklearn:"):
+        training.resolve({"recipe": recipe}, features, 100)
+
+
+def test_flips_of_a_table_are_refused(features: Dataset) -> None:
+    with pytest.raises(StudyError, match="flip and crop are for images"):
+        training.resolve({"recipe": "mlp", "flip": True}, features, 100)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    ["resnet18", "resnet50", "densenet121", "vgg11_bn", "mobilenet_v3_small", "efficientnet_b0"],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_torchvision_networks_take_small_images(recipe: str, channels: int) -> None:
+    x = np.zeros((4, 32, 32, channels), np.uint8)
+    data = Dataset.from_arrays(x, [0, 1, 2, 1], x, [0, 1, 2, 1])
+    found = training.resolve({"recipe": f"torchvision:{recipe}"}, data, 3)
+    assert found.model_bytes(data) > 1e6
+
+
+def test_small_images_keep_their_resolution_in_a_resnet() -> None:
+    from memtail_core.training.networks import TorchvisionNetwork
+
+    network = TorchvisionNetwork(recipe="torchvision:resnet18").network((3, 32, 32), 10)
+    parameters = sum(p.numel() for p in network.parameters())
+    assert parameters == 11_173_962, "the CIFAR ResNet-18 of the literature"
+
+
+def test_small_data_get_more_epochs_so_that_models_fit(images: Dataset) -> None:
+    epochs = {m: training.resolve({"recipe": "mlp"}, images, m).epochs for m in (100, 1000, 9999)}
+    assert epochs == {100: 300, 1000: 40, 9999: 40}
+    assert training.resolve({"recipe": "mlp", "epochs": 3}, images, 100).epochs == 3
+
+
+def test_batch_normalisation_of_single_examples_is_refused(images: Dataset) -> None:
+    with pytest.raises(StudyError, match="more than 1 value per channel"):
+        training.resolve({"recipe": "resnet9", "batch_size": 1}, images, 175)
+
+
+def test_described_and_restored_is_the_same_recipe(images: Dataset) -> None:
+    for table in (
+        {"recipe": "mlp", "widths": [8, 4]},
+        {"recipe": "torchvision:resnet18"},
+        {"recipe": "sklearn:ensemble.RandomForestClassifier", "max_depth": 3},
+        {"recipe": "python:tests.training.user_recipe:nearest", "power": 1},
+    ):
+        recipe = training.resolve(table, images, 175)
+        assert training.restore(recipe.described()) == recipe
+
+
+def test_a_study_of_changed_code_is_refused(images: Dataset) -> None:
+    table = {"recipe": "python:tests.training.user_recipe:nearest", "power": 1}
+    described = training.resolve(table, images, 175).described()
+    with pytest.raises(StudyError, match="its code has changed"):
+        training.restore({**described, "source_sha256": "0" * 64})
+    newer = {**training.resolve({"recipe": "mlp"}, images, 175).described(), "version": 2}
+    with pytest.raises(StudyError, match="its code has changed"):
+        training.restore(newer)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("wrong_shape", r"returned float64 \[3, 3\] for 250 examples"),
+        ("not_finite", "not finite"),
+        ("fails", "'python:.*' failed: ValueError: the user's own mistake"),
+    ],
+)
+def test_the_users_mistakes_are_one_sentence(images: Dataset, function: str, message: str) -> None:
+    recipe = training.resolve(
+        {"recipe": f"python:tests.training.user_recipe:{function}"}, images, 175
+    )
+    with pytest.raises(TrainingError, match=message) as raised:
+        recipe.engine("cpu").train(images, np.ones((1, 250), bool), np.array([0]))
+    assert "\n" not in str(raised.value)
+
+
+def test_labels_alone_are_enough(images: Dataset) -> None:
+    recipe = training.resolve(
+        {"recipe": "python:tests.training.user_recipe:labels_only"}, images, 175
+    )
+    found = recipe.engine("cpu").train(images, np.ones((1, 250), bool), np.array([0]))
+    assert found.train_margin is None
+    assert 0.02 < found.train_correct.mean() < 0.3
+
+
+def test_a_diverging_model_is_an_error_not_a_score(images: Dataset) -> None:
+    recipe = training.resolve({"recipe": "mlp", "learning_rate": 1e9}, images, 175)
+    with pytest.raises(TrainingError, match=r"diverged .* lower \[training\] learning_rate"):
+        recipe.engine("cpu").train(images, np.ones((1, 250), bool), np.array([0]))
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert resolve_device("cpu") == "cpu"
+    with pytest.raises(TrainingError, match="--device"):
+        resolve_device("cuda:99")
+    with pytest.raises(TrainingError, match="--device tpu"):
+        resolve_device("tpu")

@@ -1,0 +1,51 @@
+"""Training code as a user would write it, and some with the mistakes a user would make."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+def nearest(x, y, *, seed, device, n_classes, power):
+    """Score each class by closeness to its nearest example."""
+    x = x.reshape(len(x), -1).astype(float)
+
+    def predict(inputs):
+        flat = inputs.reshape(len(inputs), -1).astype(float)
+        distance = np.abs(flat[:, None] - x[None]) ** power
+        distance = distance.sum(2)
+        scores = np.full((len(inputs), n_classes), -1e9)
+        for c in np.unique(y):
+            scores[:, c] = -distance[:, y == c].min(1) / 1e4
+        return scores
+
+    return predict
+
+
+def labels_only(x, y, *, seed, device, n_classes):
+    rng = np.random.default_rng(seed)
+    return lambda inputs: rng.integers(n_classes, size=len(inputs))
+
+
+def wrong_shape(x, y, *, seed, device, n_classes):
+    return lambda inputs: np.zeros((3, 3))
+
+
+def not_finite(x, y, *, seed, device, n_classes):
+    return lambda inputs: np.full((len(inputs), n_classes), np.nan)
+
+
+def fails(x, y, *, seed, device, n_classes):
+    raise ValueError("the user's\nown mistake")
+
+
+def dies(x, y, *, seed, device, n_classes):
+    os._exit(9)  # as the kernel does to a process that takes too much memory
+
+
+def dies_once(x, y, *, seed, device, n_classes):
+    flag = Path(os.environ["MEMTAIL_TEST_DIED"])
+    if not flag.exists():
+        flag.touch()
+        os._exit(9)
+    return labels_only(x, y, seed=seed, device=device, n_classes=n_classes)
