@@ -18,7 +18,13 @@ from memtail_core.data import (
     table,
     torchvision_datasets,
 )
-from memtail_core.data.dataset import Dataset, checked_names, checked_split
+from memtail_core.data.dataset import (
+    Dataset,
+    check_alike,
+    checked_classes,
+    checked_names,
+    checked_split,
+)
 from memtail_core.data.splits import Source, Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
@@ -71,6 +77,8 @@ def load(what: DatasetTable) -> Dataset:
 
 def _checked(splits: Splits) -> Splits:
     """Normalise what a source read, so that a complaint names the row as the user counts it."""
+    if splits.classes is not None:
+        splits = replace(splits, classes=checked_classes(splits.classes))
     x_train, y_train = checked_split(splits.x_train, splits.y_train, "train")
     names = checked_names(splits.train_names, len(x_train), "train_names")
     splits = replace(splits, x_train=x_train, y_train=y_train, train_names=names)
@@ -79,6 +87,7 @@ def _checked(splits: Splits) -> Splits:
     if splits.x_test is None or splits.y_test is None:
         raise DatasetError("the data have only one of 'x_test' and 'y_test': give both or neither")
     x_test, y_test = checked_split(splits.x_test, splits.y_test, "test")
+    check_alike(y_train, y_test)
     names = checked_names(splits.test_names, len(x_test), "test_names")
     return replace(splits, x_test=x_test, y_test=y_test, test_names=names)
 

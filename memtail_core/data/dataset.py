@@ -102,11 +102,9 @@ class Dataset:
                 f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
                 f"{x_test.dtype} {x_test.shape[1:]}: they must be alike"
             )
-        if y_train.dtype.kind != y_test.dtype.kind:
-            raise DatasetError(
-                f"y_train is {y_train.dtype}, y_test {y_test.dtype}: both must be integers or "
-                "both strings"
-            )
+        check_alike(y_train, y_test)
+        if classes is not None:
+            classes = checked_classes(classes)
         if classes is None:
             values, y_train = np.unique(y_train, return_inverse=True)
             unseen = np.setdiff1d(y_test, values)
@@ -131,7 +129,7 @@ class Dataset:
             y_train.astype(np.int64),
             x_test,
             y_test.astype(np.int64),
-            checked_names(classes, len(classes), "classes"),
+            checked_classes(classes),
             checked_names(train_names, len(x_train), "train_names"),
             checked_names(test_names, len(x_test), "test_names"),
         )
@@ -181,12 +179,33 @@ def checked_split(x: Any, y: Any, split: str) -> tuple[NDArray[Any], NDArray[Any
     return x, y
 
 
-def checked_names(names: Sequence[str], n: int, what: str) -> tuple[str, ...]:
-    """Return ``names`` as text, a name for each of n or none at all."""
+def check_alike(y_train: NDArray[Any], y_test: NDArray[Any]) -> None:
+    """Refuse integers on one side and strings on the other."""
+    if y_train.dtype.kind != y_test.dtype.kind:
+        raise DatasetError(
+            f"y_train is {y_train.dtype}, y_test {y_test.dtype}: both must be integers or both "
+            "strings"
+        )
+
+
+def checked_classes(classes: Any) -> tuple[str, ...]:
+    """Return class names as text, every one different."""
+    n = len(classes) if hasattr(classes, "__len__") else 0
+    names = checked_names(classes, n, "classes")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DatasetError(f"two classes are called '{twice[0]}'")
+    return names
+
+
+def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
+    """Return ``names`` as text that can be stored and shown: one for each of n, or none at all."""
+    names = () if names is None else names
+    if isinstance(names, str) or not hasattr(names, "__len__"):
+        raise DatasetError(f"{what} is {names!r}: give a list of names")
     if len(names) not in (0, n):
         raise DatasetError(f"{len(names)} {what} for {n} examples")
-    # A file's name need not be UTF-8, but what is stored and shown must be.
-    raw = (str(name).encode("utf-8", "surrogateescape") for name in names)
+    # A file's name need not be UTF-8, and numpy drops a trailing NUL.
+    raw = (str(name).replace("\0", "\ufffd").encode("utf-8", "surrogatepass") for name in names)
     return tuple(name.decode("utf-8", "replace") for name in raw)
 
 

@@ -24,15 +24,15 @@ def load(path: str, /, *, size: int | None = None) -> Splits:
         raise DatasetError(f"there is no folder '{root.absolute()}'")
     if size is not None and (not isinstance(size, int) or not 1 <= size <= 4096):
         raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
-    is_split = (root / "train").is_dir()
-    train_root = root / "train" if is_split else root
+    folders = {f.name.lower(): f for f in root.iterdir() if f.is_dir()}
+    train_root, test_root = folders.get("train", root), folders.get("test")
     classes = sorted(f.name for f in train_root.iterdir() if f.is_dir() and f.name[0] != ".")
     if not classes:
         raise DatasetError(
             f"'{train_root}' has no class folders: expected {train_root}/CLASS/*.png"
         )
     train = _files(train_root, classes)
-    test = _files(root / "test", classes) if is_split and (root / "test").is_dir() else []
+    test = _files(test_root, classes) if test_root and train_root != root else []
     images = [_pixels(file, size) for file, _ in train + test]
     shapes = {image.shape[:2] for image in images}
     if len(shapes) > 1:
@@ -70,17 +70,17 @@ def _pixels(file: Path, size: int | None) -> Any:
     """Read one image as uint8 [h, w, 1 or 3]."""
     try:
         with Image.open(file) as image:
-            if image.mode.startswith("I"):  # 16 bits; converting would cut, not scale
+            if image.mode.startswith("I;16"):  # converting would cut, not scale
                 shades = np.asarray(image).astype(np.float64) / 257
                 plain = Image.fromarray(shades.round().clip(0, 255).astype(np.uint8))
-            elif image.mode == "F":
-                raise DatasetError(f"the image '{file}' holds decimals: save it with 8 bits")
+            elif image.mode in ("I", "F"):
+                raise DatasetError(f"the image '{file}' has 32 bits a pixel: save it with 8 or 16")
             else:
                 plain = image.convert("L" if image.mode in ("1", "L") else "RGB")
             if size is not None:
                 plain = plain.resize((size, size), Image.Resampling.BILINEAR)
             pixels = np.asarray(plain, dtype=np.uint8)
-    except DatasetError:
+    except (DatasetError, MemoryError):
         raise
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
         raise DatasetError(f"cannot read the image '{file}': {error}") from error

@@ -1,4 +1,4 @@
-"""``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes."""
+"""``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes and names."""
 
 import zipfile
 from pathlib import Path
@@ -24,7 +24,7 @@ def load(path: str, /) -> Splits:
     except OSError as error:
         where = file.absolute()
         raise DatasetError(f"cannot read '{where}': {error.strerror or error}") from error
-    except DatasetError:
+    except (DatasetError, MemoryError):
         raise
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged bytes
         if "allow_pickle" in str(error):
@@ -44,4 +44,6 @@ def load(path: str, /) -> Splits:
         part.get("x_test"),
         part.get("y_test"),
         classes=None if classes is None else [str(name) for name in classes],
+        train_names=part.get("train_names", ()),
+        test_names=part.get("test_names", ()),
     )

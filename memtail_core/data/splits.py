@@ -40,7 +40,8 @@ def split(
     ``splits`` holds checked arrays. Examples that move keep their index in the source as their
     name.
     """
-    is_drawn = splits.x_test is None or train_limit is not None
+    is_limited = train_limit is not None and train_limit < len(splits.y_train)
+    is_drawn = splits.x_test is None or is_limited
     if splits.x_test is None:
         n = len(splits.y_train)
         if n < 4:
@@ -78,9 +79,10 @@ def split(
         )
     gone = np.setdiff1d(splits.y_test, splits.y_train)
     if len(gone) and is_drawn:
+        name = gone[0] if splits.classes is None else splits.classes[int(gone[0])]
         raise DatasetError(
-            f"no training example is left of the class {gone[0]}: it has too few examples for "
-            "this train_limit or test_fraction"
+            f"no training example is left of the class {name}: it has too few examples for this "
+            "train_limit or test_fraction"
         )
     return splits
 

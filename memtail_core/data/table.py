@@ -41,7 +41,9 @@ def _load(read: Callable[[Path], Any], path: str, label: str, test: str | None) 
         features = [table.select(columns) for table in tables]
         together = pyarrow.concat_tables(features, promote_options="permissive")
     except pyarrow.ArrowException as error:
-        raise DatasetError(f"'{path}' and '{test}' do not match: {error}") from error
+        raise DatasetError(
+            f"'{path}' and '{test}' do not match: {str(error).splitlines()[0]}"
+        ) from error
     x = np.concatenate([_numbers(together[name], name, path) for name in columns], axis=1)
     labels = [_labels(table[label], label, each) for each, table in zip(paths, tables, strict=True)]
     if test is None:
@@ -72,7 +74,7 @@ def _check_complete(column: Any, name: str, path: str) -> None:
     if column.null_count:
         at = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise DatasetError(f"'{path}' has no {name} in row {at}: fill or drop it")
-    if pyarrow.types.is_binary(column.type):
+    if pyarrow.types.is_binary(column.type) or pyarrow.types.is_large_binary(column.type):
         raise DatasetError(f"the column '{name}' of '{path}' is not UTF-8 text")
 
 

@@ -8,16 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_LONGEST_SIDE = 96  # pixels
+_SMALL, _LONGEST_SIDE = 48, 96  # pixels
 
 
 def data_uri(image: NDArray[np.uint8]) -> str:
-    """Encode an image, uint8 [h, w, c], as the source of an ``<img>``."""
+    """Encode an image, uint8 [h, w, c], as the source of an ``<img>``; a large one shrunk."""
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    if max(picture.size) <= _SMALL:  # every pixel counts
+        kind = "png"
+        picture.save(buffer, kind, optimize=True)
+    else:
+        kind = "webp"
+        picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        picture.save(buffer, kind, quality=80)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def canvas(rows: list[list[NDArray[np.uint8] | None]]) -> NDArray[Any]:

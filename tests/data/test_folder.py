@@ -155,6 +155,11 @@ def test_grey_images_of_16_bits_keep_their_shades_or_are_refused(tmp_path):
         assert np.abs(difference).max() <= 1
 
 
+def test_images_of_32_bits_are_not_taken_for_16_bits(tmp_path):
+    put(tmp_path, pixels=GREY.astype(np.int32) + 70_000, ending="tif")
+    refused(tmp_path, "ant/0.tif")
+
+
 def test_a_file_that_is_no_image_is_refused_by_name(tmp_path):
     put(tmp_path)
     (tmp_path / "bee" / "notes.png").write_text("no image")

@@ -180,3 +180,16 @@ def test_a_class_whose_only_example_fell_to_the_test_set_is_told_to_the_user_as_
 def test_a_class_that_the_limit_leaves_no_training_example_is_told_to_the_user_as_that(file):
     np.savez(file, x_train=np.zeros((30, 2)), y_train=np.arange(30) % 3)
     assert "y_test" not in refused(file, "train_limit|training example", train_limit=2)
+
+
+@pytest.mark.parametrize("settings", [{}, {"train_limit": 10**6}], ids=["whole", "limit beyond"])
+def test_a_test_class_without_training_examples_is_judged_alike_where_nothing_is_drawn(
+    file, settings
+):
+    np.savez(file, x_train=X, y_train=Y, x_test=X, y_test=Y + 1, classes=["no", "yes", "perhaps"])
+    assert read(file, **settings).classes == ("no", "yes", "perhaps")
+
+
+def test_words_and_numbers_as_labels_are_told_as_that_though_a_limit_is_set(file):
+    np.savez(file, x_train=X, y_train=np.where(Y, "yes", "no"), x_test=X, y_test=Y)
+    refused(file, "both must be integers or both strings", train_limit=6)

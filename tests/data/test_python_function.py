@@ -95,6 +95,20 @@ def test_names_may_come_as_an_array(returning):
     assert {*dataset.train_names, *dataset.test_names} == set("abcdefghijkl")
 
 
+def test_parts_of_a_dict_that_are_none_are_as_if_left_out(returning):
+    nothing = "'x_test': None, 'y_test': None, 'classes': None"
+    names = "'train_names': None, 'test_names': None"
+    dataset = returning(f"{{'x_train': x, 'y_train': y, {nothing}, {names}}}")
+    assert dataset.classes == ("0", "1")
+    assert sorted(map(int, dataset.train_names + dataset.test_names)) == list(range(12))
+
+
+@pytest.mark.parametrize("part", ["train_names", "classes"])
+def test_a_number_in_place_of_names_is_refused(returning, part):
+    with pytest.raises(DatasetError, match=part):
+        returning(f"{{'x_train': x, 'y_train': y, '{part}': 2}}")
+
+
 def test_the_sources_options_are_the_functions_arguments(write):
     write("def read(*, scale, path='p', label='l'): return x * scale + len(path + label), y")
     table = DatasetTable(source="python:my_reader:read", scale=10, path="abc", label="de")
