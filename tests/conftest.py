@@ -12,7 +12,10 @@ from memtail_core.preparation import prepare
 from memtail_core.report import Analysis, analyse
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
+from memtail_core.training.device import use_one_core
 from memtail_core.trials import Trials
+
+use_one_core()  # as every training process does; two test processes on two threads each would crawl
 
 
 def digits(**tables: dict[str, Any]) -> Spec:

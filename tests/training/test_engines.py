@@ -31,23 +31,23 @@ class _Digits(EngineContract):
 
 
 class TestMLP(_Digits):
-    training = {"recipe": "mlp", "widths": [32], "batch_size": 32}  # noqa: RUF012
+    training = {"recipe": "mlp", "widths": [32], "epochs": 40, "batch_size": 32}  # noqa: RUF012
 
 
 class TestMLPInBfloat16(_Digits):
-    training = {"recipe": "mlp", "widths": [32], "precision": "bfloat16"}  # noqa: RUF012
+    training = {"recipe": "mlp", "widths": [32], "epochs": 50, "precision": "bfloat16"}  # noqa: RUF012
 
 
 class TestCNN(_Digits):
-    training = {"recipe": "cnn", "channels": [8, 16], "hidden": 32}  # noqa: RUF012
+    training = {"recipe": "cnn", "channels": [8, 16], "epochs": 50}  # noqa: RUF012
 
 
 class TestCNNWithAugmentation(_Digits):
-    training = {"recipe": "cnn", "channels": [16], "crop": 1}  # noqa: RUF012
+    training = {"recipe": "cnn", "channels": [16], "epochs": 80, "crop": 1}  # noqa: RUF012
 
 
 class TestResNet9(_Digits):
-    training = {"recipe": "resnet9", "width": 8, "epochs": 60}  # noqa: RUF012
+    training = {"recipe": "resnet9", "width": 8, "epochs": 30}  # noqa: RUF012
 
 
 class TestForest(_Digits):
@@ -71,7 +71,7 @@ class TestMLPOnATable(EngineContract):
 
     @pytest.fixture
     def engine(self, dataset: Dataset) -> Engine:
-        return training.resolve({"widths": [32]}, dataset, 100).engine("cpu")
+        return training.resolve({"widths": [32], "epochs": 100}, dataset, 100).engine("cpu")
 
 
 def test_recipes_that_give_no_probabilities_have_no_margins() -> None:
