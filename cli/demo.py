@@ -13,7 +13,7 @@ from cli.options import store_option
 def demo(location: str, workers: int | None) -> None:
     """Train the study `digits` and report: which of 1,438 handwritten digits are memorized.
 
-    About a minute and a half on two cores. The same as `memtail run digits`.
+    About a minute on two cores. The same as `memtail run digits`.
     """
     from cli.run import execute
     from memtail_core.preparation import prepare

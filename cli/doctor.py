@@ -46,18 +46,17 @@ def _checks(location: str) -> Iterator[Check]:
     import torch
     import torchvision
 
-    from memtail_core.parallelism import usable_cores
+    from memtail_core.parallelism import free_memory, usable_cores
 
     version = platform.python_version()
     yield Check("python", "ok" if sys.version_info >= (3, 11) else "wrong", version)
     yield Check("torch", "ok", f"{torch.__version__}, torchvision {torchvision.__version__}")
-    memory = psutil.virtual_memory()
-    free = memory.available / 2**30
+    free, total = free_memory() / 2**30, psutil.virtual_memory().total / 2**30
     yield Check("cores", "ok", f"{usable_cores()} usable")
     yield Check(
         "memory",
         "ok" if free > 1 else "wrong",
-        f"{free:.1f} of {memory.total / 2**30:.1f} GiB free" + ("" if free > 1 else ": too little"),
+        f"{free:.1f} of {total:.1f} GiB free" + ("" if free > 1 else ": too little"),
     )
     yield _gpu()
     yield from _store(location)
@@ -86,10 +85,10 @@ def _store(location: str) -> Iterator[Check]:
         store.put("doctor.txt", b"memtail doctor wrote this")
         store.get("doctor.txt")
         store.delete("doctor.txt")
-        studies = len(catalogue.studies(store))
+        studies = len(catalogue.ids(store))
     except (MemtailError, KeyError) as error:
         yield Check("store", "wrong", str(error))
         return
     yield Check("store", "ok", f"'{location}' reads and writes; {studies} studies")
-    free = shutil.disk_usage(Path(location)).free / 2**30
+    free = shutil.disk_usage(Path(location).expanduser()).free / 2**30
     yield Check("disk", "ok" if free > 1 else "wrong", f"{free:.0f} GiB free in the store")

@@ -13,8 +13,8 @@ def say_findings(analysis: Analysis, page: str) -> None:
     share = memorization["memorized"] / memorization["examples"]
     say(
         f"[bold]{memorization['memorized']:,} of {memorization['examples']:,} training examples "
-        f"({share:.1%}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; beyond "
-        f"doubt: {memorization['surely']:,})"
+        f"({share:.1%}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; with "
+        f"their whole 95% interval: {memorization['surely']:,})"
     )
     say(
         f"{pairs['pairs']:,} high-influence pairs (by chance: about "

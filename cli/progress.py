@@ -109,7 +109,7 @@ class RunProgress(Observer):
         shard = damaged.shard
         self._console.print(
             f"warning: the models {shard.first} to {shard.last - 1} were unreadable "
-            f"({damaged.reason}); moved to {damaged.moved_to} and trained again",
+            f"({damaged.reason}); moved to {damaged.key} and trained again",
             markup=False,
         )
 

@@ -108,7 +108,7 @@ def _open(
     from memtail_core.study import Spec, shipped
 
     is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
-    if not is_spec and any(study.id.startswith(name) for study in catalogue.studies(store)):
+    if not is_spec and any(each.startswith(name) for each in catalogue.ids(store)):
         study = catalogue.find(store, name)
         if assignments:
             raise StudyError("--set changes a study file; a stored study never changes")

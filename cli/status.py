@@ -8,6 +8,7 @@ from rich.table import Table
 
 from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue, shards
+from memtail_core.errors import StudyError
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
 
@@ -20,7 +21,12 @@ def status(name: str | None, location: str, as_json: bool) -> None:
     """Show the studies of the store, or one of them in detail."""
     if name is None:
         store = open_store(location)
-        rows = [_row(store, study) for study in catalogue.studies(store)]
+        rows = []
+        for study_id in catalogue.ids(store):
+            try:
+                rows.append(_row(store, catalogue.read(store, study_id)))
+            except StudyError as error:  # one damaged study does not hide the others
+                click.echo(f"warning: {error}", err=True)
         if as_json:
             print_json(rows)
         else:
@@ -45,7 +51,7 @@ def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
         "examples": study.dataset.n_train,
         "stored": n_stored,
         "goal": goal,
-        "state": "complete" if n_stored >= goal else "unfinished",
+        "state": "complete" if goal and n_stored >= goal else "unfinished",
         "report": f"{store.location}/{page}" if store.exists(page) else None,
     }
 
@@ -56,7 +62,7 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
 
     loaded, damaged = trials.load(store, study)
     found: dict[str, Any] = {
-        "damaged": [f"{each.moved_to}: {each.reason}" for each in damaged],
+        "damaged": [f"{each.key}: {each.reason}" for each in damaged],
         "training": study.training,
         "subsets": study.subsets.model_dump(),
     }

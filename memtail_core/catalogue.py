@@ -4,9 +4,10 @@
 """
 
 import json
+from contextlib import suppress
 
 from memtail_core.data.dataset import Dataset
-from memtail_core.errors import StoreError, StudyError
+from memtail_core.errors import DatasetError, StoreError, StudyError
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
@@ -14,23 +15,27 @@ from memtail_core.study import Study
 def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) -> None:
     """Put the dataset and ``study.json`` where missing and raise the goal to ``trials``.
 
+    A stored dataset that was damaged is replaced by ``dataset``, which is whole.
+
     Raises:
         StoreError: another study is stored under this id.
     """
-    if not store.exists(study.dataset_key):
+    try:
+        load_dataset(store, study)
+    except (StoreError, DatasetError):
         store.put(study.dataset_key, dataset.to_npz())
-    key = f"{study.prefix}study.json"
-    if store.exists(key):
-        there = Study.from_json(store.get(key), f"{store.location}/{key}")
-        if there.digest != study.digest:
-            raise StoreError(
-                f"{store.location}/{key} belongs to another study "
-                f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
-            )
-    else:
-        store.put(key, study.to_json())
     if trials > goal(store, study):
         store.put(f"{study.prefix}goal.json", json.dumps({"trials": trials}).encode())
+    key = f"{study.prefix}study.json"
+    if not store.exists(key):
+        store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
+        return
+    there = read(store, study.id)
+    if there.digest != study.digest:
+        raise StoreError(
+            f"{store.location}/{key} belongs to another study "
+            f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
+        )
 
 
 def goal(store: ObjectStore, study: Study) -> int:
@@ -44,10 +49,19 @@ def goal(store: ObjectStore, study: Study) -> int:
         raise StoreError(f"{store.location}/{key} is damaged: delete it and run again") from error
 
 
-def studies(store: ObjectStore) -> list[Study]:
-    """Every study of the store, by id."""
-    keys = [key for key in store.list("studies/") if key.endswith("/study.json")]
-    return [Study.from_json(store.get(key), f"{store.location}/{key}") for key in keys]
+def ids(store: ObjectStore) -> list[str]:
+    """The ids of the store's studies."""
+    return [key.split("/")[1] for key in store.list("studies/") if key.endswith("/study.json")]
+
+
+def read(store: ObjectStore, study_id: str) -> Study:
+    """Read a study by its id.
+
+    Raises:
+        StudyError: its ``study.json`` is damaged.
+    """
+    key = f"studies/{study_id}/study.json"
+    return Study.from_json(store.get(key), f"{store.location}/{key}")
 
 
 def find(store: ObjectStore, name: str) -> Study:
@@ -56,32 +70,33 @@ def find(store: ObjectStore, name: str) -> Study:
     Raises:
         StudyError: none or several do.
     """
-    every = studies(store)
-    exact = [study for study in every if study.id == name]
-    found = exact or [study for study in every if study.id.startswith(name)]
+    every = ids(store)
+    found = [name] if name in every else [each for each in every if each.startswith(name)]
     if len(found) == 1:
-        return found[0]
+        return read(store, found[0])
     if found:
-        ids = ", ".join(study.id for study in found)
-        raise StudyError(f"'{name}' could be {ids}: give more of the id")
+        raise StudyError(f"'{name}' could be {', '.join(found)}: give more of the id")
     if not every:
         raise StudyError(
             f"the store '{store.location}' holds no study: give --store, or start one "
             "with memtail run"
         )
-    ids = ", ".join(study.id for study in every[:5])
+    more = f" and {len(every) - 5} more (memtail status)" if len(every) > 5 else ""
     raise StudyError(
-        f"the store '{store.location}' holds no study '{name}': it has {ids}"
-        + (f" and {len(every) - 5} more (memtail status)" if len(every) > 5 else "")
+        f"the store '{store.location}' holds no study '{name}': it has {', '.join(every[:5])}{more}"
     )
 
 
 def namesake(store: ObjectStore, study: Study) -> Study | None:
     """Another study of the same name, if ``study`` itself is not in the store yet."""
-    every = studies(store)
-    if any(other.id == study.id for other in every):
+    every = ids(store)
+    if study.id in every:
         return None
-    return next((other for other in every if other.name == study.name), None)
+    for other in every:
+        if other.rpartition("-")[0] == study.name:
+            with suppress(StudyError):  # a damaged one is not ours to complain of
+                return read(store, other)
+    return None
 
 
 def load_dataset(store: ObjectStore, study: Study) -> Dataset:
@@ -98,4 +113,10 @@ def load_dataset(store: ObjectStore, study: Study) -> Dataset:
             f"the store '{store.location}' lacks the dataset of {study.id}: run it again from "
             "its study file"
         ) from None
-    return Dataset.from_npz(content, study.dataset.sha256)
+    try:
+        return Dataset.from_npz(content, study.dataset.sha256)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{error} in '{store.location}': run the study again from its study file, which "
+            "stores it anew"
+        ) from error

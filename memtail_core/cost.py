@@ -82,7 +82,7 @@ def _measured(store: ObjectStore, study: Study) -> float | None:
     for shard in reversed(shards.stored(store, study)):
         try:
             found = trials.decode(store.get(shard.key(study)), study, shard)
-        except StoreError:
+        except (StoreError, KeyError):
             continue
         return float(found.seconds.mean())
     return None

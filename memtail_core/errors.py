@@ -21,6 +21,10 @@ class TrainingError(MemtailError):
     """A model could not be trained: it diverged, ran out of memory, or the user's code failed."""
 
 
+class OutOfMemoryError(TrainingError):
+    """One process did not get the memory to train a model; fewer at once may."""
+
+
 class EstimationError(MemtailError):
     """The stored trials do not allow the estimate that was asked for."""
 

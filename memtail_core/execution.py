@@ -19,13 +19,14 @@ from loky.process_executor import BrokenProcessPool
 
 from memtail_core import catalogue, parallelism, shards, training, trials
 from memtail_core.data import Dataset
-from memtail_core.errors import TrainingError
+from memtail_core.errors import OutOfMemoryError, StoreError, TrainingError
 from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
-from memtail_core.training.device import resolve_device, use_one_core
+from memtail_core.training.device import compute_reproducibly, resolve_device, use_one_core
 from memtail_core.trials import Damaged, Trials
 
+_MOST_ROUNDS = 3  # of training what turned out to be damaged
 _MOST_BREAKS = 3  # how often processes may die (out of memory) without a shard between
 
 
@@ -70,6 +71,7 @@ class ShardTrainer:
 
     def __init__(self, store: ObjectStore, study: Study, device: str) -> None:
         use_one_core()
+        compute_reproducibly()
         self._store, self._study, self._device = store, study, device
         self._dataset = catalogue.load_dataset(store, study)
         self._engine = training.restore(study.training).engine(device)
@@ -114,16 +116,19 @@ def run(
     """
     device, observer = resolve_device(device), observer or Observer()
     catalogue.register(store, study, dataset, n_trials)
-    while True:
+    for _ in range(_MOST_ROUNDS):
         if missing := shards.missing(store, study, n_trials):
             to_try = parallelism.candidates(study, dataset, device)
             observer.shards_missing(missing)
             _train(study, store, missing, device, [workers] if workers else to_try, observer)
-        loaded, damaged = trials.load(store, study)
+        loaded, damaged = trials.load(store, study, set_aside=True)
         for each in damaged:
             observer.shard_damaged(each)
         if not damaged:
             return loaded
+    raise StoreError(
+        f"the store '{store.location}' keeps damaging what is written to it: check its disk"
+    )
 
 
 def _train(
@@ -155,8 +160,10 @@ def _train(
                         if len(rates) == len(to_try):
                             chosen, _ = parallelism.next_workers(to_try, rates, len(waiting))
                             observer.workers_measured(chosen, rates)
-        except BrokenProcessPool as error:
+        except (BrokenProcessPool, OutOfMemoryError) as error:
             breaks += 1
+            if isinstance(error, OutOfMemoryError) and max(to_try) == 1:
+                raise
             if breaks == _MOST_BREAKS:
                 raise TrainingError(
                     "the training processes keep dying, most likely for lack of memory: use fewer "
@@ -184,17 +191,36 @@ def _in_flight(
 def _pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
     """Processes that start without re-importing the user's script, and are ended at once."""
     pool = loky.ProcessPoolExecutor(
-        workers, timeout=None, initializer=_start_worker, env={"OMP_NUM_THREADS": "1"}
+        workers,
+        timeout=None,
+        initializer=_start_worker,
+        initargs=(os.getpid(),),
+        env={"OMP_NUM_THREADS": "1"},
     )
     try:
+        with _interrupts_held():
+            pool.submit(int)  # starts the processes, deaf to Ctrl-C from their first moment
         yield pool
     finally:  # nothing is half-written: a put is atomic
         pool.shutdown(wait=True, kill_workers=True)
 
 
-def _start_worker() -> None:
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment, and in the processes started in it; only a main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
 
 
 def _die_with_parent(parent: int) -> None:

@@ -4,8 +4,10 @@ Nothing is trained only to be measured: the first shards are run at each candida
 processes, and the number that trained them fastest is kept.
 """
 
-import os
+from contextlib import suppress
+from pathlib import Path
 
+import loky
 import psutil
 
 from memtail_core import training
@@ -28,7 +30,7 @@ def candidates(study: Study, dataset: Dataset, device: str) -> list[int]:
     need = _PROCESS_BYTES + int(_DATASET_COPIES * dataset.nbytes)
     if device == "cpu":
         need += training.restore(study.training).model_bytes(dataset)
-    free = psutil.virtual_memory().available
+    free = free_memory()
     if need > free:
         raise TrainingError(
             f"training one model needs about {need / 2**30:.1f} GiB of memory, and "
@@ -58,5 +60,14 @@ def next_workers(to_try: list[int], rates: dict[int, float], shards: int) -> tup
 
 
 def usable_cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores this process may use: affinity and a container's quota count."""
+    return int(loky.cpu_count())
+
+
+def free_memory() -> int:
+    """Bytes this process may still take: the machine's, and a container's limit."""
+    free = int(psutil.virtual_memory().available)
+    limit, used = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current"))
+    with suppress(OSError, ValueError):  # no such file, or "max": no limit
+        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    return free

@@ -195,7 +195,9 @@ class Study(_Table):
         try:
             return cls.model_validate_json(content)
         except pydantic.ValidationError as error:
-            raise StudyError(f"{where}: {_sentence(cls, error.errors()[0])}") from error
+            raise StudyError(
+                f"{where} is damaged or of another version: restore it, or move that folder away"
+            ) from error
 
     def differences(self, other: "Study") -> list[str]:
         """What differs from ``other``, a line ``training.epochs: 10 → 20`` each."""

@@ -16,6 +16,7 @@ import json
 import platform
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,7 +109,7 @@ def versions() -> dict[str, str]:
     """What the last bits of a number can depend on."""
     from importlib.metadata import version
 
-    names = ("memtail", "torch", "numpy", "scikit-learn")
+    names = ("memtail", "torch", "torchvision", "numpy", "scikit-learn")
     found = {name: version(name) for name in names}
     return {**found, "python": platform.python_version(), "machine": platform.machine()}
 
@@ -156,17 +157,17 @@ def decode(content: bytes, study: Study, shard: Shard) -> Trials:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A shard that could not be used and was set aside."""
+    """A stored shard that cannot be used, and where it is now."""
 
     shard: Shard
     reason: str
-    moved_to: str
+    key: str
 
 
 def load(
-    store: ObjectStore, study: Study, *, margins: bool = False
+    store: ObjectStore, study: Study, *, margins: bool = False, set_aside: bool = False
 ) -> tuple[Trials, list[Damaged]]:
-    """Load every stored trial of a study; damaged shards are set aside, never averaged in.
+    """Load every stored trial of a study; damaged shards are reported, never averaged in.
 
     The trials may be none.
 
@@ -174,16 +175,22 @@ def load(
         store: where the study is.
         study: which.
         margins: whether to keep the margins in memory (2 bytes a trial and example).
+        set_aside: whether to move damaged shards away, so that they count as missing.
     """
     parts, damaged = [], []
     for shard in stored(store, study):
+        key = shard.key(study)
         try:
-            trials = decode(store.get(shard.key(study)), study, shard)
+            trials = decode(store.get(key), study, shard)
+        except KeyError:
+            continue  # set aside by another process since it was listed
         except StoreError as error:
-            key = shard.key(study)
-            moved_to = key.replace("/shards/", "/damaged/")
-            store.move(key, moved_to)
-            damaged.append(Damaged(shard, str(error), moved_to))
+            if set_aside:
+                moved_to = key.replace("/shards/", "/damaged/")
+                with suppress(KeyError):  # likewise
+                    store.move(key, moved_to)
+                key = moved_to
+            damaged.append(Damaged(shard, str(error), key))
             continue
         parts.append(trials if margins else _without_margins(trials))
     if not parts:

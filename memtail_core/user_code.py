@@ -36,9 +36,9 @@ def function(path: str) -> Callable[..., Any]:
 
 
 def source_digest(call: Callable[..., Any]) -> str:
-    """SHA-256 of the file that ``call`` is written in: changed code is another study."""
+    """SHA-256 of the file that ``call`` is written in, not of what that file imports."""
     try:
-        file = inspect.getsourcefile(call)
+        file = inspect.getsourcefile(inspect.unwrap(call))
     except TypeError:
         file = None
     if file is None:

@@ -58,6 +58,16 @@ def test_a_store_whose_study_is_another_is_refused(store: FilesStore) -> None:
         catalogue.register(store, study, dataset, 40)
 
 
+def test_a_damaged_study_does_not_stand_in_the_way_of_the_others(store: FilesStore) -> None:
+    study, dataset = prepare(digits())
+    catalogue.register(store, study, dataset, 40)
+    store.put("studies/digits-0000000000/study.json", b"{")
+    assert catalogue.find(store, study.id) == study
+    assert catalogue.namesake(store, study.model_copy(update={"seed": 5})) == study
+    with pytest.raises(StudyError, match="is damaged or of another version: restore it"):
+        catalogue.find(store, "digits-0000000000")
+
+
 def test_damaged_records_are_named(store: FilesStore) -> None:
     study, dataset = prepare(digits())
     catalogue.register(store, study, dataset, 40)
@@ -67,8 +77,11 @@ def test_damaged_records_are_named(store: FilesStore) -> None:
     content = bytearray(store.get(study.dataset_key))
     content[5000] ^= 1
     store.put(study.dataset_key, bytes(content))
-    with pytest.raises(DatasetError, match="is damaged"):
+    with pytest.raises(DatasetError, match=r"is damaged .* run the study again from its study"):
         catalogue.load_dataset(store, study)
+    store.delete(f"{study.prefix}goal.json")
+    catalogue.register(store, study, dataset, 40)
+    assert catalogue.load_dataset(store, study).sha256 == dataset.sha256, "stored anew"
     store.delete(study.dataset_key)
     with pytest.raises(StoreError, match="lacks the dataset of digits-"):
         catalogue.load_dataset(store, study)

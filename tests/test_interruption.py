@@ -6,14 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-
-from memtail_core import shards
-from memtail_core.catalogue import find
-from memtail_core.store import FilesStore
 
 STUDY = """
 [study]
@@ -61,18 +58,25 @@ def scores(store: Path) -> bytes:
 
 
 def stored(store: Path) -> int:
-    opened = FilesStore(store)
-    return len(shards.stored(opened, find(opened, "killed")))
+    return len(list(store.glob("studies/*/shards/*.npz")))
 
 
 def wait_for_shards(process: "subprocess.Popen[str]", store: Path, count: int) -> None:
     """Wait until ``count`` shards are stored, however fast this machine is."""
+    wait_for(lambda: len(list(store.glob("studies/*/shards/*.npz"))) >= count, process)
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and process.poll() is None:
-        if len(list(store.glob("studies/*/shards/*.npz"))) >= count:
+        if condition():
             return
         time.sleep(0.02)
-    raise AssertionError(f"the run did not get to {count} shards: {process.poll()}")
+    raise AssertionError(f"the run did not get so far: {process.poll()}")
+
+
+def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
 
 
 def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path: Path) -> None:
@@ -82,10 +86,12 @@ def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path
     counts = []
     for attempt in range(5):
         process = start(toml, killed)
-        workers_alive = psutil.Process(process.pid)
-        wait_for_shards(process, killed, 2 * attempt + 1)
+        if attempt == 0:  # while the training processes are still starting
+            wait_for(lambda p=process: len(descendants(p)) >= 3, process)
+        else:
+            wait_for_shards(process, killed, 3 * attempt)
         time.sleep(rng.uniform(0, 0.4))
-        children = workers_alive.children(recursive=True)
+        children = descendants(process)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         _, alive = psutil.wait_procs(children, timeout=20)
@@ -97,6 +103,16 @@ def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path
     assert scores(killed) == scores(undisturbed)
     finish(toml, tmp_path / "one worker", "--workers", "1")
     assert scores(tmp_path / "one worker") == scores(undisturbed)
+
+
+def test_ctrl_c_before_the_first_shard_shows_no_traceback(toml: Path, tmp_path: Path) -> None:
+    process = start(toml, tmp_path / "runs")
+    wait_for(lambda: len(descendants(process)) >= 3, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "0 of 60 models are stored" in errors
 
 
 def test_ctrl_c_stops_at_once_and_says_how_to_continue(toml: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_flipped_labels_are_found_by_their_memorization(tmp_path: Path) -> None:
 
 
 def test_models_that_do_not_fit_are_said_to(tmp_path: Path) -> None:
-    """The same with 20 epochs of large batches: the flips are not fitted, and that is said."""
+    """The same with few epochs of large batches: the flips are not fitted, and that is said."""
     spec = memtail.Spec.parse(
         {"study": {"name": "unfit"}, "dataset": {"source": "sklearn:digits"},
          "training": {"recipe": "mlp", "widths": [64], "epochs": 15, "batch_size": 256}}

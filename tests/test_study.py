@@ -133,7 +133,7 @@ def test_study_json_holds_no_path_and_is_canonical() -> None:
 
 
 def test_a_damaged_study_json_is_one_sentence() -> None:
-    with pytest.raises(StudyError, match="there:"):
+    with pytest.raises(StudyError, match="there is damaged or of another version"):
         Study.from_json(b'{"name": "x"}', "there")
     with pytest.raises(StudyError, match="there"):
         Study.from_json(b"\x00", "there")

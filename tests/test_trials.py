@@ -76,12 +76,16 @@ def test_damaged_shards_are_set_aside_and_not_averaged_in(trained: Trained, tmp_
     store.put(key, store.get(key)[:-1000])
     loaded, damaged = trials.load(store, trained.study)
     assert len(loaded) == 35
+    assert [(d.shard, d.key) for d in damaged] == [(Shard(10, 15), key)]
+    assert store.exists(key), "reading moves nothing"
+    loaded, damaged = trials.load(store, trained.study, set_aside=True)
+    assert len(loaded) == 35
     assert not set(loaded.trials) & set(range(10, 15))
-    assert [(d.shard, d.moved_to) for d in damaged] == [
+    assert [(d.shard, d.key) for d in damaged] == [
         (Shard(10, 15), key.replace("/shards/", "/damaged/"))
     ]
     assert not store.exists(key)
-    assert store.exists(damaged[0].moved_to), "kept for whoever wants to look"
+    assert store.exists(damaged[0].key), "kept for whoever wants to look"
 
 
 def test_loading_all_keeps_order_and_drops_margins_unless_asked(trained: Trained) -> None:

@@ -158,10 +158,12 @@ class Dataset:
             arrays = (part[name] for name in ("x_train", "y_train", "x_test", "y_test"))
             names = (tuple(part[n].tolist()) for n in ("classes", "train_names", "test_names"))
             dataset = cls(*arrays, *names)
+        except MemoryError:
+            raise
         except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes
-            raise DatasetError(f"the stored dataset {sha256[:12]} is damaged: {error}") from error
+            raise DatasetError(f"the stored dataset {sha256[:12]} is damaged ({error})") from error
         if dataset.sha256 != sha256:
-            raise DatasetError(f"the stored dataset {sha256[:12]} is damaged: its digest differs")
+            raise DatasetError(f"the stored dataset {sha256[:12]} is damaged (its digest differs)")
         return dataset
 
 

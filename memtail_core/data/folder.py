@@ -22,7 +22,7 @@ def load(path: str, /, *, size: int | None = None) -> Splits:
     root = Path(path).expanduser()
     if not root.is_dir():
         raise DatasetError(f"there is no folder '{root.absolute()}'")
-    if size is not None and (not isinstance(size, int) or not 1 <= size <= 4096):
+    if size is not None and not 1 <= size <= 4096:
         raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
     folders = {f.name.lower(): f for f in root.iterdir() if f.is_dir()}
     train_root, test_root = folders.get("train", root), folders.get("test")
@@ -33,14 +33,15 @@ def load(path: str, /, *, size: int | None = None) -> Splits:
         )
     train = _files(train_root, classes)
     test = _files(test_root, classes) if test_root and train_root != root else []
-    images = [_pixels(file, size) for file, _ in train + test]
-    shapes = {image.shape[:2] for image in images}
-    if len(shapes) > 1:
-        (h, w), (h2, w2) = sorted(shapes)[0], sorted(shapes)[-1]
-        raise DatasetError(
-            f"the images of '{root}' have different sizes ({w} × {h} … {w2} × {h2}): "
-            "set [dataset] size = 64, say, to resize them"
-        )
+    images: list[Any] = []
+    for file, _ in train + test:
+        images.append(_pixels(file, size))
+        (h, w), (h2, w2) = images[0].shape[:2], images[-1].shape[:2]
+        if (h, w) != (h2, w2):
+            raise DatasetError(
+                f"the images of '{root}' have different sizes ({w} × {h}, and {w2} × {h2} in "
+                f"'{file}'): set [dataset] size = 64, say, to resize them"
+            )
     channels = max(image.shape[2] for image in images)
     x = np.stack([np.repeat(i, channels, 2) if i.shape[2] < channels else i for i in images])
     y = np.array([label for _, label in train + test])

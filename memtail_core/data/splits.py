@@ -59,8 +59,8 @@ def split(
             train_names=[names[i] for i in train],
             test_names=[names[i] for i in test],
         )
-    if train_limit is not None and train_limit < len(splits.y_train):
-        kept = _stratified(splits.y_train, train_limit, _TRAIN_LIMIT)
+    if is_limited:
+        kept = _stratified(splits.y_train, train_limit or 0, _TRAIN_LIMIT)
         names = _names(splits.train_names, len(splits.y_train))
         splits = replace(
             splits,

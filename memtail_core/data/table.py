@@ -91,6 +91,8 @@ def _labels(column: Any, name: str, path: str) -> Any:
 
 def _numbers(column: Any, name: str, path: str) -> Any:
     """One column as float64 [n, 1], or [n, values] of 0 and 1 for words."""
+    if pyarrow.types.is_dictionary(column.type):  # a category of pandas
+        column = column.cast(column.type.value_type)
     kind = column.type
     if pyarrow.types.is_boolean(kind) or pyarrow.types.is_integer(kind):
         return column.to_numpy().astype(np.float64)[:, None]

@@ -27,16 +27,15 @@ def pairs_by_chance(
     Arguments are those of :func:`~memtail_core.estimation.influence.pairs`.
     """
     t = len(subset)
-    n_in = column_sums(subset, len(y_train))
-    correct = column_sums(test_correct, len(y_test))
-    expected = 0.0
+    sizes, size_of = np.unique(column_sums(subset, len(y_train)), return_inverse=True)
+    totals, total_of = np.unique(column_sums(test_correct, len(y_test)), return_inverse=True)
+    n_pairs = np.zeros((len(sizes), len(totals)))  # looked at, by n_in and K
     for rows, columns in blocks(memorization, y_train, y_test, rule):
-        sizes, n_rows = np.unique(n_in[rows], return_counts=True)
-        totals, n_columns = np.unique(correct[columns], return_counts=True)
-        is_known = (sizes > 0) & (sizes < t)
-        sizes, n_rows = sizes[is_known, None], n_rows[is_known, None]
-        # x / n_in − (K − x) / n_out ≥ θ  ⇔  x ≥ n_in (K + θ n_out) / t
-        least = np.ceil(sizes * (totals + rule.theta_infl * (t - sizes)) / t - 1e-9)
-        chance = hypergeom.sf(least - 1, t, totals, sizes)
-        expected += float((chance * n_rows * n_columns).sum())
-    return expected
+        n_rows = np.bincount(size_of[rows], minlength=len(sizes))
+        n_pairs += np.outer(n_rows, np.bincount(total_of[columns], minlength=len(totals)))
+    n_pairs[(sizes == 0) | (sizes == t)] = 0  # no estimate, so never found
+    at = np.nonzero(n_pairs)
+    n_in, k = sizes[at[0]], totals[at[1]]
+    # x / n_in − (K − x) / n_out ≥ θ  ⇔  x ≥ n_in (K + θ n_out) / t
+    least = np.ceil(n_in * (k + rule.theta_infl * (t - n_in)) / t - 1e-9)
+    return float((hypergeom.sf(least - 1, t, k, n_in) * n_pairs[at]).sum())

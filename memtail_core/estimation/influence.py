@@ -36,6 +36,25 @@ class PairsRule:
     theta_infl: float = 0.15
     same_class: bool = True
 
+    def is_memorized(self, memorization: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each value reaches theta_mem."""
+        return reaches(memorization, self.theta_mem)
+
+    def is_influential(self, influence: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each value reaches theta_infl."""
+        return reaches(influence, self.theta_infl)
+
+
+def reaches(values: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """Tell which values are at least ``threshold``; a missing one is not.
+
+    Differences of proportions often equal a threshold exactly, 0.7 − 0.45 = 0.25, but not in
+    floating point; two that differ, differ by far more than the slack of 1e-9.
+    """
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.bool_] = np.asarray(values) >= threshold - 1e-9
+    return found
+
 
 @dataclass(frozen=True, eq=False)
 class Influence:
@@ -116,8 +135,7 @@ def pairs(
     found: list[tuple[NDArray[Any], ...]] = [(none, none, np.zeros(0), np.zeros(0))]
     for rows, columns in blocks(memorization, y_train, y_test, rule):
         block = influence(subset, test_correct, rows, columns)
-        with np.errstate(invalid="ignore"):
-            at = np.nonzero(block.influence >= rule.theta_infl)
+        at = np.nonzero(rule.is_influential(block.influence))
         found.append((rows[at[0]], columns[at[1]], block.influence[at], block.standard_error[at]))
     train, test, values, errors = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((test, train, -values))
@@ -132,8 +150,7 @@ def blocks(
     rule: PairsRule,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield blocks (rows, columns) that together cover what the rule can select, each once."""
-    with np.errstate(invalid="ignore"):
-        memorized = np.flatnonzero(memorization >= rule.theta_mem)
+    memorized = np.flatnonzero(rule.is_memorized(memorization))
     groups = [(memorized, np.arange(len(y_test)))]
     if rule.same_class:
         labels = np.unique(y_train[memorized])

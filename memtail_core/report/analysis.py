@@ -66,7 +66,7 @@ class Analysis:
             found.append(f"provisional: {len(self.trials)} of {self.goal} models are trained")
         if self.damaged:
             found.append(
-                f"{len(self.damaged)} stored shards were damaged and set aside; memtail run "
+                f"{len(self.damaged)} stored shards are damaged and were left out; memtail run "
                 "trains them again"
             )
         if self.n_missing:
@@ -79,13 +79,14 @@ class Analysis:
                 f"some examples were held out by only {few} models: their scores are rough, as "
                 "their intervals say; train more (--trials)"
             )
-        if self.chance_pairs > _MUCH_CHANCE * len(self.pairs):
+        if len(self.pairs) and self.chance_pairs > _MUCH_CHANCE * len(self.pairs):
+            chance = min(self.chance_pairs, len(self.pairs))
             found.append(
-                f"about {self.chance_pairs:,.0f} of the {len(self.pairs):,} high-influence pairs "
-                "are expected by chance with so few models; train more (--trials)"
+                f"about {chance:,.0f} of the {len(self.pairs):,} high-influence pairs are expected "
+                "by chance with so few models; train more (--trials)"
             )
-        if len({self._without_device(about) for about in self.trials.about}) > 1:
-            found.append("the models were trained by different versions of the software")
+        if len(self.trials.about) > 1:
+            found.append("the models were trained by different machines or versions of software")
         return found
 
     def summary(self) -> dict[str, Any]:
@@ -135,12 +136,7 @@ class Analysis:
         }
 
     def _count(self, values: Any) -> int:
-        with np.errstate(invalid="ignore"):
-            return int((values >= self.rule.theta_mem).sum())
-
-    @staticmethod
-    def _without_device(about: dict[str, str]) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted((k, v) for k, v in about.items() if k != "device"))
+        return int(self.rule.is_memorized(values).sum())
 
 
 def analyse(
@@ -183,7 +179,7 @@ def analyse(
 
 
 def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = None) -> Analysis:
-    """Analyse all that is stored of a study; damaged shards are set aside and counted.
+    """Analyse all that is stored of a study; damaged shards are left out and counted.
 
     Raises:
         EstimationError: there are no trials.

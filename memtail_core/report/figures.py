@@ -104,7 +104,7 @@ def _accuracies(analysis: Analysis) -> Figure:
 
     def draw(axes: Axes) -> None:
         known = ~np.isnan(scores.memorization)
-        memorized = known & (scores.memorization >= analysis.rule.theta_mem)
+        memorized = analysis.rule.is_memorized(scores.memorization)
         for chosen, colour, name in (
             (known & ~memorized, _BLUE, "others"),
             (memorized, _ORANGE, "memorized"),
@@ -136,7 +136,7 @@ def _typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> F
     rows = len(shown)
     pitch = (sheet.shape[0] + max(1, x.shape[1] // 12)) / rows
     names = [_short(analysis.dataset.classes[label]) for label, _ in shown]
-    axes.set_yticks([(r + 0.5) * pitch for r in range(rows)], names)
+    axes.set_yticks([(r + 0.5) * pitch for r in range(rows)], names, parse_math=False)
     axes.set_xticks([])
     axes.set_xlabel("least memorized  →  most memorized, within each class")
     axes.tick_params(length=0)

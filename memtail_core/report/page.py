@@ -127,7 +127,7 @@ def _by_class(analysis: Analysis) -> list[_ClassRow]:
             _ClassRow(
                 name=name,
                 n=int((y == label).sum()),
-                memorized=int((values >= analysis.rule.theta_mem).sum()),
+                memorized=int(analysis.rule.is_memorized(values).sum()),
                 mean=float(values.mean()),
                 held_out=float(scores.accuracy_out[members].mean()),
             )

@@ -10,13 +10,17 @@ from memtail_core.store import ObjectStore
 
 
 def publish(store: ObjectStore, analysis: Analysis) -> str:
-    """Write tables, figures, summary and page; return the key of the page, written last."""
+    """Write tables, figures, summary and page; return the key of the page, written last.
+
+    All is made before anything is written, and what an earlier report had more is removed.
+    """
     prefix = f"{analysis.study.prefix}report/"
-    key = prefix
-    for name, content in _files(analysis):
-        key = prefix + name
-        store.put(key, content)
-    return key
+    files = list(_files(analysis))
+    for name, content in files:
+        store.put(prefix + name, content)
+    for key in set(store.list(prefix)) - {prefix + name for name, _ in files}:
+        store.delete(key)
+    return prefix + files[-1][0]
 
 
 def _files(analysis: Analysis) -> Iterator[tuple[str, bytes]]:

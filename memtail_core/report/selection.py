@@ -35,7 +35,7 @@ def spread_by_class(analysis: Analysis) -> list[tuple[int, list[int]]]:
         if len(members) == 0:
             continue
         ranked = members[np.argsort(memorization[members], kind="stable")]
-        is_memorized = memorization[ranked] >= analysis.rule.theta_mem
+        is_memorized = analysis.rule.is_memorized(memorization[ranked])
         typical, memorized = ranked[~is_memorized], ranked[is_memorized]
         n_memorized = min(len(memorized), max(_PER_CLASS // 2, _PER_CLASS - len(typical)))
         picks = [*_evenly(typical, _PER_CLASS - n_memorized), *_evenly(memorized, n_memorized)]

@@ -2,15 +2,17 @@
 
 import errno
 import os
-import tempfile
+import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from memtail_core.errors import StoreError
 from memtail_core.store.base import checked_key
 
 _PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
+_ABANDONED = 24 * 3600.0  # seconds after which a write in progress is none any more
 
 
 class FilesStore:
@@ -29,20 +31,20 @@ class FilesStore:
     def put(self, key: str, content: bytes) -> None:
         """Write to a temporary file beside the target, fsync, rename over it, fsync the folder."""
         path = self._path(key)
+        partial = path.parent / f"{_PARTIAL}{uuid.uuid4().hex}"
         with self._told(f"write {key}"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
+            _make_folder(path.parent)
             try:
-                with os.fdopen(descriptor, "wb") as file:
+                with partial.open("xb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                Path(partial).chmod(0o644)  # mkstemp makes it private
-                Path(partial).replace(path)
+                partial.replace(path)
             except BaseException:
-                Path(partial).unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
                 raise
             _sync_folder(path.parent)
+            _sweep(path.parent)
 
     def get(self, key: str) -> bytes:
         """Read the whole object."""
@@ -79,9 +81,10 @@ class FilesStore:
         with self._told(f"move {key}"):
             if not source.is_file():
                 raise KeyError(key)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(target.parent)
             source.replace(target)
             _sync_folder(target.parent)
+            _sync_folder(source.parent)
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
@@ -100,6 +103,23 @@ class FilesStore:
             raise StoreError(
                 f"cannot {what} in the store '{self.location}': {error.strerror or error}"
             ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in its own."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed left behind long ago."""
+    for partial in folder.glob(f"{_PARTIAL}*"):
+        with suppress(OSError):  # another process was faster
+            if time.time() - partial.stat().st_mtime > _ABANDONED:
+                partial.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which device trains, and one core per process."""
+"""Which device trains, one core per process, and the same bits each time."""
 
 import torch
 
@@ -25,3 +25,11 @@ def use_one_core() -> None:
     threads can change the last bits of a sum: with one each, the bits do not depend on --workers.
     """
     torch.set_num_threads(1)
+
+
+def compute_reproducibly() -> None:
+    """Let a GPU give the same bits each time: deterministic kernels, and float32 is float32."""
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False

@@ -21,11 +21,13 @@ from memtail_core.training.judgement import judged
 from memtail_core.training.recipe import Recipe
 from memtail_core.user_code import function, source_digest
 
+_FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core a process
+
 Predictions = tuple[NDArray[np.int64], NDArray[Any] | None]  # labels [n], logits [n, C] or None
 Predictor = Callable[[NDArray[Any]], Predictions]
 
 
-class Fit(Protocol):
+class Train(Protocol):
     """Trains one model."""
 
     def __call__(
@@ -38,20 +40,22 @@ class Fit(Protocol):
 class PredictorEngine:
     """Fits one predictor after another."""
 
-    def __init__(self, name: str, fit: Fit, inputs: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
-        self._name, self._fit, self._inputs = name, fit, inputs
+    def __init__(
+        self, name: str, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> None:
+        self._name, self._train_one, self._inputs = name, train_one, inputs
 
     def train(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`."""
-        x_train, x_test = self._inputs(dataset.x_train), self._inputs(dataset.x_test)
+        x_train, x_test = (_read_only(self._inputs(x)) for x in (dataset.x_train, dataset.x_test))
         parts = []
         for subset, seed in zip(subsets, seeds, strict=True):
             start = time.perf_counter()
             try:
                 x, y = x_train[subset], dataset.y_train[subset]
-                predict = self._fit(x, y, int(seed), len(dataset.classes))
+                predict = self._train_one(x, y, int(seed), len(dataset.classes))
                 train, test = predict(x_train), predict(x_test)
             except TrainingError:
                 raise
@@ -81,13 +85,18 @@ class SklearnRecipe(Recipe):
     def check(self, dataset: Dataset) -> None:
         """The class must be a classifier of scikit-learn that takes these parameters."""
         del dataset
-        known = [p for p in self._classifier()().get_params() if p not in self._FIXED]
+        try:
+            parameters = self._classifier()().get_params()
+        except TypeError as error:  # Voting, Stacking: they need other estimators
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' cannot be made from options alone ({error}): "
+                "use a python: recipe"
+            ) from error
+        known = [p for p in parameters if p not in _FIXED]
         for option in self.model_extra or {}:
             if option not in known:
                 hint = did_you_mean(option, known)
                 raise StudyError(f"[training] {option} is no option of '{self.recipe}'{hint}")
-
-    _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core a process
 
     def _classifier(self) -> Any:
         module, _, name = self.recipe.partition(":")[2].rpartition(".")
@@ -106,7 +115,7 @@ class SklearnRecipe(Recipe):
 
     def _fit(self, x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
         estimator = self._classifier()(**(self.model_extra or {}))
-        fixed = dict(zip(self._FIXED, (seed % 2**32, 1), strict=True))
+        fixed = dict(zip(_FIXED, (seed % 2**32, 1), strict=True))
         estimator.set_params(**{k: v for k, v in fixed.items() if k in estimator.get_params()})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "did not converge", thousands of times
@@ -152,8 +161,15 @@ class PythonRecipe(Recipe):
         function(self.recipe)
 
     def described(self) -> dict[str, Any]:
-        """Beside the options, the digest of the code: changed code is another study."""
+        """Beside the options, the digest of the function's file: changed, it is another study."""
         return {**super().described(), "source_sha256": source_digest(function(self.recipe))}
+
+
+def _read_only(x: NDArray[Any]) -> NDArray[Any]:
+    """A view that code called with it cannot change: the next trial needs the same data."""
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 def _flat(x: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memtail_core.data import Dataset
-from memtail_core.errors import TrainingError
+from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.training.augmentation import augmented
 from memtail_core.training.engine import Outcomes
 from memtail_core.training.judgement import judged
@@ -19,6 +19,7 @@ from memtail_core.training.judgement import judged
 if TYPE_CHECKING:
     from memtail_core.training.gradient import GradientRecipe
 
+_MOMENTS_ROWS = 1024
 _EVALUATION_BATCH = 1024  # a constant, for the batch can change the last bits of the logits
 
 
@@ -46,7 +47,7 @@ class SequentialEngine:
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            raise TrainingError(
+            raise OutOfMemoryError(
                 f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
                 "fewer --workers, a smaller [training] batch_size, or a smaller network"
             ) from error
@@ -60,16 +61,16 @@ class SequentialEngine:
             network = network.to(memory_format=torch.channels_last)
             indices = torch.from_numpy(np.flatnonzero(subset)).to(self._device)
             self._fit(network, data, indices, seed)
-            train_logits = self._logits(network, data, data.x_train)
-            test_logits = self._logits(network, data, data.x_test)
-        train_correct, train_margin = judged(train_logits, data.y_train)
-        test_correct, test_margin = judged(test_logits, data.y_test)
+            train_correct, train_margin = self._judge(network, data, data.x_train, data.y_train)
+            test_correct, test_margin = self._judge(network, data, data.x_test, data.y_test)
         seconds = np.array([time.perf_counter() - start])
         return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
 
     def _fit(self, network: nn.Module, data: "_ResidentData", indices: Tensor, seed: int) -> None:
         recipe = self._recipe
-        order = torch.Generator().manual_seed(seed)  # on the CPU: one order on every device
+        # Another stream than the weights' own, and on the CPU: one order on every device.
+        stream = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        order = torch.Generator().manual_seed(stream)
         optimizer = torch.optim.SGD(
             network.parameters(),
             lr=recipe.learning_rate,
@@ -97,17 +98,27 @@ class SequentialEngine:
                 optimizer.step()
 
     @torch.inference_mode()
-    def _logits(self, network: nn.Module, data: "_ResidentData", x: Tensor) -> Tensor:
+    def _judge(
+        self, network: nn.Module, data: "_ResidentData", x: Tensor, y: Tensor
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
+        """Correctness [1, n] and margin [1, n], a batch of logits at a time.
+
+        Always in float32: logits rounded to bfloat16 tie, just where a prediction is in doubt.
+        """
         network.eval()
-        with self._precision():
-            parts = [network(data.inputs(part)).float() for part in x.split(_EVALUATION_BATCH)]
-        logits = torch.cat(parts)
-        if not bool(logits.isfinite().all()):
-            raise TrainingError(
-                f"a model of '{self._recipe.recipe}' diverged (its outputs are not finite): lower "
-                f"[training] learning_rate, now {self._recipe.learning_rate}"
-            )
-        return logits
+        parts = []
+        for inputs, labels in zip(
+            x.split(_EVALUATION_BATCH), y.split(_EVALUATION_BATCH), strict=True
+        ):
+            logits = network(data.inputs(inputs))
+            if not bool(logits.isfinite().all()):
+                raise TrainingError(
+                    f"a model of '{self._recipe.recipe}' diverged (its outputs are not finite): "
+                    f"lower [training] learning_rate, now {self._recipe.learning_rate}"
+                )
+            parts.append(judged(logits, labels))
+        correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+        return correct, margin
 
     def _precision(self) -> AbstractContextManager[object]:
         if self._recipe.precision == "bfloat16":
@@ -124,16 +135,15 @@ class _ResidentData:
         is_image = dataset.kind == "images"
         x_train, x_test = (torch.from_numpy(x) for x in (dataset.x_train, dataset.x_test))
         scale = 1 / 255 if is_image else 1.0
-        axes = (0, 1, 2) if is_image else (0,)
-        mean = np.zeros(1, np.float32)
-        deviation = np.ones(1, np.float32)
+        mean, deviation = np.zeros(1), np.ones(1)
         if standardize:  # one fixed preprocessing for all trials: over the whole training set
-            mean = (dataset.x_train.mean(axes, dtype=np.float64) * scale).astype(np.float32)
-            deviation = (dataset.x_train.std(axes, dtype=np.float64) * scale).astype(np.float32)
-            deviation[deviation == 0] = 1
+            mean, deviation = moments(dataset.x_train)
+            mean, deviation = mean * scale, np.where(deviation == 0, 1.0, deviation * scale)
+        gain = (scale / deviation).astype(np.float32)
+        offset = (-mean / deviation).astype(np.float32)
         view = (1, -1, 1, 1) if is_image else (1, -1)
-        self._scale = torch.from_numpy(scale / deviation).view(view).to(device)
-        self._offset = torch.from_numpy(-mean / deviation).view(view).to(device)
+        self._scale = torch.from_numpy(gain).view(view).to(device)
+        self._offset = torch.from_numpy(offset).view(view).to(device)
         if is_image:  # [n, h, w, c] in memory, seen as [n, c, h, w]: channels last at no cost
             x_train, x_test = x_train.permute(0, 3, 1, 2), x_test.permute(0, 3, 1, 2)
         self.x_train, self.x_test = x_train.to(device), x_test.to(device)
@@ -144,6 +154,19 @@ class _ResidentData:
     def inputs(self, x: Tensor) -> Tensor:
         """Turn stored examples into the network's float32 inputs."""
         return x.float() * self._scale + self._offset
+
+
+def moments(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation over examples (and pixels) of each channel or column.
+
+    A few rows at a time, so that a dataset of bytes is never held as floats; float64 [c] or [d].
+    """
+    axes = tuple(range(x.ndim - 1))
+    count = x[..., 0].size
+    chunks = [x[start : start + _MOMENTS_ROWS] for start in range(0, len(x), _MOMENTS_ROWS)]
+    mean = sum(chunk.sum(axes, dtype=np.float64) for chunk in chunks) / count
+    squares = sum(np.square(chunk - mean).sum(axes) for chunk in chunks)
+    return np.asarray(mean), np.sqrt(squares / count)
 
 
 def batch_sizes(m: int, batch_size: int) -> list[int]:

@@ -1,8 +1,5 @@
-"""``sklearn:``: the datasets that scikit-learn ships or fetches."""
+"""``sklearn:``: the datasets that scikit-learn ships."""
 
-import time
-
-import joblib
 import numpy as np
 import pytest
 
@@ -13,17 +10,6 @@ from memtail_core.study import DatasetTable
 
 def read(name, **settings):
     return load(DatasetTable(source=f"sklearn:{name}", **settings))
-
-
-@pytest.fixture
-def offline(tmp_path, monkeypatch):
-    """No network, and an empty folder for what is fetched."""
-    for variable in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between scikit-learn's attempts
-    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -61,27 +47,7 @@ def test_an_unknown_name_is_refused_with_a_suggestion():
         read("digit")
 
 
-@pytest.mark.parametrize("name", ["20newsgroups", "diabetes"])
+@pytest.mark.parametrize("name", ["20newsgroups", "diabetes", "olivetti_faces"])
 def test_sets_that_are_no_classification_of_arrays_are_refused_with_those_known(name):
     with pytest.raises(DatasetError, match=r"known: .*digits.*iris"):
-        read(name)
-
-
-def test_faces_in_scikit_learns_folder_are_read_as_images_of_40_people(offline):
-    faces = np.random.default_rng(0).integers(0, 256, (400, 64, 64)).astype(np.uint8)
-    by_column = faces.transpose(0, 2, 1).reshape(400, 4096)  # as the published file has them
-    joblib.dump(by_column / np.float32(255), offline / "olivetti_py3.pkz")
-    dataset = read("olivetti_faces")
-    assert dataset.shape == (64, 64, 1)
-    assert dataset.classes == tuple(str(person) for person in range(40))
-    for i in (0, 150, 319):
-        index = int(dataset.train_name(i))
-        np.testing.assert_array_equal(dataset.x_train[i], faces[index][..., None])
-        assert dataset.y_train[i] == index // 10
-
-
-@pytest.mark.parametrize("name", ["olivetti_faces", "covtype"])
-@pytest.mark.filterwarnings("ignore:Retry downloading")
-def test_a_set_that_cannot_be_fetched_is_one_clear_error(offline, name):
-    with pytest.raises(DatasetError, match=f"sklearn:{name} could not be downloaded: .*refused"):
         read(name)

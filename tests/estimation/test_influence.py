@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from memtail_core.estimation import PairsRule, influence, memorization, pairs
 from memtail_core.estimation import influence as influence_of
+from memtail_core.estimation.influence import reaches
 from tests.estimation.oracle import difference_of_means, random_trials
 
 
@@ -70,11 +71,11 @@ def test_pairs_are_exactly_those_that_the_rule_selects(
     )
     expected = set()
     for i in range(n):
-        if not scores[i] >= theta_mem:
+        if not scores[i] >= theta_mem - 1e-9:
             continue
         for j in range(n_test):
             value = difference_of_means(subset, correct, i, j)["estimate"]
-            if value >= theta_infl and (not same_class or y_train[i] == y_test[j]):
+            if value >= theta_infl - 1e-9 and (not same_class or y_train[i] == y_test[j]):
                 expected.add((i, j))
     assert expected
     assert set(zip(found.train_index.tolist(), found.test_index.tolist(), strict=True)) == expected
@@ -86,6 +87,19 @@ def test_pairs_are_exactly_those_that_the_rule_selects(
     oracle = difference_of_means(subset, correct, i, j)
     np.testing.assert_allclose(found.influence[0], oracle["estimate"])
     np.testing.assert_allclose(found.standard_error[0], oracle["standard_error"], atol=1e-15)
+
+
+def test_a_value_equal_to_the_threshold_reaches_it() -> None:
+    """98 of 140 less 27 of 60 is 0.25, but 0.7 − 0.45 < 0.25 in floating point."""
+    subset = np.arange(200)[:, None] < 140
+    correct = (np.arange(200)[:, None] < 98) | (np.arange(200)[:, None] >= 173)
+    value = influence(packed(subset), packed(correct), np.array([0]), np.array([0])).influence
+    assert value[0, 0] < 0.25
+    rule, y = PairsRule(theta_infl=0.25), np.zeros(1, int)
+    assert len(pairs(packed(subset), packed(correct), value[0], y, y, rule)) == 1
+    barely = PairsRule(theta_infl=0.25001)
+    assert len(pairs(packed(subset), packed(correct), value[0], y, y, barely)) == 0
+    assert not reaches(np.array([np.nan]), -1.0).any()
 
 
 def test_thresholds_that_select_nothing_give_no_pairs() -> None:

@@ -72,6 +72,27 @@ def test_a_write_in_progress_is_never_listed(tmp_path: Path) -> None:
     assert list(store.list("a/")) == ["a/whole"]
 
 
+def test_files_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        FilesStore(tmp_path / "runs").put("k", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "runs" / "k").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_writer_left_is_swept_a_day_later(tmp_path: Path) -> None:
+    store = FilesStore(tmp_path)
+    store.put("a/b", b"")
+    old, fresh = tmp_path / "a" / ".partial-old", tmp_path / "a" / ".partial-fresh"
+    old.touch()
+    fresh.touch()
+    os.utime(old, (0, 0))
+    store.put("a/c", b"")
+    assert not old.exists()
+    assert fresh.exists(), "its writer may be at work"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_store_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

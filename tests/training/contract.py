@@ -1,5 +1,7 @@
 """What every engine must do; subclass it and provide the fixtures ``engine`` and ``dataset``."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,8 +74,6 @@ class EngineContract:
         self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
     ) -> None:
         """Relabel everything held out: what the model says of every input must not change."""
-        from dataclasses import replace
-
         y = dataset.y_train.copy()
         held_out = ~subsets[0]
         y[held_out] = (y[held_out] + 1) % len(dataset.classes)
@@ -82,6 +82,24 @@ class EngineContract:
         inside = subsets[0]
         assert (original.train_correct[0, inside] == relabelled.train_correct[0, inside]).all()
         assert original.test_correct.tobytes() == relabelled.test_correct.tobytes()
+
+    def test_pixels_held_out_cannot_reach_a_model_but_through_the_fixed_scaling(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        """Swap two held-out examples: same scaling, same models."""
+        x, y = dataset.x_train.copy(), dataset.y_train.copy()
+        i, j = np.flatnonzero(~subsets[0])[:2]
+        x[[i, j]], y[[i, j]] = x[[j, i]], y[[j, i]]
+        original = engine.train(dataset, subsets[:1], seeds[:1])
+        swapped = engine.train(replace(dataset, x_train=x, y_train=y), subsets[:1], seeds[:1])
+        assert original.test_correct.tobytes() == swapped.test_correct.tobytes()
+
+    def test_the_data_are_left_as_they_are(
+        self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
+    ) -> None:
+        before = replace(dataset).sha256
+        engine.train(dataset, subsets[:1], seeds[:1])
+        assert replace(dataset).sha256 == before
 
     def test_a_subset_may_lack_a_class(self, engine: Engine, dataset: Dataset) -> None:
         subset = (dataset.y_train != 1)[None]

@@ -47,6 +47,7 @@ def test_the_default_recipe_suits_the_data(images: Dataset, features: Dataset) -
         ({"recipe": "sklearn:os.system"}, "scikit-learn has no 'os.system'"),
         ({"recipe": "sklearn:svm.SVC", "gama": 1}, "gama is no option of .*did you mean 'gamma'"),
         ({"recipe": "sklearn:svm.SVC", "random_state": 1}, "random_state is no option"),
+        ({"recipe": "sklearn:ensemble.VotingClassifier"}, "cannot be made from options alone"),
         ({"recipe": "python:nowhere:f"}, "cannot import nowhere"),
         ({"recipe": "python:tests.training.user_recipe:f"}, "has no 'f'"),
         ({"recipe": "python:tests"}, "write python:module:function"),
@@ -128,6 +129,7 @@ def test_a_study_of_changed_code_is_refused(images: Dataset) -> None:
     [
         ("wrong_shape", r"returned float64 \[3, 3\] for 250 examples"),
         ("not_finite", "not finite"),
+        ("changes_the_data", "read-only"),
         ("fails", "'python:.*' failed: ValueError: the user's own mistake"),
     ],
 )

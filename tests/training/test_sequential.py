@@ -9,7 +9,7 @@ from memtail_core.data import Dataset
 from memtail_core.training.augmentation import augmented
 from memtail_core.training.judgement import judged
 from memtail_core.training.networks import MLP
-from memtail_core.training.sequential import SequentialEngine, batch_sizes, learning_rates
+from memtail_core.training.sequential import SequentialEngine, batch_sizes, learning_rates, moments
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_training_is_plain_sgd_on_every_example_of_the_subset(dataset: Dataset) 
 
     torch.manual_seed(9)
     network = nn.Sequential(nn.Flatten(), nn.Linear(20, 6), nn.ReLU(), nn.Linear(6, 3))
-    order = torch.Generator().manual_seed(9)
+    order = torch.Generator().manual_seed(int(np.random.SeedSequence(9).generate_state(1)[0]))
     x = torch.from_numpy(dataset.x_train).permute(0, 3, 1, 2) / 255
     y = torch.from_numpy(dataset.y_train)
     velocity = [torch.zeros_like(p) for p in network.parameters()]
@@ -68,6 +68,15 @@ def test_standardized_inputs_have_mean_0_and_deviation_1(dataset: Dataset) -> No
     assert x.shape == (37, 1, 4, 5)
     assert x.mean().item() == pytest.approx(0, abs=1e-5)
     assert x.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2500, 3), (1100, 3, 2, 3)])
+def test_moments_are_those_of_numpy(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).integers(256, size=shape).astype(np.uint8)
+    axes = tuple(range(len(shape) - 1))
+    mean, deviation = moments(x)
+    np.testing.assert_allclose(mean, x.astype(float).mean(axes))
+    np.testing.assert_allclose(deviation, x.astype(float).std(axes))
 
 
 def test_a_constant_feature_stays_finite() -> None:

@@ -35,6 +35,14 @@ def not_finite(x, y, *, seed, device, n_classes):
     return lambda inputs: np.full((len(inputs), n_classes), np.nan)
 
 
+def changes_the_data(x, y, *, seed, device, n_classes):
+    def predict(inputs):
+        inputs[:] = 0
+        return np.zeros(len(inputs), int)
+
+    return predict
+
+
 def fails(x, y, *, seed, device, n_classes):
     raise ValueError("the user's\nown mistake")
 
