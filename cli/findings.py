@@ -10,10 +10,11 @@ def say_findings(analysis: Analysis, page: str) -> None:
     say = Console(highlight=False, soft_wrap=True).print
     summary = analysis.summary()
     memorization, pairs, accuracy = (summary[k] for k in ("memorization", "pairs", "accuracy"))
-    share = memorization["memorized"] / memorization["examples"]
+    scored = memorization["scored"]
+    share = f"{memorization['memorized'] / scored:.1%}" if scored else "no scores yet"
     say(
-        f"[bold]{memorization['memorized']:,} of {memorization['examples']:,} training examples "
-        f"({share:.1%}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; with "
+        f"[bold]{memorization['memorized']:,} of {scored:,} scored training examples "
+        f"({share}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; with "
         f"their whole 95% interval: {memorization['surely']:,})"
     )
     say(

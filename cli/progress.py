@@ -52,8 +52,16 @@ class RunProgress(Observer):
             markup=False,
         )
         if other := namesake(self._store, study):
-            changes = "; ".join(other.differences(study)[:4])
+            changed = [d for d in other.differences(study) if not d.startswith("dataset.")]
+            if other.dataset.sha256 != study.dataset.sha256:
+                changed.insert(0, "other data")
+            changes = "; ".join(changed[:4])
             say(f"  note      not {other.id} but a new study: {changes}", markup=False)
+        if cost.asked < cost.trials:
+            say(
+                f"  note      {cost.asked:,} models are rounded up to whole shards of "
+                f"{study.shard_size}: {cost.trials:,}"
+            )
         if cost.missing == 0:
             say("  to train  nothing: all models are stored")
             return
@@ -82,7 +90,7 @@ class RunProgress(Observer):
             for name in ("held_in", "held_out", "test")
         ]
         note = (
-            f"{_rate(rate)} · {_length(left / rate)} left · accuracy: held in {mean[0]:.1%}, "
+            f"{_rate(rate)} · {_length(left / rate)} left · new models: held in {mean[0]:.1%}, "
             f"held out {mean[1]:.1%}, test {mean[2]:.1%}"
         )
         self._bar.update(self._task, note=note)
@@ -100,7 +108,7 @@ class RunProgress(Observer):
     def processes_died(self, workers: int) -> None:
         """Say that memory is short."""
         self._console.print(
-            f"[yellow]warning:[/] training processes died, most likely for lack of memory; going "
+            f"[yellow]warning:[/] training processes died, perhaps for lack of memory; going "
             f"on with {workers}"
         )
 

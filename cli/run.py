@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.options import json_option, overrides, print_json, store_option
+from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="STUDY")
 @store_option
 @click.option(
-    "--trials", type=click.IntRange(1), help="Models to have in all; more than now: grow."
+    "--trials",
+    type=click.IntRange(1, MOST_TRIALS),
+    help="Models to have in all; more than now: grow.",
 )
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
@@ -52,8 +55,8 @@ def run(
     from memtail_core.store import open_store
 
     store = open_store(location)
-    study, dataset, planned = _open(store, name, assignments)
-    execute(store, study, dataset, trials or planned, workers, device, dry_run, as_json)
+    study, dataset, planned = _open(store, name, assignments, trials)
+    execute(store, study, dataset, planned, workers, device, dry_run, as_json)
 
 
 def execute(
@@ -97,9 +100,9 @@ def execute(
 
 
 def _open(
-    store: "ObjectStore", name: str, assignments: tuple[str, ...]
+    store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
 ) -> tuple["Study", "Dataset", int]:
-    """Read a spec, or a study of the store by its id."""
+    """Read a spec, or a study of the store by its id; and how many trials it should have."""
     from pathlib import Path
 
     from memtail_core import catalogue
@@ -112,6 +115,9 @@ def _open(
         study = catalogue.find(store, name)
         if assignments:
             raise StudyError("--set changes a study file; a stored study never changes")
-        return study, catalogue.load_dataset(store, study), catalogue.goal(store, study)
+        goal = trials or catalogue.goal(store, study)
+        if not goal:
+            raise StudyError(f"how many models {study.id} should have is not known: say --trials")
+        return study, catalogue.load_dataset(store, study), goal
     spec = Spec.load(name, overrides(assignments))
-    return *prepare(spec), spec.study.trials
+    return *prepare(spec), trials or spec.study.trials

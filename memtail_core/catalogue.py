@@ -9,7 +9,7 @@ from contextlib import suppress
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import DatasetError, StoreError, StudyError
 from memtail_core.store import ObjectStore
-from memtail_core.study import Study
+from memtail_core.study import MOST_TRIALS, Study
 
 
 def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) -> None:
@@ -30,7 +30,7 @@ def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) ->
     if not store.exists(key):
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
         return
-    there = read(store, study.id)
+    there = Study.from_json(store.get(key), f"{store.location}/{key}")
     if there.digest != study.digest:
         raise StoreError(
             f"{store.location}/{key} belongs to another study "
@@ -42,11 +42,18 @@ def goal(store: ObjectStore, study: Study) -> int:
     """The number of trials wanted, 0 where none was registered."""
     key = f"{study.prefix}goal.json"
     try:
-        return int(json.loads(store.get(key))["trials"])
+        content = store.get(key)
     except KeyError:
         return 0
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"{store.location}/{key} is damaged: delete it and run again") from error
+    try:
+        trials = int(json.loads(content)["trials"])
+        if 0 < trials <= MOST_TRIALS:
+            return trials
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise StoreError(
+        f"{store.location}/{key} is damaged: delete it, and say --trials when running again"
+    )
 
 
 def ids(store: ObjectStore) -> list[str]:
@@ -61,7 +68,13 @@ def read(store: ObjectStore, study_id: str) -> Study:
         StudyError: its ``study.json`` is damaged.
     """
     key = f"studies/{study_id}/study.json"
-    return Study.from_json(store.get(key), f"{store.location}/{key}")
+    study = Study.from_json(store.get(key), f"{store.location}/{key}")
+    if study.id != study_id:
+        raise StudyError(
+            f"{store.location}/{key} belongs to another study, {study.id}: restore it, or move "
+            "that folder away"
+        )
+    return study
 
 
 def find(store: ObjectStore, name: str) -> Study:
@@ -71,7 +84,8 @@ def find(store: ObjectStore, name: str) -> Study:
         StudyError: none or several do.
     """
     every = ids(store)
-    found = [name] if name in every else [each for each in every if each.startswith(name)]
+    by_name = [each for each in every if each.rpartition("-")[0] == name]
+    found = [name] if name in every else by_name or [e for e in every if e.startswith(name)]
     if len(found) == 1:
         return read(store, found[0])
     if found:

@@ -18,7 +18,8 @@ class Cost:
 
     Attributes:
         study: its id.
-        trials: models wanted, whole shards.
+        asked: models asked for.
+        trials: models there will be: whole shards.
         stored, missing: models that are there, and that would be trained.
         device: where.
         workers: processes at most.
@@ -28,6 +29,7 @@ class Cost:
     """
 
     study: str
+    asked: int
     trials: int
     stored: int
     missing: int
@@ -66,6 +68,7 @@ def estimate(
     seconds = _measured(store, study)
     return Cost(
         study=study.id,
+        asked=n_trials,
         trials=len(planned) * study.shard_size,
         stored=(len(planned) - len(missing)) * study.shard_size,
         missing=n_missing,

@@ -24,6 +24,11 @@ def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
     """
     dataset = data.load(spec.dataset) if dataset is None else dataset
     subset_size = round(spec.subsets.ratio * len(dataset.y_train))
+    if not 0 < subset_size < len(dataset.y_train):
+        raise StudyError(
+            f"[subsets] ratio = {spec.subsets.ratio} of {len(dataset.y_train)} training examples "
+            f"is a subset of {subset_size}: at least 1 must be in and 1 out"
+        )
     recipe = training.resolve(spec.training, dataset, subset_size, spec.study.name)
     study = Study(
         name=spec.study.name,
@@ -42,9 +47,4 @@ def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
         subsets=spec.subsets,
         training=recipe.described(),
     )
-    if not 0 < study.subset_size < study.dataset.n_train:
-        raise StudyError(
-            f"[subsets] ratio = {spec.subsets.ratio} of {study.dataset.n_train} training examples "
-            f"is a subset of {study.subset_size}: at least 1 must be in and 1 out"
-        )
     return Prepared(study, dataset)

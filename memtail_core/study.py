@@ -21,6 +21,9 @@ from memtail_core.errors import StudyError, did_you_mean
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 
 
+MOST_TRIALS = 1_000_000  # the keys of shards have seven digits, and nobody trains more
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -30,7 +33,7 @@ class StudyTable(_Table):
 
     name: Annotated[str, Field(pattern=f"^{_NAME}$")] = "study"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    trials: Annotated[int, Field(ge=1)] = 200
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 200
     shard_size: Annotated[int, Field(ge=1, le=10_000)] = 10
     margins: bool = True
 

@@ -72,7 +72,7 @@ def test_damaged_records_are_named(store: FilesStore) -> None:
     study, dataset = prepare(digits())
     catalogue.register(store, study, dataset, 40)
     store.put(f"{study.prefix}goal.json", b"{")
-    with pytest.raises(StoreError, match=r"goal.json is damaged: delete it"):
+    with pytest.raises(StoreError, match=r"goal.json is damaged: delete it, and say --trials"):
         catalogue.goal(store, study)
     content = bytearray(store.get(study.dataset_key))
     content[5000] ^= 1

@@ -54,6 +54,11 @@ class Analysis:
         return self._count(self.scores.ci_high)
 
     @property
+    def n_scored(self) -> int:
+        """Examples with an estimate."""
+        return self.trials.n - self.n_missing
+
+    @property
     def n_missing(self) -> int:
         """Examples without an estimate: never held in, or never held out."""
         return int(np.isnan(self.scores.memorization).sum())
@@ -114,6 +119,7 @@ class Analysis:
                 "surely": self.n_surely_memorized,
                 "possibly": self.n_possibly_memorized,
                 "missing": self.n_missing,
+                "scored": self.n_scored,
                 "examples": self.trials.n,
                 "mean": float(scores.memorization[known].mean()) if known.any() else None,
                 "largest_standard_error": (

@@ -27,6 +27,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "memtail",  # the same figure gives the same file
     "savefig.facecolor": "none",
+    "axes.facecolor": "none",
 }
 
 

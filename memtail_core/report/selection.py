@@ -44,10 +44,11 @@ def spread_by_class(analysis: Analysis) -> list[tuple[int, list[int]]]:
 
 
 def most_memorized(analysis: Analysis) -> list[int]:
-    """The 48 most memorized training examples."""
+    """The memorized training examples, the most memorized 48 of them."""
     memorization = analysis.scores.memorization
-    order = np.argsort(-np.nan_to_num(memorization, nan=-2), kind="stable")
-    return [int(i) for i in order[:_MOST_MEMORIZED] if not np.isnan(memorization[i])]
+    memorized = np.flatnonzero(analysis.rule.is_memorized(memorization))
+    order = np.argsort(-memorization[memorized], kind="stable")
+    return [int(i) for i in memorized[order][:_MOST_MEMORIZED]]
 
 
 def supporters(analysis: Analysis) -> list[Supporter]:

@@ -4,9 +4,11 @@ Memorization is not only for networks: forests, boosting and nearest neighbours 
 """
 
 import importlib
+import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,11 +57,12 @@ class PredictorEngine:
             start = time.perf_counter()
             try:
                 x, y = x_train[subset], dataset.y_train[subset]
-                predict = self._train_one(x, y, int(seed), len(dataset.classes))
-                train, test = predict(x_train), predict(x_test)
+                with redirect_stdout(sys.stderr):  # stdout is for results
+                    predict = self._train_one(x, y, int(seed), len(dataset.classes))
+                    train, test = predict(x_train), predict(x_test)
             except TrainingError:
                 raise
-            except Exception as error:  # the user's code can raise anything
+            except (Exception, SystemExit) as error:  # the user's code can raise anything
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
                 raise TrainingError(f"'{self._name}' failed: {reason}") from error
             train_correct, train_margin = _judged(*train, dataset.y_train)
@@ -151,6 +154,9 @@ class PythonRecipe(Recipe):
         def fit(x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
             options = self.model_extra or {}
             predict = call(x, y, seed=seed, device=device, n_classes=n_classes, **options)
+            if not callable(predict):
+                found = type(predict).__name__
+                raise TrainingError(f"'{self.recipe}' returned {found}: return predict(x)")
             return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
 
         return PredictorEngine(self.recipe, fit, lambda x: x)
@@ -180,6 +186,11 @@ def _checked(found: Any, n: int, n_classes: int) -> Predictions:
     """Read what the user's ``predict`` returned: labels [n], or logits [n, C]."""
     array = found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
     if array.shape == (n,) and array.dtype.kind in "iu":
+        if n and not 0 <= int(array.min()) <= int(array.max()) < n_classes:
+            raise TrainingError(
+                f"predict returned labels from {array.min()} to {array.max()}: they are 0 to "
+                f"{n_classes - 1}"
+            )
         return array.astype(np.int64), None
     if array.shape == (n, n_classes) and array.dtype.kind == "f":
         if not np.isfinite(array).all():

@@ -38,8 +38,8 @@ def test_a_study_is_run_continued_and_grown(memtail: Memtail, study: str) -> Non
     assert "data      sklearn:digits: 300 training and 100 test images, 10 classes" in first.stderr
     assert "to train  20 models, 1 process on cpu" in first.stderr
     assert "5/20 models" in first.stderr
-    assert "accuracy: held in" in first.stderr
-    assert "of 300 training examples" in first.stdout
+    assert "new models: held in" in first.stderr
+    assert "of 300 scored training examples" in first.stdout
     page = Path(first.stdout.splitlines()[-1].removeprefix("report: "))
     assert page.is_file()
 

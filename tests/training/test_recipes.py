@@ -130,6 +130,9 @@ def test_a_study_of_changed_code_is_refused(images: Dataset) -> None:
         ("wrong_shape", r"returned float64 \[3, 3\] for 250 examples"),
         ("not_finite", "not finite"),
         ("changes_the_data", "read-only"),
+        ("exits", "failed: SystemExit: 3"),
+        ("other_labels", "labels from 99 to 99: they are 0 to 9"),
+        ("returns_nothing", r"returned NoneType: return predict\(x\)"),
         ("fails", "'python:.*' failed: ValueError: the user's own mistake"),
     ],
 )

@@ -1,6 +1,7 @@
 """Training code as a user would write it, and some with the mistakes a user would make."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,18 @@ def changes_the_data(x, y, *, seed, device, n_classes):
         return np.zeros(len(inputs), int)
 
     return predict
+
+
+def exits(x, y, *, seed, device, n_classes):
+    sys.exit(3)
+
+
+def other_labels(x, y, *, seed, device, n_classes):
+    return lambda inputs: np.full(len(inputs), 99)
+
+
+def returns_nothing(x, y, *, seed, device, n_classes):
+    print("trained")
 
 
 def fails(x, y, *, seed, device, n_classes):
