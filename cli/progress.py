@@ -1,11 +1,13 @@
 """What ``memtail run`` shows: the plan, a bar with rate and time left, accuracies as they come."""
 
+import signal
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 import rich.progress
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from memtail_core.catalogue import namesake
 from memtail_core.cost import Cost
@@ -18,13 +20,23 @@ from memtail_core.trials import Damaged
 _EVERY = 10.0  # seconds between lines where there is no terminal to draw a bar on
 
 
+class _Bar(rich.progress.Progress):
+    """A bar with a line below it, so that narrow terminals show both."""
+
+    below = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield self.below
+
+
 class RunProgress(Observer):
     """Prints to stderr, so that stdout is left to results."""
 
     def __init__(self, study: Study, store: ObjectStore, cost: Cost, quiet: bool) -> None:
         self._study, self._store, self._cost = study, store, cost
         self._console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
-        self._bar = rich.progress.Progress(
+        self._bar = _Bar(
             rich.progress.TextColumn("training"),
             rich.progress.BarColumn(),
             rich.progress.MofNCompleteColumn(),
@@ -32,7 +44,9 @@ class RunProgress(Observer):
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("training", total=cost.trials, note="", visible=False)
+        self._task = self._bar.add_task(
+            "training", total=cost.trials, completed=cost.stored, note="", visible=False
+        )
         self._told = time.monotonic()
         self._done: list[ShardDone] = []
 
@@ -66,7 +80,7 @@ class RunProgress(Observer):
             say("  to train  nothing: all models are stored")
             return
         stored = f" ({cost.stored:,} are stored)" if cost.stored else ""
-        workers = f"{cost.workers} process{'es' * (cost.workers > 1)} on {cost.device}"
+        workers = f"{_processes(cost.workers)} on {cost.device}"
         say(f"  to train  {cost.missing:,} models{stored}, {workers}")
         length = "known after the first shard" if cost.seconds is None else _length(cost.seconds)
         say(f"  cost      time: {length}; store: {_size(cost.store_bytes)}")
@@ -89,21 +103,24 @@ class RunProgress(Observer):
             sum(getattr(d, name) for d in self._done) / len(self._done)
             for name in ("held_in", "held_out", "test")
         ]
-        note = (
-            f"{_rate(rate)} · {_length(left / rate)} left · new models: held in {mean[0]:.1%}, "
-            f"held out {mean[1]:.1%}, test {mean[2]:.1%}"
+        note = f"{_rate(rate)} · {_length(left / rate)} left"
+        accuracies = (
+            f"new models: held in {mean[0]:.1%}, held out {mean[1]:.1%}, test {mean[2]:.1%}"
         )
+        self._bar.below = accuracies
         self._bar.update(self._task, note=note)
         now = time.monotonic()
         if not self._console.is_terminal and (now - self._told > _EVERY or len(self._done) == 1):
             self._told = now
-            self._console.print(f"  {task.completed:,.0f}/{self._cost.trials:,} models · {note}")
+            self._console.print(
+                f"  {task.completed:,.0f}/{self._cost.trials:,} models · {note} · {accuracies}"
+            )
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
         """Say which number of processes is the fastest here."""
         size = self._study.shard_size
         each = ", ".join(f"{count}: {_rate(rate * size)}" for count, rate in sorted(rates.items()))
-        self._console.print(f"  measured  {workers} processes are fastest here ({each})")
+        self._console.print(f"  measured  {_processes(workers)} trained fastest ({each})")
 
     def processes_died(self, workers: int) -> None:
         """Say that memory is short."""
@@ -122,6 +139,8 @@ class RunProgress(Observer):
         )
 
     def __enter__(self) -> Self:
+        """Start the bar; a scheduler's SIGTERM stops as cleanly as Ctrl-C."""
+        self._sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._bar.start()
         return self
 
@@ -133,6 +152,7 @@ class RunProgress(Observer):
     ) -> None:
         """Stop the bar; after Ctrl-C, say how to continue."""
         self._bar.stop()
+        signal.signal(signal.SIGTERM, self._sigterm)
         if kind is KeyboardInterrupt:
             stored = int(self._bar.tasks[0].completed)
             self._console.print(
@@ -142,6 +162,10 @@ class RunProgress(Observer):
                 markup=False,
             )
             raise SystemExit(130)
+
+
+def _processes(count: int) -> str:
+    return f"{count} process{'es' * (count > 1)}"
 
 
 def _rate(per_second: float) -> str:

@@ -105,6 +105,9 @@ def _open(
     """Read a spec, or a study of the store by its id; and how many trials it should have."""
     from pathlib import Path
 
+    from rich.console import Console
+    from rich.markup import escape
+
     from memtail_core import catalogue
     from memtail_core.errors import StudyError
     from memtail_core.preparation import prepare
@@ -120,4 +123,6 @@ def _open(
             raise StudyError(f"how many models {study.id} should have is not known: say --trials")
         return study, catalogue.load_dataset(store, study), goal
     spec = Spec.load(name, overrides(assignments))
-    return *prepare(spec), trials or spec.study.trials
+    with Console(stderr=True).status(f"reading {escape(spec.dataset.source)}"):
+        study, dataset = prepare(spec)
+    return study, dataset, trials or spec.study.trials

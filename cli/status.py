@@ -85,8 +85,9 @@ def _print_all(rows: list[dict[str, Any]], location: str) -> None:
         click.echo(f"the store '{location}' holds no study; start one with: memtail demo")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("study", "recipe", "data"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("study", no_wrap=True)  # to be copied whole
+    table.add_column("recipe", overflow="fold")
+    table.add_column("data", overflow="fold")
     table.add_column("examples", justify="right")
     table.add_column("models", justify="right")
     table.add_column("state")

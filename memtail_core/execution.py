@@ -207,15 +207,24 @@ def _pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment, and in the processes started in it; only a main thread can."""
+    """Put off Ctrl-C for a moment; processes and threads started in it never hear of one.
+
+    The signal is blocked, which they inherit, and not ignored, which would lose it. It is noted
+    too, since a thread that was there before may be given it. Only a main thread can do this.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.signal(signal.SIGINT, before)
+        if noted:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _start_worker(parent: int) -> None:

@@ -115,6 +115,15 @@ def test_ctrl_c_before_the_first_shard_shows_no_traceback(toml: Path, tmp_path: 
     assert "0 of 60 models are stored" in errors
 
 
+def test_sigterm_stops_as_ctrl_c_does(toml: Path, tmp_path: Path) -> None:
+    process = start(toml, tmp_path / "runs")
+    wait_for_shards(process, tmp_path / "runs", 1)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "of 60 models are stored" in errors
+
+
 def test_ctrl_c_stops_at_once_and_says_how_to_continue(toml: Path, tmp_path: Path) -> None:
     store = tmp_path / "runs"
     process = start(toml, store)
