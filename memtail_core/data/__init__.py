@@ -72,6 +72,7 @@ def load(what: DatasetTable) -> Dataset:
         classes=splits.classes,
         train_names=splits.train_names,
         test_names=splits.test_names,
+        features=splits.features,
     )
 
 

@@ -25,6 +25,8 @@ class Dataset:
         classes: C names.
         train_names, test_names: what the user calls each example (a file, a row), or empty: then
             its index in the source is its name.
+        features: d names of the columns, or empty; ``color=red`` where a column of words became one
+            column of 0 and 1 per word.
     """
 
     x_train: NDArray[Any]
@@ -34,6 +36,7 @@ class Dataset:
     classes: tuple[str, ...]
     train_names: tuple[str, ...] = field(default=())
     test_names: tuple[str, ...] = field(default=())
+    features: tuple[str, ...] = field(default=())
 
     @property
     def kind(self) -> Literal["images", "features"]:
@@ -59,6 +62,7 @@ class Dataset:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         words = [self.classes, self.train_names, self.test_names]
+        words += [self.features] if self.features else []
         digest.update(json.dumps(words, ensure_ascii=False).encode())
         return digest.hexdigest()
 
@@ -81,6 +85,7 @@ class Dataset:
         classes: Sequence[str] | None = None,
         train_names: Sequence[str] = (),
         test_names: Sequence[str] = (),
+        features: Sequence[str] = (),
     ) -> "Dataset":
         """Check and normalise arrays.
 
@@ -91,6 +96,7 @@ class Dataset:
             classes: names of the labels 0 … C − 1; by default the sorted labels of the training
                 set are the classes.
             train_names, test_names: a name per example, or nothing.
+            features: a name per column, or nothing.
 
         Raises:
             DatasetError: one sentence that says what is wrong and where.
@@ -132,6 +138,7 @@ class Dataset:
             checked_classes(classes),
             checked_names(train_names, len(x_train), "train_names"),
             checked_names(test_names, len(x_test), "test_names"),
+            checked_names(features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
         )
 
     def to_npz(self) -> bytes:
@@ -146,6 +153,7 @@ class Dataset:
             classes=np.array(self.classes, dtype=np.str_),
             train_names=np.array(self.train_names, dtype=np.str_),
             test_names=np.array(self.test_names, dtype=np.str_),
+            features=np.array(self.features, dtype=np.str_),
         )
         return buffer.getvalue()
 
@@ -156,8 +164,8 @@ class Dataset:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 part = {name: file[name] for name in file.files}
             arrays = (part[name] for name in ("x_train", "y_train", "x_test", "y_test"))
-            names = (tuple(part[n].tolist()) for n in ("classes", "train_names", "test_names"))
-            dataset = cls(*arrays, *names)
+            words = ("classes", "train_names", "test_names", "features")
+            dataset = cls(*arrays, *(tuple(part[name].tolist()) for name in words))
         except MemoryError:
             raise
         except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes

@@ -1,5 +1,8 @@
 """``folder:photos``: images in class folders, ``train/CLASS/*.png`` and ``test/CLASS/*.png``."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +37,9 @@ def load(path: str, /, *, size: int | None = None) -> Splits:
     train = _files(train_root, classes)
     test = _files(test_root, classes) if test_root and train_root != root else []
     images: list[Any] = []
-    for file, _ in train + test:
-        images.append(_pixels(file, size))
+    files = [file for file, _ in train + test]
+    for file, pixels in zip(files, _all_pixels(files, size), strict=True):
+        images.append(pixels)
         (h, w), (h2, w2) = images[0].shape[:2], images[-1].shape[:2]
         if (h, w) != (h2, w2):
             raise DatasetError(
@@ -65,6 +69,15 @@ def _files(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
     if not files:
         raise DatasetError(f"'{root}' holds no images ({', '.join(sorted(_ENDINGS))})")
     return files
+
+
+def _all_pixels(files: list[Path], size: int | None) -> Iterator[Any]:
+    """Read images in threads: Pillow decodes and resizes outside the interpreter's lock."""
+    pool = ThreadPoolExecutor()
+    try:
+        yield from pool.map(partial(_pixels, size=size), files)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _pixels(file: Path, size: int | None) -> Any:

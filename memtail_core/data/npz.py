@@ -1,4 +1,4 @@
-"""``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes and names."""
+"""``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes, names, features."""
 
 import zipfile
 from pathlib import Path
@@ -46,4 +46,5 @@ def load(path: str, /) -> Splits:
         classes=None if classes is None else [str(name) for name in classes],
         train_names=part.get("train_names", ()),
         test_names=part.get("test_names", ()),
+        features=part.get("features", ()),
     )

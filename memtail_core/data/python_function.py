@@ -1,5 +1,6 @@
 """``python:module:function``: the user's own code returns the arrays."""
 
+from dataclasses import fields
 from typing import Any
 
 from memtail_core.data.splits import Splits
@@ -22,8 +23,7 @@ def load(path: str, /, **options: Any) -> Splits:
     if isinstance(found, Splits):
         return found
     if isinstance(found, dict) and {"x_train", "y_train"} <= found.keys():
-        known = {"x_train", "y_train", "x_test", "y_test", "classes", "train_names", "test_names"}
-        if strange := found.keys() - known:
+        if strange := found.keys() - {field.name for field in fields(Splits)}:
             raise DatasetError(
                 f"python:{path} returned the unknown part '{min(map(str, strange))}'"
             )

@@ -18,6 +18,6 @@ def load(name: str, /) -> Splits:
     classes = [str(value) for value in found.target_names]
     if name == "digits":  # 8 × 8 counts of 0 … 16
         x = np.round(found.images * (255 / 16)).astype(np.uint8)
-    else:
-        x = found.data.astype(np.float32)
-    return Splits(x, found.target, classes=classes)
+        return Splits(x, found.target, classes=classes)
+    x, features = found.data.astype(np.float32), list(found.feature_names)
+    return Splits(x, found.target, classes=classes, features=features)

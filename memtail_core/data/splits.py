@@ -27,6 +27,7 @@ class Splits:
     classes: Sequence[str] | None = None
     train_names: Sequence[str] = ()
     test_names: Sequence[str] = ()
+    features: Sequence[str] = ()
 
 
 Source = Callable[..., Splits]  # (argument, /, *, option=default, …)

@@ -44,12 +44,14 @@ def _load(read: Callable[[Path], Any], path: str, label: str, test: str | None) 
         raise DatasetError(
             f"'{path}' and '{test}' do not match: {str(error).splitlines()[0]}"
         ) from error
-    x = np.concatenate([_numbers(together[name], name, path) for name in columns], axis=1)
+    parts = [_numbers(together[name], name, path) for name in columns]
+    x = np.concatenate([values for values, _ in parts], axis=1)
+    names = [name for _, names in parts for name in names]
     labels = [_labels(table[label], label, each) for each, table in zip(paths, tables, strict=True)]
     if test is None:
-        return Splits(x, labels[0])
+        return Splits(x, labels[0], features=names)
     n = tables[0].num_rows
-    return Splits(x[:n], labels[0], x[n:], labels[1])
+    return Splits(x[:n], labels[0], x[n:], labels[1], features=names)
 
 
 def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
@@ -89,15 +91,15 @@ def _labels(column: Any, name: str, path: str) -> Any:
     return np.array(words)
 
 
-def _numbers(column: Any, name: str, path: str) -> Any:
-    """One column as float64 [n, 1], or [n, values] of 0 and 1 for words."""
+def _numbers(column: Any, name: str, path: str) -> tuple[Any, list[str]]:
+    """One column as float64 [n, 1], or [n, words] of 0 and 1; and the name of each."""
     if pyarrow.types.is_dictionary(column.type):  # a category of pandas
         column = column.cast(column.type.value_type)
     kind = column.type
     if pyarrow.types.is_boolean(kind) or pyarrow.types.is_integer(kind):
-        return column.to_numpy().astype(np.float64)[:, None]
+        return column.to_numpy().astype(np.float64)[:, None], [name]
     if pyarrow.types.is_floating(kind) or pyarrow.types.is_decimal(kind):
-        return column.cast("float64").to_numpy()[:, None]
+        return column.cast("float64").to_numpy()[:, None], [name]
     if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
         values = sorted(pyarrow.compute.unique(column).to_pylist())
         if len(values) > _MOST_VALUES:
@@ -106,5 +108,6 @@ def _numbers(column: Any, name: str, path: str) -> Any:
                 f"category (at most {_MOST_VALUES}): drop or encode it"
             )
         words = np.asarray(column.to_pylist())
-        return (words[:, None] == np.array(values)).astype(np.float64)
+        each = (words[:, None] == np.array(values)).astype(np.float64)
+        return each, [f"{name}={value}" for value in values]
     raise DatasetError(f"the column '{name}' of '{path}' is {kind}: numbers or words are needed")

@@ -1,5 +1,6 @@
 """The report as one HTML file that needs nothing else: no network, no script, no other file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -111,8 +112,20 @@ def _test(analysis: Analysis, j: int) -> _Example:
 def _looks(analysis: Analysis, x: Any) -> dict[str, Any]:
     if analysis.dataset.kind == "images":
         return {"picture": data_uri(x), "features": ""}
-    shown = ", ".join(f"{value:.4g}" for value in x[:_SHOWN_FEATURES])
-    return {"picture": None, "features": shown + (", …" if len(x) > _SHOWN_FEATURES else "")}
+    shown = _features(analysis.dataset.features, x)
+    more = ", …" if len(shown) > _SHOWN_FEATURES else ""
+    return {"picture": None, "features": ", ".join(shown[:_SHOWN_FEATURES]) + more}
+
+
+def _features(names: Sequence[str], x: Any) -> list[str]:
+    """Every feature with its name; of a column of words, the one word."""
+    if not names:
+        return [f"{value:.4g}" for value in x]
+    return [
+        name if "=" in name and value == 1 else f"{name} {value:.4g}"
+        for name, value in zip(names, x, strict=True)
+        if "=" not in name or value != 0
+    ]
 
 
 def _by_class(analysis: Analysis) -> list[_ClassRow]:

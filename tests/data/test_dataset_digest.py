@@ -119,6 +119,7 @@ def test_the_digest_changes_with_any_single_value(dataset, data):
         ({"train_names": ("u", "v")}, {"train_names": ("uv", "")}),
         ({"train_names": ("u", "v")}, {"test_names": ("u", "v")}),
         ({"train_names": ("u", "v")}, {"train_names": ()}),
+        ({"features": ("u", "v", "w")}, {"features": ("u", "w", "v")}),
     ],
 )
 def test_the_digest_tells_names_apart(one, other):

@@ -36,6 +36,12 @@ def test_breast_cancer_labels_keep_their_meaning():
     assert np.bincount(y).tolist() == [212, 357]
 
 
+def test_columns_keep_their_names():
+    assert read("iris").features == (
+        *("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
+    )
+
+
 def test_digits_use_the_whole_range_of_grey():
     x = read("digits").x_train
     assert (x.min(), x.max()) == (0, 255)

@@ -145,6 +145,7 @@ def test_the_columns_of_words_become_one_column_per_value_in_alphabetical_order(
     assert column(dataset, 0) == [0, 0, 1, 0, 1, 0, 0, 0]
     assert column(dataset, 1) == [1, 0, 0, 1, 0, 0, 0, 0]
     assert column(dataset, 2) == [0, 1, 0, 0, 0, 1, 1, 1]
+    assert dataset.features == ("x=a", "x=b", "x=c")
 
 
 def test_a_word_that_only_the_test_table_has_is_a_column_of_both(csv):

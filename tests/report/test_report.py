@@ -140,6 +140,7 @@ def test_a_table_gets_rows_where_images_get_pictures(tmp_path: Path) -> None:
     html = page(found, figures(found))
     assert "<img" not in html
     assert "<th>features</th>" in html
+    assert "<code>alcohol 1" in html
     assert "typical_to_odd" not in figures(found)
 
 
