@@ -8,9 +8,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from memtail_core.report.analysis import Analysis
-from memtail_core.report.pictures import canvas
+from memtail_core.report.pictures import canvas, pitch
 from memtail_core.report.selection import spread_by_class, supporters
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"  # of Okabe & Ito's colour-blind-safe palette
@@ -134,10 +135,9 @@ def _typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> F
     figure = Figure(figsize=(6, 6 * sheet.shape[0] / sheet.shape[1] + 0.4))
     axes = figure.add_subplot()
     axes.imshow(sheet, interpolation="nearest")
-    rows = len(shown)
-    pitch = (sheet.shape[0] + max(1, x.shape[1] // 12)) / rows
+    down, _ = pitch(x)
     names = [_short(analysis.dataset.classes[label]) for label, _ in shown]
-    axes.set_yticks([(r + 0.5) * pitch for r in range(rows)], names, parse_math=False)
+    axes.set_yticks([(r + 0.5) * down for r in range(len(shown))], names, parse_math=False)
     axes.set_xticks([])
     axes.set_xlabel("least memorized  →  most memorized, within each class")
     axes.tick_params(length=0)
@@ -156,9 +156,24 @@ def _pairs(analysis: Analysis) -> Figure:
     figure = Figure(figsize=(0.6 * max(map(len, rows)) + 1, 0.6 * len(rows) + 0.4))
     axes = figure.add_subplot()
     axes.imshow(sheet, interpolation="nearest")
+    down, across = pitch(train)
+    for row, s in enumerate(found):
+        numbers = {0: analysis.scores.memorization[s.train_index]}
+        numbers |= {2 + i: analysis.pairs.influence[p] for i, p in enumerate(s.pairs)}
+        for column, number in numbers.items():
+            axes.text(
+                (column + 0.88) * across,
+                (row + 0.86) * down,
+                f"{number:.2f}",
+                color="white",
+                fontsize=7,
+                ha="right",
+                va="bottom",
+                path_effects=[withStroke(linewidth=2, foreground="black")],
+            )
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlabel("training example, then the test examples that rest on it")
+    axes.set_xlabel("training example (memorization),\ntest examples that rest on it (influence)")
     axes.spines[:].set_visible(False)
     return figure
 

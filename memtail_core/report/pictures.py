@@ -25,17 +25,23 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def pitch(images: NDArray[np.uint8]) -> tuple[int, int]:
+    """How far apart :func:`canvas` lays images, [(n,) h, w, c], out: pixels down and across."""
+    height, width = images.shape[-3:-1]
+    gap = max(1, height // 12)
+    return height + gap, width + gap
+
+
 def canvas(rows: list[list[NDArray[np.uint8] | None]]) -> NDArray[Any]:
     """Lay images out in rows on white, uint8 [H, W, 3], with a gap between them."""
     first = next(image for row in rows for image in row if image is not None)
-    height, width = first.shape[:2]
-    gap = max(1, height // 12)
+    (height, width), (down, across) = first.shape[:2], pitch(first)
     columns = max(len(row) for row in rows)
-    shape = (len(rows) * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    shape = ((len(rows) - 1) * down + height, (columns - 1) * across + width, 3)
     sheet = np.full(shape, 255, np.uint8)
     for i, row in enumerate(rows):
         for j, image in enumerate(row):
             if image is not None:
-                top, left = i * (height + gap), j * (width + gap)
+                top, left = i * down, j * across
                 sheet[top : top + height, left : left + width] = image[..., :3]
     return sheet
