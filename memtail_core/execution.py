@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from multiprocessing import resource_tracker
 
 import loky
 from loky.process_executor import BrokenProcessPool
@@ -198,6 +199,7 @@ def _pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
         env={"OMP_NUM_THREADS": "1"},
     )
     try:
+        resource_tracker.ensure_running()  # its start would let interrupts through (Python 3.11)
         with _interrupts_held():
             pool.submit(int)  # starts the processes, deaf to Ctrl-C from their first moment
         yield pool
