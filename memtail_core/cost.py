@@ -55,9 +55,9 @@ def estimate(
     """Say what training ``n_trials`` trials takes, without training any.
 
     Raises:
-        TrainingError: not even one model fits in memory.
+        TrainingError: not even one model fits in memory, or not ``workers``.
     """
-    to_try = [workers] if workers else parallelism.candidates(study, dataset, device)
+    to_try = parallelism.candidates(study, dataset, device, workers)
     planned, missing = (
         shards.planned(study, n_trials),
         shards.missing(store, study, n_trials),

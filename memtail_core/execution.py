@@ -119,9 +119,9 @@ def run(
     catalogue.register(store, study, dataset, n_trials)
     for _ in range(_MOST_ROUNDS):
         if missing := shards.missing(store, study, n_trials):
-            to_try = parallelism.candidates(study, dataset, device)
+            to_try = parallelism.candidates(study, dataset, device, workers)
             observer.shards_missing(missing)
-            _train(study, store, missing, device, [workers] if workers else to_try, observer)
+            _train(study, store, missing, device, to_try, observer)
         loaded, damaged = trials.load(store, study, set_aside=True)
         for each in damaged:
             observer.shard_damaged(each)

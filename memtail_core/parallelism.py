@@ -21,11 +21,13 @@ _CLEARLY = 1.05  # fewer processes must be this much faster to be preferred
 _WORTH_MEASURING = 3  # measure if there are this many shards per shard spent on it
 
 
-def candidates(study: Study, dataset: Dataset, device: str) -> list[int]:
-    """The numbers of processes worth trying, the likeliest first.
+def candidates(
+    study: Study, dataset: Dataset, device: str, workers: int | None = None
+) -> list[int]:
+    """The numbers of processes worth trying, the likeliest first; only ``workers`` if given.
 
     Raises:
-        TrainingError: not even one model fits in memory.
+        TrainingError: not even one model fits in memory, or not that many.
     """
     need = _PROCESS_BYTES + int(_DATASET_COPIES * dataset.nbytes)
     if device == "cpu":
@@ -36,6 +38,13 @@ def candidates(study: Study, dataset: Dataset, device: str) -> list[int]:
             f"training one model needs about {need / 2**30:.1f} GiB of memory, and "
             f"{free / 2**30:.1f} GiB are free: use a smaller network or [dataset] train_limit"
         )
+    if workers is not None:
+        if workers * need > free:
+            raise TrainingError(
+                f"--workers {workers} need about {workers * need / 2**30:.1f} GiB of memory, and "
+                f"{free / 2**30:.1f} GiB are free: use at most {free // need}"
+            )
+        return [workers]
     most = min(usable_cores(), free // need)
     if device != "cpu":  # one process seldom fills a GPU, many crowd its memory
         most = min(most, 2)

@@ -20,6 +20,13 @@ from memtail_core.errors import StudyError, did_you_mean
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 
+_PLAIN = {  # words of pydantic → words of the file's author
+    "Input should be": "should be",
+    "a valid tuple": "a list",
+    "a valid boolean": "true or false",
+    "a valid dictionary": "a table",
+    "a valid string": "a text in quotes",
+}
 
 MOST_TRIALS = 1_000_000  # the keys of shards have seven digits, and nobody trains more
 
@@ -246,11 +253,12 @@ def _sentence(model: type[BaseModel], error: Any) -> str:
         return f"{where} is missing" if len(location) > 1 else f"[{key}] is missing"
     if error["type"] == "string_pattern_mismatch" and key == "name":
         return f"{where} = {error['input']!r}: lower-case letters, digits and '-', at most 40"
-    message = error["msg"].removeprefix("Value error, ")
-    message = message.replace("Input should be", "should be")
-    return f"{where} = {_shown(error['input'])}: {message}"
+    return f"{where} = {given_and_expected(error)}"
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def given_and_expected(error: Any) -> str:
+    """The value that pydantic refused and what it expected, in the words of a file's author."""
+    value, message = repr(error["input"]), error["msg"].removeprefix("Value error, ")
+    for theirs, plain in _PLAIN.items():
+        message = message.replace(theirs, plain)
+    return f"{value if len(value) <= 60 else value[:57] + '...'}: {message}"

@@ -56,6 +56,13 @@ def test_a_model_that_does_not_fit_is_refused(machine, trained: Trained) -> None
         candidates(trained.study, trained.dataset, "cpu")
 
 
+def test_as_many_workers_as_asked_for_or_as_memory_holds(machine, trained: Trained) -> None:
+    machine(2, 4)
+    assert candidates(trained.study, trained.dataset, "cpu", 8) == [8]
+    with pytest.raises(TrainingError, match=r"--workers 1000 need .* 4\.0 GiB .*: use at most 10$"):
+        candidates(trained.study, trained.dataset, "cpu", 1000)
+
+
 def test_the_real_machine_has_cores_and_memory() -> None:
     assert parallelism.usable_cores() >= 1
     assert parallelism.free_memory() > GIB / 8

@@ -38,7 +38,7 @@ def test_only_the_source_is_required(tmp_path: Path) -> None:
         ("[dataset]\nsource='x'\n[subsets]\nratio=0.0", r"\[subsets\] ratio = 0.0: .*greater"),
         ("[dataset]\nsource='x'\n[subsets]\nratio=nan", r"\[subsets\] ratio = nan"),
         ("[dataset]\nsource='x'\n[subsets]\ndesign='x'", r"design = 'x': .*'balanced' or 'indep"),
-        ("[dataset]\nsource=3", r"\[dataset\] source = 3: .*string"),
+        ("[dataset]\nsource=3", r"\[dataset\] source = 3: should be a text"),
         ("[dataset\n", "is not valid TOML"),
     ],
 )

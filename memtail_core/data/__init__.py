@@ -27,7 +27,7 @@ from memtail_core.data.dataset import (
 )
 from memtail_core.data.splits import Source, Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
-from memtail_core.study import DatasetTable
+from memtail_core.study import DatasetTable, given_and_expected
 
 __all__ = ["SOURCES", "Dataset", "Splits", "load"]
 
@@ -102,4 +102,4 @@ def _sentence(kind: str, error: Any) -> str:
         known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
         hint = did_you_mean(option, [*known, "train_limit", "test_limit", "test_fraction"])
         return f"[dataset] {option} is not an option of '{kind}:'{hint}"
-    return f"[dataset] {option} = {error['input']!r}: {error['msg']}"
+    return f"[dataset] {option} = {given_and_expected(error)}"

@@ -97,5 +97,7 @@ def _pixels(file: Path, size: int | None) -> Any:
     except (DatasetError, MemoryError):
         raise
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
-        raise DatasetError(f"cannot read the image '{file}': {error}") from error
+        raise DatasetError(
+            f"cannot read the image '{file}', remove or replace it: {error}"
+        ) from error
     return pixels[..., None] if pixels.ndim == 2 else pixels

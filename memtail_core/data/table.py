@@ -75,7 +75,7 @@ def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
 def _check_complete(column: Any, name: str, path: str) -> None:
     if column.null_count:
         at = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise DatasetError(f"'{path}' has no {name} in row {at}: fill or drop it")
+        raise DatasetError(f"'{path}' has no {name} in row {at} (counting from 0): fill or drop it")
     if pyarrow.types.is_binary(column.type) or pyarrow.types.is_large_binary(column.type):
         raise DatasetError(f"the column '{name}' of '{path}' is not UTF-8 text")
 
@@ -87,7 +87,9 @@ def _labels(column: Any, name: str, path: str) -> Any:
         return column.to_numpy()
     words = [str(value) for value in column.to_pylist()]
     if "" in words:
-        raise DatasetError(f"'{path}' has no {name} in row {words.index('')}: fill or drop it")
+        raise DatasetError(
+            f"'{path}' has no {name} in row {words.index('')} (counting from 0): fill or drop it"
+        )
     return np.array(words)
 
 

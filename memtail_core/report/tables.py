@@ -89,4 +89,4 @@ def to_npz(analysis: Analysis) -> bytes:
 
 def to_json(table: pa.Table) -> bytes:
     """Encode as a list of rows; a missing number is null."""
-    return json.dumps(table.to_pylist(), ensure_ascii=False).encode()
+    return json.dumps(table.to_pylist(), ensure_ascii=False).encode() + b"\n"
