@@ -2,7 +2,7 @@
 
 import click
 
-from cli.options import store_option
+from cli.options import json_option, store_option
 
 
 @click.command()
@@ -10,7 +10,8 @@ from cli.options import store_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
 )
-def demo(location: str, workers: int | None) -> None:
+@json_option
+def demo(location: str, workers: int | None, as_json: bool) -> None:
     """Train the study `digits` and report: which of 1,438 handwritten digits are memorized.
 
     About a minute on two cores. The same as `memtail run digits`.
@@ -22,4 +23,4 @@ def demo(location: str, workers: int | None) -> None:
 
     spec = Spec.load("digits")
     study, dataset = prepare(spec)
-    execute(open_store(location), study, dataset, spec.study.trials, workers)
+    execute(open_store(location), study, dataset, spec.study.trials, workers, as_json=as_json)

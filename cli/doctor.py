@@ -3,9 +3,9 @@
 import platform
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 import click
@@ -82,13 +82,16 @@ def _store(location: str) -> Iterator[Check]:
 
     try:
         store = open_store(location)
-        store.put("doctor.txt", b"memtail doctor wrote this")
-        store.get("doctor.txt")
-        store.delete("doctor.txt")
+        key = f"doctor-{uuid.uuid4().hex}"
+        try:
+            store.put(key, b"memtail doctor wrote this")
+            store.get(key)
+        finally:
+            store.delete(key)
         studies = len(catalogue.ids(store))
     except (MemtailError, KeyError) as error:
         yield Check("store", "wrong", str(error))
         return
     yield Check("store", "ok", f"'{location}' reads and writes; {studies} studies")
-    free = shutil.disk_usage(Path(location).expanduser()).free / 2**30
+    free = shutil.disk_usage(store.location).free / 2**30
     yield Check("disk", "ok" if free > 1 else "wrong", f"{free:.0f} GiB free in the store")

@@ -1,6 +1,8 @@
 """The group of commands, and how errors reach the user."""
 
+import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -18,18 +20,36 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            found = super().invoke(ctx)
+            sys.stdout.flush()  # a full disk is noticed here, not when Python ends
+            return found
         except (MemtailError, MemoryError) as error:
             if ctx.params.get("debug"):
                 raise
-            text = (
-                " ".join(str(error).split()) or "out of memory: free some, or use fewer --workers"
-            )
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
+            _say(str(error) or "out of memory: free some, or use fewer --workers")
             ctx.exit(2)
         except BrokenPipeError:  # memtail scores … | head
             sys.stderr.close()
             ctx.exit(0)
+        except OSError as error:  # a folder that may not be entered, a name too long, a full disk
+            if ctx.params.get("debug"):
+                raise
+            _say(f"{error.strerror or error}: {error.filename or 'the output'}")
+            if error.filename is None:
+                _drop_output()
+            ctx.exit(2)
+
+
+def _say(text: str) -> None:
+    """Print one line; what a file's name may hold beside text does not reach the terminal."""
+    line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+
+
+def _drop_output() -> None:
+    """Stop Python from trying to write out the rest when it ends."""
+    with suppress(OSError, ValueError):  # no file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

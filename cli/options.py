@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from memtail_core import catalogue
 from memtail_core.errors import StudyError
 from memtail_core.store import ObjectStore, open_store
-from memtail_core.study import Study
+from memtail_core.study import Spec, Study, name_of
 
 store_option = click.option(
     "--store",
@@ -25,9 +26,11 @@ study_argument = click.argument("name", metavar="STUDY")
 
 
 def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
-    """Open the store and find the study whose id is or begins with ``name``."""
+    """Open the store and find the study whose id is or begins with ``name``, or of that file."""
     store = open_store(location)
-    return store, catalogue.find(store, name.removesuffix(".toml"))
+    if name.endswith(".toml"):
+        name = Spec.load(name).study.name if Path(name).is_file() else name_of(name)
+    return store, catalogue.find(store, name)
 
 
 def overrides(assignments: tuple[str, ...]) -> dict[str, Any]:

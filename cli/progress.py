@@ -132,9 +132,11 @@ class RunProgress(Observer):
     def shard_damaged(self, damaged: Damaged) -> None:
         """Say what was set aside."""
         shard = damaged.shard
+        is_planned = shard.first < self._cost.trials
+        again = "trained again" if is_planned else f"--trials {shard.last} trains them again"
         self._console.print(
             f"warning: the models {shard.first} to {shard.last - 1} were unreadable "
-            f"({damaged.reason}); moved to {damaged.key} and trained again",
+            f"({damaged.reason}); moved to {damaged.key}; {again}",
             markup=False,
         )
 

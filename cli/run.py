@@ -71,7 +71,7 @@ def execute(
 ) -> None:
     """Train, report, and say where the report is."""
     from cli.progress import RunProgress
-    from memtail_core import execution
+    from memtail_core import catalogue, execution
     from memtail_core.cost import estimate
     from memtail_core.report import analyse, publish
     from memtail_core.training.device import resolve_device
@@ -89,7 +89,7 @@ def execute(
         stored = execution.run(
             study, store, dataset, trials, workers=workers, device=device, observer=progress
         )
-    analysis = analyse(study, dataset, stored, cost.trials)
+    analysis = analyse(study, dataset, stored, catalogue.goal(store, study))
     page = publish(store, analysis)
     if as_json:
         print_json({**analysis.summary(), "report": f"{store.location}/{page}"})

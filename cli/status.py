@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue, shards
-from memtail_core.errors import StudyError
+from memtail_core.errors import MemtailError
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
 
@@ -25,7 +25,7 @@ def status(name: str | None, location: str, as_json: bool) -> None:
         for study_id in catalogue.ids(store):
             try:
                 rows.append(_row(store, catalogue.read(store, study_id)))
-            except StudyError as error:  # one damaged study does not hide the others
+            except MemtailError as error:  # one damaged study does not hide the others
                 click.echo(f"warning: {error}", err=True)
         if as_json:
             print_json(rows)
@@ -37,7 +37,7 @@ def status(name: str | None, location: str, as_json: bool) -> None:
     if as_json:
         print_json(detail)
     else:
-        _print_one(detail)
+        _print_one(detail, "" if location == "runs" else f" --store {location}")
 
 
 def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _print_all(rows: list[dict[str, Any]], location: str) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-def _print_one(detail: dict[str, Any]) -> None:
+def _print_one(detail: dict[str, Any], where: str) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(detail["id"], style="bold")
     console.print(f"  data      {detail['source']}: {detail['examples']:,} training examples")
@@ -114,5 +114,6 @@ def _print_one(detail: dict[str, Any]) -> None:
     for warning in detail.get("warnings", []):
         console.print(f"  warning   {warning}")
     if detail["stored"] < detail["goal"]:
-        console.print(f"  continue  memtail run {detail['id']}")
-    console.print(f"  report    {detail['report'] or 'none yet: memtail report ' + detail['id']}")
+        console.print(f"  continue  memtail run {detail['id']}{where}")
+    report = detail["report"] or f"none yet: memtail report {detail['id']}{where}"
+    console.print(f"  report    {report}")

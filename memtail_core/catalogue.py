@@ -20,22 +20,23 @@ def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) ->
     Raises:
         StoreError: another study is stored under this id.
     """
+    key = f"{study.prefix}study.json"
+    is_new = not store.exists(key)
+    if not is_new:
+        there = Study.from_json(store.get(key), f"{store.location}/{key}")
+        if there.digest != study.digest:
+            raise StoreError(
+                f"{store.location}/{key} belongs to another study "
+                f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
+            )
     try:
         load_dataset(store, study)
     except (StoreError, DatasetError):
         store.put(study.dataset_key, dataset.to_npz())
     if trials > goal(store, study):
         store.put(f"{study.prefix}goal.json", json.dumps({"trials": trials}).encode())
-    key = f"{study.prefix}study.json"
-    if not store.exists(key):
+    if is_new:
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
-        return
-    there = Study.from_json(store.get(key), f"{store.location}/{key}")
-    if there.digest != study.digest:
-        raise StoreError(
-            f"{store.location}/{key} belongs to another study "
-            f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
-        )
 
 
 def goal(store: ObjectStore, study: Study) -> int:
@@ -108,7 +109,7 @@ def namesake(store: ObjectStore, study: Study) -> Study | None:
         return None
     for other in every:
         if other.rpartition("-")[0] == study.name:
-            with suppress(StudyError):  # a damaged one is not ours to complain of
+            with suppress(StudyError, StoreError):  # a damaged one is not ours to complain of
                 return read(store, other)
     return None
 

@@ -22,7 +22,7 @@ class Cost:
         trials: models there will be: whole shards.
         stored, missing: models that are there, and that would be trained.
         device: where.
-        workers: processes at most.
+        workers: processes at most; 0 if nothing is missing.
         store_bytes: what the missing models add to the store.
         seconds_per_model: measured on the models already there; None if there are none.
         seconds: all that is missing at that rate; None likewise.
@@ -57,11 +57,8 @@ def estimate(
     Raises:
         TrainingError: not even one model fits in memory, or not ``workers``.
     """
-    to_try = parallelism.candidates(study, dataset, device, workers)
-    planned, missing = (
-        shards.planned(study, n_trials),
-        shards.missing(store, study, n_trials),
-    )
+    planned, missing = shards.planned(study, n_trials), shards.missing(store, study, n_trials)
+    to_try = parallelism.candidates(study, dataset, device, workers) if missing else [0]
     n_missing = len(missing) * study.shard_size
     n, n_test = study.dataset.n_train, study.dataset.n_test
     per_model = (2 * n + n_test) / 8 + (2 * (n + n_test) if study.margins else 0) + 16
@@ -76,7 +73,7 @@ def estimate(
         workers=max(to_try),
         store_bytes=round(n_missing * per_model + len(missing) * _SHARD_BYTES),
         seconds_per_model=seconds,
-        seconds=None if seconds is None else seconds * n_missing / max(to_try),
+        seconds=None if seconds is None else seconds * n_missing / max(1, *to_try),
     )
 
 

@@ -27,6 +27,7 @@ from memtail_core.study import Study
 from memtail_core.training.device import compute_reproducibly, resolve_device, use_one_core
 from memtail_core.trials import Damaged, Trials
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 _MOST_ROUNDS = 3  # of training what turned out to be damaged
 _MOST_BREAKS = 3  # how often processes may die (out of memory) without a shard between
 
@@ -125,7 +126,7 @@ def run(
         loaded, damaged = trials.load(store, study, set_aside=True)
         for each in damaged:
             observer.shard_damaged(each)
-        if not damaged:
+        if not shards.missing(store, study, n_trials):
             return loaded
     raise StoreError(
         f"the store '{store.location}' keeps damaging what is written to it: check its disk"
@@ -196,7 +197,7 @@ def _pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
         timeout=None,
         initializer=_start_worker,
         initargs=(os.getpid(),),
-        env={"OMP_NUM_THREADS": "1"},
+        env=dict.fromkeys(_THREADS, "1"),
     )
     try:
         resource_tracker.ensure_running()  # its start would let interrupts through (Python 3.11)

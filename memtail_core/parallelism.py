@@ -18,6 +18,13 @@ from memtail_core.study import Study
 _PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
 _DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats
 _CLEARLY = 1.05  # fewer processes must be this much faster to be preferred
+_CONTAINER = (  # control groups of version 2 and 1: limit, use, and the part that is file cache
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
+    (
+        Path("/sys/fs/cgroup/memory"),
+        *("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ),
+)
 _WORTH_MEASURING = 3  # measure if there are this many shards per shard spent on it
 
 
@@ -76,7 +83,10 @@ def usable_cores() -> int:
 def free_memory() -> int:
     """Bytes this process may still take: the machine's, and a container's limit."""
     free = int(psutil.virtual_memory().available)
-    limit, used = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current"))
-    with suppress(OSError, ValueError):  # no such file, or "max": no limit
-        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    for folder, limit, used, cache in _CONTAINER:
+        with suppress(OSError, ValueError):  # no such file, or "max": no limit
+            most, taken = (int((folder / file).read_text()) for file in (limit, used))
+            counts = (folder / "memory.stat").read_text().split()
+            freeable = int(counts[counts.index(cache) + 1])  # cached files count as taken
+            free = min(free, most - taken + freeable)
     return free

@@ -105,7 +105,7 @@ class Spec(_Table):
                 raise StudyError(f"cannot read the study '{path_or_name}': {reason}") from error
             except UnicodeDecodeError as error:
                 raise StudyError(f"{path_or_name} is not a TOML file: not UTF-8 text") from error
-            name = path.stem
+            name = name_of(path_or_name)
         elif path_or_name in shipped():
             text, name = shipped()[path_or_name], path_or_name
         else:
@@ -115,12 +115,12 @@ class Spec(_Table):
             )
         try:
             tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise StudyError(f"{path_or_name} is not valid TOML: {error}") from error
         for dotted, value in (overrides or {}).items():
             _override(tables, dotted, value)
         if isinstance(study := tables.setdefault("study", {}), dict):
-            study.setdefault("name", re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40])
+            study.setdefault("name", name)
         return cls.parse(tables, path_or_name)
 
 
@@ -133,6 +133,11 @@ def validated(model: type[_Model], tables: dict[str, Any], where: str) -> _Model
         return model.model_validate(tables)
     except pydantic.ValidationError as error:
         raise StudyError(f"{where}: {_sentence(model, error.errors()[0])}") from error
+
+
+def name_of(path: str) -> str:
+    """The name of a study whose file gives none: ``My Study.toml`` → ``my-study``."""
+    return re.sub(r"[^a-z0-9]+", "-", Path(path).stem.lower()).strip("-")[:40]
 
 
 def shipped() -> dict[str, str]:

@@ -176,14 +176,19 @@ def load(
         study: which.
         margins: whether to keep the margins in memory (2 bytes a trial and example).
         set_aside: whether to move damaged shards away, so that they count as missing.
+
+    Raises:
+        StoreError: a shard cannot be read at all, which does not make it damaged.
     """
     parts, damaged = [], []
     for shard in stored(store, study):
         key = shard.key(study)
         try:
-            trials = decode(store.get(key), study, shard)
+            content = store.get(key)
         except KeyError:
             continue  # set aside by another process since it was listed
+        try:
+            trials = decode(content, study, shard)
         except StoreError as error:
             if set_aside:
                 moved_to = key.replace("/shards/", "/damaged/")

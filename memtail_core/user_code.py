@@ -5,6 +5,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ def function(path: str) -> Callable[..., Any]:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
+        with redirect_stdout(sys.stderr):  # stdout is for results
+            module = importlib.import_module(module_name)
     except ImportError as error:
         raise StudyError(f"'{path}': cannot import {module_name}: {error}") from error
-    except Exception as error:  # the module's own code runs on import
+    except (Exception, SystemExit) as error:  # the module's own code runs on import
         reason = f"{type(error).__name__}: {error}"
         raise StudyError(f"'{path}': importing {module_name} failed: {reason}") from error
     found = getattr(module, name, None)

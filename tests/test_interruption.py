@@ -140,7 +140,8 @@ def test_ctrl_c_stops_at_once_and_says_how_to_continue(toml: Path, tmp_path: Pat
         f"the same command continues, or: memtail run {next((store / 'studies').iterdir()).name}"
         in errors
     )
-    psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
     assert 2 <= stored(store) < 20
     finish(toml, store)
     assert stored(store) == 20

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from memtail_core import parallelism
@@ -66,3 +68,24 @@ def test_as_many_workers_as_asked_for_or_as_memory_holds(machine, trained: Train
 def test_the_real_machine_has_cores_and_memory() -> None:
     assert parallelism.usable_cores() >= 1
     assert parallelism.free_memory() > GIB / 8
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_a_containers_limit_counts_and_its_file_cache_does_not(
+    names: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit, used, cache = names
+    monkeypatch.setattr(parallelism, "_CONTAINER", ((tmp_path, *names),))
+    everything = parallelism.free_memory()
+    (tmp_path / limit).write_text(f"{GIB}\n")
+    (tmp_path / used).write_text(f"{GIB - 2**20}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 5\n{cache} {2**24}\n")
+    assert parallelism.free_memory() == 2**20 + 2**24
+    (tmp_path / limit).write_text("max\n")
+    assert abs(parallelism.free_memory() - everything) < GIB / 2

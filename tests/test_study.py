@@ -127,7 +127,7 @@ def test_differences_name_the_keys() -> None:
     assert prepared().differences(changed) == ["training.epochs: 20 → 21"]
 
 
-def test_study_json_holds_no_path_and_is_canonical() -> None:
+def test_study_json_is_canonical() -> None:
     text = prepared().to_json().decode()
     assert json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) == text
 

@@ -147,3 +147,21 @@ def test_margins_can_be_switched_off(trained: Trained) -> None:
 def replace_margins(shard: Trials) -> Trials:
     zeros = np.zeros((1, 300), np.float16)
     return replace(shard, train_margin=zeros, test_margin=zeros[:, :100])
+
+
+def test_a_shard_that_cannot_be_read_now_is_not_taken_for_damaged(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained.folder, tmp_path / "runs")
+    store = FilesStore(tmp_path / "runs")
+    whole, key = FilesStore.get, FIRST.key(trained.study)
+
+    def get(self: FilesStore, asked: str) -> bytes:
+        if asked == key:
+            raise StoreError("Input/output error")
+        return whole(self, asked)
+
+    monkeypatch.setattr(FilesStore, "get", get)
+    with pytest.raises(StoreError, match="Input/output error"):
+        trials.load(store, trained.study, set_aside=True)
+    assert store.exists(key)

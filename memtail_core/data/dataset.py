@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import DatasetError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,7 @@ class Dataset:
         test_names: Sequence[str] = (),
         features: Sequence[str] = (),
     ) -> "Dataset":
-        """Check and normalise arrays.
+        """Check and normalise arrays; they are kept, not copied, so do not change them after.
 
         Args:
             x_train, x_test: images as uint8 [n, h, w] or [n, h, w, c] (c = 1, 3 or 4), or features
@@ -214,9 +217,9 @@ def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
         raise DatasetError(f"{what} is {names!r}: give a list of names")
     if len(names) not in (0, n):
         raise DatasetError(f"{len(names)} {what} for {n} examples")
-    # A file's name need not be UTF-8, and numpy drops a trailing NUL.
-    raw = (str(name).replace("\0", "\ufffd").encode("utf-8", "surrogatepass") for name in names)
-    return tuple(name.decode("utf-8", "replace") for name in raw)
+    # A file's name need not be UTF-8, and control characters would reach a terminal or an SVG.
+    raw = (str(name).encode("utf-8", "surrogatepass") for name in names)
+    return tuple(_CONTROL.sub("\ufffd", name.decode("utf-8", "replace")) for name in raw)
 
 
 def _array(given: Any, name: str) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """``folder:photos``: images in class folders, ``train/CLASS/*.png`` and ``test/CLASS/*.png``."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,6 +15,8 @@ from memtail_core.errors import DatasetError
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 
+_OTHER_SPLITS = {"test", "training", "testing", "val", "valid", "validation"}
+
 
 def load(path: str, /, *, size: int | None = None) -> Splits:
     """Read the images below ``path``; without ``train/`` and ``test/``, its folders are classes.
@@ -22,13 +25,18 @@ def load(path: str, /, *, size: int | None = None) -> Splits:
         path: the folder.
         size: resize every image to size × size pixels. Without it all must have one size.
     """
-    root = Path(path).expanduser()
+    root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise DatasetError(f"there is no folder '{root.absolute()}'")
     if size is not None and not 1 <= size <= 4096:
         raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
     folders = {f.name.lower(): f for f in root.iterdir() if f.is_dir()}
     train_root, test_root = folders.get("train", root), folders.get("test")
+    if "train" not in folders and (splits := _OTHER_SPLITS & folders.keys()):
+        raise DatasetError(
+            f"'{root}' has {min(splits)}/ but no train/: expected {root}/train/CLASS/*.png, and "
+            f"{root}/test/CLASS/*.png for a test set"
+        )
     classes = sorted(f.name for f in train_root.iterdir() if f.is_dir() and f.name[0] != ".")
     if not classes:
         raise DatasetError(

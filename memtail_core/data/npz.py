@@ -1,5 +1,6 @@
 """``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes, names, features."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from memtail_core.errors import DatasetError
 
 def load(path: str, /) -> Splits:
     """Read the arrays of an npz file; nothing in it is unpickled."""
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     try:
         with file.open("rb") as opened:
             is_one_array = opened.read(6) == b"\x93NUMPY"

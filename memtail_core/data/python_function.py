@@ -1,5 +1,7 @@
 """``python:module:function``: the user's own code returns the arrays."""
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import fields
 from typing import Any
 
@@ -16,8 +18,9 @@ def load(path: str, /, **options: Any) -> Splits:
     """
     call = function(f"python:{path}")
     try:
-        found = call(**options)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):  # stdout is for results
+            found = call(**options)
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DatasetError(f"python:{path} failed: {reason}") from error
     if isinstance(found, Splits):

@@ -1,5 +1,6 @@
 """``csv:`` and ``parquet:`` tables: numbers as they are, words as one column per value."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def _load(read: Callable[[Path], Any], path: str, label: str, test: str | None) 
 
 
 def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
     if not file.is_file():
         raise DatasetError(f"there is no file '{file.absolute()}'")
     try:
@@ -73,8 +74,11 @@ def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
 
 
 def _check_complete(column: Any, name: str, path: str) -> None:
-    if column.null_count:
-        at = int(np.flatnonzero(column.is_null().to_numpy())[0])
+    is_missing = column.is_null(nan_is_null=True)
+    if _is_text(column.type):
+        is_missing = pyarrow.compute.or_kleene(is_missing, pyarrow.compute.equal(column, ""))
+    if pyarrow.compute.any(is_missing).as_py():
+        at = pyarrow.compute.index(is_missing, True).as_py()
         raise DatasetError(f"'{path}' has no {name} in row {at} (counting from 0): fill or drop it")
     if pyarrow.types.is_binary(column.type) or pyarrow.types.is_large_binary(column.type):
         raise DatasetError(f"the column '{name}' of '{path}' is not UTF-8 text")
@@ -85,12 +89,11 @@ def _labels(column: Any, name: str, path: str) -> Any:
         raise DatasetError(f"the label '{name}' of '{path}' holds decimals, not classes")
     if pyarrow.types.is_integer(column.type):
         return column.to_numpy()
-    words = [str(value) for value in column.to_pylist()]
-    if "" in words:
-        raise DatasetError(
-            f"'{path}' has no {name} in row {words.index('')} (counting from 0): fill or drop it"
-        )
-    return np.array(words)
+    return np.array([str(value) for value in column.to_pylist()])
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
 
 def _numbers(column: Any, name: str, path: str) -> tuple[Any, list[str]]:
@@ -102,7 +105,7 @@ def _numbers(column: Any, name: str, path: str) -> tuple[Any, list[str]]:
         return column.to_numpy().astype(np.float64)[:, None], [name]
     if pyarrow.types.is_floating(kind) or pyarrow.types.is_decimal(kind):
         return column.cast("float64").to_numpy()[:, None], [name]
-    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
+    if _is_text(kind):
         values = sorted(pyarrow.compute.unique(column).to_pylist())
         if len(values) > _MOST_VALUES:
             raise DatasetError(

@@ -149,14 +149,14 @@ def analyse(
     study: Study,
     dataset: Dataset,
     trials: Trials,
-    goal: int | None = None,
+    goal: int = 0,
     rule: PairsRule | None = None,
 ) -> Analysis:
     """Estimate memorization and find the pairs.
 
     Args:
         study, dataset, trials: what was trained; the trials are those stored so far.
-        goal: how many were planned; fewer trials make the analysis provisional.
+        goal: how many are wanted; fewer trials (in whole shards) make the analysis provisional.
         rule: which pairs to look for.
 
     Raises:
@@ -174,7 +174,7 @@ def analyse(
         study=study,
         dataset=dataset,
         trials=trials,
-        goal=goal or len(trials),
+        goal=max(len(trials), len(shards.planned(study, goal)) * study.shard_size),
         rule=rule,
         scores=scores,
         pairs=pairs,
@@ -192,6 +192,5 @@ def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = No
     """
     dataset = catalogue.load_dataset(store, study)
     loaded, damaged = trials.load(store, study)
-    goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
-    found = analyse(study, dataset, loaded, max(goal, len(loaded)), rule)
+    found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule)
     return replace(found, damaged=tuple(damaged))

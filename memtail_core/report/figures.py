@@ -1,6 +1,7 @@
 """The report's figures with matplotlib, for the page (SVG) and for a paper (PNG, SVG)."""
 
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,8 @@ def inline_svg(figure: Figure) -> str:
 
 def _rendered(figure: Figure, format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a script that the font lacks
         figure.savefig(buffer, format=format, bbox_inches="tight", **options)  # type: ignore[arg-type]
     return buffer.getvalue()
 
@@ -79,7 +81,8 @@ def _histogram(analysis: Analysis) -> Figure:
     theta = analysis.rule.theta_mem
 
     def draw(axes: Axes) -> None:
-        edges = np.arange(min(-0.05, np.floor(values.min(initial=0.0) * 20) / 20), 1.0001, 0.05)
+        first = min(-1, int(np.floor(values.min(initial=0.0) * 20)))
+        edges = np.arange(first, 21) / 20  # exact at 1, where the most memorized are
         _, _, bars = axes.hist(values, edges.tolist(), color=_BLUE)
         for bar, left in zip(bars, edges, strict=False):  # type: ignore[arg-type]
             if left >= theta - 1e-9:

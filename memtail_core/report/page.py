@@ -27,6 +27,7 @@ class _Example:
     label: str
     picture: str | None
     features: str
+    is_memorized: bool = False
     memorization: float | None = None
     low: float | None = None
     high: float | None = None
@@ -91,6 +92,7 @@ def _train(analysis: Analysis, i: int) -> _Example:
         name=dataset.train_name(i),
         label=dataset.classes[dataset.y_train[i]],
         **_looks(analysis, dataset.x_train[i]),
+        is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
         low=float(scores.ci_low[i]),
         high=float(scores.ci_high[i]),

@@ -19,7 +19,7 @@ class FilesStore:
     """Objects as files below ``root``; the key is the path."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self._root = Path(root).expanduser()
+        self._root = Path(os.path.expanduser(root))
         if self._root.exists() and not self._root.is_dir():
             raise StoreError(f"the store '{root}' is a file: give a folder")
 

@@ -1,5 +1,6 @@
 """Recipes and engines: (dataset, subsets, seeds) → outcomes."""
 
+import json
 from typing import Any
 
 from memtail_core.data import Dataset
@@ -35,6 +36,7 @@ def resolve(
     Raises:
         StudyError: an unknown recipe or option, or one that these data do not suit.
     """
+    _check_options(training)
     by_kind = {"images": "cnn", "features": "mlp"}[dataset.kind]
     name = training.get("recipe", by_kind)
     recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
@@ -58,11 +60,27 @@ def restore(training: dict[str, Any]) -> Recipe:
     return recipe
 
 
+def _check_options(training: dict[str, Any]) -> None:
+    """Refuse what ``study.json`` could not give back as it was written."""
+    for option, value in training.items():
+        if option in _DERIVED:
+            raise StudyError(f"[training] {option} is memtail's own: give the option another name")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (ValueError, TypeError) as error:
+            raise StudyError(
+                f"[training] {option} = {value}: numbers that are finite, texts, true or false, "
+                "and lists and tables of these"
+            ) from error
+
+
 def _recipe_class(name: Any) -> type[Recipe]:
-    prefix, is_path, _ = str(name).partition(":")
+    if not isinstance(name, str):
+        raise StudyError(f"[training] recipe = {name!r}: should be a text in quotes")
+    prefix, is_path, _ = name.partition(":")
     if is_path and prefix in _BY_PREFIX:
         return _BY_PREFIX[prefix]
     if name in _BY_NAME:
         return _BY_NAME[name]
     known = [*_BY_NAME, "torchvision:resnet18", "sklearn:…", "python:module:function"]
-    raise StudyError(f"[training] recipe = '{name}' is not known{did_you_mean(str(name), known)}")
+    raise StudyError(f"[training] recipe = '{name}' is not known{did_you_mean(name, known)}")

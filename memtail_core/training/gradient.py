@@ -69,9 +69,9 @@ class GradientRecipe(Recipe):
             raise StudyError("[training] nesterov = true needs momentum > 0")
         try:
             self._on_paper(dataset)
-        except (RuntimeError, ValueError, IndexError) as error:
+        except Exception as error:  # each network refuses in its own way
             shape = " × ".join(map(str, dataset.shape))
-            reason = str(error).splitlines()[0]
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise StudyError(
                 f"[training] recipe = '{self.recipe}' cannot take examples of {shape}: {reason}"
             ) from error
@@ -82,11 +82,18 @@ class GradientRecipe(Recipe):
         return 16 * sum(parameter.numel() for parameter in network.parameters())
 
     def _on_paper(self, dataset: Dataset) -> nn.Module:
+        """Build the network and run two examples through, where possible without memory."""
+        try:
+            return self._tried(dataset, "meta")
+        except NotImplementedError:  # RegNets compute their widths with tensors
+            return self._tried(dataset, "cpu")
+
+    def _tried(self, dataset: Dataset, device: str) -> nn.Module:
         shape = channels_first(dataset.shape)
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        with torch.device(device), torch.random.fork_rng(devices=[]):
             network = self.network(shape, len(dataset.classes))
             batch = min(2, self.batch_size)  # the smallest there will be; in training mode
-            logits: Tensor = network(torch.empty(batch, *shape))
+            logits: Tensor = network(torch.zeros(batch, *shape))
         if logits.shape != (batch, len(dataset.classes)):
             raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
         return network

@@ -169,5 +169,8 @@ def _adapt_to_small_images(network: nn.Module, n_classes: int) -> None:
         network.features.conv0 = nn.Conv2d(3, width, 3, padding=1, bias=False)
         network.features.pool0 = nn.Identity()
     elif isinstance(network, models.VGG):
+        for layer in network.features:
+            if isinstance(layer, nn.MaxPool2d):
+                layer.ceil_mode = True  # five of them leave 28 pixels one, not none
         network.avgpool = nn.AdaptiveAvgPool2d(1)
         network.classifier = nn.Linear(512, n_classes)

@@ -1,11 +1,14 @@
 """A user's mistake gets one line that says what and how to mend it, exit code 2, no traceback."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cli.main import main
+from memtail_core import catalogue
+from memtail_core.errors import StoreError
 from memtail_core.store import FilesStore
 from tests.cli.conftest import Memtail, refused
 from tests.conftest import Trained
@@ -123,3 +126,34 @@ def test_debug_shows_the_traceback(memtail: Memtail) -> None:
 
     result = CliRunner().invoke(main, ["--debug", "run", "none.toml"])
     assert isinstance(result.exception, StudyError)
+
+
+@pytest.mark.parametrize("arguments", [("run", "x" * 5000), ("status", "--store", "x" * 5000)])
+def test_what_the_operating_system_refuses(memtail: Memtail, arguments: tuple[str, ...]) -> None:
+    assert "File name too long: xxx" in refused(memtail(*arguments))
+
+
+def test_a_home_that_nobody_has(memtail: Memtail) -> None:
+    assert "there is no file" in refused(
+        memtail("run", "digits", "--set", "dataset={source='csv:~nobody-at-all/x.csv', label='y'}")
+    )
+
+
+def test_a_file_name_reaches_the_terminal_as_text(memtail: Memtail) -> None:
+    folder = Path("photos/train/a\x1b]0;owned\x07")
+    folder.mkdir(parents=True)
+    (folder / "b.png").write_bytes(b"no image")
+    line = refused(memtail("run", "digits", "--set", "dataset={source='folder:photos'}"))
+    assert "cannot read the image" in line
+    assert "\x1b" not in line
+    assert "\x07" not in line
+
+
+def test_a_refused_run_leaves_the_other_study_as_it_was(memtail: Memtail, trained: Trained) -> None:
+    shutil.copytree(trained.folder, "runs")
+    key = Path(f"runs/studies/{trained.study.id}/study.json")
+    key.write_bytes(trained.study.to_json().replace(b'"seed":0', b'"seed":1'))
+    goal = key.with_name("goal.json").read_bytes()
+    with pytest.raises(StoreError, match="belongs to another study"):
+        catalogue.register(FilesStore("runs"), trained.study, trained.dataset, 900)
+    assert key.with_name("goal.json").read_bytes() == goal

@@ -1,6 +1,7 @@
 """The whole way: run, run again, grow, status, scores, report."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -185,10 +186,12 @@ def test_report_thresholds_are_options(memtail: Memtail, study: str) -> None:
 
 
 def test_doctor_looks_at_machine_and_store(memtail: Memtail) -> None:
+    Path("runs").mkdir()
+    Path("runs/doctor.txt").write_text("the user's own")
     checks = json.loads(memtail("doctor", "--json").stdout)
     assert {"python", "torch", "memory", "gpu", "store", "disk"} <= {c["what"] for c in checks}
     assert "ok" in memtail("doctor").stdout
-    assert list(Path("runs").iterdir()) == [], "it leaves nothing behind"
+    assert [f.read_text() for f in Path("runs").iterdir()] == ["the user's own"]
     Path("file").write_text("")
     assert memtail("doctor", "--store", "file").exit_code == 2
 
@@ -204,3 +207,39 @@ def test_every_command_and_option_is_explained(memtail: Memtail) -> None:
             if parameter.param_type_name == "option":
                 assert getattr(parameter, "help", None), f"{name} --{parameter.name}"
         assert "Usage" in shown
+
+
+def test_a_study_that_cannot_be_read_does_not_hide_the_others(
+    memtail: Memtail, trained: Trained
+) -> None:
+    shutil.copytree(trained.folder, "runs")
+    shutil.copytree(f"runs/studies/{trained.study.id}", "runs/studies/a copy")
+    Path("runs/studies/damaged").mkdir()
+    Path("runs/studies/damaged/study.json").write_text("{")
+    found = memtail("status", "--json")
+    assert [row["id"] for row in json.loads(found.stdout)] == [trained.study.id]
+    assert found.stderr.count("warning:") == 2
+
+
+def test_a_finished_study_is_reported_however_little_memory_is_free(
+    memtail: Memtail, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memtail_core import parallelism
+
+    shutil.copytree(trained.folder, "runs")
+    monkeypatch.setattr(parallelism, "free_memory", lambda: 2**20)
+    found = memtail("run", trained.study.id, "--trials", "40")
+    assert found.exit_code == 0
+    assert "nothing: all models are stored" in found.stderr
+
+
+def test_what_the_users_code_prints_is_no_part_of_the_json(memtail: Memtail) -> None:
+    Path("noisy_data.py").write_text(
+        "import numpy as np\nprint('imported')\n"
+        "def read():\n    print('read')\n"
+        "    return np.arange(40.0).reshape(20, 2), np.arange(20) % 2\n"
+    )
+    Path("s.toml").write_text('[dataset]\nsource = "python:noisy_data:read"\n')
+    found = memtail("run", "s.toml", "--dry-run", "--json")
+    assert json.loads(found.stdout)["missing"] == 200
+    assert "read" in found.stderr

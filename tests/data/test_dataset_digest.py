@@ -10,7 +10,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import DatasetError
 
 FEW = settings(max_examples=60, deadline=None)
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6)
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
@@ -156,3 +156,9 @@ def test_a_name_that_no_file_can_hold_as_it_is_still_has_a_digest_and_is_stored(
 
 def vars_of(dataset):
     return {name: getattr(dataset, name) for name in Dataset.__dataclass_fields__}
+
+
+def test_control_characters_of_a_name_are_not_kept():
+    x, y = np.zeros((2, 3), np.float32), np.array([0, 1])
+    dataset = Dataset.from_arrays(x, y, x, y, train_names=["a\x1b[2J\x9b", "b\n"])
+    assert dataset.train_names == ("a\ufffd[2J\ufffd", "b\ufffd")

@@ -195,3 +195,10 @@ def test_a_file_name_that_is_not_utf8_does_not_stop_the_study(tmp_path):
     put(tmp_path)
     Image.fromarray(GREY).save(tmp_path / "ant" / os.fsdecode(b"caf\xe9.png"))
     assert len(read(tmp_path).sha256) == 64
+
+
+@pytest.mark.parametrize("other", ["test", "training", "Validation"])
+def test_other_splits_without_train_are_not_taken_for_classes(tmp_path, other):
+    put(tmp_path)
+    put(tmp_path / other)
+    refused(tmp_path, rf"has {other.lower()}/ but no train/: expected .*train/CLASS")

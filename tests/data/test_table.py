@@ -154,6 +154,11 @@ def test_a_word_that_only_the_test_table_has_is_a_column_of_both(csv):
     assert dataset.x_test.tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
+def test_an_empty_field_among_words_is_missing_and_no_category(csv):
+    with pytest.raises(DatasetError, match=r"a\.csv' has no x in row 2 .*: fill or drop it"):
+        csv(*rows(["a", "b", "", "a", "b", "a", "b", "a"]))
+
+
 def test_100_different_words_are_a_category_but_101_are_not(csv):
     words = [f"w{i:03}" for i in range(101)]
     assert csv(*rows(words[:100], [0, 1] * 50)).shape == (100,)
@@ -213,9 +218,12 @@ def test_a_column_that_is_neither_numbers_nor_words_is_refused_by_name(parquet, 
         parquet(x=values, y=LABELS)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_feature_that_is_not_finite_is_refused(parquet, value):
-    with pytest.raises(DatasetError, match=f"is {value}: fill or drop it"):
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, r"has no x in row 0 \(counting from 0\): fill"), (np.inf, "is inf: fill or drop it")],
+)
+def test_a_feature_that_is_not_finite_is_refused(parquet, value, message):
+    with pytest.raises(DatasetError, match=message):
         parquet(x=[value, *range(7)], y=LABELS)
 
 

@@ -210,3 +210,21 @@ def test_a_dataset_with_an_empty_class_reports(analysis: Analysis) -> None:
     dataset: Dataset = replace(analysis.dataset, classes=(*analysis.dataset.classes, "nobody"))
     changed = replace(analysis, dataset=dataset)
     assert "nobody" not in page(changed, figures(changed))
+
+
+@pytest.mark.parametrize("lowest", [-1.0, -0.3, -0.25, -0.2, 0.0])
+def test_the_histogram_draws_every_score(analysis: Analysis, lowest: float) -> None:
+    values = np.linspace(lowest, 1.0, 300)
+    scores = replace(analysis.scores, memorization=values)
+    (axes,) = figures(replace(analysis, scores=scores))["memorization"].axes
+    assert sum(bar.get_height() for bar in axes.patches) == 300
+
+
+def test_what_is_counted_as_memorized_is_framed(analysis: Analysis) -> None:
+    """0.7 − 0.45 is 0.25, and in floating point a little less."""
+    values = np.zeros(300)
+    values[:5] = 0.7 - 0.45
+    tied = replace(analysis, scores=replace(analysis.scores, memorization=values))
+    assert tied.n_memorized == 5
+    section = page(tied, figures(tied)).partition("<h2>Most memorized")[2].partition("<h2>")[0]
+    assert section.count('class="memorized"') == 5

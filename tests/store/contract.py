@@ -90,11 +90,15 @@ class StoreContract:
         versions = [bytes([i]) * 200_000 for i in range(8)]
         store.put("k", versions[0])
         seen: list[bytes] = []
+        failed: list[Exception] = []
         done = threading.Event()
 
         def read() -> None:
             while not done.is_set():
-                seen.append(store.get("k"))
+                try:
+                    seen.append(store.get("k"))
+                except Exception as error:
+                    failed.append(error)
 
         reader = threading.Thread(target=read)
         reader.start()
@@ -103,4 +107,5 @@ class StoreContract:
         done.set()
         reader.join()
         assert seen
+        assert not failed
         assert set(seen) <= set(versions)

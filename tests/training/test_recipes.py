@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_the_default_recipe_suits_the_data(images: Dataset, features: Dataset) -
     ("table", "message"),
     [
         ({"recipe": "mpl"}, r"recipe = 'mpl' is not known \(did you mean 'mlp'"),
-        ({"recipe": 5}, "recipe = '5' is not known"),
+        ({"recipe": 5}, "recipe = 5: should be a text"),
         ({"recipe": "mlp", "epoch": 3}, r"\[training\]: epoch is not a known key .*'epochs'"),
         ({"recipe": "mlp", "epochs": 0}, r"epochs = 0: .*greater than or equal to 1"),
         ({"recipe": "mlp", "epochs": "many"}, r"epochs = 'many': .*integer"),
@@ -166,3 +167,32 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         resolve_device("cuda:99")
     with pytest.raises(TrainingError, match="--device tpu"):
         resolve_device("tpu")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"version": 3}, "version is memtail's own"),
+        ({"alpha": float("inf")}, "alpha = inf: numbers that are finite"),
+        ({"alpha": [1.0, float("nan")]}, "numbers that are finite"),
+        ({"since": date(2024, 1, 1)}, "since = 2024-01-01: numbers"),
+    ],
+)
+def test_an_option_that_a_study_could_not_keep_is_refused(
+    images: Dataset, option: dict[str, Any], message: str
+) -> None:
+    recipe = {"recipe": "python:tests.training.user_recipe:nearest"}
+    with pytest.raises(StudyError, match=message):
+        training.resolve(recipe | option, images, 175)
+
+
+@pytest.mark.parametrize("recipe", ["vgg11_bn", "regnet_y_400mf"])
+def test_networks_that_need_care_take_mnists_28_pixels(recipe: str) -> None:
+    x = np.zeros((4, 28, 28, 1), np.uint8)
+    data = Dataset.from_arrays(x, [0, 1, 2, 1], x, [0, 1, 2, 1])
+    assert training.resolve({"recipe": f"torchvision:{recipe}"}, data, 3).model_bytes(data) > 1e6
+
+
+def test_a_network_for_another_size_of_image_is_refused(images: Dataset) -> None:
+    with pytest.raises(StudyError, match=r"cannot take examples of .* Expected 224 but got"):
+        training.resolve({"recipe": "torchvision:vit_b_16"}, images, 175)
