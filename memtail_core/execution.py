@@ -3,22 +3,16 @@
 Interrupting costs the shards in flight and nothing else: a shard is stored whole or not at all.
 """
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import resource_tracker
 
-import loky
 from loky.process_executor import BrokenProcessPool
 
-from memtail_core import catalogue, parallelism, shards, training, trials
+from memtail_core import catalogue, parallelism, processes, shards, training, trials
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError, StoreError, TrainingError
 from memtail_core.shards import Shard
@@ -27,7 +21,6 @@ from memtail_core.study import Study
 from memtail_core.training.device import compute_reproducibly, resolve_device, use_one_core
 from memtail_core.trials import Damaged, Trials
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 _MOST_ROUNDS = 3  # of training what turned out to be damaged
 _MOST_BREAKS = 3  # how often processes may die (out of memory) without a shard between
 
@@ -145,7 +138,7 @@ def _train(
     waiting, breaks = list(missing), 0
     while waiting:
         try:
-            with _pool(min(max(to_try), len(waiting))) as pool:
+            with processes.pool(min(max(to_try), len(waiting))) as pool:
                 task = partial(pool.submit, _work, study.to_json(), store.location, device)
                 rates: dict[int, float] = {}
                 while waiting:
@@ -187,59 +180,6 @@ def _in_flight(
         finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
         for future in finished:
             yield future.result()
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
-    """Processes that start without re-importing the user's script, and are ended at once."""
-    pool = loky.ProcessPoolExecutor(
-        workers,
-        timeout=None,
-        initializer=_start_worker,
-        initargs=(os.getpid(),),
-        env=dict.fromkeys(_THREADS, "1"),
-    )
-    try:
-        resource_tracker.ensure_running()  # its start would let interrupts through (Python 3.11)
-        with _interrupts_held():
-            pool.submit(int)  # starts the processes, deaf to Ctrl-C from their first moment
-        yield pool
-    finally:  # nothing is half-written: a put is atomic
-        pool.shutdown(wait=True, kill_workers=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Put off Ctrl-C for a moment; processes and threads started in it never hear of one.
-
-    The signal is blocked, which they inherit, and not ignored, which would lose it. It is noted
-    too, since a thread that was there before may be given it. Only a main thread can do this.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    noted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: noted.append(number))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, before)
-        if noted:
-            signal.raise_signal(signal.SIGINT)
-
-
-def _start_worker(parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
-
-
-def _die_with_parent(parent: int) -> None:
-    """End this process soon after the parent is gone, even by SIGKILL."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
 
 
 _trainers: dict[tuple[bytes, str, str], ShardTrainer] = {}  # of this worker process, at most one

@@ -9,8 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the ground up; rooms of one floor do not import each other
-    {"errors"},
-    {"study", "user_code"},
+    {"errors", "processes"},
+    {"validation", "user_code"},
+    {"study"},
     {"store"},
     {"shards"},
     {"data"},

@@ -1,7 +1,4 @@
-import os
 import shutil
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,20 +114,6 @@ def test_a_failing_recipe_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="ValueError: the user's own mistake"):
         execution.run(study, FilesStore(tmp_path), dataset, 40, workers=2)
     assert shards.stored(FilesStore(tmp_path), study) == []
-
-
-def test_ctrl_c_while_processes_start_is_put_off_and_not_lost() -> None:
-    sleep = ["sleep", "60"]
-    with pytest.raises(KeyboardInterrupt), execution._interrupts_held():
-        child = subprocess.Popen(sleep)
-        os.kill(os.getpid(), signal.SIGINT)
-        child.send_signal(signal.SIGINT)
-        with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(timeout=0.5)
-    child.kill()
-    child.wait()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert not signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
 def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:

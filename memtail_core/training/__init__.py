@@ -5,11 +5,11 @@ from typing import Any
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
-from memtail_core.study import validated
 from memtail_core.training.engine import Engine, Outcomes
 from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
 from memtail_core.training.predictors import PythonRecipe, SklearnRecipe
 from memtail_core.training.recipe import Recipe
+from memtail_core.validation import validated
 
 __all__ = ["Engine", "Outcomes", "Recipe", "resolve", "restore"]
 

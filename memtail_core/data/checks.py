@@ -1,0 +1,122 @@
+"""What arrays, labels and names may be, and one sentence for what they may not."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.errors import DatasetError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def checked_split(x: Any, y: Any, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Check and normalise the examples and labels of one split, before anything is drawn from it.
+
+    Raises:
+        DatasetError: one sentence, with the position in the arrays as they were given.
+    """
+    x, y = _examples(x, f"x_{split}"), _labels(y, f"y_{split}")
+    if len(x) != len(y):
+        raise DatasetError(f"x_{split} has {len(x)} examples, y_{split} {len(y)} labels")
+    if len(x) == 0:
+        raise DatasetError(f"x_{split} is empty")
+    return x, y
+
+
+def check_alike(y_train: NDArray[Any], y_test: NDArray[Any]) -> None:
+    """Refuse integers on one side and strings on the other."""
+    if y_train.dtype.kind != y_test.dtype.kind:
+        raise DatasetError(
+            f"y_train is {y_train.dtype}, y_test {y_test.dtype}: both must be integers or both "
+            "strings"
+        )
+
+
+def checked_classes(classes: Any) -> tuple[str, ...]:
+    """Return class names as text, every one different."""
+    n = len(classes) if hasattr(classes, "__len__") else 0
+    names = checked_names(classes, n, "classes")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DatasetError(f"two classes are called '{twice[0]}'")
+    return names
+
+
+def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
+    """Return ``names`` as text that can be stored and shown: one for each of n, or none at all."""
+    names = () if names is None else names
+    if isinstance(names, str) or not hasattr(names, "__len__"):
+        raise DatasetError(f"{what} is {names!r}: give a list of names")
+    if len(names) not in (0, n):
+        raise DatasetError(f"{len(names)} {what} for {n} examples")
+    # A file's name need not be UTF-8, and control characters would reach a terminal or an SVG.
+    raw = (str(name).encode("utf-8", "surrogatepass") for name in names)
+    return tuple(_CONTROL.sub("\ufffd", name.decode("utf-8", "replace")) for name in raw)
+
+
+def _array(given: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{name} cannot be made an array: {reason}") from error
+
+
+def _examples(given: Any, name: str) -> NDArray[Any]:
+    x = _array(given, name)
+    if x.ndim > 1 and len(x) and x.size == 0:
+        raise DatasetError(f"{name} has shape {list(x.shape)}: its examples hold nothing")
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        x = x[..., None] if x.ndim == 3 else x
+        if x.shape[-1] not in (1, 3, 4):
+            raise DatasetError(f"{name} has {x.shape[-1]} channels in its last axis: 1, 3 or 4")
+        return np.ascontiguousarray(x)
+    if x.ndim == 2 and x.dtype.kind in "fiub":
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            row, column = np.argwhere(~np.isfinite(x))[0]
+            raise DatasetError(f"{name}[{row}, {column}] is {x[row, column]}: fill or drop it")
+        with np.errstate(over="ignore"):
+            features = np.ascontiguousarray(x, dtype=np.float32)
+        if not np.isfinite(features).all():
+            row, column = np.argwhere(~np.isfinite(features))[0]
+            raise DatasetError(f"{name}[{row}, {column}] is too large for float32: rescale it")
+        return features
+    if x.dtype.kind == "f" and x.ndim in (3, 4) and not np.isfinite(x).all():
+        raise DatasetError(f"{name} has pixels that are not finite; images are uint8, 0 … 255")
+    raise DatasetError(
+        f"{name} is {x.dtype} {list(x.shape)}: give images as uint8 [n, h, w] or [n, h, w, c], "
+        "or features as float32 [n, d]"
+    )
+
+
+def _labels(given: Any, name: str) -> NDArray[Any]:
+    if isinstance(given, list | tuple) and len({isinstance(label, str) for label in given}) > 1:
+        raise DatasetError(f"{name} mixes strings with others: labels are integers ≥ 0, or strings")
+    y = _array(given, name)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise DatasetError(f"{name} has shape {list(y.shape)}: give one label per example, [n]")
+    if y.dtype.kind == "O" and all(isinstance(label, str) for label in y):
+        y = y.astype(np.str_)
+    if y.dtype.kind in "iub":
+        if y.dtype.kind == "i" and (y < 0).any():
+            at = int(np.flatnonzero(y < 0)[0])
+            raise DatasetError(f"{name}[{at}] is {y[at]}: labels are integers ≥ 0, or strings")
+        if len(y) and int(y.max()) > np.iinfo(np.int64).max:
+            raise DatasetError(f"{name} holds {y.max()}: labels are integers below 2⁶³, or strings")
+        return y.astype(np.int64)
+    if y.dtype.kind == "U":
+        return y
+    raise DatasetError(f"{name} is {y.dtype}: labels are integers ≥ 0, or strings")
+
+
+def class_indices(y: NDArray[Any], n_classes: int, name: str) -> NDArray[Any]:
+    """Return ``y`` if it holds indices of n_classes named classes."""
+    if y.dtype.kind == "U":
+        raise DatasetError(f"{name} holds strings: with class names given, labels are indices")
+    if len(y) and y.max() >= n_classes:
+        at = int(np.argmax(y))
+        raise DatasetError(f"{name}[{at}] is {y[at]}, but there are {n_classes} class names")
+    return y
