@@ -18,9 +18,9 @@ def say_findings(analysis: Analysis, page: str) -> None:
         f"their whole 95% interval: {memorization['surely']:,})"
     )
     say(
-        f"{pairs['pairs']:,} high-influence pairs (by chance: about "
-        f"{_about(pairs['expected_by_chance'])}): {pairs['test_examples']:,} test examples rest on "
-        f"{pairs['train_examples']:,} memorized training examples"
+        f"high-influence pairs: {pairs['pairs']:,} (by chance: about "
+        f"{_about(pairs['expected_by_chance'])}), of {pairs['train_examples']:,} memorized "
+        f"training examples and {pairs['test_examples']:,} test examples"
     )
     say(
         "accuracy: "

@@ -28,9 +28,17 @@ study_argument = click.argument("name", metavar="STUDY")
 def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
     """Open the store and find the study whose id is or begins with ``name``, or of that file."""
     store = open_store(location)
-    if name.endswith(".toml"):
-        name = Spec.load(name).study.name if Path(name).is_file() else name_of(name)
-    return store, catalogue.find(store, name)
+    if not name.endswith(".toml"):
+        return store, catalogue.find(store, name)
+    if not Path(name).is_file():
+        return store, catalogue.find(store, name_of(name))
+    spec = Spec.load(name)
+    same = [each for each in catalogue.ids(store) if each.rpartition("-")[0] == spec.study.name]
+    if len(same) > 1:  # only the data tell which of them the file describes
+        from memtail_core.preparation import prepare
+
+        return store, catalogue.find(store, prepare(spec).study.id)
+    return store, catalogue.find(store, spec.study.name)
 
 
 def overrides(assignments: tuple[str, ...]) -> dict[str, Any]:

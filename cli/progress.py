@@ -31,11 +31,13 @@ class _Bar(rich.progress.Progress):
 
 
 class RunProgress(Observer):
-    """Prints to stderr, so that stdout is left to results."""
+    """Prints to stderr, so that stdout is left to results; a plan alone is a result."""
 
-    def __init__(self, study: Study, store: ObjectStore, cost: Cost, quiet: bool) -> None:
+    def __init__(
+        self, study: Study, store: ObjectStore, cost: Cost, *, quiet: bool, only_plan: bool
+    ) -> None:
         self._study, self._store, self._cost = study, store, cost
-        self._console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
+        self._console = Console(stderr=not only_plan, highlight=False, quiet=quiet, soft_wrap=True)
         self._bar = _Bar(
             rich.progress.TextColumn("training"),
             rich.progress.BarColumn(),
@@ -157,7 +159,7 @@ class RunProgress(Observer):
         signal.signal(signal.SIGTERM, self._sigterm)
         if kind is KeyboardInterrupt:
             stored = int(self._bar.tasks[0].completed)
-            self._console.print(
+            Console(stderr=True, highlight=False, soft_wrap=True).print(
                 f"stopped: {stored:,} of {self._cost.trials:,} models are stored in "
                 f"{self._store.location}; the same command continues, or: memtail run "
                 f"{self._study.id} --store {self._store.location}",

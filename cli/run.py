@@ -81,7 +81,7 @@ def execute(
     if dry_run and as_json:
         print_json(cost.as_dict())
         return
-    progress = RunProgress(study, store, cost, quiet=as_json)
+    progress = RunProgress(study, store, cost, quiet=as_json, only_plan=dry_run)
     progress.say_plan()
     if dry_run:
         return
@@ -125,4 +125,4 @@ def _open(
     spec = Spec.load(name, overrides(assignments))
     with Console(stderr=True).status(f"reading {escape(spec.dataset.source)}"):
         study, dataset = prepare(spec)
-    return study, dataset, trials or spec.study.trials
+    return study, dataset, trials or max(spec.study.trials, catalogue.goal(store, study))

@@ -8,6 +8,8 @@ import click
 from cli.options import find_study, store_option, study_argument
 from memtail_core.errors import StoreError
 
+_FORMATS = ("csv", "parquet", "npz", "json")
+
 
 @click.command()
 @study_argument
@@ -15,14 +17,14 @@ from memtail_core.errors import StoreError
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["csv", "parquet", "npz", "json"]),
-    default="csv",
-    show_default=True,
-    help="npz has the key names of the authors' published files.",
+    type=click.Choice(_FORMATS),
+    help="npz: as the authors' published files. [default: the ending of --output, or csv]",
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="A file. [default: stdout]")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def scores(name: str, location: str, format_: str, output: str | None, as_json: bool) -> None:
+def scores(
+    name: str, location: str, format_: str | None, output: str | None, as_json: bool
+) -> None:
     """Write the scores of every training example of STUDY, one row each.
 
     Memorization, its standard error and 95% interval, how many models were trained with and
@@ -30,7 +32,8 @@ def scores(name: str, location: str, format_: str, output: str | None, as_json: 
     """
     from memtail_core.report import analyse_stored, tables
 
-    format_ = "json" if as_json else format_
+    ending = Path(output or "").suffix.removeprefix(".").lower()
+    format_ = "json" if as_json else format_ or (ending if ending in _FORMATS else "csv")
     if format_ in ("parquet", "npz") and output is None and sys.stdout.isatty():
         raise click.UsageError(f"{format_} is binary: give --output FILE, or redirect it")
     analysis = analyse_stored(*find_study(location, name))

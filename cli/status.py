@@ -1,5 +1,6 @@
 """``memtail status``: what the store holds."""
 
+import sys
 from typing import Any
 
 import click
@@ -73,6 +74,7 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     return {
         **found,
         "stored": len(loaded),
+        **({"state": "unfinished"} if damaged else {}),
         "accuracy": accuracies,
         "seconds_per_model": float(loaded.seconds.mean()),
         "fit": vars(fit),
@@ -94,7 +96,8 @@ def _print_all(rows: list[dict[str, Any]], location: str) -> None:
     for row in rows:
         cells = (row["id"], row["recipe"], row["source"], f"{row['examples']:,}")
         table.add_row(*cells, f"{row['stored']:,}/{row['goal']:,}", row["state"])
-    Console(highlight=False, markup=False).print(table)
+    width = None if sys.stdout.isatty() else 200  # for grep: no cell in two lines
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def _print_one(detail: dict[str, Any], where: str) -> None:
@@ -113,7 +116,7 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
         console.print(f"  damaged   {damaged}; memtail run trains it again")
     for warning in detail.get("warnings", []):
         console.print(f"  warning   {warning}")
-    if detail["stored"] < detail["goal"]:
+    if detail["state"] == "unfinished":
         console.print(f"  continue  memtail run {detail['id']}{where}")
     report = detail["report"] or f"none yet: memtail report {detail['id']}{where}"
     console.print(f"  report    {report}")

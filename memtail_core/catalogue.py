@@ -1,11 +1,12 @@
 """The studies of a store: register one, list them, find one by name, remember how far it is to go.
 
-``study.json`` never changes; ``goal.json`` holds the number of trials wanted, which can grow.
+``study.json`` never changes; ``goal.json`` holds the number of trials last asked for.
 """
 
 import json
 from contextlib import suppress
 
+from memtail_core import shards
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import DatasetError, StoreError, StudyError
 from memtail_core.store import ObjectStore
@@ -13,7 +14,7 @@ from memtail_core.study import MOST_TRIALS, Study
 
 
 def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) -> None:
-    """Put the dataset and ``study.json`` where missing and raise the goal to ``trials``.
+    """Put the dataset and ``study.json`` where missing; ``trials``, or those stored, are the goal.
 
     A stored dataset that was damaged is replaced by ``dataset``, which is whole.
 
@@ -33,8 +34,9 @@ def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) ->
         load_dataset(store, study)
     except (StoreError, DatasetError):
         store.put(study.dataset_key, dataset.to_npz())
-    if trials > goal(store, study):
-        store.put(f"{study.prefix}goal.json", json.dumps({"trials": trials}).encode())
+    wanted = max(trials, *(shard.last for shard in shards.stored(store, study)), 1)
+    if wanted != goal(store, study):
+        store.put(f"{study.prefix}goal.json", json.dumps({"trials": wanted}).encode())
     if is_new:
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
 
@@ -90,7 +92,12 @@ def find(store: ObjectStore, name: str) -> Study:
     if len(found) == 1:
         return read(store, found[0])
     if found:
-        raise StudyError(f"'{name}' could be {', '.join(found)}: give more of the id")
+        models = {study.id: _n_models(store, study) for study in (read(store, i) for i in found)}
+        begun = [study_id for study_id, n in models.items() if n]
+        if len(begun) == 1:  # the others are attempts that failed
+            return read(store, begun[0])
+        choices = ", ".join(f"{study_id} ({n} models)" for study_id, n in models.items())
+        raise StudyError(f"'{name}' could be {choices}: give more of the id")
     if not every:
         raise StudyError(
             f"the store '{store.location}' holds no study: give --store, or start one "
@@ -100,6 +107,10 @@ def find(store: ObjectStore, name: str) -> Study:
     raise StudyError(
         f"the store '{store.location}' holds no study '{name}': it has {', '.join(every[:5])}{more}"
     )
+
+
+def _n_models(store: ObjectStore, study: Study) -> int:
+    return len(shards.stored(store, study)) * study.shard_size
 
 
 def namesake(store: ObjectStore, study: Study) -> Study | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
 import loky
+from loky import process_executor
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
@@ -55,6 +56,7 @@ def interrupts_held() -> Iterator[None]:
 
 
 def _start_worker(parent: int) -> None:
+    process_executor._USE_PSUTIL = False  # loading torch and the data is no leak to restart for
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()
 

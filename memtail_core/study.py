@@ -200,11 +200,16 @@ class Study(_Table):
         """What differs from ``other``, a line ``training.epochs: 10 → 20`` each."""
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
         keys = sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
-        return [f"{k}: {mine.get(k, 'not set')} → {theirs.get(k, 'not set')}" for k in keys]
+        return [f"{k}: {_short(mine.get(k))} → {_short(theirs.get(k))}" for k in keys]
 
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _short(value: Any) -> str:
+    text = "not set" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from memtail_core import catalogue
 from memtail_core.errors import DatasetError, StoreError, StudyError
 from memtail_core.preparation import prepare
+from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from tests.conftest import Trained, digits
 
@@ -42,12 +43,26 @@ def test_an_unknown_study_and_an_empty_store_say_what_to_do(
         catalogue.find(trained.store, "digist")
 
 
-def test_the_goal_grows_and_never_shrinks(store: FilesStore) -> None:
+def test_the_goal_is_what_was_last_asked_for_or_what_is_stored(store: FilesStore) -> None:
     study, dataset = prepare(digits())
     assert catalogue.goal(store, study) == 0
-    for wanted, goal in ((40, 40), (20, 40), (100, 100)):
+    for wanted, goal in ((40, 40), (20000, 20000), (100, 100)):
         catalogue.register(store, study, dataset, wanted)
         assert catalogue.goal(store, study) == goal
+    store.put(Shard(25, 30).key(study), b"")
+    catalogue.register(store, study, dataset, 10)
+    assert catalogue.goal(store, study) == 30
+
+
+def test_attempts_without_a_model_do_not_make_a_name_ambiguous(store: FilesStore) -> None:
+    studies = [prepare(digits(study={"seed": seed})) for seed in (0, 1, 2)]
+    for study, dataset in studies:
+        catalogue.register(store, study, dataset, 40)
+    with pytest.raises(StudyError, match=r"digits-\w+ \(0 models\).*: give more of the id"):
+        catalogue.find(store, "digits")
+    store.put(Shard(0, 5).key(studies[1].study), b"")
+    assert catalogue.find(store, "digits") == studies[1].study
+    assert catalogue.find(store, studies[0].study.id) == studies[0].study
 
 
 def test_a_store_whose_study_is_another_is_refused(store: FilesStore) -> None:

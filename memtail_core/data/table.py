@@ -69,7 +69,8 @@ def _table(read: Callable[[Path], Any], path: str, label: str) -> Any:
     if twice := [name for name in names if names.count(name) > 1]:
         raise DatasetError(f"'{path}' has two columns '{twice[0]}'")
     if label not in names:
-        raise DatasetError(f"'{path}' has no column '{label}'{did_you_mean(label, names)}")
+        hint = ": are commas between its columns?" if len(names) == 1 else ""
+        raise DatasetError(f"'{path}' has no column '{label}'{did_you_mean(label, names)}{hint}")
     return table
 
 
@@ -92,6 +93,14 @@ def _labels(column: Any, name: str, path: str) -> Any:
     return np.array([str(value) for value in column.to_pylist()])
 
 
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_text(kind: Any) -> bool:
     return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
@@ -107,12 +116,18 @@ def _numbers(column: Any, name: str, path: str) -> tuple[Any, list[str]]:
         return column.cast("float64").to_numpy()[:, None], [name]
     if _is_text(kind):
         values = sorted(pyarrow.compute.unique(column).to_pylist())
+        words = [value for value in values if not _is_number(value)]
+        if 0 < len(words) < len(values) / 2:
+            at = column.to_pylist().index(words[0])
+            raise DatasetError(
+                f"the column '{name}' of '{path}' holds '{words[0]}' in row {at} (counting from "
+                "0), and mostly numbers elsewhere: fill or drop it"
+            )
         if len(values) > _MOST_VALUES:
             raise DatasetError(
                 f"the column '{name}' of '{path}' holds {len(values)} different words, not a "
                 f"category (at most {_MOST_VALUES}): drop or encode it"
             )
-        words = np.asarray(column.to_pylist())
-        each = (words[:, None] == np.array(values)).astype(np.float64)
+        each = (np.asarray(column.to_pylist())[:, None] == np.array(values)).astype(np.float64)
         return each, [f"{name}={value}" for value in values]
     raise DatasetError(f"the column '{name}' of '{path}' is {kind}: numbers or words are needed")

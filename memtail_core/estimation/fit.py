@@ -38,13 +38,15 @@ class Fit:
         if self.held_in < ENOUGH_HELD_IN:
             return (
                 f"held-in accuracy is only {self.held_in:.1%}: models that do not fit their "
-                "training set cannot be seen to memorize; train longer (epochs) or a larger network"
+                "training set cannot be seen to memorize; use a model that fits better: for a "
+                "network more epochs, smaller batches or more width"
             )
         if self.held_in_hard is not None and self.held_in_hard < ENOUGH_HARD:
             return (
                 f"of the {self.n_hard} hard examples (held-out models get them wrong) the models "
                 f"fit only {self.held_in_hard:.0%} when they train on them: memorization is "
-                "understated; train longer (epochs), with smaller batches, or a larger network"
+                "understated; use a model that fits better: for a network more epochs, smaller "
+                "batches or more width"
             )
         return None
 

@@ -84,7 +84,7 @@ class Analysis:
                 f"some examples were held out by only {few} models: their scores are rough, as "
                 "their intervals say; train more (--trials)"
             )
-        if len(self.pairs) and self.chance_pairs > _MUCH_CHANCE * len(self.pairs):
+        if self.chance_pairs >= max(0.5, _MUCH_CHANCE * len(self.pairs)) and len(self.pairs):
             chance = min(self.chance_pairs, len(self.pairs))
             found.append(
                 f"about {chance:,.0f} of the {len(self.pairs):,} high-influence pairs are expected "

@@ -90,6 +90,7 @@ def _histogram(analysis: Analysis) -> Figure:
         axes.axvline(theta, color=_INK, linewidth=1, linestyle="--")
         if len(values):
             axes.set_yscale("log")
+            axes.set_ylim(bottom=0.7)  # a single example is a bar too
         axes.annotate(
             f"memorized: {analysis.n_memorized:,}",
             (theta, 1),

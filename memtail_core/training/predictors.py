@@ -97,6 +97,8 @@ class SklearnRecipe(Recipe):
             ) from error
         known = [p for p in parameters if p not in _FIXED]
         for option in self.model_extra or {}:
+            if option in _FIXED:
+                raise StudyError(f"[training] {option} is set by memtail, from [study] seed")
             if option not in known:
                 hint = did_you_mean(option, known)
                 raise StudyError(f"[training] {option} is no option of '{self.recipe}'{hint}")
@@ -142,7 +144,7 @@ class PythonRecipe(Recipe):
     It is called as ``function(x, y, seed=…, device=…, n_classes=…, **options)`` with x [m, …] and
     y int64 [m] of the subset, and returns ``predict``: called with any examples [n, …], that
     returns their labels, integers [n], or their logits, floats [n, n_classes]. All randomness must
-    come from the seed. Other keys of ``[training]`` are its options.
+    come from the seed, 0 ≤ seed < 2³². Other keys of ``[training]`` are its options.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -153,6 +155,7 @@ class PythonRecipe(Recipe):
 
         def fit(x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
             options = self.model_extra or {}
+            seed %= 2**32  # what numpy.random.seed and scikit-learn take
             predict = call(x, y, seed=seed, device=device, n_classes=n_classes, **options)
             if not callable(predict):
                 found = type(predict).__name__

@@ -58,8 +58,8 @@ def test_a_study_is_run_continued_and_grown(memtail: Memtail, study: str) -> Non
 
 def test_a_dry_run_says_the_cost_and_does_nothing(memtail: Memtail, study: str) -> None:
     result = memtail("run", study, "--dry-run")
-    assert "to train  20 models" in result.stderr
-    assert "time: known after the first shard" in result.stderr
+    assert "to train  20 models" in result.stdout
+    assert "time: known after the first shard" in result.stdout
     assert not Path("runs").exists()
     cost = json.loads(memtail("run", study, "--dry-run", "--json").stdout)
     assert (cost["trials"], cost["stored"], cost["missing"]) == (20, 0, 20)
@@ -103,7 +103,7 @@ def test_a_setting_makes_another_study(memtail: Memtail, study: str) -> None:
 def test_a_changed_study_under_an_old_name_says_what_changed(memtail: Memtail, study: str) -> None:
     memtail("run", study, "--workers", "1", "--set", "study.trials=5")
     changed = memtail("run", study, "--dry-run", "--set", "training.epochs=21")
-    assert "a new study: training.epochs: 20 → 21" in changed.stderr
+    assert "a new study: training.epochs: 20 → 21" in changed.stdout
 
 
 def test_status_lists_and_details(memtail: Memtail, trained: Trained) -> None:
@@ -124,7 +124,7 @@ def test_status_warns_when_models_do_not_fit(memtail: Memtail, study: str) -> No
     ran = memtail("run", study, "--workers", "1", *setting)
     assert "warning: held-in accuracy is only" in ran.stdout
     assert "held-in accuracy is only" in memtail("status", "odd").stdout
-    assert "train longer (epochs)" in memtail("report", "odd").stdout
+    assert "use a model that fits better" in memtail("report", "odd").stdout
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet", "npz", "json"])
@@ -243,3 +243,36 @@ def test_what_the_users_code_prints_is_no_part_of_the_json(memtail: Memtail) -> 
     found = memtail("run", "s.toml", "--dry-run", "--json")
     assert json.loads(found.stdout)["missing"] == 200
     assert "read" in found.stderr
+
+
+def test_a_study_that_was_to_grow_goes_on_growing(memtail: Memtail, study: str) -> None:
+    memtail("run", study, "--workers", "1", "--trials", "10")
+    (goal,) = Path("runs").glob("studies/*/goal.json")
+    goal.write_text('{"trials": 40}')  # as a run with --trials 40 that was stopped leaves it
+    planned = json.loads(memtail("run", study, "--dry-run", "--json").stdout)
+    assert (planned["trials"], planned["missing"]) == (40, 30)
+    lowered = memtail("run", study, "--workers", "1", "--trials", "15")
+    assert "provisional" not in lowered.stdout
+    assert json.loads(memtail("status", "--json").stdout)[0]["state"] == "complete"
+
+
+def test_a_study_file_names_its_own_study_among_several(memtail: Memtail, study: str) -> None:
+    memtail("run", study, "--workers", "1")
+    memtail("run", study, "--workers", "1", "--set", "study.seed=1", "--trials", "5")
+    assert "give more of the id" in refused(memtail("status", "odd"))
+    found = json.loads(memtail("status", study, "--json").stdout)
+    assert found["stored"] == 20
+
+
+def test_scores_are_written_as_the_file_ends(memtail: Memtail, trained: Trained) -> None:
+    memtail("scores", "digits", "--store", str(trained.folder), "-o", "scores.parquet")
+    assert pyarrow.parquet.read_table("scores.parquet").num_rows == 300
+
+
+def test_damage_is_not_called_complete(memtail: Memtail, trained: Trained) -> None:
+    shutil.copytree(trained.folder, "runs")
+    first = sorted(Path("runs").glob("studies/*/shards/*.npz"))[0]
+    first.write_bytes(first.read_bytes()[:-5])
+    shown = memtail("status", "digits").stdout
+    assert "35 of 40, unfinished" in shown
+    assert "continue  memtail run digits-" in shown

@@ -238,3 +238,14 @@ def test_text_that_is_not_utf8_is_refused_and_not_read_as_bytes(tmp_path, text):
     (tmp_path / "a.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(DatasetError, match=r"a\.csv"):
         load(DatasetTable(source=f"csv:{tmp_path / 'a.csv'}", label="y"))
+
+
+@pytest.mark.parametrize("word", ["unknown", "n/a?", "1,5"])
+def test_a_word_among_numbers_is_a_mistake_and_no_category(parquet, word):
+    with pytest.raises(DatasetError, match=r"column 'x' of .* holds '.*' in row 3 .* numbers else"):
+        parquet(x=["1", "2.5", "3", word, "5", "6", "7", "8"], y=LABELS)
+
+
+def test_a_table_of_one_column_is_asked_for_its_commas(csv):
+    with pytest.raises(DatasetError, match=r"has no column 'y'.*: are commas between its columns"):
+        csv("x;y", "1;0", "2;1")

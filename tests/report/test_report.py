@@ -228,3 +228,10 @@ def test_what_is_counted_as_memorized_is_framed(analysis: Analysis) -> None:
     assert tied.n_memorized == 5
     section = page(tied, figures(tied)).partition("<h2>Most memorized")[2].partition("<h2>")[0]
     assert section.count('class="memorized"') == 5
+
+
+def test_the_odd_pair_of_few_is_no_warning_of_chance(analysis: Analysis) -> None:
+    few = replace(analysis, chance_pairs=0.4)
+    assert not [w for w in few.warnings if "by chance" in w]
+    many = replace(analysis, chance_pairs=len(analysis.pairs) * 0.5)
+    assert [w for w in many.warnings if "by chance" in w]
