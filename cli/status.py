@@ -63,6 +63,8 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
 
     loaded, damaged = trials.load(store, study)
     found: dict[str, Any] = {
+        "stored": len(loaded),
+        **({"state": "unfinished"} if damaged else {}),
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],
         "training": study.training,
         "subsets": study.subsets.model_dump(),
@@ -73,8 +75,6 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     accuracies = {name: float(values.mean()) for name, values in vars(loaded.accuracies()).items()}
     return {
         **found,
-        "stored": len(loaded),
-        **({"state": "unfinished"} if damaged else {}),
         "accuracy": accuracies,
         "seconds_per_model": float(loaded.seconds.mean()),
         "fit": vars(fit),

@@ -64,6 +64,11 @@ def ids(store: ObjectStore) -> list[str]:
     return [key.split("/")[1] for key in store.list("studies/") if key.endswith("/study.json")]
 
 
+def named(store: ObjectStore, name: str) -> list[str]:
+    """The ids of the studies called ``name``: one for each thing that was changed in between."""
+    return [study_id for study_id in ids(store) if study_id.rpartition("-")[0] == name]
+
+
 def read(store: ObjectStore, study_id: str) -> Study:
     """Read a study by its id.
 
@@ -87,8 +92,9 @@ def find(store: ObjectStore, name: str) -> Study:
         StudyError: none or several do.
     """
     every = ids(store)
-    by_name = [each for each in every if each.rpartition("-")[0] == name]
-    found = [name] if name in every else by_name or [e for e in every if e.startswith(name)]
+    found = (
+        [name] if name in every else named(store, name) or [e for e in every if e.startswith(name)]
+    )
     if len(found) == 1:
         return read(store, found[0])
     if found:
@@ -115,13 +121,12 @@ def _n_models(store: ObjectStore, study: Study) -> int:
 
 def namesake(store: ObjectStore, study: Study) -> Study | None:
     """Another study of the same name, if ``study`` itself is not in the store yet."""
-    every = ids(store)
-    if study.id in every:
+    others = named(store, study.name)
+    if study.id in others:
         return None
-    for other in every:
-        if other.rpartition("-")[0] == study.name:
-            with suppress(StudyError, StoreError):  # a damaged one is not ours to complain of
-                return read(store, other)
+    for other in others:
+        with suppress(StudyError, StoreError):  # a damaged one is not ours to complain of
+            return read(store, other)
     return None
 
 

@@ -3,8 +3,9 @@ import signal
 import subprocess
 
 import pytest
+from loky import process_executor
 
-from memtail_core.processes import interrupts_held
+from memtail_core.processes import interrupts_held, pool
 
 
 def test_ctrl_c_while_processes_start_is_put_off_and_not_lost() -> None:
@@ -19,3 +20,13 @@ def test_ctrl_c_while_processes_start_is_put_off_and_not_lost() -> None:
     child.wait()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+def test_a_process_that_loads_its_data_is_not_restarted_for_a_leak() -> None:
+    assert process_executor._USE_PSUTIL, "else loky has another name for it now"
+    with pool(1) as processes:
+        assert processes.submit(watches_for_leaks).result() is False
+
+
+def watches_for_leaks() -> bool:
+    return bool(process_executor._USE_PSUTIL)

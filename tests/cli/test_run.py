@@ -276,3 +276,6 @@ def test_damage_is_not_called_complete(memtail: Memtail, trained: Trained) -> No
     shown = memtail("status", "digits").stdout
     assert "35 of 40, unfinished" in shown
     assert "continue  memtail run digits-" in shown
+    for shard in Path("runs").glob("studies/*/shards/*.npz"):
+        shard.write_bytes(b"")
+    assert "0 of 40, unfinished" in memtail("status", "digits").stdout
