@@ -33,9 +33,7 @@ def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
     if not Path(name).is_file():
         return store, catalogue.find(store, name_of(name))
     spec = Spec.load(name)
-    if (
-        len(catalogue.named(store, spec.study.name)) > 1
-    ):  # only the data tell which of them the file describes
+    if len(catalogue.named(store, spec.study.name)) > 1:  # only the data tell which is meant
         from memtail_core.preparation import prepare
 
         return store, catalogue.find(store, prepare(spec).study.id)

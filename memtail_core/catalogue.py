@@ -92,9 +92,8 @@ def find(store: ObjectStore, name: str) -> Study:
         StudyError: none or several do.
     """
     every = ids(store)
-    found = (
-        [name] if name in every else named(store, name) or [e for e in every if e.startswith(name)]
-    )
+    found = [name] if name in every else named(store, name)
+    found = found or [study_id for study_id in every if study_id.startswith(name)]
     if len(found) == 1:
         return read(store, found[0])
     if found:
