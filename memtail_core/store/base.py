@@ -26,6 +26,13 @@ class ObjectStore(Protocol):
         """Store ``content`` under ``key``, replacing what was there."""
         ...
 
+    def add(self, key: str, content: bytes) -> bool:
+        """Store ``content`` unless there is an object under ``key``; tell whether it was stored.
+
+        Of several who add under one key at once, one succeeds.
+        """
+        ...
+
     def get(self, key: str) -> bytes:
         """Return the object under ``key``; raise KeyError if there is none."""
         ...

@@ -30,6 +30,21 @@ class FilesStore:
 
     def put(self, key: str, content: bytes) -> None:
         """Write to a temporary file beside the target, fsync, rename over it, fsync the folder."""
+        with self._written(key, content) as (partial, path):
+            partial.replace(path)
+
+    def add(self, key: str, content: bytes) -> bool:
+        """Likewise, but link to the target's name, which fails if it is taken."""
+        with self._written(key, content) as (partial, path):
+            try:
+                os.link(partial, path)
+            except FileExistsError:
+                return False
+        return True
+
+    @contextmanager
+    def _written(self, key: str, content: bytes) -> Iterator[tuple[Path, Path]]:
+        """The content in a temporary file, and the path it is to have."""
         path = self._path(key)
         partial = path.parent / f"{_PARTIAL}{uuid.uuid4().hex}"
         with self._told(f"write {key}"):
@@ -39,10 +54,9 @@ class FilesStore:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                partial.replace(path)
-            except BaseException:
+                yield partial, path
+            finally:
                 partial.unlink(missing_ok=True)
-                raise
             _sync_folder(path.parent)
             _sweep(path.parent)
 

@@ -1,6 +1,7 @@
 """What every object store must do; subclass it and provide the fixture ``store``."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -59,6 +60,18 @@ class StoreContract:
         assert list(store.list("")) == ["a/10", "a/2", "a/b/1", "ab/1", "c"]
         assert list(store.list("none/")) == []
 
+    def test_add_keeps_what_is_there(self, store: ObjectStore) -> None:
+        assert store.add("deep/k", b"first")
+        assert not store.add("deep/k", b"second")
+        assert store.get("deep/k") == b"first"
+        assert list(store.list("")) == ["deep/k"]
+
+    def test_of_many_who_add_at_once_one_succeeds(self, store: ObjectStore) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            added = list(pool.map(lambda i: store.add("k", str(i).encode()), range(40)))
+        assert added.count(True) == 1
+        assert store.get("k") == str(added.index(True)).encode()
+
     def test_delete_removes_and_forgives(self, store: ObjectStore) -> None:
         store.put("k", b"x")
         store.delete("k")
@@ -82,7 +95,13 @@ class StoreContract:
     def test_a_key_that_could_leave_the_store_is_refused(
         self, store: ObjectStore, key: str
     ) -> None:
-        for use in (store.get, store.exists, store.delete, lambda k: store.put(k, b"")):
+        for use in (
+            store.get,
+            store.exists,
+            store.delete,
+            lambda k: store.put(k, b""),
+            lambda k: store.add(k, b""),
+        ):
             with pytest.raises(StoreError, match="not a valid key"):
                 use(key)
 
