@@ -15,6 +15,7 @@ from memtail_core.execution import Observer, ShardDone
 from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
+from memtail_core.training import UNTUNED, Tuning
 from memtail_core.trials import Damaged
 
 _EVERY = 10.0  # seconds between lines where there is no terminal to draw a bar on
@@ -95,7 +96,9 @@ class RunProgress(Observer):
 
     def shard_done(self, done: ShardDone, workers: int) -> None:
         """Move the bar; without a terminal, print a line now and then."""
+        before = self._done[-1].tuning if self._done else None
         self._done.append(done)
+        self._say_tuning(done.tuning, before)
         self._bar.advance(self._task, self._study.shard_size)
         task = self._bar.tasks[0]
         left = self._cost.trials - task.completed
@@ -116,6 +119,17 @@ class RunProgress(Observer):
             self._told = now
             self._console.print(
                 f"  {task.completed:,.0f}/{self._cost.trials:,} models · {note} · {accuracies}"
+            )
+
+    def _say_tuning(self, tuning: Tuning, before: Tuning | None) -> None:
+        """Say how the networks train here, and if memory forced a change."""
+        if before is None and tuning != UNTUNED:
+            at_once = f"{tuning.stack} networks" if tuning.stack > 1 else "one network"
+            self._console.print(f"  trains    {at_once} at once in {tuning.precision}")
+        elif before is not None and tuning.stack < before.stack:
+            self._console.print(
+                f"[yellow]warning:[/] memory is short: {tuning.stack} networks at once, not "
+                f"{before.stack}"
             )
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:

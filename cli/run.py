@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
+    "--stack",
+    type=click.IntRange(1),
+    help="Networks a process trains at once. [default: the fastest, measured]",
+)
+@click.option(
     "--set",
     "assignments",
     multiple=True,
@@ -42,6 +47,7 @@ def run(
     trials: int | None,
     workers: int | None,
     device: str,
+    stack: int | None,
     assignments: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
@@ -56,7 +62,7 @@ def run(
 
     store = open_store(location)
     study, dataset, planned = _open(store, name, assignments, trials)
-    execute(store, study, dataset, planned, workers, device, dry_run, as_json)
+    execute(store, study, dataset, planned, workers, device, stack, dry_run, as_json)
 
 
 def execute(
@@ -66,6 +72,7 @@ def execute(
     trials: int,
     workers: int | None = None,
     device: str = "auto",
+    stack: int | None = None,
     dry_run: bool = False,
     as_json: bool = False,
 ) -> None:
@@ -87,7 +94,14 @@ def execute(
         return
     with progress:
         stored = execution.run(
-            study, store, dataset, trials, workers=workers, device=device, observer=progress
+            study,
+            store,
+            dataset,
+            trials,
+            workers=workers,
+            device=device,
+            stack=stack,
+            observer=progress,
         )
     analysis = analyse(study, dataset, stored, catalogue.goal(store, study))
     page = publish(store, analysis)

@@ -6,18 +6,19 @@ Interrupting costs the shards in flight and nothing else: a shard is stored whol
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from loky.process_executor import BrokenProcessPool
 
-from memtail_core import catalogue, parallelism, processes, shards, training, trials
+from memtail_core import catalogue, parallelism, processes, shards, training, trials, tuning
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError, StoreError, TrainingError
 from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
+from memtail_core.training import Tuning
 from memtail_core.training.device import compute_reproducibly, resolve_device, use_one_core
 from memtail_core.trials import Damaged, Trials
 
@@ -33,6 +34,7 @@ class ShardDone:
         shard: which.
         seconds: what training and storing it took.
         held_in, held_out, test: mean accuracies over its trials.
+        tuning: how the engine trained, which lack of memory may have changed.
     """
 
     shard: Shard
@@ -40,6 +42,7 @@ class ShardDone:
     held_in: float
     held_out: float
     test: float
+    tuning: Tuning
 
 
 class Observer:
@@ -64,12 +67,18 @@ class Observer:
 class ShardTrainer:
     """Trains shards of one study, one after another, and stores them; a worker keeps one."""
 
-    def __init__(self, store: ObjectStore, study: Study, device: str) -> None:
+    def __init__(
+        self, store: ObjectStore, study: Study, device: str, stack: int | None = None
+    ) -> None:
+        """Load the data; train ``stack`` networks at once, or as many as is fastest here."""
         use_one_core()
         compute_reproducibly()
         self._store, self._study, self._device = store, study, device
         self._dataset = catalogue.load_dataset(store, study)
-        self._engine = training.restore(study.training).engine(device)
+        settled = tuning.settled(store, study, self._dataset, device)
+        if stack is not None:
+            settled = replace(settled, stack=stack)
+        self._engine = training.restore(study.training).engine(device, settled)
 
     def train(self, shard: Shard) -> ShardDone:
         """Train and store one shard."""
@@ -83,6 +92,7 @@ class ShardTrainer:
             float(accuracies.held_in.mean()),
             float(accuracies.held_out.mean()),
             float(accuracies.test.mean()),
+            self._engine.tuning,
         )
 
 
@@ -94,6 +104,7 @@ def run(
     *,
     workers: int | None = None,
     device: str = "auto",
+    stack: int | None = None,
     observer: Observer | None = None,
 ) -> Trials:
     """Train what is missing of the first ``n_trials`` trials and return all that are stored.
@@ -104,6 +115,7 @@ def run(
         n_trials: rounded up to whole shards.
         workers: processes; None measures, while training, what is fastest here.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        stack: networks that a process trains at once; None: what is fastest on such a machine.
         observer: is told of the progress.
 
     Raises:
@@ -115,7 +127,8 @@ def run(
         if missing := shards.missing(store, study, n_trials):
             to_try = parallelism.candidates(study, dataset, device, workers)
             observer.shards_missing(missing)
-            _train(study, store, missing, device, to_try, observer)
+            work = partial(_work, study.to_json(), store.location, device, stack)
+            _train(work, missing, to_try, observer)
         loaded, damaged = trials.load(store, study, set_aside=True)
         for each in damaged:
             observer.shard_damaged(each)
@@ -127,10 +140,8 @@ def run(
 
 
 def _train(
-    study: Study,
-    store: ObjectStore,
+    work: Callable[[Shard], ShardDone],
     missing: list[Shard],
-    device: str,
     to_try: list[int],
     observer: Observer,
 ) -> None:
@@ -139,7 +150,7 @@ def _train(
     while waiting:
         try:
             with processes.pool(min(max(to_try), len(waiting))) as pool:
-                task = partial(pool.submit, _work, study.to_json(), store.location, device)
+                task = partial(pool.submit, work)
                 rates: dict[int, float] = {}
                 while waiting:
                     workers, is_measurement = parallelism.next_workers(to_try, rates, len(waiting))
@@ -182,12 +193,13 @@ def _in_flight(
             yield future.result()
 
 
-_trainers: dict[tuple[bytes, str, str], ShardTrainer] = {}  # of this worker process, at most one
+_Key = tuple[bytes, str, str, int | None]
+_trainers: dict[_Key, ShardTrainer] = {}  # of this worker process, at most one
 
 
-def _work(study: bytes, location: str, device: str, shard: Shard) -> ShardDone:
-    key = (study, location, device)
+def _work(study: bytes, location: str, device: str, stack: int | None, shard: Shard) -> ShardDone:
+    key = (study, location, device, stack)
     if key not in _trainers:
         _trainers.clear()
-        _trainers[key] = ShardTrainer(open_store(location), Study.from_json(study), device)
+        _trainers[key] = ShardTrainer(open_store(location), Study.from_json(study), device, stack)
     return _trainers[key].train(shard)

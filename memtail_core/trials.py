@@ -7,7 +7,7 @@ the comment at the end of the zip archive: the file proves itself wherever it is
     test_correct [K, ⌈n_test/8⌉]         likewise
     train_margin [K, n], test_margin     float16, where the recipe gives margins
     trials [K], seconds [K]              int64, float64
-    about                                JSON: study id, versions, device
+    about                                JSON: study id, versions, device, tuning
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import platform
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,8 @@ class Accuracies:
 def train(study: Study, dataset: Dataset, shard: Shard, engine: Engine, device: str) -> Trials:
     """Train the models of one shard and evaluate each on every example.
 
-    The outcome depends on the study and the shard alone (and on the kind of machine, for the last
-    bits); doing it twice gives the same trials.
+    The outcome depends on the study and the shard alone (and on the kind of machine and the
+    engine's tuning, for the last bits); doing it twice gives the same trials.
     """
     subset = plans.subsets(study, shard.trials)
     seeds = plans.training_seeds(study, shard.trials)
@@ -101,17 +101,19 @@ def train(study: Study, dataset: Dataset, shard: Shard, engine: Engine, device: 
         test_margin=outcomes.test_margin if study.margins else None,
         trials=np.array(shard.trials, dtype=np.int64),
         seconds=outcomes.seconds,
-        about=({"study": study.id, "device": device, **versions()},),
+        about=({"study": study.id, "device": device, **asdict(engine.tuning), **versions(device)},),
     )
 
 
-def versions() -> dict[str, str]:
+def versions(device: str) -> dict[str, str]:
     """What the last bits of a number can depend on."""
     from importlib.metadata import version
 
+    from memtail_core.training.device import machine_kind
+
     names = ("memtail", "torch", "torchvision", "numpy", "scikit-learn")
     found = {name: version(name) for name in names}
-    return {**found, "python": platform.python_version(), "machine": platform.machine()}
+    return {**found, "python": platform.python_version(), "machine": machine_kind(device)}
 
 
 def encode(trials: Trials) -> bytes:

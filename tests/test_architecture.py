@@ -19,7 +19,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"estimation"},
     {"training"},
     {"trials", "parallelism", "preparation"},
-    {"cost"},
+    {"cost", "tuning"},
     {"execution"},
     {"report"},
 ]

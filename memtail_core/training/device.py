@@ -1,5 +1,10 @@
 """Which device trains, one core per process, and the same bits each time."""
 
+import platform
+import re
+from functools import cache
+from pathlib import Path
+
 import torch
 
 from memtail_core.errors import TrainingError
@@ -18,6 +23,25 @@ def resolve_device(device: str) -> str:
     return device
 
 
+@cache
+def machine_kind(device: str) -> str:
+    """Name the kind of machine, on two of which the same shard can differ in its last bits."""
+    if device != "cpu":
+        return torch.cuda.get_device_name(torch.device(device))
+    try:
+        cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return f"{platform.processor() or platform.machine()} {_instructions()}"
+    found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", cpu, re.MULTILINE))
+    number = "-".join(found[key] for key in ("cpu family", "model") if key in found)
+    name = found.get("model name", platform.machine())
+    return f"{name} {number} {_instructions()}".replace("  ", " ")
+
+
+def _instructions() -> str:
+    return torch.backends.cpu.get_cpu_capability()
+
+
 def use_one_core() -> None:
     """Let this process compute on one thread.
 
@@ -33,3 +57,10 @@ def compute_reproducibly() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out, on a CPU or a GPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        "can't allocate memory" in str(error)
+    )

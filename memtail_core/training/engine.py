@@ -22,7 +22,8 @@ class Outcomes:
         train_margin: float16 [K, n], log p_y − log(1 − p_y) clipped to ± 100, or None where the
             models give no probabilities.
         test_margin: the same for the test examples.
-        seconds: float64 [K], what training and evaluating each model took.
+        seconds: float64 [K], what training and evaluating each model took; of those trained at
+            once, each its share.
     """
 
     train_correct: NDArray[np.bool_]
@@ -30,6 +31,17 @@ class Outcomes:
     train_margin: NDArray[np.float16] | None
     test_margin: NDArray[np.float16] | None
     seconds: NDArray[np.float64]
+
+    def taken(self, order: NDArray[np.intp]) -> "Outcomes":
+        """Return the outcomes of models ``order``, in that order."""
+        train_margin, test_margin = self.train_margin, self.test_margin
+        return Outcomes(
+            self.train_correct[order],
+            self.test_correct[order],
+            None if train_margin is None else train_margin[order],
+            None if test_margin is None else test_margin[order],
+            self.seconds[order],
+        )
 
     @classmethod
     def stack(cls, parts: "Sequence[Outcomes]") -> "Outcomes":
@@ -48,12 +60,33 @@ class Outcomes:
         )
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """How an engine trains on one kind of machine; it changes the last bits, not the estimates.
+
+    Attributes:
+        stack: networks trained at once.
+        precision: what they multiply in, "float32" or "bfloat16".
+    """
+
+    stack: int = 1
+    precision: str = "float32"
+
+
+UNTUNED = Tuning()
+
+
 class Engine(Protocol):
     """Trains models: one after another, or many at once.
 
     ``tests/training/contract.py`` says what every engine must do: model k depends on its subset
     and its seed alone, never on its neighbours in the call.
+
+    Attributes:
+        tuning: how it trains; an engine may change it when memory runs out.
     """
+
+    tuning: Tuning
 
     def train(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
+from memtail_core.training.calibration import calibrated
+from memtail_core.training.engine import UNTUNED, Tuning
+from memtail_core.training.gradient_engine import GradientEngine
 from memtail_core.training.recipe import Recipe
-from memtail_core.training.sequential import SequentialEngine
 
 
 class GradientRecipe(Recipe):
@@ -20,10 +22,16 @@ class GradientRecipe(Recipe):
     The defaults train until they fit, for what is not fitted cannot be seen to be memorized: where
     ``epochs`` is not given, it is ``default_epochs``, and more on small data, where those would be
     too few steps.
+
+    With ``precision = "auto"`` a machine multiplies in bfloat16 if that is faster there, and in
+    float32 otherwise; weights are updated in float32 and logits computed in it either way.
     """
+
+    version: ClassVar[int] = 2
 
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
+    stackable: ClassVar[bool] = True  # whether :func:`.stacking.stacked` knows all its layers
 
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64
@@ -36,7 +44,7 @@ class GradientRecipe(Recipe):
     flip: bool = False
     crop: Annotated[int, Field(ge=0)] = 0
     standardize: bool = True
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @abstractmethod
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
@@ -55,9 +63,18 @@ class GradientRecipe(Recipe):
         epochs = max(self.default_epochs, ceil(self.fewest_steps / steps_per_epoch))
         return self.model_copy(update={"epochs": epochs})
 
-    def engine(self, device: str) -> SequentialEngine:
-        """One network at a time."""
-        return SequentialEngine(self, device)
+    @property
+    def n_epochs(self) -> int:
+        """The epochs each model trains for."""
+        return self.epochs or self.default_epochs
+
+    def engine(self, device: str, tuning: Tuning = UNTUNED) -> GradientEngine:
+        """See :class:`~memtail_core.training.gradient_engine.GradientEngine`."""
+        return GradientEngine(self, device, tuning)
+
+    def tuned(self, dataset: Dataset, subset_size: int, device: str, most: int) -> Tuning:
+        """See :func:`~memtail_core.training.calibration.calibrated`."""
+        return calibrated(self, dataset, subset_size, device, most if self.stackable else 1)
 
     def check(self, dataset: Dataset) -> None:
         """Run the network's shapes through, without memory or arithmetic."""

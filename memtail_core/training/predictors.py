@@ -18,7 +18,7 @@ from pydantic import ConfigDict
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, TrainingError, did_you_mean
-from memtail_core.training.engine import Outcomes
+from memtail_core.training.engine import UNTUNED, Outcomes, Tuning
 from memtail_core.training.judgement import judged
 from memtail_core.training.recipe import Recipe
 from memtail_core.user_code import function, source_digest
@@ -41,6 +41,8 @@ class Train(Protocol):
 
 class PredictorEngine:
     """Fits one predictor after another."""
+
+    tuning = UNTUNED
 
     def __init__(
         self, name: str, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
@@ -80,9 +82,9 @@ class SklearnRecipe(Recipe):
 
     model_config = ConfigDict(extra="allow")
 
-    def engine(self, device: str) -> PredictorEngine:
+    def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
         """One classifier after another, on one core each; there is no other device."""
-        del device
+        del device, tuning
         return PredictorEngine(self.recipe, self._fit, _flat)
 
     def check(self, dataset: Dataset) -> None:
@@ -149,8 +151,9 @@ class PythonRecipe(Recipe):
 
     model_config = ConfigDict(extra="allow")
 
-    def engine(self, device: str) -> PredictorEngine:
+    def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
         """One call of the function after another."""
+        del tuning
         call = function(self.recipe)
 
         def fit(x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
@@ -211,5 +214,5 @@ def _judged(
     correct = (labels == y)[None]
     if logits is None:
         return correct, None
-    _, margin = judged(torch.from_numpy(np.asarray(logits, np.float64)), torch.from_numpy(y))
+    _, margin = judged(torch.from_numpy(np.asarray(logits, np.float64))[None], torch.from_numpy(y))
     return correct, margin

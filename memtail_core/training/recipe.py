@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
-from memtail_core.training.engine import Engine
+from memtail_core.training.engine import UNTUNED, Engine, Tuning
 
 
 class Recipe(BaseModel, ABC):
@@ -21,8 +21,19 @@ class Recipe(BaseModel, ABC):
     recipe: str
 
     @abstractmethod
-    def engine(self, device: str) -> Engine:
+    def engine(self, device: str, tuning: Tuning = UNTUNED) -> Engine:
         """Return the engine that trains this recipe on ``device`` ("cpu", "cuda", "cuda:1")."""
+
+    def tuned(self, dataset: Dataset, subset_size: int, device: str, most: int) -> Tuning:
+        """Find out, in seconds, how this recipe trains fastest here.
+
+        Args:
+            dataset, subset_size: what models train on.
+            device: where.
+            most: models at once at the most.
+        """
+        del dataset, subset_size, device, most
+        return UNTUNED
 
     def check(self, dataset: Dataset) -> None:
         """Raise StudyError if this recipe cannot train on ``dataset``."""

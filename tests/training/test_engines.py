@@ -7,7 +7,7 @@ import pytest
 from memtail_core import training
 from memtail_core.data import Dataset, load
 from memtail_core.study import DatasetTable
-from memtail_core.training import Engine
+from memtail_core.training import Engine, Outcomes, Tuning
 from tests.training.contract import EngineContract
 
 DIGITS = {"train_limit": 250, "test_limit": 120}
@@ -27,7 +27,8 @@ class _Digits(EngineContract):
 
     @pytest.fixture
     def engine(self, dataset: Dataset) -> Engine:
-        return training.resolve(self.training, dataset, 175).engine("cpu")
+        precision = self.training.get("precision", "float32")
+        return training.resolve(self.training, dataset, 175).engine("cpu", Tuning(1, precision))
 
 
 class TestMLP(_Digits):
@@ -36,6 +37,44 @@ class TestMLP(_Digits):
 
 class TestMLPInBfloat16(_Digits):
     training = {"recipe": "mlp", "widths": [32], "epochs": 50, "precision": "bfloat16"}  # noqa: RUF012
+
+
+class _Stacked(_Digits):
+    """Three at once, on subsets of one size."""
+
+    @pytest.fixture
+    def engine(self, dataset: Dataset) -> Engine:
+        recipe = training.resolve(self.training, dataset, 175)
+        return recipe.engine("cpu", Tuning(3, self.precision))
+
+    precision = "float32"
+
+    @pytest.fixture
+    def subsets(self, dataset: Dataset) -> np.ndarray:
+        rng = np.random.default_rng(0)
+        return np.stack([rng.permutation(250) < 175 for _ in range(3)])
+
+    def assert_same_models(self, one: Outcomes, other: Outcomes, rows: slice) -> None:
+        """Up to rounding, in a training of hundreds of steps."""
+        for name in ("train_correct", "test_correct"):
+            assert (getattr(one, name) == getattr(other, name)[rows]).mean() > 0.98
+
+
+class TestStackedMLP(_Stacked):
+    training = {"recipe": "mlp", "widths": [32], "epochs": 40, "batch_size": 32}  # noqa: RUF012
+
+
+class TestStackedMLPInBfloat16(_Stacked):
+    training = {"recipe": "mlp", "widths": [32], "epochs": 50}  # noqa: RUF012
+    precision = "bfloat16"
+
+
+class TestStackedCNN(_Stacked):
+    training = {"recipe": "cnn", "channels": [8, 16], "epochs": 50}  # noqa: RUF012
+
+
+class TestStackedResNet9(_Stacked):
+    training = {"recipe": "resnet9", "width": 8, "epochs": 30}  # noqa: RUF012
 
 
 class TestCNN(_Digits):

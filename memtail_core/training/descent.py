@@ -1,0 +1,78 @@
+"""SGD with momentum: float32 masters of weights that may compute in bfloat16."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.optim.sgd import sgd
+
+if TYPE_CHECKING:
+    from memtail_core.training.gradient import GradientRecipe
+
+
+class Descent:
+    """The weights of a network (or a stack of them) in training.
+
+    With v the velocity, μ the momentum and λ the weight decay, a step at rate η is
+    v ← μ v + (∇ + λ w), w ← w − η v (with Nesterov's, w ← w − η (∇ + λ w + μ v)), in float32
+    whatever the weights compute in: a bfloat16 weight would swallow small steps.
+    """
+
+    def __init__(self, network: nn.Module, recipe: "GradientRecipe", dtype: torch.dtype) -> None:
+        """Take over ``network``, whose weights are float32, and let it compute in ``dtype``."""
+        self._recipe = recipe
+        self.weights = list(network.parameters())
+        initial = [weight.detach().clone() for weight in self.weights]
+        if dtype != torch.float32:
+            compute_in(network, dtype)
+        self._low = [i for i, w in enumerate(self.weights) if w.dtype != torch.float32]
+        self._masters = [w.detach() for w in self.weights]  # the same memory, where float32
+        for i in self._low:
+            self._masters[i] = initial[i]
+        self._velocities = [torch.zeros_like(master) for master in self._masters]
+        self._gradients: dict[int, Tensor] = {}  # those that need another dtype or layout
+
+    @torch.no_grad()
+    def step(self, gradients: tuple[Tensor, ...], rate: float | Tensor) -> None:
+        """Change the weights; ``gradients`` are theirs, in their order and dtype."""
+        sgd(
+            self._masters,
+            [self._as_master(i, gradient) for i, gradient in enumerate(gradients)],
+            list(self._velocities),
+            fused=self._masters[0].device.type in ("cpu", "cuda"),
+            weight_decay=self._recipe.weight_decay,
+            momentum=self._recipe.momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=self._recipe.nesterov,
+            maximize=False,
+        )
+        for i in self._low:
+            self.weights[i].copy_(self._masters[i])
+
+    def _as_master(self, i: int, gradient: Tensor) -> Tensor:
+        """The gradient in float32 and in the master's layout, which a fused step relies on."""
+        master = self._masters[i]
+        if gradient.dtype == master.dtype and gradient.stride() == master.stride():
+            return gradient
+        if i not in self._gradients:
+            self._gradients[i] = torch.empty_like(master)
+        return self._gradients[i].copy_(gradient)
+
+    def state(self) -> list[Tensor]:
+        """All that a step changes."""
+        return [*(w.detach() for w in self.weights), *self._masters, *self._velocities]
+
+
+def compute_in(network: nn.Module, dtype: torch.dtype) -> None:
+    """Let ``network`` multiply in ``dtype``, but normalise and give its logits in float32.
+
+    Logits rounded to bfloat16 would tie, just where a prediction is in doubt.
+    """
+    network.to(dtype)
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.float()
+    last = [m for m in network.modules() if getattr(m, "weight", None) is not None][-1]
+    last.float()
+    last.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))

@@ -1,0 +1,67 @@
+"""K networks in training on resident data: a step, the state it changes, what they say."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from memtail_core.training.batches import Batch
+from memtail_core.training.descent import Descent
+from memtail_core.training.resident import ResidentData
+from memtail_core.training.stacking import stacked
+
+if TYPE_CHECKING:
+    from memtail_core.training.gradient import GradientRecipe
+
+
+class Fit:
+    """A stack of networks with their optimizer; :meth:`restart` makes it the next stack."""
+
+    def __init__(self, recipe: "GradientRecipe", data: ResidentData, seeds: Sequence[int]) -> None:
+        self._recipe, self._data = recipe, data
+        self.k = len(seeds)
+        networks = []
+        for seed in seeds:
+            torch.manual_seed(seed)  # on the CPU: one initialisation on every device
+            networks.append(recipe.network(data.shape, len(data.dataset.classes)))
+        network = stacked(networks).to(data.device)
+        self.network = network.to(memory_format=torch.channels_last)
+        self._descent = Descent(self.network, recipe, data.dtype)
+        self.network.train()
+
+    def restart(self, seeds: Sequence[int]) -> None:
+        """Become the untrained networks of ``seeds``, as many as there were, in the same memory."""
+        fresh = Fit(self._recipe, self._data, seeds)
+        for mine, theirs in zip(self.state(), fresh.state(), strict=True):
+            mine.copy_(theirs)
+        self.network.train()
+
+    def state(self) -> list[Tensor]:
+        """All tensors that a step changes."""
+        return [*self._descent.state(), *self.network.buffers()]
+
+    def step(self, batch: Batch, rate: float | Tensor) -> None:
+        """One step of SGD for each network, on its own examples."""
+        x, y = self._data.batch(batch)
+        logits = self.network(x).float()
+        loss = (
+            functional.cross_entropy(
+                logits.flatten(0, 1),
+                y.flatten(),
+                reduction="sum",  # over the stack too: no network's gradient depends on another's
+                label_smoothing=self._recipe.label_smoothing,
+            )
+            / y.shape[1]
+        )
+        weights = self._descent.weights
+        self._descent.step(torch.autograd.grad(loss, weights, materialize_grads=True), rate)
+
+    @torch.inference_mode()
+    def logits(self, rows: Tensor) -> Tensor:
+        """What each network says of stored rows [N, …]: float32 [K, N, classes]."""
+        self.network.eval()
+        x = self._data.inputs(rows)
+        logits: Tensor = self.network(x.expand(self.k, *x.shape)).float()
+        return logits

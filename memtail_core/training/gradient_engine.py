@@ -1,0 +1,135 @@
+"""The engine that trains networks by SGD: one at a time or K at once, data on the device."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from memtail_core.data import Dataset
+from memtail_core.errors import OutOfMemoryError, TrainingError
+from memtail_core.training.batches import Batch, batch_sizes, batches, learning_rates
+from memtail_core.training.captured import CapturedStep
+from memtail_core.training.device import is_out_of_memory
+from memtail_core.training.engine import Outcomes, Tuning
+from memtail_core.training.fitting import Fit
+from memtail_core.training.judgement import judged
+from memtail_core.training.resident import ResidentData
+
+if TYPE_CHECKING:
+    from memtail_core.training.gradient import GradientRecipe
+
+_EVALUATION_ROWS = 1024  # a constant, for the batch can change the last bits of the logits
+_SMALLEST_EVALUATION_BATCH = 64
+
+
+class GradientEngine:
+    """Trains a :class:`GradientRecipe`, ``tuning.stack`` networks at once.
+
+    A stack's networks train on subsets of one size; where sizes differ, so do the stacks.
+    """
+
+    def __init__(self, recipe: "GradientRecipe", device: str, tuning: Tuning) -> None:
+        self._recipe = recipe
+        self._device = torch.device(device)
+        self.tuning = tuning
+        self._data: ResidentData | None = None
+        self._fits: dict[int, tuple[Fit, Callable[[Batch, float], None]]] = {}
+
+    def train(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> Outcomes:
+        """See :class:`~memtail_core.training.engine.Engine`."""
+        sizes = subsets.sum(1)
+        order = np.argsort(sizes, kind="stable")
+        parts = []
+        for size in np.unique(sizes):
+            alike = order[sizes[order] == size]
+            while len(alike):
+                rows, alike = np.split(alike, [self.tuning.stack])
+                parts.append(self._train_or_split(dataset, subsets[rows], seeds[rows]))
+        return Outcomes.stack(parts).taken(np.argsort(order))
+
+    def _train_or_split(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> Outcomes:
+        """Train together; if memory does not suffice, half of them at a time, from then on."""
+        try:
+            return self._train_together(dataset, subsets, seeds)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(seeds) == 1:
+                raise OutOfMemoryError(
+                    f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
+                    "fewer --workers, a smaller [training] batch_size, or a smaller network"
+                ) from error
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._fits.clear()
+        half = -(-len(seeds) // 2)
+        self.tuning = replace(self.tuning, stack=min(half, self.tuning.stack))
+        return Outcomes.stack(
+            [
+                self._train_or_split(dataset, subsets[rows], seeds[rows])
+                for rows in (slice(None, half), slice(half, None))
+            ]
+        )
+
+    def _train_together(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> Outcomes:
+        start = time.perf_counter()
+        if self._data is None or self._data.dataset is not dataset:
+            dtype = getattr(torch, self.tuning.precision)
+            self._data = ResidentData(dataset, self._recipe.standardize, self._device, dtype)
+            self._fits.clear()
+        data = self._data
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):  # leaves the process's own stream alone
+            fit, step = self._started(data, seeds.tolist())
+            members = torch.from_numpy(np.nonzero(subsets)[1].reshape(len(seeds), -1))
+            sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
+            rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
+            each = batches(self._recipe, members, seeds.tolist(), self._device)
+            for batch, rate in zip(each, rates, strict=True):
+                step(batch, rate)
+            train_correct, train_margin = self._judge(fit, data.x_train, data.y_train)
+            test_correct, test_margin = self._judge(fit, data.x_test, data.y_test)
+        seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
+        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+
+    def _started(
+        self, data: ResidentData, seeds: list[int]
+    ) -> tuple[Fit, Callable[[Batch, float], None]]:
+        """Untrained networks, and their step: what was set up (and recorded) once serves again."""
+        if len(seeds) in self._fits:
+            fit, step = self._fits[len(seeds)]
+            fit.restart(seeds)
+            return fit, step
+        fit = Fit(self._recipe, data, seeds)
+        is_cuda = self._device.type == "cuda"
+        step = CapturedStep(fit.step, fit.state(), self._device) if is_cuda else fit.step
+        self._fits[len(seeds)] = fit, step
+        return fit, step
+
+    def _judge(
+        self, fit: Fit, x: Tensor, y: Tensor
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
+        """Correctness [K, n] and margin [K, n], a batch of logits at a time."""
+        size = max(_SMALLEST_EVALUATION_BATCH, _EVALUATION_ROWS // fit.k)
+        parts = []
+        for rows, labels in zip(x.split(size), y.split(size), strict=True):
+            logits = fit.logits(rows)
+            if not bool(logits.isfinite().all()):
+                raise TrainingError(
+                    f"a model of '{self._recipe.recipe}' diverged (its outputs are not finite): "
+                    f"lower [training] learning_rate, now {self._recipe.learning_rate}"
+                )
+            parts.append(judged(logits, labels))
+        correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+        return correct, margin
