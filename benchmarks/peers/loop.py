@@ -1,0 +1,83 @@
+"""A plain PyTorch loop: torchvision's transforms, a DataLoader, one model after another.
+
+What a user would write: float32, PyTorch's own number of threads, or its GPU with autocast.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn import functional
+from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Dataset as TorchDataset
+from torchvision import transforms
+
+from memtail_core.data import Dataset
+from memtail_core.training.batches import learning_rates
+from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.resident import moments
+
+_EVALUATION_BATCH = 1000
+
+
+class _Images(TorchDataset[tuple[Any, int]]):
+    """As torchvision's datasets do: an image is made and transformed whenever it is asked for."""
+
+    def __init__(self, x: NDArray[Any], y: NDArray[np.int64], transform: Any) -> None:
+        self._x, self._y, self._transform = x, y.tolist(), transform
+
+    def __len__(self) -> int:
+        return len(self._y)
+
+    def __getitem__(self, i: int) -> tuple[Any, int]:
+        return self._transform(Image.fromarray(self._x[i].squeeze())), self._y[i]
+
+
+def train(
+    dataset: Dataset, subset: NDArray[np.bool_], seed: int, recipe: GradientRecipe
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Train one model; return its correctness on the training and the test examples."""
+    torch.manual_seed(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    plain = [transforms.ToTensor()]
+    if recipe.standardize:
+        mean, deviation = (m / 255 for m in moments(dataset.x_train))
+        plain.append(transforms.Normalize(mean.tolist(), deviation.tolist()))
+    augment = [transforms.RandomHorizontalFlip()] * recipe.flip
+    if recipe.crop:
+        augment.append(transforms.RandomCrop(dataset.shape[:2], padding=recipe.crop))
+    shown = transforms.Compose([*augment, *plain])
+    train_set = _Images(dataset.x_train, dataset.y_train, shown)
+    batches = DataLoader(
+        Subset(train_set, np.flatnonzero(subset).tolist()), recipe.batch_size, shuffle=True
+    )
+    shape = (dataset.shape[2], *dataset.shape[:2])
+    network = recipe.network(shape, len(dataset.classes)).to(device)
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay,
+    )
+    rates = iter(learning_rates(recipe, recipe.n_epochs * len(batches)))
+    for _ in range(recipe.n_epochs):
+        for x, y in batches:
+            optimizer.param_groups[0]["lr"] = next(rates)
+            with torch.autocast(device, enabled=device == "cuda"):
+                loss = functional.cross_entropy(
+                    network(x.to(device)), y.to(device), label_smoothing=recipe.label_smoothing
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network.eval()
+    correct = []
+    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+        examples = DataLoader(_Images(x, y, transforms.Compose(plain)), _EVALUATION_BATCH)
+        with torch.no_grad():
+            answers = [(network(a.to(device)).argmax(1).cpu() == b).numpy() for a, b in examples]
+        correct.append(np.concatenate(answers))
+    return correct[0], correct[1]

@@ -1,0 +1,57 @@
+"""What the hardware allows: operations a model takes, and operations a second it can do at best."""
+
+import time
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from memtail_core.data import Dataset
+from memtail_core.training import Recipe
+from memtail_core.training.batches import Batch, batch_sizes
+from memtail_core.training.fitting import Fit
+from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.resident import ResidentData
+
+_SECONDS = 1.0
+
+
+def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
+    """Floating-point operations of products and convolutions to train and evaluate one model.
+
+    Counted by PyTorch on one step and one evaluation; the gradient for the inputs, which nobody
+    needs, is not among them.
+    """
+    if not isinstance(recipe, GradientRecipe):
+        raise TypeError(f"{recipe.recipe} is no network")
+    data = ResidentData(dataset, recipe.standardize, torch.device("cpu"))
+    fit = Fit(recipe, data, [0])
+    size = min(recipe.batch_size, subset_size)
+    with FlopCounterMode(display=False) as step:
+        fit.step(Batch(torch.arange(size)[None]), 0.0)
+    with FlopCounterMode(display=False) as evaluation:
+        fit.logits(data.x_train[:size])
+    shown = recipe.n_epochs * sum(batch_sizes(subset_size, recipe.batch_size))
+    evaluated = len(dataset.y_train) + len(dataset.y_test)
+    per_example = (step.get_total_flops() * shown + evaluation.get_total_flops() * evaluated) / size
+    return float(per_example)
+
+
+def peak(precision: str, device: str, threads: int = 1) -> float:
+    """Operations a second of a large matrix product, the most this machine was seen to do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    n = 1024 if device == "cpu" else 8192
+    a = torch.randn(n, n, device=device).to(getattr(torch, precision))
+    (a @ a).sum().item()
+    rates = []
+    end = time.perf_counter() + _SECONDS
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        b = a @ a
+        for _ in range(3):
+            b = a @ a
+        b[0, 0].item()
+        rates.append(8 * n**3 / (time.perf_counter() - start))
+    torch.set_num_threads(before)
+    return float(np.max(rates))

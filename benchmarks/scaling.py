@@ -1,0 +1,102 @@
+"""What more networks at once, and more trials, cost.
+
+    python -m benchmarks.scaling --recipe digits
+    python -m benchmarks.scaling --recipe mnist-mlp --set dataset.root=data --stacks 1,2,4
+
+Each stack is measured in a process of its own, on one core or the GPU: models per hour of whole
+trainings with evaluation, and the process's peak memory (on a GPU, the device's). Then the same
+study at 1, 2 and 4 times as many trials, in steady state: the time per model stays the same.
+"""
+
+import time
+from typing import Any
+
+import click
+import loky
+import numpy as np
+import torch
+
+from benchmarks.memory import own_peak
+from benchmarks.table import show
+from memtail_core import plans, training
+from memtail_core.data import Dataset
+from memtail_core.preparation import prepare
+from memtail_core.study import Spec, Study
+from memtail_core.training import Tuning
+from memtail_core.training.device import machine_kind, resolve_device, use_one_core
+
+
+@click.command()
+@click.option("--recipe", default="digits", show_default=True, help="A study: its name or file.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
+@click.option("--stacks", default="1,2,4,8,16,32", show_default=True)
+@click.option("--precision", default="bfloat16", show_default=True)
+@click.option("--trials", default=0, help="Of the first of three sizes. [default: the last stack]")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def main(
+    recipe: str,
+    settings: tuple[str, ...],
+    stacks: str,
+    precision: str,
+    trials: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Measure stacks of several sizes, then several numbers of trials."""
+    from cli.options import overrides
+
+    device = resolve_device(device)
+    study, dataset = prepare(Spec.load(recipe, overrides(settings)))
+    sizes = [int(size) for size in stacks.split(",")]
+    rates = []
+    for size in sizes:
+        measured = _alone(study, dataset, device, Tuning(size, precision), size)
+        rates.append(measured["models_per_hour"])
+        show({"what": f"{recipe}, {size} at once", **measured}, as_json)
+    fastest = Tuning(sizes[int(np.argmax(rates))], precision)
+    first = trials or max(sizes)
+    for count in (first, 2 * first, 4 * first):
+        measured = _alone(study, dataset, device, fastest, count)
+        show({"what": f"{recipe}, {count} trials", **measured}, as_json)
+
+
+def _alone(
+    study: Study, dataset: Dataset, device: str, tuning: Tuning, trials: int
+) -> dict[str, Any]:
+    """Train in a process of its own, so that its peak memory is its own."""
+    with loky.ProcessPoolExecutor(1, timeout=None) as pool:
+        measured: dict[str, Any] = pool.submit(
+            _train, study, dataset, device, tuning, trials
+        ).result()
+    return measured
+
+
+def _train(
+    study: Study, dataset: Dataset, device: str, tuning: Tuning, trials: int
+) -> dict[str, Any]:
+    use_one_core()
+    recipe = training.restore(study.training)
+    warm_up = recipe.model_copy(update={"epochs": 1}).engine(device, tuning)
+    subsets = plans.subsets(study, range(trials))
+    seeds = plans.training_seeds(study, range(trials))
+    warm_up.train(dataset, subsets[: tuning.stack], seeds[: tuning.stack])
+    engine = recipe.engine(device, tuning)
+    start = time.perf_counter()
+    found = engine.train(dataset, subsets, seeds)
+    seconds = time.perf_counter() - start
+    peak = torch.cuda.max_memory_allocated() if device != "cpu" else own_peak()
+    return {
+        "models_per_hour": 3600 * trials / seconds,
+        "seconds_per_model": seconds / trials,
+        "seconds": seconds,
+        "peak_bytes": peak,
+        "accuracy": {"held_out": float(found.train_correct[~subsets].mean())},
+        "stack": engine.tuning.stack,
+        "precision": tuning.precision,
+        "machine": machine_kind(device),
+    }
+
+
+if __name__ == "__main__":
+    main()
