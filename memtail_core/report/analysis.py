@@ -90,7 +90,7 @@ class Analysis:
                 f"about {chance:,.0f} of the {len(self.pairs):,} high-influence pairs are expected "
                 "by chance with so few models; train more (--trials)"
             )
-        if len(self.trials.about) > 1:
+        if any(_differ(about, self.trials.about[0]) for about in self.trials.about):
             found.append("the models were trained by different machines or versions of software")
         return found
 
@@ -194,3 +194,8 @@ def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = No
     loaded, damaged = trials.load(store, study)
     found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule)
     return replace(found, damaged=tuple(damaged))
+
+
+def _differ(about: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell provenances apart; how many networks trained at once says nothing of a model."""
+    return about | {"stack": None} != other | {"stack": None}

@@ -23,7 +23,8 @@ from memtail_core.training.resident import ResidentData
 if TYPE_CHECKING:
     from memtail_core.training.gradient import GradientRecipe
 
-_EVALUATION_ROWS = 1024  # a constant, for the batch can change the last bits of the logits
+# Constants, for the batch can change the last bits of the logits: what a cache, or a GPU, likes.
+_EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
 
 
@@ -121,7 +122,8 @@ class GradientEngine:
         self, fit: Fit, x: Tensor, y: Tensor
     ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
         """Correctness [K, n] and margin [K, n], a batch of logits at a time."""
-        size = max(_SMALLEST_EVALUATION_BATCH, _EVALUATION_ROWS // fit.k)
+        rows_at_once = _EVALUATION_ROWS[self._device.type]
+        size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // fit.k)
         parts = []
         for rows, labels in zip(x.split(size), y.split(size), strict=True):
             logits = fit.logits(rows)
