@@ -10,7 +10,7 @@ import torch
 
 from memtail_core.data import Dataset
 from memtail_core.training.batches import batches
-from memtail_core.training.device import is_out_of_memory
+from memtail_core.training.device import is_out_of_memory, own_randomness
 from memtail_core.training.engine import Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.resident import ResidentData
@@ -73,7 +73,7 @@ def _seconds_per_step(
     """The time of one step of ``stack`` networks, the first (which sets things up) apart."""
     seeds = list(range(stack))
     members = torch.arange(subset_size).expand(stack, -1)
-    with torch.random.fork_rng(devices=[data.device] if data.device.type == "cuda" else []):
+    with own_randomness(data.device):
         fit = Fit(recipe, data, seeds)
         taken, times = 0.0, []
         for batch in islice(batches(recipe, members, seeds, data.device), _STEPS):

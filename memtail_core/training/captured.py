@@ -24,6 +24,7 @@ class CapturedStep:
         """Record ``step`` on ``device``; ``state`` is all that it changes."""
         self._step, self._state = step, state
         self._rate = torch.zeros((), device=device)
+        self._memory = torch.cuda.graph_pool_handle()  # one for all: they never run at once
         self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Batch]] = {}
 
     def __call__(self, batch: Batch, rate: float) -> None:
@@ -45,6 +46,7 @@ class CapturedStep:
             shifts=None if batch.shifts is None else batch.shifts.clone(),
         )
         before = [tensor.clone() for tensor in self._state]
+        random = torch.cuda.get_rng_state(self._rate.device)
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -52,8 +54,9 @@ class CapturedStep:
                 self._step(held, self._rate)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._memory):
             self._step(held, self._rate)
         for tensor, value in zip(self._state, before, strict=True):  # as if none had been taken
             tensor.copy_(value)
+        torch.cuda.set_rng_state(random, self._rate.device)
         return graph, held

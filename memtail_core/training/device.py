@@ -2,6 +2,8 @@
 
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +42,17 @@ def machine_kind(device: str) -> str:
 
 def _instructions() -> str:
     return torch.backends.cpu.get_cpu_capability()
+
+
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """Compute on ``device``, and leave the random streams of this process as they were."""
+    is_cuda = device.type == "cuda"
+    with (
+        torch.cuda.device(device) if is_cuda else nullcontext(),
+        torch.random.fork_rng(devices=[device] if is_cuda else []),
+    ):
+        yield
 
 
 def use_one_core() -> None:

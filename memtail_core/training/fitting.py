@@ -25,9 +25,9 @@ class Fit:
         networks = []
         for seed in seeds:
             torch.manual_seed(seed)  # on the CPU: one initialisation on every device
-            networks.append(recipe.network(data.shape, len(data.dataset.classes)))
-        network = stacked(networks).to(data.device)
-        self.network = network.to(memory_format=torch.channels_last)
+            network = recipe.network(data.shape, len(data.dataset.classes))
+            networks.append(network.to(data.device))
+        self.network = stacked(networks).to(memory_format=torch.channels_last)
         self._descent = Descent(self.network, recipe, data.dtype)
         self.network.train()
 

@@ -14,7 +14,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.training.batches import Batch, batch_sizes, batches, learning_rates
 from memtail_core.training.captured import CapturedStep
-from memtail_core.training.device import is_out_of_memory
+from memtail_core.training.device import is_out_of_memory, own_randomness
 from memtail_core.training.engine import Outcomes, Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.judgement import judged
@@ -90,8 +90,7 @@ class GradientEngine:
             self._data = ResidentData(dataset, self._recipe.standardize, self._device, dtype)
             self._fits.clear()
         data = self._data
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):  # leaves the process's own stream alone
+        with own_randomness(self._device):
             fit, step = self._started(data, seeds.tolist())
             members = torch.from_numpy(np.nonzero(subsets)[1].reshape(len(seeds), -1))
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)

@@ -279,3 +279,31 @@ def test_damage_is_not_called_complete(memtail: Memtail, trained: Trained) -> No
     for shard in Path("runs").glob("studies/*/shards/*.npz"):
         shard.write_bytes(b"")
     assert "0 of 40, unfinished" in memtail("status", "digits").stdout
+
+
+def test_how_many_train_at_once_is_measured_or_asked_for(memtail: Memtail, study: str) -> None:
+    measured = memtail("run", study, "--workers", "1", "--trials", "5")
+    assert " at once in " in measured.stderr
+    asked = memtail("run", study, "--workers", "1", "--trials", "10", "--stack", "2")
+    assert "trains    2 networks at once in " in asked.stderr
+    assert "trained by different machines" not in asked.output
+    assert memtail("run", study, "--stack", "0").exit_code == 2
+
+
+def test_fewer_at_once_for_lack_of_memory_is_told(
+    trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cli.progress import RunProgress
+    from memtail_core import cost
+    from memtail_core.execution import ShardDone
+    from memtail_core.shards import Shard
+    from memtail_core.training import Tuning
+
+    plan = cost.estimate(trained.store, trained.study, trained.dataset, 60, "cpu", 1)
+    progress = RunProgress(trained.study, trained.store, plan, quiet=False, only_plan=False)
+    for first, stack in ((40, 5), (45, 5), (50, 3)):
+        done = ShardDone(Shard(first, first + 5), 1.0, 1.0, 1.0, 1.0, Tuning(stack, "bfloat16"))
+        progress.shard_done(done, workers=1)
+    told = capsys.readouterr().err
+    assert told.count("5 networks at once in bfloat16") == 1
+    assert told.count("warning: memory is short: 3 networks at once, not 5") == 1

@@ -158,7 +158,7 @@ def test_recorded_steps_train_the_same_networks(
             step(*arguments)
 
     @contextmanager
-    def graph(each: Graph) -> Any:
+    def graph(each: Graph, pool: object) -> Any:
         current.append(each)
         yield
         current.pop()
@@ -179,7 +179,8 @@ def test_recorded_steps_train_the_same_networks(
         return lambda *arguments: original(fit, *arguments)
 
     cuda = {"CUDAGraph": Graph, "graph": graph, "Stream": Stream, "current_stream": Stream}
-    cuda["stream"] = lambda _: nullcontext()
+    cuda |= {"stream": lambda _: nullcontext(), "graph_pool_handle": object}
+    cuda |= {"get_rng_state": lambda _: None, "set_rng_state": lambda *_: None}
     recipe = CNN(channels=(4,), hidden=5, epochs=4, batch_size=8, flip=True, crop=1)
     chosen = subsets(*[23] * 6)
     expected = recipe.engine("cpu", Tuning(3)).train(dataset, chosen, SEEDS)
