@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Everything a GPU is measured on, in one call of under 9 minutes: a table, and $OUT/gpu.jsonl.
+# Everything a GPU is measured on, in one call of under 9 minutes: a table, and gpu.jsonl in $OUT.
 #   benchmarks/gpu.sh MNIST_FOLDER CIFAR10.npz
-# Needs memtail's own dependencies (no celery, redis or minio); `pip install airbench` adds the peer.
+# Beside torch and torchvision it needs memtail's own dependencies, as pyproject.toml lists them, but
+# no celery, redis or minio; where airbench is installed (PyPI), it is measured too.
 set -euo pipefail
+mnist=$(realpath "${1:?the folder with MNIST}") cifar10=$(realpath "${2:?an npz of CIFAR-10}")
+out=$(realpath "${OUT:-.}")
 cd "$(dirname "$0")/.."
-mnist=${1:?the folder with MNIST} cifar10=${2:?an npz of CIFAR-10}
-out=${OUT:-.}
-nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv
-timeout 520 "${PYTHON:-python3}" -m benchmarks.gpu --mnist "$mnist" --cifar10 "$cifar10" --json |
-  tee "$out/gpu.jsonl" | "${PYTHON:-python3}" -m benchmarks.table
+python=${PYTHON:-python3}
+if command -v nvidia-smi >/dev/null; then
+  nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv
+fi
+timeout 520 "$python" -m benchmarks.gpu --mnist "$mnist" --cifar10 "$cifar10" "${@:3}" --json |
+  tee "$out/gpu.jsonl" | "$python" -m benchmarks.table

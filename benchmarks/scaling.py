@@ -23,7 +23,12 @@ from memtail_core.data import Dataset
 from memtail_core.preparation import prepare
 from memtail_core.study import Spec, Study
 from memtail_core.training import Tuning
-from memtail_core.training.device import machine_kind, resolve_device, use_one_core
+from memtail_core.training.device import (
+    compute_reproducibly,
+    machine_kind,
+    resolve_device,
+    use_one_core,
+)
 
 
 @click.command()
@@ -76,16 +81,20 @@ def _train(
     study: Study, dataset: Dataset, device: str, tuning: Tuning, trials: int
 ) -> dict[str, Any]:
     use_one_core()
+    compute_reproducibly()
     recipe = training.restore(study.training)
     warm_up = recipe.model_copy(update={"epochs": 1}).engine(device, tuning)
     subsets = plans.subsets(study, range(trials))
     seeds = plans.training_seeds(study, range(trials))
     warm_up.train(dataset, subsets[: tuning.stack], seeds[: tuning.stack])
+    del warm_up  # its memory is not the other's
     engine = recipe.engine(device, tuning)
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats(device)
     start = time.perf_counter()
     found = engine.train(dataset, subsets, seeds)
     seconds = time.perf_counter() - start
-    peak = torch.cuda.max_memory_allocated() if device != "cpu" else own_peak()
+    peak = torch.cuda.max_memory_allocated(device) if device != "cpu" else own_peak()
     return {
         "models_per_hour": 3600 * trials / seconds,
         "seconds_per_model": seconds / trials,

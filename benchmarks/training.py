@@ -83,7 +83,8 @@ def main(
     else:
         theirs, _ = prepare(Spec.load(recipe, ours_set | overrides(loop_settings)))
     store = FilesStore(tempfile.mkdtemp(prefix="memtail-benchmark-"))
-    peer = loky.ProcessPoolExecutor(1, timeout=None)
+    modest = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # a GPU's memory is for both
+    peer = loky.ProcessPoolExecutor(1, timeout=None, env=modest)
     peer.submit(_their_models, against, theirs, dataset, range(1), warm_up=True).result()
     results: list[tuple[Side, Side]] = []
     for number in range(rounds):

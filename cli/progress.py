@@ -96,9 +96,8 @@ class RunProgress(Observer):
 
     def shard_done(self, done: ShardDone, workers: int) -> None:
         """Move the bar; without a terminal, print a line now and then."""
-        before = self._done[-1].tuning if self._done else None
+        self._say_tuning(done.tuning)
         self._done.append(done)
-        self._say_tuning(done.tuning, before)
         self._bar.advance(self._task, self._study.shard_size)
         task = self._bar.tasks[0]
         left = self._cost.trials - task.completed
@@ -121,15 +120,16 @@ class RunProgress(Observer):
                 f"  {task.completed:,.0f}/{self._cost.trials:,} models · {note} · {accuracies}"
             )
 
-    def _say_tuning(self, tuning: Tuning, before: Tuning | None) -> None:
+    def _say_tuning(self, tuning: Tuning) -> None:
         """Say how the networks train here, and if memory forced a change."""
+        before = min((done.tuning.stack for done in self._done), default=None)
         if before is None and tuning != UNTUNED:
-            at_once = f"{tuning.stack} networks" if tuning.stack > 1 else "one network"
-            self._console.print(f"  trains    {at_once} at once in {tuning.precision}")
-        elif before is not None and tuning.stack < before.stack:
+            at_once = "one network at a time" if tuning.stack == 1 else f"{tuning.stack} at once"
+            self._console.print(f"  trains    {at_once}, in {tuning.precision}")
+        elif before is not None and tuning.stack < before:
             self._console.print(
                 f"[yellow]warning:[/] memory is short: {tuning.stack} networks at once, not "
-                f"{before.stack}"
+                f"{before}"
             )
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:

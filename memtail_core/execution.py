@@ -6,7 +6,7 @@ Interrupting costs the shards in flight and nothing else: a shard is stored whol
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
@@ -75,9 +75,7 @@ class ShardTrainer:
         compute_reproducibly()
         self._store, self._study, self._device = store, study, device
         self._dataset = catalogue.load_dataset(store, study)
-        settled = tuning.settled(store, study, self._dataset, device)
-        if stack is not None:
-            settled = replace(settled, stack=stack)
+        settled = tuning.settled(store, study, self._dataset, device, stack)
         self._engine = training.restore(study.training).engine(device, settled)
 
     def train(self, shard: Shard) -> ShardDone:
@@ -122,6 +120,7 @@ def run(
         TrainingError, StoreError: what is stored stays, and the same call continues.
     """
     device, observer = resolve_device(device), observer or Observer()
+    tuning.check(study, stack)
     catalogue.register(store, study, dataset, n_trials)
     for _ in range(_MOST_ROUNDS):
         if missing := shards.missing(store, study, n_trials):
@@ -173,7 +172,7 @@ def _train(
             if breaks == _MOST_BREAKS:
                 raise TrainingError(
                     "the training processes keep dying, most likely for lack of memory: use fewer "
-                    "--workers or a smaller network; what is stored is safe"
+                    "--workers, --stack 1, or a smaller network; what is stored is safe"
                 ) from error
             to_try = [max(1, max(to_try) // 2)]
             observer.processes_died(to_try[0])

@@ -107,12 +107,15 @@ def train(study: Study, dataset: Dataset, shard: Shard, engine: Engine, device: 
 
 def versions(device: str) -> dict[str, str]:
     """What the last bits of a number can depend on."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     from memtail_core.training.device import machine_kind
 
     names = ("memtail", "torch", "torchvision", "numpy", "scikit-learn")
-    found = {name: version(name) for name in names}
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):  # run from its source
+            found[name] = version(name)
     return {**found, "python": platform.python_version(), "machine": machine_kind(device)}
 
 

@@ -47,6 +47,8 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     """``trained`` was trained by one."""
     recorder = Recorder()
     store = FilesStore(tmp_path)
+    for key in trained.store.list(f"{trained.study.prefix}tuning/"):
+        store.put(key, trained.store.get(key))
     found = execution.run(
         trained.study, store, trained.dataset, 40, workers=workers, observer=recorder
     )

@@ -23,6 +23,7 @@ train_limit = 400
 recipe = "mlp"
 widths = [64]
 epochs = 30
+precision = "float32"
 """
 
 
@@ -37,7 +38,7 @@ def start(toml: Path, store: Path, *options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "cli.main", "run", str(toml), "--store", str(store)),
-            *("--workers", "2", *options),
+            *("--workers", "2", "--stack", "3", *options),  # two stores could measure otherwise
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from memtail_core import execution, trials, tuning
-from memtail_core.errors import StoreError
+from memtail_core.errors import StoreError, TrainingError
 from memtail_core.preparation import prepare
 from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
-from memtail_core.training import Tuning
+from memtail_core.training import Tuning, restore
 from memtail_core.training.device import machine_kind
 from memtail_core.training.gradient import GradientRecipe
 from tests.conftest import Trained, digits
@@ -35,7 +35,7 @@ def test_what_is_measured_first_is_kept(
     assert tuning.settled(*arguments) == Tuning(4, "bfloat16")
     assert tuning.settled(*arguments) == Tuning(4, "bfloat16")
     assert len(measured) == 1
-    assert measured[0][2:] == (210, "cpu", 5), "examples a model sees, device, shard size"
+    assert measured[0][2:] == (210, "cpu", [1, 2, 3, 5]), "examples a model sees, device, stacks"
     monkeypatch.setattr(tuning, "machine_kind", lambda device: "NVIDIA H200")
     assert tuning.settled(*arguments) == Tuning(3, "bfloat16"), "another kind of machine"
     assert {key.rpartition("/")[2] for key in kept(store)} >= {"nvidia-h200.json"}
@@ -64,17 +64,26 @@ def test_memory_limits_the_stack(
         GradientRecipe, "tuned", lambda *arguments: seen.append(arguments[-1]) or Tuning()
     )
     monkeypatch.setattr(tuning.parallelism, "usable_cores", lambda: 4)
-    for free, most in ((2**40, 5), (3 * 2**17, 1), (2**20, 3)):
-        monkeypatch.setattr(tuning.parallelism, "free_memory", lambda free=free: free)
-        tuning.settled(FilesStore(tmp_path / str(free)), trained.study, trained.dataset, "cpu")
-        assert seen[-1] == most
+    need = restore(trained.study.training).model_bytes(trained.dataset)
+    for models, stacks in ((1000, [1, 2, 3, 5]), (8, [1]), (24, [1, 2, 3])):
+        monkeypatch.setattr(tuning.parallelism, "free_memory", lambda models=models: models * need)
+        store = FilesStore(tmp_path / str(models))
+        tuning.settled(store, trained.study, trained.dataset, "cpu")
+        assert seen[-1] == stacks, "half of the memory, shared by four"
 
 
 def test_a_damaged_choice_is_told(trained: Trained, tmp_path: Path) -> None:
     shutil.copytree(trained.folder, tmp_path / "runs")
     store = FilesStore(tmp_path / "runs")
     (key,) = kept(store)
-    for content in (b"", b"[]", b'{"stack": "many", "precision": 3}', b'{"stack": 2}'):
+    for content in (
+        b"",
+        b"[]",
+        b'{"stack": 2}',
+        b'{"stack": "2", "precision": "float32"}',
+        b'{"stack": 0, "precision": "float32"}',
+        b'{"stack": 2, "precision": "float8"}',
+    ):
         store.put(key, content)
         with pytest.raises(StoreError, match=r"tuning/.* is damaged: delete it"):
             tuning.settled(store, trained.study, trained.dataset, "cpu")
@@ -110,6 +119,17 @@ def test_what_the_user_asks_for_is_used(tmp_path: Path) -> None:
     store = FilesStore(tmp_path)
     found = execution.run(study, store, dataset, 10, workers=1, stack=2)
     assert [about["stack"] for about in found.about] == [2]
+    for key in kept(store):
+        assert key.endswith("-stack-2.json"), "not what others are to use"
+    with pytest.raises(TrainingError, match="at least one network"):
+        execution.run(study, store, dataset, 20, stack=0)
+
+
+@pytest.mark.parametrize("recipe", ["torchvision:resnet18", "sklearn:svm.SVC"])
+def test_models_that_train_alone_cannot_be_stacked(tmp_path: Path, recipe: str) -> None:
+    study, dataset = prepare(digits().model_copy(update={"training": {"recipe": recipe}}))
+    with pytest.raises(TrainingError, match=f"--stack 2: '{recipe}' trains one model at a time"):
+        execution.run(study, FilesStore(tmp_path), dataset, 10, stack=2)
 
 
 def test_recipes_without_networks_have_nothing_to_tune(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def train(
     for _ in range(recipe.n_epochs):
         for x, y in batches:
             optimizer.param_groups[0]["lr"] = next(rates)
-            with torch.autocast(device, enabled=device == "cuda"):
+            with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
                 loss = functional.cross_entropy(
                     network(x.to(device)), y.to(device), label_smoothing=recipe.label_smoothing
                 )

@@ -12,6 +12,7 @@ from memtail_core.errors import StoreError
 from memtail_core.store.base import checked_key
 
 _PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _ABANDONED = 24 * 3600.0  # seconds after which a write in progress is none any more
 
 
@@ -37,7 +38,13 @@ class FilesStore:
         """Likewise, but link to the target's name, which fails if it is taken."""
         with self._written(key, content) as (partial, path):
             try:
-                os.link(partial, path)
+                try:
+                    os.link(partial, path)
+                except OSError as error:
+                    if error.errno not in _NO_LINKS:
+                        raise
+                    with path.open("xb") as file:  # as nearly as such a file system allows
+                        file.write(content)
             except FileExistsError:
                 return False
         return True

@@ -33,6 +33,14 @@ class Descent:
         self._gradients: dict[int, Tensor] = {}  # those that need another dtype or layout
 
     @torch.no_grad()
+    def restart(self, initial: list[nn.Parameter]) -> None:
+        """Begin again from other initial weights, float32."""
+        for i, start in enumerate(initial):
+            self._masters[i].copy_(start)
+            self._velocities[i].zero_()
+            self.weights[i].copy_(self._masters[i])
+
+    @torch.no_grad()
     def step(self, gradients: tuple[Tensor, ...], rate: float | Tensor) -> None:
         """Change the weights; ``gradients`` are theirs, in their order and dtype."""
         sgd(
@@ -65,14 +73,17 @@ class Descent:
 
 
 def compute_in(network: nn.Module, dtype: torch.dtype) -> None:
-    """Let ``network`` multiply in ``dtype``, but normalise and give its logits in float32.
+    """Let ``network`` compute in ``dtype``, but batch normalisation and the logits in float32.
 
     Logits rounded to bfloat16 would tie, just where a prediction is in doubt.
     """
-    network.to(dtype)
-    for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.float()
     last = [m for m in network.modules() if getattr(m, "weight", None) is not None][-1]
-    last.float()
+    for module in network.modules():
+        if module is last or isinstance(module, nn.modules.batchnorm._BatchNorm):
+            continue
+        for parameter in module.parameters(recurse=False):
+            parameter.data = parameter.data.to(dtype)
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_floating_point():
+                setattr(module, name, buffer.to(dtype))
     last.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))

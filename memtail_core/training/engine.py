@@ -62,7 +62,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Tuning:
-    """How an engine trains on one kind of machine; it changes the last bits, not the estimates.
+    """How an engine trains on one kind of machine; it changes a model's rounding, nothing else.
 
     Attributes:
         stack: networks trained at once.
@@ -71,6 +71,12 @@ class Tuning:
 
     stack: int = 1
     precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.stack, int) and self.stack >= 1):
+            raise ValueError(f"stack = {self.stack}")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision = {self.precision}")
 
 
 UNTUNED = Tuning()

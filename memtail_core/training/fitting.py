@@ -1,13 +1,14 @@
 """K networks in training on resident data: a step, the state it changes, what they say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from memtail_core.training.batches import Batch
+from memtail_core.training.captured import CapturedStep
 from memtail_core.training.descent import Descent
 from memtail_core.training.resident import ResidentData
 from memtail_core.training.stacking import stacked
@@ -22,21 +23,31 @@ class Fit:
     def __init__(self, recipe: "GradientRecipe", data: ResidentData, seeds: Sequence[int]) -> None:
         self._recipe, self._data = recipe, data
         self.k = len(seeds)
+        self.network = self._untrained(seeds)
+        self._descent = Descent(self.network, recipe, data.dtype)
+
+    def _untrained(self, seeds: Sequence[int]) -> nn.Module:
         networks = []
         for seed in seeds:
             torch.manual_seed(seed)  # on the CPU: one initialisation on every device
-            network = recipe.network(data.shape, len(data.dataset.classes))
-            networks.append(network.to(data.device))
-        self.network = stacked(networks).to(memory_format=torch.channels_last)
-        self._descent = Descent(self.network, recipe, data.dtype)
-        self.network.train()
+            network = self._recipe.network(self._data.shape, len(self._data.dataset.classes))
+            networks.append(network.to(self._data.device))
+        return stacked(networks).to(memory_format=torch.channels_last).train()
 
     def restart(self, seeds: Sequence[int]) -> None:
         """Become the untrained networks of ``seeds``, as many as there were, in the same memory."""
-        fresh = Fit(self._recipe, self._data, seeds)
-        for mine, theirs in zip(self.state(), fresh.state(), strict=True):
+        fresh = self._untrained(seeds)
+        self._descent.restart(list(fresh.parameters()))
+        for mine, theirs in zip(self.network.buffers(), fresh.buffers(), strict=True):
             mine.copy_(theirs)
         self.network.train()
+
+    def recorded_step(self) -> Callable[[Batch, float], None]:
+        """The step as this device takes it fastest: recorded, on a GPU."""
+        device = self._data.device
+        if device.type != "cuda":
+            return self.step
+        return CapturedStep(self.step, self.state(), device)
 
     def state(self) -> list[Tensor]:
         """All tensors that a step changes."""

@@ -1,12 +1,14 @@
 """Networks trained by SGD: the options they share, and what a network recipe must provide."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from math import ceil
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
@@ -31,7 +33,7 @@ class GradientRecipe(Recipe):
 
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
-    stackable: ClassVar[bool] = True  # whether :func:`.stacking.stacked` knows all its layers
+    stackable: ClassVar[bool] = True  # :func:`.stacking.stacked` knows all its layers
 
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64
@@ -72,9 +74,11 @@ class GradientRecipe(Recipe):
         """See :class:`~memtail_core.training.gradient_engine.GradientEngine`."""
         return GradientEngine(self, device, tuning)
 
-    def tuned(self, dataset: Dataset, subset_size: int, device: str, most: int) -> Tuning:
+    def tuned(
+        self, dataset: Dataset, subset_size: int, device: str, stacks: Sequence[int]
+    ) -> Tuning:
         """See :func:`~memtail_core.training.calibration.calibrated`."""
-        return calibrated(self, dataset, subset_size, device, most if self.stackable else 1)
+        return calibrated(self, dataset, subset_size, device, stacks)
 
     def check(self, dataset: Dataset) -> None:
         """Run the network's shapes through, without memory or arithmetic."""
@@ -94,26 +98,42 @@ class GradientRecipe(Recipe):
             ) from error
 
     def model_bytes(self, dataset: Dataset) -> int:
-        """Weights, gradients, momentum and the update in flight, float32 each."""
-        network = self._on_paper(dataset)
-        return 16 * sum(parameter.numel() for parameter in network.parameters())
+        """Weights and what goes with them, and what a batch leaves for the way back; float32 each.
 
-    def _on_paper(self, dataset: Dataset) -> nn.Module:
-        """Build the network and run two examples through, where possible without memory."""
+        With the weights go gradients, momentum, a copy to compute with, and the next model's.
+        """
+        network, activations = self._on_paper(dataset)
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        return 24 * weights + activations * min(self.batch_size, len(dataset.y_train))
+
+    def _on_paper(self, dataset: Dataset) -> tuple[nn.Module, int]:
+        """Build the network and run two examples through, where possible without memory.
+
+        The second value is the bytes that each example leaves for the gradients.
+        """
         try:
             return self._tried(dataset, "meta")
         except NotImplementedError:  # RegNets compute their widths with tensors
             return self._tried(dataset, "cpu")
 
-    def _tried(self, dataset: Dataset, device: str) -> nn.Module:
+    def _tried(self, dataset: Dataset, device: str) -> tuple[nn.Module, int]:
         shape = channels_first(dataset.shape)
+        kept: dict[int, Tensor] = {}
         with torch.device(device), torch.random.fork_rng(devices=[]):
             network = self.network(shape, len(dataset.classes))
+            weights = {id(parameter) for parameter in network.parameters()}
+
+            def keep(tensor: Tensor) -> Tensor:
+                if id(tensor) not in weights:
+                    kept[tensor.untyped_storage()._cdata] = tensor
+                return tensor
+
             batch = min(2, self.batch_size)  # the smallest there will be; in training mode
-            logits: Tensor = network(torch.zeros(batch, *shape))
+            with saved_tensors_hooks(keep, lambda tensor: tensor):
+                logits: Tensor = network(torch.zeros(batch, *shape))
         if logits.shape != (batch, len(dataset.classes)):
             raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
-        return network
+        return network, sum(t.numel() * t.element_size() for t in kept.values()) // batch
 
 
 def channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:

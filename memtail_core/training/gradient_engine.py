@@ -13,7 +13,6 @@ from torch import Tensor
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.training.batches import Batch, batch_sizes, batches, learning_rates
-from memtail_core.training.captured import CapturedStep
 from memtail_core.training.device import is_out_of_memory, own_randomness
 from memtail_core.training.engine import Outcomes, Tuning
 from memtail_core.training.fitting import Fit
@@ -69,9 +68,9 @@ class GradientEngine:
                     f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
                     "fewer --workers, a smaller [training] batch_size, or a smaller network"
                 ) from error
+        self._fits.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        self._fits.clear()
         half = -(-len(seeds) // 2)
         self.tuning = replace(self.tuning, stack=min(half, self.tuning.stack))
         return Outcomes.stack(
@@ -112,10 +111,8 @@ class GradientEngine:
             fit.restart(seeds)
             return fit, step
         fit = Fit(self._recipe, data, seeds)
-        is_cuda = self._device.type == "cuda"
-        step = CapturedStep(fit.step, fit.state(), self._device) if is_cuda else fit.step
-        self._fits[len(seeds)] = fit, step
-        return fit, step
+        self._fits[len(seeds)] = fit, fit.recorded_step()
+        return self._fits[len(seeds)]
 
     def _judge(
         self, fit: Fit, x: Tensor, y: Tensor

@@ -1,6 +1,7 @@
 """A recipe is a training algorithm A with its options: what ``[training]`` describes."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,7 @@ class Recipe(BaseModel, ABC):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    stackable: ClassVar[bool] = False  # whether many models can be trained at once
     version: ClassVar[int] = 1  # raised when the same options come to train other models
     recipe: str
 
@@ -24,15 +26,17 @@ class Recipe(BaseModel, ABC):
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> Engine:
         """Return the engine that trains this recipe on ``device`` ("cpu", "cuda", "cuda:1")."""
 
-    def tuned(self, dataset: Dataset, subset_size: int, device: str, most: int) -> Tuning:
+    def tuned(
+        self, dataset: Dataset, subset_size: int, device: str, stacks: Sequence[int]
+    ) -> Tuning:
         """Find out, in seconds, how this recipe trains fastest here.
 
         Args:
             dataset, subset_size: what models train on.
             device: where.
-            most: models at once at the most.
+            stacks: the numbers of models at once to choose from, ascending.
         """
-        del dataset, subset_size, device, most
+        del dataset, subset_size, device, stacks
         return UNTUNED
 
     def check(self, dataset: Dataset) -> None:

@@ -98,3 +98,19 @@ def test_a_store_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="Permission denied"):
         FilesStore(tmp_path).put("k", b"x")
+
+
+def test_add_works_where_files_cannot_be_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on exFAT and some network file systems."""
+
+    def link(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    store = FilesStore(tmp_path)
+    assert store.add("deep/k", b"first")
+    assert not store.add("deep/k", b"second")
+    assert store.get("deep/k") == b"first"
+    assert list(store.list("")) == ["deep/k"]

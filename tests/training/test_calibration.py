@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 
 import pytest
@@ -5,16 +6,13 @@ import torch
 
 from memtail_core.data import Dataset
 from memtail_core.training import Tuning, calibration
+from memtail_core.training.batches import Batch
 from memtail_core.training.calibration import calibrated
-from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.fitting import Fit
+from memtail_core.training.networks import CNN, MLP, ResNet9
 from memtail_core.training.resident import ResidentData
 
-
-def test_stacks_cut_the_shard_into_equal_parts() -> None:
-    assert list(calibration._sizes(1)) == [1]
-    assert list(calibration._sizes(2)) == [1, 2]
-    assert list(calibration._sizes(10)) == [1, 2, 3, 5, 10]
-    assert list(calibration._sizes(100)) == [1, 2, 4, 7, 13, 25, 50, 100]
+STACKS = [1, 2, 4, 8, 16, 32, 64]
 
 
 Seconds = Callable[[int, torch.dtype], float]
@@ -41,16 +39,18 @@ def test_the_fastest_is_chosen_among_precisions_and_stacks(
         return 1.0 + 0.5 * stack
 
     pretended(monkeypatch, seconds)
-    assert calibrated(MLP(), dataset, 20, "cpu", 16) == Tuning(16, "bfloat16")
-    assert calibrated(MLP(precision="float32"), dataset, 20, "cpu", 16) == Tuning(16, "float32")
-    assert calibrated(MLP(), dataset, 20, "cpu", 1) == Tuning(1, "float32")
+    assert calibrated(MLP(), dataset, 20, "cpu", STACKS[:5]) == Tuning(16, "bfloat16")
+    assert calibrated(MLP(precision="float32"), dataset, 20, "cpu", STACKS[:5]) == Tuning(
+        16, "float32"
+    )
+    assert calibrated(MLP(), dataset, 20, "cpu", [1]) == Tuning(1, "float32")
 
 
 def test_the_simpler_is_kept_unless_another_is_clearly_faster(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = pretended(monkeypatch, lambda stack, dtype: stack * (0.98 if stack > 1 else 1))
-    assert calibrated(MLP(), dataset, 20, "cpu", 64) == Tuning(1, "float32")
+    assert calibrated(MLP(), dataset, 20, "cpu", STACKS) == Tuning(1, "float32")
     assert asked.count((64, torch.float32)) == 0, "given up before"
 
 
@@ -63,7 +63,9 @@ def test_stacks_grow_until_memory_runs_out(
         return 1.0
 
     asked = pretended(monkeypatch, seconds)
-    assert calibrated(MLP(precision="bfloat16"), dataset, 20, "cpu", 64) == Tuning(8, "bfloat16")
+    assert calibrated(MLP(precision="bfloat16"), dataset, 20, "cpu", STACKS) == Tuning(
+        8, "bfloat16"
+    )
     assert [stack for stack, _ in asked] == [1, 2, 4, 8, 16]
 
 
@@ -75,7 +77,7 @@ def test_an_error_that_is_not_for_lack_of_memory_is_not_hidden(
 
     pretended(monkeypatch, seconds)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        calibrated(MLP(precision="float32"), dataset, 20, "cpu", 64)
+        calibrated(MLP(precision="float32"), dataset, 20, "cpu", STACKS)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +87,38 @@ def test_real_measurements_leave_the_random_stream_alone(dataset: Dataset, recip
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    found = recipe.tuned(dataset, 20, "cpu", 4)
+    found = recipe.tuned(dataset, 20, "cpu", [1, 2, 4])
     assert torch.equal(torch.rand(3), expected)
     assert found.stack in (1, 2, 4)
     assert found.precision in ("float32", "bfloat16")
 
 
-def test_networks_with_layers_of_their_own_train_alone(dataset: Dataset) -> None:
-    recipe = TorchvisionNetwork(recipe="torchvision:mobilenet_v3_small", precision="float32")
-    assert recipe.tuned(dataset, 20, "cpu", 16) == Tuning(1, "float32")
+def test_a_hopeless_precision_is_not_explored(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = pretended(monkeypatch, lambda _, dtype: 1 if dtype == torch.float32 else 100)
+    assert calibrated(MLP(), dataset, 20, "cpu", STACKS) == Tuning(64, "float32")
+    assert [stack for stack, dtype in asked if dtype == torch.bfloat16] == [1]
+
+
+def test_a_little_faster_is_no_reason_to_round_to_bfloat16(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretended(monkeypatch, lambda stack, dtype: stack * (1.0 if dtype == torch.float32 else 0.85))
+    assert calibrated(MLP(), dataset, 20, "cpu", STACKS) == Tuning(1, "float32")
+
+
+def test_the_first_step_sets_things_up_and_does_not_count(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, original = [], Fit.step
+
+    def step(self: Fit, batch: Batch, rate: float) -> None:
+        taken.append(rate)
+        if len(taken) == 1:
+            time.sleep(0.7)
+        original(self, batch, rate)
+
+    monkeypatch.setattr(Fit, "step", step)
+    data = ResidentData(dataset, True, torch.device("cpu"))
+    assert calibration._seconds_per_step(MLP(widths=(8,), epochs=9), data, 20, 1) < 0.1

@@ -143,11 +143,26 @@ def test_when_memory_runs_out_fewer_train_at_once(
     assert engine.tuning == Tuning(2)
     monkeypatch.setattr(Fit, "__init__", out_of_memory_above(0))
     with pytest.raises(OutOfMemoryError, match="use fewer --workers"):
-        engine.train(dataset, chosen, SEEDS)
+        recipe.engine("cpu", Tuning(6)).train(dataset, chosen, SEEDS)
 
 
+class Dropping(MLP):
+    """A network that draws random numbers while it trains."""
+
+    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        return nn.Sequential(nn.Dropout(0.3), *super().network(shape, n_classes))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "stack"),
+    [
+        (CNN(channels=(4,), hidden=5, epochs=4, batch_size=8, flip=True, crop=1), 3),
+        (Dropping(widths=(9,), epochs=3, batch_size=8), 1),
+    ],
+    ids=["stack", "dropout"],
+)
 def test_recorded_steps_train_the_same_networks(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, recipe: GradientRecipe, stack: int
 ) -> None:
     """On a machine without CUDA its graphs are stood for; all else is what runs on one."""
     current: list[Any] = []
@@ -180,24 +195,19 @@ def test_recorded_steps_train_the_same_networks(
 
     cuda = {"CUDAGraph": Graph, "graph": graph, "Stream": Stream, "current_stream": Stream}
     cuda |= {"stream": lambda _: nullcontext(), "graph_pool_handle": object}
-    cuda |= {"get_rng_state": lambda _: None, "set_rng_state": lambda *_: None}
-    recipe = CNN(channels=(4,), hidden=5, epochs=4, batch_size=8, flip=True, crop=1)
+    cuda |= {"get_rng_state": lambda _: torch.get_rng_state()}
+    cuda |= {"set_rng_state": lambda state, _: torch.set_rng_state(state)}
     chosen = subsets(*[23] * 6)
-    expected = recipe.engine("cpu", Tuning(3)).train(dataset, chosen, SEEDS)
+    expected = recipe.engine("cpu", Tuning(stack)).train(dataset, chosen, SEEDS)
     for name, fake in cuda.items():
         monkeypatch.setattr(torch.cuda, name, fake)
     monkeypatch.setattr(Fit, "step", step)
-    engine = recipe.engine("cpu", Tuning(3))
-    started = engine._started
-
-    def captured(data: Any, seeds: list[int]) -> Any:
-        fit, each = started(data, seeds)
-        if not isinstance(each, CapturedStep):
-            each = CapturedStep(fit.step, fit.state(), torch.device("cpu"))
-            engine._fits[len(seeds)] = fit, each
-        return fit, each
-
-    monkeypatch.setattr(engine, "_started", captured)
+    engine = recipe.engine("cpu", Tuning(stack))
+    monkeypatch.setattr(
+        Fit,
+        "recorded_step",
+        lambda self: CapturedStep(self.step, self.state(), torch.device("cpu")),
+    )
     found = engine.train(dataset, chosen, SEEDS)
-    assert len(recorded) == 2, "one for each size of batch, though two stacks were trained"
+    assert len(recorded) == 2, "one for each size of batch, though several stacks were trained"
     assert_same_bits(replace(found, seconds=expected.seconds), expected)
