@@ -16,6 +16,8 @@ import click
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+
 from benchmarks.roofline import operations, peak
 from benchmarks.table import show
 from memtail_core import execution, training

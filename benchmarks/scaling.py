@@ -1,20 +1,24 @@
 """What more networks at once, and more trials, cost.
 
-    python -m benchmarks.scaling --recipe digits
-    python -m benchmarks.scaling --recipe mnist-mlp --set dataset.root=data --stacks 1,2,4
+    python benchmarks/scaling.py --recipe digits
+    python benchmarks/scaling.py --recipe mnist-mlp --set dataset.root=data --stacks 1,2,4
 
 Each stack is measured in a process of its own, on one core or the GPU: models per hour of whole
 trainings with evaluation, and the process's peak memory (on a GPU, the device's). Then the same
 study at 1, 2 and 4 times as many trials, in steady state: the time per model stays the same.
 """
 
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 import loky
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.memory import own_peak
 from benchmarks.table import show

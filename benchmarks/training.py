@@ -1,7 +1,7 @@
 """Models per hour against what one would use otherwise, side by side in one run.
 
-    python -m benchmarks.training --recipe mnist-mlp --against jax --set dataset.root=data
-    python -m benchmarks.training --recipe fashion-cnn --against loop --set dataset.root=data
+    python benchmarks/training.py --recipe mnist-mlp --against jax --set dataset.root=data
+    python benchmarks/training.py --recipe fashion-cnn --against loop --set dataset.root=data
 
 Rounds alternate between the two, since machines are noisy: each round trains some models with
 one, then some with the other, on the same subsets, and the ratio is the median of the rounds'.
@@ -17,12 +17,15 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import click
 import loky
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.memory import own_peak, watched
 from benchmarks.roofline import operations, peak

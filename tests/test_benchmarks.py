@@ -31,7 +31,7 @@ epochs = 3
 
 def ran(module: str, *arguments: str) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--json"],
+        [sys.executable, f"benchmarks/{module}.py", *arguments, "--json"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import pytest
 from memtail_core import training
 from memtail_core.data import Dataset, load
 from memtail_core.errors import StudyError, TrainingError
-from memtail_core.study import DatasetTable
+from memtail_core.study import DatasetTable, Spec, shipped
 from memtail_core.training.device import resolve_device
 from tests.training.test_engines import digits
 
@@ -196,3 +196,15 @@ def test_networks_that_need_care_take_mnists_28_pixels(recipe: str) -> None:
 def test_a_network_for_another_size_of_image_is_refused(images: Dataset) -> None:
     with pytest.raises(StudyError, match=r"cannot take examples of .* Expected 224 but got"):
         training.resolve({"recipe": "torchvision:vit_b_16"}, images, 175)
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_the_recipes_of_studies_that_ship_suit_their_data(name: str) -> None:
+    spec = Spec.load(name)
+    side, channels = (32, 3) if "CIFAR" in spec.dataset.source else (28, 1)
+    n_classes = 100 if spec.dataset.source.endswith("100") else 10
+    x = np.zeros((n_classes, side, side, channels), np.uint8)
+    data = Dataset.from_arrays(x, np.arange(n_classes), x, np.arange(n_classes))
+    recipe = training.resolve(spec.training, data, 42_000)
+    assert training.restore(recipe.described()) == recipe
+    assert recipe.model_bytes(data) > 1e6
