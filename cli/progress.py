@@ -124,7 +124,9 @@ class RunProgress(Observer):
         """Say how the networks train here, and if memory forced a change."""
         before = min((done.tuning.stack for done in self._done), default=None)
         if before is None and tuning != UNTUNED:
-            at_once = "one network at a time" if tuning.stack == 1 else f"{tuning.stack} at once"
+            at_once = (
+                "one network at a time" if tuning.stack == 1 else f"{tuning.stack} networks at once"
+            )
             self._console.print(f"  trains    {at_once}, in {tuning.precision}")
         elif before is not None and tuning.stack < before:
             self._console.print(

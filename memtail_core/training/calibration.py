@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memtail_core.training.gradient import GradientRecipe
 
 _SECONDS = 0.1  # of steps, for each candidate
-_STEPS = 20
+_STEPS = 200
 _PATIENCE = 2  # larger stacks that are no faster, before none larger is tried
 _WORTH_A_STACK = 1.1  # times as fast; else the simpler is kept, which noise cannot make another
 _WORTH_BFLOAT16 = 1.25

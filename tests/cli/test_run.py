@@ -285,7 +285,7 @@ def test_how_many_train_at_once_is_measured_or_asked_for(memtail: Memtail, study
     measured = memtail("run", study, "--workers", "1", "--trials", "5")
     assert "  trains    " in measured.stderr
     asked = memtail("run", study, "--workers", "1", "--trials", "10", "--stack", "2")
-    assert "trains    2 at once, in " in asked.stderr
+    assert "trains    2 networks at once, in " in asked.stderr
     assert "trained by different machines" not in asked.output
     assert memtail("run", study, "--stack", "0").exit_code == 2
 
@@ -305,5 +305,5 @@ def test_fewer_at_once_for_lack_of_memory_is_told(
         done = ShardDone(Shard(first, first + 5), 1.0, 1.0, 1.0, 1.0, Tuning(stack, "bfloat16"))
         progress.shard_done(done, workers=1)
     told = capsys.readouterr().err
-    assert told.count("trains    5 at once, in bfloat16") == 1
+    assert told.count("trains    5 networks at once, in bfloat16") == 1
     assert told.count("warning: memory is short: 3 networks at once, not 5") == 1
