@@ -121,11 +121,11 @@ class GradientRecipe(Recipe):
         kept: dict[int, Tensor] = {}
         with torch.device(device), torch.random.fork_rng(devices=[]):
             network = self.network(shape, len(dataset.classes))
-            weights = {id(parameter) for parameter in network.parameters()}
+            weights = {p.untyped_storage()._cdata for p in network.parameters()}
 
             def keep(tensor: Tensor) -> Tensor:
-                if id(tensor) not in weights:
-                    kept[tensor.untyped_storage()._cdata] = tensor
+                if (memory := tensor.untyped_storage()._cdata) not in weights:
+                    kept[memory] = tensor
                 return tensor
 
             batch = min(2, self.batch_size)  # the smallest there will be; in training mode

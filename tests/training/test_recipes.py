@@ -99,6 +99,13 @@ def test_small_data_get_more_epochs_so_that_models_fit(images: Dataset) -> None:
     assert training.resolve({"recipe": "mlp", "epochs": 3}, images, 100).epochs == 3
 
 
+def test_a_models_memory_is_its_weights_and_what_a_batch_leaves(images: Dataset) -> None:
+    recipe = training.resolve({"recipe": "mlp", "widths": [32], "batch_size": 50}, images, 175)
+    weights = 64 * 32 + 32 + 32 * 10 + 10
+    left = 4 * (64 + 32)  # the inputs of both products; ReLU's output is the second's input
+    assert recipe.model_bytes(images) == 24 * weights + 50 * left
+
+
 def test_batch_normalisation_of_single_examples_is_refused(images: Dataset) -> None:
     with pytest.raises(StudyError, match="more than 1 value per channel"):
         training.resolve({"recipe": "resnet9", "batch_size": 1}, images, 175)
