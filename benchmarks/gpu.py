@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.roofline import operations, peak
-from benchmarks.table import show
+from benchmarks.table import run, show
 from memtail_core import execution, training
 from memtail_core.data import Dataset
 from memtail_core.preparation import prepare
@@ -159,4 +159,4 @@ def _airbench(dataset: Dataset, models: int) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -4,7 +4,11 @@
 # Beside torch and torchvision it needs memtail's own dependencies, as pyproject.toml lists them, but
 # no celery, redis or minio; where airbench is installed (PyPI), it is measured too.
 set -euo pipefail
-mnist=$(realpath "${1:?the folder with MNIST}") cifar10=$(realpath "${2:?an npz of CIFAR-10}")
+if [ $# -lt 2 ] || [ "$1" = --help ]; then
+  echo "usage: benchmarks/gpu.sh MNIST_FOLDER CIFAR10.npz [options of benchmarks/gpu.py]" >&2
+  exit 2
+fi
+mnist=$(realpath "$1") cifar10=$(realpath "$2")
 out=$(realpath "${OUT:-.}")
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}

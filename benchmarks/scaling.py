@@ -21,7 +21,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.memory import own_peak
-from benchmarks.table import show
+from benchmarks.table import run, show
 from memtail_core import plans, training
 from memtail_core.data import Dataset
 from memtail_core.preparation import prepare
@@ -33,6 +33,7 @@ from memtail_core.training.device import (
     resolve_device,
     use_one_core,
 )
+from memtail_core.training.gradient import GradientRecipe
 
 
 @click.command()
@@ -57,13 +58,20 @@ def main(
 
     device = resolve_device(device)
     study, dataset = prepare(Spec.load(recipe, overrides(settings)))
-    sizes = [int(size) for size in stacks.split(",")]
+    if not isinstance(training.restore(study.training), GradientRecipe):
+        raise click.UsageError(f"'{study.training['recipe']}' is no network: nothing to stack")
+    try:
+        sizes = [int(size) for size in stacks.split(",")]
+        tunings = [Tuning(size, precision) for size in sizes]
+    except ValueError as error:
+        raise click.UsageError(f"--stacks {stacks} --precision {precision}: {error}") from error
     rates = []
-    for size in sizes:
-        measured = _alone(study, dataset, device, Tuning(size, precision), size)
+    for tuning in tunings:
+        size = tuning.stack
+        measured = _alone(study, dataset, device, tuning, size)
         rates.append(measured["models_per_hour"])
         show({"what": f"{recipe}, {size} at once", **measured}, as_json)
-    fastest = Tuning(sizes[int(np.argmax(rates))], precision)
+    fastest = tunings[int(np.argmax(rates))]
     first = trials or max(sizes)
     for count in (first, 2 * first, 4 * first):
         measured = _alone(study, dataset, device, fastest, count)
@@ -112,4 +120,4 @@ def _train(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from memtail_core.errors import MemtailError
+
 
 def show(measured: dict[str, Any], as_json: bool) -> None:
     """Print one measurement: to 4 figures, bytes as MiB, accuracies in percent."""
@@ -24,6 +26,15 @@ def _text(key: str, value: Any) -> str:
     if key.endswith("bytes"):
         return f"{value / 2**20:,.0f} MiB"
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def run(command: click.Command) -> None:
+    """Run a benchmark; what memtail refuses is one line and exit code 2."""
+    try:
+        command()
+    except MemtailError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":  # turn JSON lines into tables

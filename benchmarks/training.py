@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as 
 
 from benchmarks.memory import own_peak, watched
 from benchmarks.roofline import operations, peak
-from benchmarks.table import show
+from benchmarks.table import run, show
 from memtail_core import execution, plans, training
 from memtail_core.data import Dataset
 from memtail_core.execution import Observer, ShardDone
@@ -82,6 +82,8 @@ def main(
     ours_set = {"study.shard_size": models, **overrides(settings)}
     study, dataset = prepare(Spec.load(recipe, ours_set))
     if against == "jax":
+        if study.dataset.source != "torchvision:MNIST":
+            raise click.UsageError("--against jax: the authors' demo is for MNIST")
         theirs, _ = prepare(Spec.load("mnist-mlp", overrides(settings)))
     else:
         theirs, _ = prepare(Spec.load(recipe, ours_set | overrides(loop_settings)))
@@ -189,4 +191,4 @@ def _their_models(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

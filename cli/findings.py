@@ -36,4 +36,4 @@ def say_findings(analysis: Analysis, page: str) -> None:
 
 
 def _about(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.1g}"
+    return f"{number:,.0f}" if number >= 1 else f"{number:.1g}"

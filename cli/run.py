@@ -54,8 +54,8 @@ def run(
 ) -> None:
     """Train what is missing of STUDY, then estimate and report.
 
-    STUDY is a study.toml, the name of a study that ships with memtail (digits, mnist-mlp), or the
-    id of a study in the store. Run it again and it continues; with more --trials it grows, and
+    STUDY is a study.toml, the name of a study that ships with memtail (digits, mnist-fast, …), or
+    the id of a study in the store. Run it again and it continues; with more --trials it grows, and
     nothing is trained twice.
     """
     from memtail_core.store import open_store
@@ -78,12 +78,13 @@ def execute(
 ) -> None:
     """Train, report, and say where the report is."""
     from cli.progress import RunProgress
-    from memtail_core import catalogue, execution
+    from memtail_core import catalogue, execution, tuning
     from memtail_core.cost import estimate
     from memtail_core.report import analyse, publish
     from memtail_core.training.device import resolve_device
 
     device = resolve_device(device)
+    tuning.check(study, stack)
     cost = estimate(store, study, dataset, trials, device, workers)
     if dry_run and as_json:
         print_json(cost.as_dict())

@@ -42,7 +42,8 @@ def settled(
         store: where it is kept.
         study, dataset: what is trained.
         device: where.
-        stack: networks at once, if the user chose; then only the precision is open.
+        stack: networks at once, if the user chose (a shard's at the most); then only the
+            precision is open.
 
     Raises:
         StoreError: what is kept is damaged.
@@ -52,7 +53,8 @@ def settled(
     name = re.sub("[^a-z0-9]+", "-", kind.lower()).strip("-")
     key = f"{study.prefix}tuning/{name}{asked}.json"
     if not store.exists(key):
-        stacks = _stacks(study, dataset, device) if stack is None else [stack]
+        most = study.shard_size
+        stacks = _stacks(study, dataset, device) if stack is None else [min(stack, most)]
         found = restore(study.training).tuned(dataset, study.subset_size, device, stacks)
         about = {"machine": kind, "stack": found.stack, "precision": found.precision}
         store.add(key, json.dumps(about).encode())  # another's, if it was faster

@@ -70,6 +70,32 @@ def test_scaling_measures_stacks_and_trials(study: str) -> None:
     assert all(line["peak_bytes"] > 1e8 for line in found)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("training.py", "--recipe", "nosuch"), "error: no study 'nosuch'"),
+        (
+            ("training.py", "--recipe", "digits", "--against", "jax"),
+            "the authors' demo is for MNIST",
+        ),
+        (("scaling.py", "--stacks", "0"), "--stacks 0"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: tuple[str, ...], message: str) -> None:
+    script, *rest = arguments
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *rest],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_what_runs_on_a_gpu_runs_on_a_cpu(tmp_path: Path) -> None:
     """The MNIST study on digits, and the CIFAR-10 one on noise."""
     rng = np.random.default_rng(0)

@@ -197,5 +197,6 @@ def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = No
 
 
 def _differ(about: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell provenances apart; how many networks trained at once says nothing of a model."""
-    return about | {"stack": None} != other | {"stack": None}
+    """Tell provenances apart; how an engine was tuned changes a model's rounding alone."""
+    tuning = {"stack": None, "precision": None}
+    return about | tuning != other | tuning

@@ -22,7 +22,7 @@ _SECONDS = 0.1  # of steps, for each candidate
 _STEPS = 200
 _PATIENCE = 2  # larger stacks that are no faster, before none larger is tried
 _WORTH_A_STACK = 1.1  # times as fast; else the simpler is kept, which noise cannot make another
-_WORTH_BFLOAT16 = 1.25
+_WORTH_BFLOAT16 = 1.3
 _HOPELESS = 0.5
 
 

@@ -58,7 +58,12 @@ class GradientRecipe(Recipe):
         """
 
     def completed(self, subset_size: int) -> "GradientRecipe":
-        """Fill in ``epochs``."""
+        """Fill in ``epochs``; a single example is nothing to normalise by, or to learn from."""
+        if subset_size < 2:
+            raise StudyError(
+                "each model would train on a single example: raise [subsets] ratio, or give more "
+                "data"
+            )
         if self.epochs is not None:
             return self
         steps_per_epoch = ceil(subset_size / self.batch_size)

@@ -288,6 +288,9 @@ def test_how_many_train_at_once_is_measured_or_asked_for(memtail: Memtail, study
     assert "trains    2 networks at once, in " in asked.stderr
     assert "trained by different machines" not in asked.output
     assert memtail("run", study, "--stack", "0").exit_code == 2
+    alone = 'training={recipe="sklearn:svm.SVC"}'
+    line = refused(memtail("run", study, "--set", alone, "--stack", "2", "--dry-run"))
+    assert line == "error: --stack 2: 'sklearn:svm.SVC' trains one model at a time"
 
 
 def test_fewer_at_once_for_lack_of_memory_is_told(

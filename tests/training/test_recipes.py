@@ -106,6 +106,11 @@ def test_a_models_memory_is_its_weights_and_what_a_batch_leaves(images: Dataset)
     assert recipe.model_bytes(images) == 24 * weights + 50 * left
 
 
+def test_a_single_example_is_nothing_to_train_on(images: Dataset) -> None:
+    with pytest.raises(StudyError, match=r"train on a single example: raise \[subsets\] ratio"):
+        training.resolve({"recipe": "resnet9"}, images, 1)
+
+
 def test_batch_normalisation_of_single_examples_is_refused(images: Dataset) -> None:
     with pytest.raises(StudyError, match="more than 1 value per channel"):
         training.resolve({"recipe": "resnet9", "batch_size": 1}, images, 175)
