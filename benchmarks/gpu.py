@@ -73,8 +73,8 @@ def _whole_study(
     """From the study file to memorization and influence, all included."""
     start = time.perf_counter()
     study, dataset = prepare(Spec.load("mnist-mlp", settings))
-    store = FilesStore(tempfile.mkdtemp(prefix="memtail-benchmark-"))
-    trained = execution.run(study, store, dataset, trials, device=device)
+    with tempfile.TemporaryDirectory(prefix="memtail-benchmark-") as folder:
+        trained = execution.run(study, FilesStore(folder), dataset, trials, device=device)
     at = time.perf_counter()
     analysis = analyse(study, dataset, trained)
     end = time.perf_counter()
@@ -116,7 +116,7 @@ def _full_set(
         "models_per_hour": 3600 / seconds,
         "seconds_per_model": seconds,
         "accuracy": {"held_in": float(found.train_correct.mean()), "test": float(test.mean())},
-        "accuracy_sd": {"test": float(test.std(ddof=1)) if models > 1 else float("nan")},
+        **({"accuracy_sd": {"test": float(test.std(ddof=1))}} if models > 1 else {}),
         "fraction_of_peak": operations(recipe, dataset, n) / seconds / limit,
         "stack": engine.tuning.stack,
         "precision": engine.tuning.precision,

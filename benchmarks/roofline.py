@@ -37,10 +37,13 @@ def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
     return float(per_example)
 
 
-def peak(precision: str, device: str, threads: int = 1) -> float:
-    """Operations a second of a large matrix product, the most this machine was seen to do."""
+def peak(precision: str, device: str, threads: int | None = None) -> float:
+    """Operations a second of a large matrix product, the most this machine was seen to do.
+
+    ``threads`` are a CPU's; None: as many as PyTorch uses.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(threads or before)
     n = 1024 if device == "cpu" else 8192
     a = torch.randn(n, n, device=device).to(getattr(torch, precision))
     (a @ a).sum().item()

@@ -4,7 +4,8 @@
     python benchmarks/training.py --recipe fashion-cnn --against loop --set dataset.root=data
 
 Rounds alternate between the two, since machines are noisy: each round trains some models with
-one, then some with the other, on the same subsets, and the ratio is the median of the rounds'.
+one, then some with the other, on random subsets of the same data, and the ratio is the median of
+the rounds'.
 Both are timed in steady state, without start, compilation (a model of one epoch) or reading the
 data, and with training and evaluating every example. ``jax`` is always the authors' recipe
 (mnist-mlp); ``loop`` trains the same recipe, or what ``--loop`` makes of it. The roofline says
@@ -87,7 +88,8 @@ def main(
         theirs, _ = prepare(Spec.load("mnist-mlp", overrides(settings)))
     else:
         theirs, _ = prepare(Spec.load(recipe, ours_set | overrides(loop_settings)))
-    store = FilesStore(tempfile.mkdtemp(prefix="memtail-benchmark-"))
+    folder = tempfile.TemporaryDirectory(prefix="memtail-benchmark-")
+    store = FilesStore(folder.name)
     modest = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # a GPU's memory is for both
     peer = loky.ProcessPoolExecutor(1, timeout=None, env=modest)
     peer.submit(_their_models, against, theirs, dataset, range(1), warm_up=True).result()
@@ -132,6 +134,7 @@ def main(
         },
         as_json,
     )
+    folder.cleanup()
 
 
 def _mean(sides: list[Side]) -> dict[str, float]:

@@ -115,6 +115,8 @@ def test_what_runs_on_a_gpu_runs_on_a_cpu(tmp_path: Path) -> None:
     )  # fmt: skip
     assert cifar10["what"] == "CIFAR-10, resnet9, whole training set, 2 models"
     assert cifar10["models_per_hour"] == pytest.approx(3600 / cifar10["seconds_per_model"])
+    for measured in (mnist, cifar10):
+        assert 0 < measured["fraction_of_peak"] < 1
 
 
 def test_the_jax_peer_takes_the_steps_of_plain_sgd(monkeypatch: pytest.MonkeyPatch) -> None:
