@@ -119,8 +119,8 @@ def test_what_the_user_asks_for_is_used(tmp_path: Path) -> None:
     store = FilesStore(tmp_path)
     found = execution.run(study, store, dataset, 10, workers=1, stack=2)
     assert [about["stack"] for about in found.about] == [2]
-    for key in kept(store):
-        assert key.endswith("-stack-2.json"), "not what others are to use"
+    (key,) = kept(store)
+    assert key.endswith("-stack-2.json"), "not what others are to use"
     found = execution.run(study, store, dataset, 20, workers=1, stack=1000)
     assert {about["stack"] for about in found.about} == {2, 5}, "a shard's at the most"
     with pytest.raises(TrainingError, match="at least one network"):
