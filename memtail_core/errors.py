@@ -17,6 +17,10 @@ class StoreError(MemtailError):
     """The store cannot be read or written, or holds something else than expected."""
 
 
+class DamagedError(StoreError):
+    """What is stored is not what was put: cut short, or altered."""
+
+
 class TrainingError(MemtailError):
     """A model could not be trained: it diverged, ran out of memory, or the user's code failed."""
 

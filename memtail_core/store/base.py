@@ -14,7 +14,8 @@ class ObjectStore(Protocol):
 
     A put is atomic: a reader sees the old object, the new one, or none, never a part; it is durable
     when it returns. Failures raise :class:`~memtail_core.errors.StoreError`, a missing object
-    raises :class:`KeyError`.
+    raises :class:`KeyError`, and one that the store knows to be other than what was put raises
+    :class:`~memtail_core.errors.DamagedError`.
     """
 
     @property
@@ -39,6 +40,17 @@ class ObjectStore(Protocol):
 
     def exists(self, key: str) -> bool:
         """Tell whether an object is stored under ``key``."""
+        ...
+
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of the object, 64 hexadecimal digits; KeyError if there is none.
+
+        Where the store keeps the digest of what was put, nothing is read to tell it.
+        """
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield, sorted, what follows ``prefix`` up to the next ``/`` in the keys that have one."""
         ...
 
     def list(self, prefix: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """A store in a folder: atomic, durable writes on any POSIX file system."""
 
 import errno
+import hashlib
 import os
 import time
 import uuid
@@ -80,9 +81,20 @@ class FilesStore:
         with self._told(f"read {key}"):
             return self._path(key).is_file()
 
+    def digest(self, key: str) -> str:
+        """Read the file and hash it."""
+        return hashlib.sha256(self.get(key)).hexdigest()
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Look into the folder that ``prefix`` names, not deeper."""
+        folder = self._folder(prefix)
+        with self._told(f"list {prefix}"):
+            found = sorted(p.name for p in folder.glob("*/") if not p.name.startswith("."))
+        yield from found
+
     def list(self, prefix: str) -> Iterator[str]:
         """Walk the folder that ``prefix`` names."""
-        folder = self._path(prefix.rstrip("/")) if prefix else self._root
+        folder = self._folder(prefix)
         with self._told(f"list {prefix}"):
             found = sorted(
                 path.relative_to(self._root).as_posix()
@@ -106,6 +118,9 @@ class FilesStore:
             source.replace(target)
             _sync_folder(target.parent)
             _sync_folder(source.parent)
+
+    def _folder(self, prefix: str) -> Path:
+        return self._path(prefix.rstrip("/")) if prefix else self._root
 
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)

@@ -1,5 +1,6 @@
 """What every object store must do; subclass it and provide the fixture ``store``."""
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,6 +61,20 @@ class StoreContract:
         assert list(store.list("")) == ["a/10", "a/2", "a/b/1", "ab/1", "c"]
         assert list(store.list("none/")) == []
 
+    def test_folders_are_what_is_directly_below(self, store: ObjectStore) -> None:
+        for key in ("studies/b/study.json", "studies/a/shards/1", "studies/ab/x", "studies/file"):
+            store.put(key, b"")
+        assert list(store.folders("studies/")) == ["a", "ab", "b"]
+        assert list(store.folders("")) == ["studies"]
+        assert list(store.folders("none/")) == []
+
+    def test_the_digest_is_that_of_the_content(self, store: ObjectStore) -> None:
+        for content in (b"", b"abc", bytes(range(256)) * 40_000):
+            store.put("k", content)
+            assert store.digest("k") == hashlib.sha256(content).hexdigest()
+        with pytest.raises(KeyError):
+            store.digest("nothing")
+
     def test_add_keeps_what_is_there(self, store: ObjectStore) -> None:
         assert store.add("deep/k", b"first")
         assert not store.add("deep/k", b"second")
@@ -98,6 +113,7 @@ class StoreContract:
         for use in (
             store.get,
             store.exists,
+            store.digest,
             store.delete,
             lambda k: store.put(k, b""),
             lambda k: store.add(k, b""),

@@ -1,0 +1,1 @@
+"""What runs in containers: queue settings, worker, aggregator. Thin."""
