@@ -3,12 +3,13 @@
 ``study.json`` never changes; ``goal.json`` holds the number of trials last asked for.
 """
 
+import hashlib
 import json
 from contextlib import suppress
 
 from memtail_core import shards
 from memtail_core.data.dataset import Dataset
-from memtail_core.errors import DatasetError, StoreError, StudyError
+from memtail_core.errors import DamagedError, DatasetError, StoreError, StudyError
 from memtail_core.store import ObjectStore
 from memtail_core.study import MOST_TRIALS, Study
 
@@ -16,7 +17,7 @@ from memtail_core.study import MOST_TRIALS, Study
 def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) -> None:
     """Put the dataset and ``study.json`` where missing; ``trials``, or those stored, are the goal.
 
-    A stored dataset that was damaged is replaced by ``dataset``, which is whole.
+    The dataset is sent once: a stored one of this content is left alone, a damaged one replaced.
 
     Raises:
         StoreError: another study is stored under this id.
@@ -30,10 +31,9 @@ def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) ->
                 f"{store.location}/{key} belongs to another study "
                 f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
             )
-    try:
-        load_dataset(store, study)
-    except (StoreError, DatasetError):
-        store.put(study.dataset_key, dataset.to_npz())
+    content = dataset.to_npz()
+    if _stored_digest(store, study.dataset_key) != hashlib.sha256(content).hexdigest():
+        store.put(study.dataset_key, content)
     wanted = max(trials, *(shard.last for shard in shards.stored(store, study)), 1)
     if wanted != goal(store, study):
         store.put(f"{study.prefix}goal.json", json.dumps({"trials": wanted}).encode())
@@ -61,7 +61,8 @@ def goal(store: ObjectStore, study: Study) -> int:
 
 def ids(store: ObjectStore) -> list[str]:
     """The ids of the store's studies."""
-    return [key.split("/")[1] for key in store.list("studies/") if key.endswith("/study.json")]
+    names = store.folders("studies/")
+    return [name for name in names if store.exists(f"studies/{name}/study.json")]
 
 
 def named(store: ObjectStore, name: str) -> list[str]:
@@ -129,13 +130,32 @@ def namesake(store: ObjectStore, study: Study) -> Study | None:
     return None
 
 
-def load_dataset(store: ObjectStore, study: Study) -> Dataset:
-    """The study's data, from the store, verified against their digest.
+def _stored_digest(store: ObjectStore, key: str) -> str | None:
+    try:
+        return store.digest(key)
+    except (KeyError, DamagedError):
+        return None
+
+
+def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = None) -> Dataset:
+    """The study's data, verified against their digest.
+
+    Args:
+        store: where the study is.
+        study: which.
+        cache: a store nearer by, asked first and given what it lacks.
 
     Raises:
         StoreError: they are not there.
         DatasetError: they are damaged.
     """
+    if cache is not None:
+        try:
+            return Dataset.from_npz(cache.get(study.dataset_key), study.dataset.sha256)
+        except (KeyError, DatasetError):  # not fetched yet, or damaged since
+            dataset = load_dataset(store, study)
+            cache.put(study.dataset_key, dataset.to_npz())
+            return dataset
     try:
         content = store.get(study.dataset_key)
     except KeyError:

@@ -68,13 +68,21 @@ class ShardTrainer:
     """Trains shards of one study, one after another, and stores them; a worker keeps one."""
 
     def __init__(
-        self, store: ObjectStore, study: Study, device: str, stack: int | None = None
+        self,
+        store: ObjectStore,
+        study: Study,
+        device: str,
+        stack: int | None = None,
+        cache: ObjectStore | None = None,
     ) -> None:
-        """Load the data; train ``stack`` networks at once, or as many as is fastest here."""
+        """Load the data; train ``stack`` networks at once, or as many as is fastest here.
+
+        ``cache`` keeps the data nearer by than a store that is far away.
+        """
         use_one_core()
         compute_reproducibly()
         self._store, self._study, self._device = store, study, device
-        self._dataset = catalogue.load_dataset(store, study)
+        self._dataset = catalogue.load_dataset(store, study, cache)
         settled = tuning.settled(store, study, self._dataset, device, stack)
         self._engine = training.restore(study.training).engine(device, settled)
 

@@ -11,8 +11,11 @@ from multiprocessing import resource_tracker
 import loky
 from loky import process_executor
 
-_REPRODUCIBLE = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # a GPU's products: the same bits each time
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+ENVIRONMENT = {  # of a process that trains
+    **dict.fromkeys(_THREADS, "1"),
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # a GPU's products: the same bits each time
+}
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
         timeout=None,
         initializer=_start_worker,
         initargs=(os.getpid(),),
-        env=dict.fromkeys(_THREADS, "1") | _REPRODUCIBLE,
+        env=ENVIRONMENT,
     )
     try:
         resource_tracker.ensure_running()  # its start would let interrupts through (Python 3.11)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from memtail_core import plans
 from memtail_core.data import Dataset
-from memtail_core.errors import StoreError
+from memtail_core.errors import DamagedError
 from memtail_core.shards import Shard, stored
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -138,16 +138,16 @@ def decode(content: bytes, study: Study, shard: Shard) -> Trials:
     """Read and verify a shard's file.
 
     Raises:
-        StoreError: it is damaged, or holds other trials than ``shard`` of ``study``.
+        DamagedError: it is, or holds other trials than ``shard`` of ``study``.
     """
     body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
     if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise StoreError("its SHA-256 does not match: it was cut short or altered")
+        raise DamagedError("its SHA-256 does not match: it was cut short or altered")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         part = {name: file[name] for name in file.files}
     about = json.loads(str(part["about"]))
     if about["study"] != study.id or part["trials"].tolist() != list(shard.trials):
-        raise StoreError(f"it holds other trials: of {about['study']}")
+        raise DamagedError(f"it holds other trials: of {about['study']}")
     return Trials(
         n=study.dataset.n_train,
         n_test=study.dataset.n_test,
@@ -189,12 +189,10 @@ def load(
     for shard in stored(store, study):
         key = shard.key(study)
         try:
-            content = store.get(key)
+            trials = decode(store.get(key), study, shard)
         except KeyError:
             continue  # set aside by another process since it was listed
-        try:
-            trials = decode(content, study, shard)
-        except StoreError as error:
+        except DamagedError as error:
             if set_aside:
                 moved_to = key.replace("/shards/", "/damaged/")
                 with suppress(KeyError):  # likewise

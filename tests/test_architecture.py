@@ -15,7 +15,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"store"},
     {"shards"},
     {"data"},
-    {"catalogue", "plans"},
+    {"catalogue", "failures", "plans"},
     {"estimation"},
     {"training"},
     {"trials", "parallelism", "preparation"},
