@@ -1,14 +1,13 @@
 """What a study found, in a few lines for the terminal."""
 
+from typing import Any
+
 from rich.console import Console
 
-from memtail_core.report import Analysis
 
-
-def say_findings(analysis: Analysis, page: str) -> None:
-    """Print the counts, the accuracies, the warnings, and where the report is."""
+def say_findings(summary: dict[str, Any], page: str) -> None:
+    """Print a report's counts, its accuracies and warnings, and where it is."""
     say = Console(highlight=False, soft_wrap=True).print
-    summary = analysis.summary()
     memorization, pairs, accuracy = (summary[k] for k in ("memorization", "pairs", "accuracy"))
     scored = memorization["scored"]
     share = f"{memorization['memorized'] / scored:.1%}" if scored else "no scores yet"

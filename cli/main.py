@@ -6,12 +6,17 @@ from contextlib import suppress
 
 import click
 
+from cli.cancel import cancel, retry
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.fetch import fetch
 from cli.report import report
 from cli.run import run
 from cli.scores import scores
 from cli.status import status
+from cli.submit import submit
+from cli.watch import watch
+from cli.workers import workers
 from memtail_core.errors import MemtailError
 
 
@@ -66,6 +71,8 @@ def main(debug: bool) -> None:
 
 
 for command in (run, status, report, scores, demo, doctor):
+    main.add_command(command)
+for command in (submit, watch, workers, cancel, retry, fetch):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -9,17 +9,23 @@ import click
 
 from memtail_core import catalogue
 from memtail_core.errors import StudyError
+from memtail_core.settings import settings
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Spec, Study, name_of
 
 store_option = click.option(
     "--store",
     "location",
-    default="runs",
-    show_default=True,
-    envvar="MEMTAIL_STORE",
-    show_envvar=True,
-    help="The folder where studies are kept.",
+    default=lambda: settings().store,
+    show_default="runs, or MEMTAIL_STORE",
+    help="Where studies are kept: a folder, or s3://bucket.",
+)
+set_option = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the study: training.epochs=20.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 study_argument = click.argument("name", metavar="STUDY")

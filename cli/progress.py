@@ -9,7 +9,8 @@ from typing import Self
 import rich.progress
 from rich.console import Console, RenderableType
 
-from memtail_core.catalogue import namesake
+from cli import words
+from cli.plan import say_study
 from memtail_core.cost import Cost
 from memtail_core.execution import Observer, ShardDone
 from memtail_core.shards import Shard
@@ -56,37 +57,16 @@ class RunProgress(Observer):
     def say_plan(self) -> None:
         """Say what is about to be done."""
         study, cost, say = self._study, self._cost, self._console.print
-        data = study.dataset
-        say(f"[bold]{study.id}[/]")
-        say(
-            f"  data      {data.source}: {data.n_train:,} training and {data.n_test:,} test "
-            f"{'images' if data.kind == 'images' else 'rows'}, {len(data.classes)} classes",
-            markup=False,
-        )
-        say(
-            f"  models    {cost.trials:,} of {study.training['recipe']}, each on "
-            f"{study.subset_size:,} examples ({study.subsets.design} subsets)",
-            markup=False,
-        )
-        if other := namesake(self._store, study):
-            changed = [d for d in other.differences(study) if not d.startswith("dataset.")]
-            if other.dataset.sha256 != study.dataset.sha256:
-                changed.insert(0, "other data")
-            changes = "; ".join(changed[:4])
-            say(f"  note      not {other.id} but a new study: {changes}", markup=False)
-        if cost.asked < cost.trials:
-            say(
-                f"  note      {cost.asked:,} models are rounded up to whole shards of "
-                f"{study.shard_size}: {cost.trials:,}"
-            )
+        say_study(self._console, self._store, study, cost.asked, cost.trials)
         if cost.missing == 0:
             say("  to train  nothing: all models are stored")
             return
         stored = f" ({cost.stored:,} are stored)" if cost.stored else ""
-        workers = f"{_processes(cost.workers)} on {cost.device}"
+        workers = f"{words.count(cost.workers, 'process', 'processes')} on {cost.device}"
         say(f"  to train  {cost.missing:,} models{stored}, {workers}")
-        length = "known after the first shard" if cost.seconds is None else _length(cost.seconds)
-        say(f"  cost      time: {length}; store: {_size(cost.store_bytes)}")
+        known = cost.seconds is not None
+        length = words.length(cost.seconds or 0) if known else "known after the first shard"
+        say(f"  cost      time: {length}; store: {words.size(cost.store_bytes)}")
 
     def shards_missing(self, missing: list[Shard]) -> None:
         """Start the bar where it was left."""
@@ -107,7 +87,7 @@ class RunProgress(Observer):
             sum(getattr(d, name) for d in self._done) / len(self._done)
             for name in ("held_in", "held_out", "test")
         ]
-        note = f"{_rate(rate)} · {_length(left / rate)} left"
+        note = f"{words.rate(rate)} · {words.length(left / rate)} left"
         accuracies = (
             f"new models: held in {mean[0]:.1%}, held out {mean[1]:.1%}, test {mean[2]:.1%}"
         )
@@ -137,8 +117,9 @@ class RunProgress(Observer):
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
         """Say which number of processes is the fastest here."""
         size = self._study.shard_size
-        each = ", ".join(f"{count}: {_rate(rate * size)}" for count, rate in sorted(rates.items()))
-        self._console.print(f"  measured  {_processes(workers)} trained fastest ({each})")
+        each = ", ".join(f"{n}: {words.rate(rate * size)}" for n, rate in sorted(rates.items()))
+        fastest = words.count(workers, "process", "processes")
+        self._console.print(f"  measured  {fastest} trained fastest ({each})")
 
     def processes_died(self, workers: int) -> None:
         """Say that memory is short."""
@@ -182,32 +163,3 @@ class RunProgress(Observer):
                 markup=False,
             )
             raise SystemExit(130)
-
-
-def _processes(count: int) -> str:
-    return f"{count} process{'es' * (count > 1)}"
-
-
-def _rate(per_second: float) -> str:
-    if per_second >= 1:
-        return f"{per_second:.1f} models/s"
-    return (
-        f"{per_second * 60:.1f} models/min"
-        if per_second >= 1 / 60
-        else (f"{per_second * 3600:.1f} models/h")
-    )
-
-
-def _length(seconds: float) -> str:
-    minutes, hours = seconds / 60, seconds / 3600
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
-
-
-def _size(n: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}" if n >= 10 or unit == "bytes" else f"{n:.1f} {unit}"
-        n /= 1000
-    return f"{n:.1f} TB"

@@ -53,4 +53,4 @@ def report(
     if as_json:
         print_json({**analysis.summary(), "report": page})
     else:
-        say_findings(analysis, page)
+        say_findings(analysis.summary(), page)

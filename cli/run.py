@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.options import json_option, overrides, print_json, store_option
+from cli.options import json_option, overrides, print_json, set_option, store_option
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
@@ -30,13 +30,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Networks a process trains at once. [default: the fastest, measured]",
 )
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change the study: training.epochs=20.",
-)
+@set_option
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be done, and what it costs; do nothing."
 )
@@ -61,7 +55,7 @@ def run(
     from memtail_core.store import open_store
 
     store = open_store(location)
-    study, dataset, planned = _open(store, name, assignments, trials)
+    study, dataset, planned = open_study(store, name, assignments, trials)
     execute(store, study, dataset, planned, workers, device, stack, dry_run, as_json)
 
 
@@ -111,10 +105,10 @@ def execute(
     else:
         from cli.findings import say_findings
 
-        say_findings(analysis, f"{store.location}/{page}")
+        say_findings(analysis.summary(), f"{store.location}/{page}")
 
 
-def _open(
+def open_study(
     store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
 ) -> tuple["Study", "Dataset", int]:
     """Read a spec, or a study of the store by its id; and how many trials it should have."""

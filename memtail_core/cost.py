@@ -60,9 +60,7 @@ def estimate(
     planned, missing = shards.planned(study, n_trials), shards.missing(store, study, n_trials)
     to_try = parallelism.candidates(study, dataset, device, workers) if missing else [0]
     n_missing = len(missing) * study.shard_size
-    n, n_test = study.dataset.n_train, study.dataset.n_test
-    per_model = (2 * n + n_test) / 8 + (2 * (n + n_test) if study.margins else 0) + 16
-    seconds = _measured(store, study)
+    seconds = seconds_per_model(store, study)
     return Cost(
         study=study.id,
         asked=n_trials,
@@ -71,14 +69,21 @@ def estimate(
         missing=n_missing,
         device=device,
         workers=max(to_try),
-        store_bytes=round(n_missing * per_model + len(missing) * _SHARD_BYTES),
+        store_bytes=store_bytes(study, len(missing)),
         seconds_per_model=seconds,
         seconds=None if seconds is None else seconds * n_missing / max(1, *to_try),
     )
 
 
-def _measured(store: ObjectStore, study: Study) -> float | None:
-    """Seconds a model, from the last stored shard that can be read."""
+def store_bytes(study: Study, n_shards: int) -> int:
+    """What so many shards take in the store."""
+    n, n_test = study.dataset.n_train, study.dataset.n_test
+    per_model = (2 * n + n_test) / 8 + (2 * (n + n_test) if study.margins else 0) + 16
+    return round(n_shards * (study.shard_size * per_model + _SHARD_BYTES))
+
+
+def seconds_per_model(store: ObjectStore, study: Study) -> float | None:
+    """What a model took, from the last stored shard that can be read."""
     for shard in reversed(shards.stored(store, study)):
         try:
             found = trials.decode(store.get(shard.key(study)), study, shard)

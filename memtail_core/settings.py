@@ -37,6 +37,8 @@ class Settings(BaseSettings):
 
     device: str = "auto"
     """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
+    processes: Annotated[int, Field(ge=1)] = 1
+    """Shards that a worker trains at once, each in a process with one core; one on a GPU."""
     cache: Path = Path("~/.cache/memtail")
     """Where a worker keeps the datasets it has fetched from a bucket."""
     allow_python_recipes: bool = False

@@ -160,6 +160,15 @@ def decode(content: bytes, study: Study, shard: Shard) -> Trials:
     )
 
 
+def is_whole(store: ObjectStore, study: Study, shard: Shard) -> bool:
+    """Whether a shard is stored and verifies."""
+    try:
+        decode(store.get(shard.key(study)), study, shard)
+    except (KeyError, DamagedError):
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Damaged:
     """A stored shard that cannot be used, and where it is now."""

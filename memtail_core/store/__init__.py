@@ -6,6 +6,6 @@ from memtail_core.store.files import FilesStore
 __all__ = ["FilesStore", "ObjectStore", "open_store"]
 
 
-def open_store(location: str) -> ObjectStore:
+def open_store(location: str, patience: float = 5.0) -> ObjectStore:
     """Open the store at ``location``, a folder; it is made when the first object is put."""
     return FilesStore(location)

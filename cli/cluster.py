@@ -1,0 +1,35 @@
+"""The cluster that the commands speak to, and its failures in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from memtail_core.errors import StudyError
+
+if TYPE_CHECKING:
+    from services.submission import Cluster
+
+
+@contextmanager
+def connected(location: str) -> Iterator["Cluster"]:
+    """Yield the cluster that the settings name, with the store at ``location``.
+
+    Raises:
+        StudyError: the extra ``cluster`` is not installed.
+        BrokerError, StoreError: something cannot be reached, also later in the block.
+    """
+    from memtail_core.settings import settings
+    from memtail_core.store import open_store
+
+    try:
+        from services import broker
+        from services.submission import Cluster
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            f"a cluster needs {error.name}: pip install 'memtail[cluster]' (memtail run needs none)"
+        ) from error
+    found = settings()
+    client = broker.connect(found)
+    with broker.reached(found):
+        client.ping()
+        yield Cluster(open_store(location), client, found)

@@ -1,0 +1,43 @@
+"""``memtail fetch``: the published report, in a folder here."""
+
+from pathlib import Path
+
+import click
+
+from cli.options import find_study, json_option, print_json, store_option, study_argument
+from memtail_core.errors import StoreError
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option("--output", "-o", type=click.Path(), help="The folder. [default: STUDY's id]")
+@json_option
+def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
+    """Copy the report of STUDY to a folder here, every file verified by its digest."""
+    import json
+
+    from cli.findings import say_findings
+    from memtail_core import catalogue, report
+
+    store, study = find_study(location, name)
+    files = report.fetch(store, study)
+    if files is None:
+        raise StoreError(
+            f"{study.id} has no report yet, or one that is just being written: try again, or "
+            f"memtail report {study.id}"
+        )
+    folder = Path(output or study.id)
+    for name_, content in files.items():
+        path = folder / name_
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    summary = json.loads(files["summary.json"])
+    page = str(folder / report.PAGE)
+    if as_json:
+        print_json({**summary, "report": page})
+        return
+    say_findings(summary, page)
+    goal = catalogue.goal(store, study)
+    if summary["trials"] < goal:
+        click.echo(f"provisional: {summary['trials']:,} of {goal:,} models are in it")

@@ -1,0 +1,34 @@
+"""What is about to be trained, in a few lines: the same for this machine and for a cluster."""
+
+from rich.console import Console
+
+from memtail_core.catalogue import namesake
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+
+def say_study(console: Console, store: ObjectStore, study: Study, asked: int, models: int) -> None:
+    """Print the study's id, its data and models, and what would surprise."""
+    say, data = console.print, study.dataset
+    say(f"[bold]{study.id}[/]")
+    say(
+        f"  data      {data.source}: {data.n_train:,} training and {data.n_test:,} test "
+        f"{'images' if data.kind == 'images' else 'rows'}, {len(data.classes)} classes",
+        markup=False,
+    )
+    say(
+        f"  models    {models:,} of {study.training['recipe']}, each on "
+        f"{study.subset_size:,} examples ({study.subsets.design} subsets)",
+        markup=False,
+    )
+    if other := namesake(store, study):
+        changed = [d for d in other.differences(study) if not d.startswith("dataset.")]
+        if other.dataset.sha256 != study.dataset.sha256:
+            changed.insert(0, "other data")
+        changes = "; ".join(changed[:4])
+        say(f"  note      not {other.id} but a new study: {changes}", markup=False)
+    if asked < models:
+        say(
+            f"  note      {asked:,} models are rounded up to whole shards of {study.shard_size}: "
+            f"{models:,}"
+        )

@@ -1,0 +1,107 @@
+"""``memtail submit``: hand a study to the cluster."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from cli import words
+from cli.options import json_option, print_json, set_option, store_option
+from cli.plan import say_study
+from memtail_core.study import MOST_TRIALS
+
+if TYPE_CHECKING:
+    from memtail_core.study import Study
+    from services.submission import Cluster, Plan
+
+
+@click.command()
+@click.argument("name", metavar="STUDY")
+@store_option
+@click.option(
+    "--trials",
+    type=click.IntRange(1, MOST_TRIALS),
+    help="Models to have in all; more than now: grow.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Which workers train; auto: those with a GPU, if there are any.",
+)
+@click.option(
+    "--stack",
+    type=click.IntRange(1),
+    help="Networks a worker trains at once. [default: the fastest, measured]",
+)
+@set_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing.")
+@click.option("--wait", is_flag=True, help="Follow it to its end, as memtail watch does.")
+@json_option
+@click.pass_context
+def submit(
+    context: click.Context,
+    name: str,
+    location: str,
+    trials: int | None,
+    device: str,
+    stack: int | None,
+    assignments: tuple[str, ...],
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Hand STUDY to the cluster, whose workers train what is missing of it.
+
+    The data are sent once. Submitting again is safe: it continues; with more --trials it grows.
+    """
+    from cli.cluster import connected
+    from cli.run import open_study
+    from cli.watch import follow
+    from services import submission
+    from services.orders import Order
+
+    with connected(location) as cluster:
+        study, dataset, asked = open_study(cluster.store, name, assignments, trials)
+        order = Order(device=submission.device_for(cluster, device), stack=stack)
+        plan = submission.plan(cluster, study, asked, order)
+        enqueued = None if dry_run else submission.submit(cluster, study, dataset, asked, order)
+        if not as_json:
+            _say(cluster, study, plan, asked, enqueued)
+        if wait and not dry_run:
+            context.exit(follow(cluster, study, as_json))
+        if as_json:
+            print_json({**asdict(plan), "enqueued": enqueued})
+
+
+def _say(
+    cluster: "Cluster", study: "Study", plan: "Plan", asked: int, enqueued: int | None
+) -> None:
+    """Print the plan, and how to go on."""
+    console = Console(highlight=False, soft_wrap=True)
+    say = console.print
+    say_study(console, cluster.store, study, asked, plan.models)
+    say(f"  store     {cluster.store.location}", markup=False)
+    stored = f" ({plan.stored:,} are stored)" if plan.stored else ""
+    missing = plan.shards * study.shard_size
+    say(f"  to train  {missing:,} models{stored} in {words.count(plan.shards, 'shard')}")
+    there = words.count(plan.workers, "worker") if plan.workers else "no worker yet"
+    say(f"  on        {plan.device}: {there}")
+    length = "known after the first shard" if plan.seconds is None else words.length(plan.seconds)
+    say(f"  cost      time: {length}; store: {words.size(plan.store_bytes)}")
+    if study.training["recipe"].startswith("python:"):
+        say(
+            "[yellow]warning:[/] this recipe is your own code: the workers need it on their "
+            "PYTHONPATH, and MEMTAIL_ALLOW_PYTHON_RECIPES=1"
+        )
+    if enqueued is None:
+        return
+    under_way = plan.shards - enqueued
+    say(
+        f"submitted: {words.count(enqueued, 'shard')} enqueued"
+        + (f", {under_way:,} under way before" if under_way > 0 else "")
+    )
+    for command, what in (("watch", "follow it"), ("cancel", "stop it"), ("fetch", "its report")):
+        say(f"  memtail {command:6} {study.id}   {what}")

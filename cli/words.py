@@ -1,0 +1,34 @@
+"""Rates, lengths of time and sizes as people read them."""
+
+
+def rate(per_second: float) -> str:
+    """Models a second, a minute or an hour."""
+    if per_second >= 1:
+        return f"{per_second:.1f} models/s"
+    return (
+        f"{per_second * 60:.1f} models/min"
+        if per_second >= 1 / 60
+        else (f"{per_second * 3600:.1f} models/h")
+    )
+
+
+def length(seconds: float) -> str:
+    """Seconds, minutes or hours."""
+    minutes, hours = seconds / 60, seconds / 3600
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
+
+
+def size(n: float) -> str:
+    """Bytes, kB, MB, GB or TB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if n >= 10 or unit == "bytes" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """``1 shard``, ``2 shards``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

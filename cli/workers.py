@@ -1,0 +1,90 @@
+"""``memtail workers``: who is there, what each does, and since when."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cli import words
+from cli.options import json_option, print_json, store_option
+
+if TYPE_CHECKING:
+    from services.leases import Lease
+
+
+@click.command()
+@store_option
+@json_option
+def workers(location: str, as_json: bool) -> None:
+    """Show the workers of the cluster: where each is, what it trains, and since when."""
+    from cli.cluster import connected
+    from services import leases, presence
+
+    with connected(location) as cluster:
+        there = presence.there(cluster.client, "worker")
+        aggregators = presence.there(cluster.client, "aggregator")
+        held = leases.current(cluster.client)
+    if as_json:
+        print_json(
+            {
+                "workers": [
+                    each.model_dump(exclude={"role"})
+                    | {"trains": [x.model_dump() for x in held if x.worker == each.name]}
+                    for each in there
+                ],
+                "aggregators": [each.model_dump(include={"name", "since"}) for each in aggregators],
+            }
+        )
+        return
+    console = Console(highlight=False, markup=False)
+    if not there:
+        console.print("no worker is there; start one: docker compose up -d --scale worker=2")
+    else:
+        table = Table(box=None, pad_edge=False)
+        for column in ("worker", "host", "device", "there for", "does"):
+            table.add_column(column, overflow="fold")
+        for each in there:
+            mine = [lease for lease in held if lease.worker == each.name]
+            does = "; ".join(_does(lease) for lease in mine) or _idle(each.idle_since)
+            table.add_row(each.name, each.host, each.device, _ago(each.since), does)
+        console.print(table)
+    stores = {each.store for each in there} - {location}
+    if stores:
+        console.print(
+            f"warning: workers keep studies in {', '.join(sorted(stores))}, this command looks "
+            f"in {location}",
+            soft_wrap=True,
+        )
+    if not aggregators:
+        console.print(
+            "warning: no aggregator is there: what is lost is not enqueued again, and no report "
+            "is published",
+            soft_wrap=True,
+        )
+
+
+def at_work(held: "list[Lease]") -> Table:
+    """Who trains which shard, and since when."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for lease in held[:20]:
+        attempt = f"attempt {lease.attempt}" if lease.attempt > 1 else ""
+        table.add_row(
+            f"  {lease.worker}", f"models {lease.shard}", f"for {_ago(lease.since)}", attempt
+        )
+    if len(held) > 20:
+        table.add_row(f"  and {words.count(len(held) - 20, 'worker')} more")
+    return table
+
+
+def _does(lease: "Lease") -> str:
+    return f"trains {lease.study} {lease.shard}, for {_ago(lease.since)}"
+
+
+def _idle(since: float | None) -> str:
+    return f"idle for {_ago(since)}" if since else "starting a shard"
+
+
+def _ago(when: float) -> str:
+    return words.length(max(0.0, time.time() - when))

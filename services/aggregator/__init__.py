@@ -1,0 +1,1 @@
+"""Watches the store: enqueues again what was lost, publishes reports."""

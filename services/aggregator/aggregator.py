@@ -1,0 +1,85 @@
+"""The aggregator's loop: which studies to look at, and how often."""
+
+import logging
+import os
+import socket
+import time
+
+import redis
+
+from memtail_core import catalogue
+from memtail_core.errors import MemtailError
+from memtail_core.study import Study
+from services import broker, orders, presence
+from services.aggregator.publisher import Publisher
+from services.aggregator.reconciler import Reconciler
+from services.presence import Presence
+from services.submission import Cluster
+
+log = logging.getLogger(__name__)
+
+_EVERYTHING = 60.0  # seconds between two looks at all studies, beside those under way
+
+
+class Aggregator:
+    """Looks after every submitted study of a store."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._reconciler = Reconciler(cluster)
+        self._publisher = Publisher(cluster)
+        self._open: dict[str, Study] = {}
+        self._submissions = -1
+        self._looked_at_all = -_EVERYTHING
+        self._presence = Presence(
+            name=f"{socket.gethostname()}-{os.getpid()}",
+            role="aggregator",
+            store=cluster.settings.store,
+            since=time.time(),
+        )
+
+    def run(self) -> None:
+        """Look, again and again; what cannot be reached now is looked at later."""
+        try:
+            while True:
+                begun = time.monotonic()
+                try:
+                    self.look()
+                    presence.announce(self._cluster.client, self._presence)
+                except (MemtailError, redis.RedisError) as error:
+                    log.warning("%s", error)
+                time.sleep(max(0.0, self._cluster.settings.scan - (time.monotonic() - begun)))
+        finally:
+            self._publisher.close()
+            presence.leave(self._cluster.client, self._presence)
+
+    def look(self) -> None:
+        """Look once at each study that is under way."""
+        self._find_studies()
+        for study in list(self._open.values()):
+            try:
+                now = self._reconciler.look(study)
+                is_published = self._publisher.consider(study, now)
+            except MemtailError as error:  # one study does not stand in the way of the others
+                log.warning("%s: %s", study.id, error)
+                continue
+            if is_published or now.order is None or now.order.cancelled:
+                self._reconciler.forget(study)
+                del self._open[study.id]
+
+    def _find_studies(self) -> None:
+        """All studies that were submitted, now and then and when one was submitted just now."""
+        submissions = broker.submissions(self._cluster.client)
+        is_due = time.monotonic() >= self._looked_at_all + _EVERYTHING
+        if submissions == self._submissions and not is_due:
+            return
+        store = self._cluster.store
+        for study_id in catalogue.ids(store):
+            try:
+                if study_id not in self._open:
+                    study = catalogue.read(store, study_id)
+                    if orders.read(store, study):
+                        self._open[study_id] = study
+            except MemtailError as error:
+                log.warning("%s: %s", study_id, error)
+        self._submissions, self._looked_at_all = submissions, time.monotonic()

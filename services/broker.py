@@ -1,0 +1,104 @@
+"""Redis: the address with its password, a connection, and what a user reads if there is none.
+
+Redis holds the queue and what workers say of themselves. All of it may vanish at any time: the
+store alone is the truth.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import redis
+from kombu.exceptions import OperationalError
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from memtail_core.errors import MemtailError
+from memtail_core.settings import Settings
+
+_TIMEOUT = 5.0  # seconds for one answer
+_SUBMISSIONS = "memtail:submissions"
+
+
+class BrokerError(MemtailError):
+    """Redis cannot be reached, or does not let us in."""
+
+
+def url(settings: Settings) -> str:
+    """Return the broker's address with its password in it: never print it.
+
+    Raises:
+        BrokerError: none is set, or it is not Redis's.
+    """
+    if settings.broker_url is None:
+        raise BrokerError(
+            "no cluster is set: give MEMTAIL_BROKER_URL, as redis://HOST:6379/0, in the "
+            "environment or in .env (memtail run needs none)"
+        )
+    parts = urlsplit(settings.broker_url.get_secret_value())
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise BrokerError("MEMTAIL_BROKER_URL is no address of Redis: write redis://HOST:6379/0")
+    if settings.broker_password and not parts.password:
+        password = quote(settings.broker_password.get_secret_value(), safe="")
+        user = parts.username or ""
+        parts = parts._replace(netloc=f"{user}:{password}@{parts.netloc.rpartition('@')[2]}")
+    return urlunsplit(parts)
+
+
+def address(settings: Settings) -> str:
+    """The broker's address without its password, to be shown."""
+    parts = urlsplit(url(settings))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def connect(settings: Settings) -> "redis.Redis":
+    """A client of the broker; it connects when first used."""
+    return redis.Redis.from_url(
+        url(settings),
+        decode_responses=True,
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.1), 2),
+    )
+
+
+@contextmanager
+def reached(settings: Settings) -> Iterator[None]:
+    """Turn the many ways in which Redis fails into one sentence.
+
+    Raises:
+        BrokerError: instead of what redis-py and kombu raise.
+    """
+    try:
+        yield
+    except (redis.RedisError, OperationalError, ConnectionError) as error:
+        cause = error.__cause__ if isinstance(error, OperationalError) else error
+        where = address(settings)
+        if isinstance(cause, redis.AuthenticationError) or "Authentication" in str(cause):
+            raise BrokerError(
+                f"Redis at {where} wants another password: check MEMTAIL_BROKER_PASSWORD"
+            ) from error
+        raise BrokerError(
+            f"cannot reach Redis at {where} ({cause}): is it up, and is MEMTAIL_BROKER_URL right?"
+        ) from error
+
+
+def queue_length(client: "redis.Redis", queue: str) -> int:
+    """How many tasks wait; those that a worker has taken do not count."""
+    return int(client.llen(queue))
+
+
+def run_id(client: "redis.Redis") -> str:
+    """A word that changes when Redis is started anew, with or without what it knew."""
+    return str(client.info("server")["run_id"])
+
+
+def tell_of_submission(client: "redis.Redis") -> None:
+    """Let aggregators look for new studies at once."""
+    client.incr(_SUBMISSIONS)
+
+
+def submissions(client: "redis.Redis") -> int:
+    """A number that changes with each submission."""
+    return int(client.get(_SUBMISSIONS) or 0)

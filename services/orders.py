@@ -1,0 +1,51 @@
+"""What the cluster was asked to train: ``order.json`` beside ``study.json``.
+
+It is kept in the store, so that a Redis that lost everything loses no order.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memtail_core.errors import StoreError
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+Device = Literal["cpu", "cuda"]
+
+
+class Order(BaseModel):
+    """How the cluster is to train a study.
+
+    Attributes:
+        device: the kind of device, and so the queue.
+        stack: networks at once, if the user chose.
+        cancelled: whether it is to stop; what is stored stays.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: Device
+    stack: int | None = None
+    cancelled: bool = False
+
+
+def place(store: ObjectStore, study: Study, order: Order) -> None:
+    """Write the order, replacing an earlier one."""
+    store.put(_key(study), order.model_dump_json().encode())
+
+
+def read(store: ObjectStore, study: Study) -> Order | None:
+    """The order; None for a study that was not submitted, but run on some machine."""
+    try:
+        return Order.model_validate_json(store.get(_key(study)))
+    except KeyError:
+        return None
+    except ValidationError as error:
+        raise StoreError(
+            f"{store.location}/{_key(study)} is damaged: submit the study again"
+        ) from error
+
+
+def _key(study: Study) -> str:
+    return f"{study.prefix}order.json"

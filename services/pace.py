@@ -1,0 +1,81 @@
+"""How fast a study goes: the last shards that were stored, as their workers reported them."""
+
+from statistics import median
+
+import redis
+from pydantic import BaseModel, ConfigDict
+
+_KEPT = 200
+_DAY = 24 * 3600
+
+
+class Stored(BaseModel):
+    """A shard that was trained and stored.
+
+    Attributes:
+        worker: by whom.
+        when: seconds since 1970.
+        seconds: what it took.
+        models: how many.
+        held_in, held_out, test: mean accuracies.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    worker: str
+    when: float
+    seconds: float
+    models: int
+    held_in: float
+    held_out: float
+    test: float
+
+
+class Pace(BaseModel):
+    """Of the shards stored last.
+
+    Attributes:
+        models_per_hour: while they were trained.
+        shard_seconds: what one took, the median.
+        held_in, held_out, test: mean accuracies.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    models_per_hour: float
+    shard_seconds: float
+    held_in: float
+    held_out: float
+    test: float
+
+
+def report(client: "redis.Redis", study_id: str, stored: Stored) -> None:
+    """Tell of a stored shard."""
+    key = _key(study_id)
+    with client.pipeline(transaction=False) as pipe:
+        pipe.lpush(key, stored.model_dump_json())
+        pipe.ltrim(key, 0, _KEPT - 1)
+        pipe.expire(key, 7 * _DAY)
+        pipe.execute()
+
+
+def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:
+    """The pace of the last few shards of each of ``workers``; None before the first."""
+    texts = client.lrange(_key(study_id), 0, max(8, 4 * workers) - 1)
+    found = [Stored.model_validate_json(text) for text in texts]
+    if not found:
+        return None
+    begun = min(each.when - each.seconds for each in found)
+    models = sum(each.models for each in found)
+    return Pace(
+        models_per_hour=3600 * models / max(1e-3, max(each.when for each in found) - begun),
+        shard_seconds=median(each.seconds for each in found),
+        **{
+            name: sum(getattr(each, name) for each in found) / len(found)
+            for name in ("held_in", "held_out", "test")
+        },
+    )
+
+
+def _key(study_id: str) -> str:
+    return f"memtail:pace:{study_id}"

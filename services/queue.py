@@ -1,0 +1,71 @@
+"""The Celery app: one task for each shard, on one queue for each kind of device.
+
+Every setting is here, with its reason. Messages are JSON, since a pickle on the broker is code
+that anyone who reaches it can run; results never travel through Redis.
+"""
+
+import uuid
+from typing import Any
+
+from celery import Celery
+
+from memtail_core.settings import settings
+from memtail_core.shards import Shard
+from memtail_core.study import Study
+from services import broker
+
+TASK = "memtail.train"
+_FIRST, _LONGEST = 2.0, 60.0  # seconds to wait before a second attempt, and at most
+
+
+def queue_of(device: str) -> str:
+    """The queue of shards to be trained on ``cpu`` or ``cuda`` (``cuda:1`` is a ``cuda``)."""
+    return f"memtail.{device.partition(':')[0]}"
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after this attempt has failed."""
+    return min(_LONGEST, _FIRST * 2.0 ** (attempt - 1))
+
+
+def configuration() -> dict[str, Any]:
+    """Celery's settings for the broker that :mod:`memtail_core.settings` names."""
+    found = settings()
+    return {
+        "broker_url": broker.url(found),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # a broker that is away comes back
+        "broker_transport_options": {
+            "visibility_timeout": found.visibility_timeout,
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+            "retry_on_timeout": True,
+        },
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_default_queue": queue_of("cpu"),
+        # A task is acknowledged when its shard is stored: a worker that dies has not done it.
+        "task_acks_late": True,
+        # A shard waits in the queue, where any worker can take it, and not in a busy worker.
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        # A shard is worth finishing without a broker: the store says that it is done.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_send_task_events": True,  # for Flower and Prometheus exporters
+        "worker_hijack_root_logger": False,
+    }
+
+
+app = Celery("memtail")
+app.add_defaults(configuration)  # read when first used, so that importing needs no environment
+
+
+def enqueue(study: Study, shard: Shard, device: str, attempt: int = 1) -> None:
+    """Ask some worker with such a device for a shard; twice does no harm."""
+    app.send_task(
+        TASK,
+        args=[study.id, shard.first, shard.last, attempt],
+        queue=queue_of(device),
+        task_id=f"{study.id}/{shard.name}/{uuid.uuid4().hex[:8]}",
+    )

@@ -1,0 +1,1 @@
+"""Trains shards: takes a task, calls what the local run calls, stores the bits."""

@@ -1,0 +1,102 @@
+"""One task: train one shard and store it, unless that is done, under way or no longer wanted.
+
+Running it twice, or in two places at once, stores the same object twice.
+"""
+
+import time
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import redis
+from celery.utils.log import get_task_logger
+
+from memtail_core import catalogue, failures, trials
+from memtail_core.errors import StoreError
+from memtail_core.execution import ShardDone
+from memtail_core.failures import Failure
+from memtail_core.settings import settings
+from memtail_core.shards import Shard
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+from services import leases, orders, pace
+from services.leases import Lease
+from services.orders import Order
+from services.pace import Stored
+from services.queue import TASK, app, backoff
+from services.worker.bench import Bench
+
+log = get_task_logger(__name__)
+
+
+@app.task(name=TASK, bind=True, max_retries=None)  # type: ignore[untyped-decorator]
+def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
+    """Train the shard [first, last) of a study; return what became of it, for the log.
+
+    What fails for reasons outside the study is tried again, later each time, up to a cap; an error
+    of the study's own is recorded and not tried again.
+    """
+    bench, shard = _bench(), Shard(first, last)
+    study = bench.study(study_id)
+    order = orders.read(bench.store, study)
+    if order is None or not _is_wanted(bench.store, study, shard, order):
+        return "no longer wanted"
+    if trials.is_whole(bench.store, study, shard):
+        return "stored before"
+    lease = Lease(
+        study=study.id,
+        shard=shard.name,
+        worker=self.request.hostname,
+        attempt=attempt,
+        task=self.request.id,
+        since=time.time(),
+    )
+    with leases.held(bench.client, lease, bench.settings.lease) as is_ours:
+        if not is_ours:
+            return "another worker trains it"
+        try:
+            done = bench.trainer(study, order).train(shard)
+        except Exception as error:
+            bench.clear()
+            failure = Failure.of(error, shard, attempt, lease.worker)
+            log.warning("%s of %s, attempt %d: %s", shard.name, study.id, attempt, failure.reason)
+            with suppress(StoreError):  # the store may be what failed
+                failures.record(bench.store, study, failure)
+            if failure.kind == "study" or attempt >= bench.settings.most_attempts:
+                return "failed"
+            again = (study_id, first, last, attempt + 1)
+            raise self.retry(args=again, countdown=backoff(attempt)) from error
+        _tell(bench, study, lease.worker, done)
+    return f"stored, {done.seconds:.1f} s"
+
+
+def _is_wanted(store: ObjectStore, study: Study, shard: Shard, order: Order) -> bool:
+    """Whether the study goes that far and was neither cancelled nor stopped by its own error."""
+    if order.cancelled or shard.first >= catalogue.goal(store, study):
+        return False
+    return not any(
+        kind == "study" and not store.exists(failed.key(study))
+        for failed, tries in failures.attempts(store, study).items()
+        for _, kind in tries
+    )
+
+
+def _tell(bench: Bench, study: Study, worker: str, done: ShardDone) -> None:
+    """Report the pace; the shard is stored, whether or not anyone hears of it."""
+    stored = Stored(
+        worker=worker,
+        when=time.time(),
+        seconds=done.seconds,
+        models=study.shard_size,
+        held_in=done.held_in,
+        held_out=done.held_out,
+        test=done.test,
+    )
+    with suppress(redis.RedisError):
+        pace.report(bench.client, study.id, stored)
+
+
+@cache
+def _bench() -> Bench:
+    """This process's."""
+    return Bench(settings())
