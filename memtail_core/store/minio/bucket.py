@@ -1,0 +1,209 @@
+"""Whole objects in one bucket by name: every request signed anew, sent again while it may pass."""
+
+import hashlib
+import io
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from minio import Minio
+from minio.commonconfig import CopySource
+from minio.credentials.credentials import Credentials
+
+from memtail_core.errors import DamagedError
+from memtail_core.store.minio import errors
+from memtail_core.store.minio.conditional import Signer
+from memtail_core.store.minio.errors import FAILURES, code
+from memtail_core.store.minio.pool import connections
+from memtail_core.store.patience import patiently
+
+T = TypeVar("T")
+
+_PART = 64 << 20  # a larger object is sent in several requests
+_PIECE = 1 << 16
+_CERTAIN = 4  # so often an object has to be found unreadable: it takes less than a second
+
+
+class Bucket:
+    """One bucket. It is made by the first write; until then reading finds nothing."""
+
+    def __init__(
+        self,
+        name: str,
+        store: str,
+        *,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        region: str,
+        patience: float,
+    ) -> None:
+        url = urlsplit(endpoint)
+        self.name, self.store, self.host = name, store, url.netloc
+        self._region, self._patience = region, patience
+        pool = connections(patience)
+        self._signer = Signer(pool, endpoint, region, Credentials(access_key, secret_key))
+        self._client = Minio(
+            endpoint=url.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=url.scheme == "https",
+            region=region,
+            http_client=pool,
+        )
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object with the digest of its content.
+
+        Above 64 MiB it is sent in parts that the server joins at the end. If an answer was lost the
+        object may be there: then that is all that was wanted.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        again = False
+
+        def attempt() -> None:
+            nonlocal again
+            if again and self._metadata(name).get("x-amz-meta-sha256") == digest:
+                return
+            again = True
+            self._client.put_object(
+                self.name,
+                name,
+                io.BytesIO(content),
+                len(content),
+                metadata={"sha256": digest},
+                part_size=_PART,
+                num_parallel_uploads=1,
+            )
+
+        self._do(f"write {name}", lambda: self._in_bucket(attempt))
+
+    def write_new(self, name: str, content: bytes) -> bool:
+        """Put an object if the server finds none under the name, in one request that says so.
+
+        A token tells that the object which is in the way is our own, put by an earlier attempt
+        whose answer was lost.
+        """
+        token = uuid.uuid4().hex
+
+        def attempt() -> bool:
+            if self._signer.put_if_none(self.name, name, content, token):
+                return True
+            return self._metadata(name).get("x-amz-meta-token") == token
+
+        return self._do(f"write {name}", lambda: self._in_bucket(attempt))
+
+    def read(self, name: str) -> bytes:
+        """Return the content; go on where a connection was cut. KeyError if there is no object."""
+        got, tag = bytearray(), ""
+
+        def attempt() -> bytes:
+            nonlocal tag
+            try:
+                response = self._client.get_object(
+                    self.name,
+                    name,
+                    offset=len(got),
+                    request_headers={"If-Match": tag} if got else {},
+                )
+            except FAILURES as error:
+                if code(error) == "PreconditionFailed":
+                    got.clear()  # it was replaced: from the start
+                raise
+            try:
+                if response.status != 206:
+                    got.clear()
+                tag = response.headers.get("etag", "")
+                while piece := response.read(_PIECE):
+                    got.extend(piece)
+            finally:
+                response.close()
+                response.release_conn()
+            return bytes(got)
+
+        return self._do(f"read {name}", self._unless_unreadable(name, attempt))
+
+    def metadata(self, name: str) -> dict[str, str] | None:
+        """The headers of an object, names in lower case, or None if there is no object."""
+        return self._do(f"read {name}", lambda: self._metadata(name)) or None
+
+    def names(self, prefix: str, *, below: bool) -> list[str]:
+        """The names that start with ``prefix``; unless ``below``, cut after the next ``/``."""
+
+        def attempt() -> list[str]:
+            found = self._client.list_objects(self.name, prefix=prefix, recursive=below)
+            return [entry.object_name for entry in found if entry.object_name]
+
+        try:
+            return self._do(f"list {prefix or 'objects'}", attempt)
+        except KeyError:
+            return []
+
+    def remove(self, name: str) -> None:
+        """Remove an object, if there is one."""
+        try:
+            self._do(f"delete {name}", lambda: self._client.remove_object(self.name, name))
+        except KeyError:
+            return
+
+    def copy(self, name: str, to: str) -> None:
+        """Copy an object within the server, metadata and all; KeyError if there is none."""
+        source = CopySource(self.name, name)
+        copy = self._unless_unreadable(
+            name, lambda: self._client.copy_object(self.name, to, source)
+        )
+        self._do(f"move {name}", copy)
+
+    def _do(self, what: str, attempt: Callable[[], T]) -> T:
+        try:
+            return patiently(attempt, errors.is_passing, self._patience)
+        except FAILURES as error:
+            if code(error) in errors.MISSING:
+                raise KeyError(what.partition(" ")[2]) from None
+            raise errors.told(error, self.store, self.host, what) from error
+
+    def _in_bucket(self, attempt: Callable[[], T]) -> T:
+        """Do it; if there is no bucket make it first. Another who makes it too is welcome."""
+        try:
+            return attempt()
+        except FAILURES as error:
+            if code(error) != "NoSuchBucket":
+                raise
+        try:
+            self._client.make_bucket(self.name, location=self._region)
+        except FAILURES as error:
+            if code(error) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+        return attempt()
+
+    def _metadata(self, name: str) -> dict[str, str]:
+        try:
+            headers = self._client.stat_object(self.name, name).metadata or {}
+        except FAILURES as error:
+            if code(error) in errors.MISSING:
+                return {}
+            raise
+        return {key.lower(): value for key, value in headers.items()}
+
+    def _unless_unreadable(self, name: str, attempt: Callable[[], T]) -> Callable[[], T]:
+        """Do not be patient with an object that the server knows, and cannot read."""
+        found = 0
+
+        def guarded() -> T:
+            nonlocal found
+            try:
+                return attempt()
+            except FAILURES as error:
+                if errors.is_corrupt(error) or (
+                    errors.is_unreadable(error) and self._metadata(name)
+                ):
+                    found += 1
+                if found < _CERTAIN:
+                    raise
+                raise DamagedError(
+                    f"{self.store}: the server {self.host} cannot read {name} any more: it is "
+                    "damaged on the server's disk"
+                ) from error
+
+        return guarded

@@ -1,0 +1,143 @@
+"""What a bucket's server answers when it fails: which failures pass, and what to tell the user."""
+
+import re
+import socket
+
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from memtail_core.errors import StoreError
+
+FAILURES = (MinioException, HTTPError, OSError)
+MISSING = frozenset({"NoSuchKey", "NoSuchBucket"})
+
+_PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
+_PASSING_CODE = frozenset(
+    {
+        "RequestTimeout",  # the body came too slowly
+        "IncompleteBody",  # and was cut
+        "ConditionalRequestConflict",  # another's conditional write is under way
+        "OperationAborted",  # the bucket is being made by another
+        "NoSuchUpload",  # of several parts: the answer to an earlier attempt was lost
+        "PreconditionFailed",  # the object was replaced while it was read
+    }
+)
+_CORRUPT = re.compile(r"corrupt|CRC mismatch|msgp")
+
+
+def code(error: Exception) -> str:
+    """The error code of S3, or ``HTTP 502`` where there is none, or nothing: no answer came."""
+    if isinstance(error, S3Error):
+        headers = error.response.headers if error.response is not None else {}
+        return headers.get("x-minio-error-code") or error.code or ""  # an answer to HEAD: no body
+    if isinstance(error, InvalidResponseError):  # from a server that says text/xml, as rclone's
+        said = re.search(r"<Code>(\w+)</Code>", str(error))
+        return said[1] if said else f"HTTP {status(error)}"
+    return f"HTTP {status(error)}" if isinstance(error, ServerError) else ""
+
+
+def status(error: Exception) -> int:
+    """The HTTP status, 0 if no answer came."""
+    if isinstance(error, S3Error):
+        return error.response.status if error.response is not None else 0
+    if isinstance(error, ServerError):
+        return error.status_code
+    said = re.search(r"Response code: (\d+)", str(error))
+    return int(said[1]) if isinstance(error, InvalidResponseError) and said else 0
+
+
+def is_passing(error: Exception) -> bool:
+    """Tell whether the same request may succeed later."""
+    if isinstance(error, (HTTPError, OSError)):
+        return True
+    return status(error) in _PASSING_STATUS or code(error) in _PASSING_CODE
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Tell whether the server has the object and cannot read it: MinIO finds rotten bytes itself.
+
+    It then says so as if it were busy: ``SlowDownRead``, to be retried after a minute.
+    """
+    return code(error) == "SlowDownRead"
+
+
+def is_corrupt(error: Exception) -> bool:
+    """Tell whether the server's own notes on the object are rotten: nothing can be done with it."""
+    return code(error) == "InternalError" and bool(_CORRUPT.search(str(error)))
+
+
+_KEY = "check MEMTAIL_S3_ACCESS_KEY and MEMTAIL_S3_SECRET_KEY"
+_REFUSED = f"the server {{host}} of the store '{{store}}' does not accept the key: {_KEY}"
+_FORBIDDEN = (
+    "the key may not {what} in the bucket of the store '{store}': give it the right to, "
+    f"or {_KEY}"
+)
+_SKEWED = (
+    "the clocks of this machine and of the server {host} of the store '{store}' are more than 15 "
+    "minutes apart: set them right"
+)
+_ELSEWHERE = "the bucket of the store '{store}' is in another region: set MEMTAIL_S3_REGION"
+_FULL = (
+    "the disk of the store '{store}' is full (could not {what}): make room and run the same "
+    "command again; what is stored is safe"
+)
+_SENTENCES = {
+    "InvalidAccessKeyId": _REFUSED,
+    "SignatureDoesNotMatch": _REFUSED,
+    "AccessDenied": _FORBIDDEN,
+    "AllAccessDisabled": _FORBIDDEN,
+    "RequestTimeTooSkewed": _SKEWED,
+    "AuthorizationHeaderMalformed": _ELSEWHERE,
+    "PermanentRedirect": _ELSEWHERE,
+    "InvalidRegion": _ELSEWHERE,
+    "XMinioStorageFull": _FULL,
+    "XMinioAdminBucketQuotaExceeded": _FULL,
+}
+_AWAY = (
+    "cannot reach the store '{store}' at {host}: {reason}: is the server up? "
+    "MEMTAIL_S3_ENDPOINT says where it is looked for"
+)
+_CORRUPTED = (
+    "cannot {what} in the store '{store}': the server {host} finds its own files of the object "
+    "corrupted: remove the object's folder where the server keeps its data"
+)
+_OTHER = "cannot {what} in the store '{store}': the server {host} answers {reason}"
+
+
+def told(error: Exception, store: str, host: str, what: str) -> StoreError:
+    """One sentence on why the bucket's server would not ``what``, and what mends it."""
+    reason = code(error) or "nonsense"
+    if isinstance(error, (HTTPError, OSError)):
+        sentence, reason = _AWAY, _reason(error)
+    elif is_corrupt(error):
+        sentence = _CORRUPTED
+    else:
+        sentence = _SENTENCES.get(reason, _OTHER)
+        if isinstance(error, S3Error) and error.message:
+            reason += f": {error.message}"
+    return StoreError(sentence.format(store=store, host=host, what=what, reason=reason))
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause, without the names of Python's objects."""
+    if isinstance(error, NameResolutionError):
+        return "there is no machine of that name"
+    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError, TimeoutError)) and not isinstance(
+        error, NewConnectionError
+    ):
+        return "no answer in time"
+    if isinstance(error, SSLError):
+        return f"no encrypted connection ({error})"
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, socket.gaierror):
+            return cause.strerror[0].lower() + cause.strerror[1:]
+        cause = cause.__cause__ or cause.__context__
+    return "the connection was cut"

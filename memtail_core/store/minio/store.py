@@ -1,0 +1,143 @@
+"""A store in a bucket: keys below a prefix, digests kept with the objects."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from functools import cached_property
+
+from memtail_core.errors import DamagedError
+from memtail_core.store.base import checked_key
+from memtail_core.store.minio.bucket import Bucket
+from memtail_core.store.minio.claims import add_by_claim
+
+_HIDDEN = ".adding/"  # a leading dot is no valid key, so what is below is never listed
+_DIGEST = "x-amz-meta-sha256"
+_LOST = "The server could not read this object any more, so it was removed.\n"
+
+
+class MinioStore:
+    """Objects of one bucket, or of those below a prefix in it. Use it in the process it is made in.
+
+    Args:
+        bucket: its name; it is made when the first object is put.
+        prefix: what the names in the bucket start with, as a folder.
+        endpoint: ``http://host:9000`` or ``https://…`` of the server.
+        access_key, secret_key, region: as the server has them.
+        patience: seconds for which a request is tried again while the server is away or busy.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        region: str,
+        patience: float,
+    ) -> None:
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._location = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._bucket = Bucket(
+            bucket,
+            self._location,
+            endpoint=endpoint,
+            access_key=access_key,
+            secret_key=secret_key,
+            region=region,
+            patience=patience,
+        )
+
+    @property
+    def location(self) -> str:
+        """``s3://bucket`` or ``s3://bucket/prefix``."""
+        return self._location
+
+    def put(self, key: str, content: bytes) -> None:
+        """Send the object with its digest."""
+        self._bucket.write(self._name(key), content)
+
+    def add(self, key: str, content: bytes) -> bool:
+        """Send it on the condition that there is none; where servers know no condition, claim it.
+
+        If the answer to an own success was lost, and another has replaced the object before the
+        request was sent again, this tells False though the object was there for a while.
+        """
+        name = self._name(key)
+        if self._bucket.metadata(name) is not None:
+            return False
+        if self._knows_conditions:
+            return self._bucket.write_new(name, content)
+        folder = f"{self._prefix}{_HIDDEN}{hashlib.sha256(key.encode()).hexdigest()}/"
+        return add_by_claim(self._bucket, folder, name, lambda: self._bucket.write(name, content))
+
+    def get(self, key: str) -> bytes:
+        """Read the object and compare its digest; if it differs, once more, then it is damaged."""
+        name = self._name(key)
+        for _ in range(2):
+            headers = self._headers(key)
+            content = self._bucket.read(name)
+            kept = headers.get(_DIGEST)
+            if kept is None or hashlib.sha256(content).hexdigest() == kept:
+                return content
+        raise DamagedError(
+            f"{self._location}/{key} is damaged: it is not what its SHA-256 was taken of"
+        )
+
+    def exists(self, key: str) -> bool:
+        """Ask for the object's headers."""
+        return self._bucket.metadata(self._name(key)) is not None
+
+    def digest(self, key: str) -> str:
+        """Ask for what was kept when it was put; read the object if another tool put it there."""
+        kept = self._headers(key).get(_DIGEST)
+        return kept or hashlib.sha256(self._bucket.read(self._name(key))).hexdigest()
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Ask for what the keys have in common."""
+        below = self._names(prefix, below=False)
+        yield from sorted(name[:-1] for name in below if name.endswith("/"))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Ask for the keys, a thousand at a time."""
+        below = self._names(prefix, below=True)
+        yield from sorted(prefix + name for name in below if not name.endswith("/"))
+
+    def delete(self, key: str) -> None:
+        """Remove the object."""
+        self._bucket.remove(self._name(key))
+
+    def move(self, key: str, to: str) -> None:
+        """Copy within the server, then delete. Of an object it cannot read a note is left."""
+        name, target = self._name(key), self._name(to)
+        try:
+            self._bucket.copy(name, target)
+        except DamagedError:
+            self._bucket.write(target, _LOST.encode())
+        self._bucket.remove(name)
+
+    def _headers(self, key: str) -> dict[str, str]:
+        headers = self._bucket.metadata(self._name(key))
+        if headers is None:
+            raise KeyError(key)
+        return headers
+
+    def _names(self, prefix: str, *, below: bool) -> Iterator[str]:
+        """What follows ``prefix``, but for hidden names."""
+        start = self._name(prefix.rstrip("/")) + "/" if prefix else self._prefix
+        names = (name.removeprefix(start) for name in self._bucket.names(start, below=below))
+        return (name for name in names if name and "/." not in f"/{name}")
+
+    def _name(self, key: str) -> str:
+        return self._prefix + checked_key(key)
+
+    @cached_property
+    def _knows_conditions(self) -> bool:
+        """Whether the server refuses to replace an object when it is told not to."""
+        name = f"{self._prefix}{_HIDDEN}{uuid.uuid4().hex}"
+        try:
+            self._bucket.write_new(name, b"1")
+            return not self._bucket.write_new(name, b"2")
+        finally:
+            self._bucket.remove(name)

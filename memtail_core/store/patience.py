@@ -1,0 +1,31 @@
+"""Trying again while a server is away: once a pause longer, for as long as one is patient."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_FIRST = 0.1
+_LONGEST = 15.0
+
+
+def patiently(attempt: Callable[[], T], passing: Callable[[Exception], bool], seconds: float) -> T:
+    """Return what ``attempt`` does; if it fails in a ``passing`` way, try again.
+
+    The seconds count from the first failure, so that a long transfer that was cut has as many as a
+    short one, and the last attempt is made when they are over. The pauses double, and are shortened
+    at random lest all that lost a server come back to it at once.
+    """
+    until, pause = None, _FIRST
+    while True:
+        try:
+            return attempt()
+        except Exception as error:
+            now = time.monotonic()
+            until = now + seconds if until is None else until
+            if now >= until or not passing(error):
+                raise
+        time.sleep(min(pause * random.uniform(0.5, 1), until - now))
+        pause = min(2 * pause, _LONGEST)
