@@ -4,6 +4,7 @@ import platform
 import shutil
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -60,6 +61,7 @@ def _checks(location: str) -> Iterator[Check]:
     )
     yield _gpu()
     yield from _store(location)
+    yield from _cluster(location)
 
 
 def _gpu() -> Check:
@@ -78,7 +80,7 @@ def _gpu() -> Check:
 
 def _store(location: str) -> Iterator[Check]:
     from memtail_core import catalogue
-    from memtail_core.store import open_store
+    from memtail_core.store import FilesStore, open_store
 
     try:
         store = open_store(location)
@@ -93,5 +95,49 @@ def _store(location: str) -> Iterator[Check]:
         yield Check("store", "wrong", str(error))
         return
     yield Check("store", "ok", f"'{location}' reads and writes; {studies} studies")
+    if not isinstance(store, FilesStore):
+        return
     free = shutil.disk_usage(store.location).free / 2**30
     yield Check("disk", "ok" if free > 1 else "wrong", f"{free:.0f} GiB free in the store")
+
+
+def _cluster(location: str) -> Iterator[Check]:
+    """Every link of a cluster, if one is set."""
+    from memtail_core.settings import settings
+
+    found = settings()
+    if found.broker_url is None:
+        yield Check(
+            "cluster", "note", "none: MEMTAIL_BROKER_URL is not set; memtail run needs none"
+        )
+        return
+    if not location.startswith("s3://"):
+        yield Check("bucket", "note", f"'{location}' is a folder: every worker must mount it")
+    try:
+        from services import broker, presence
+    except ModuleNotFoundError as error:
+        yield Check("broker", "wrong", f"needs {error.name}: pip install 'memtail[cluster]'")
+        return
+    try:
+        with broker.reached(found):
+            client = broker.connect(found)
+            memory = broker.memory_policy(client)
+            there = presence.there(client, "worker")
+            aggregators = presence.there(client, "aggregator")
+    except MemtailError as error:
+        yield Check("broker", "wrong", str(error))
+        return
+    yield Check("broker", "ok", f"Redis at {broker.address(found)} answers")
+    if memory != "noeviction":
+        said = f"maxmemory-policy is {memory}: Redis may drop tasks; set noeviction"
+        yield Check("broker", "note", said)
+    devices = Counter(each.device for each in there)
+    listed = ", ".join(f"{count} × {device}" for device, count in sorted(devices.items()))
+    yield Check("workers", "ok" if there else "wrong", listed or "none: start one, services/worker")
+    for store in sorted({each.store for each in there} - {location}):
+        yield Check("workers", "wrong", f"some keep studies in {store}, not in {location}")
+    yield Check(
+        "aggregator",
+        "ok" if aggregators else "wrong",
+        "there" if aggregators else "none: nothing is enqueued again or published",
+    )

@@ -19,9 +19,23 @@ from cli.watch import watch
 from cli.workers import workers
 from memtail_core.errors import MemtailError
 
+_SECTIONS = {
+    "On this machine": (run, status, report, scores, demo, doctor),
+    "On a cluster": (submit, watch, workers, cancel, retry, fetch),
+}
+
 
 class _Group(click.Group):
     """Prints what a user can mend in one line and exits 2; a traceback only with --debug."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them in sections, each in the order in which one comes to need them."""
+        for title, commands in _SECTIONS.items():
+            width = formatter.width - 6 - max(len(each.name or "") for each in commands)
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(each.name or "", each.get_short_help_str(width)) for each in commands]
+                )
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -70,10 +84,9 @@ def main(debug: bool) -> None:
     del debug  # read from the context where an error is caught
 
 
-for command in (run, status, report, scores, demo, doctor):
-    main.add_command(command)
-for command in (submit, watch, workers, cancel, retry, fetch):
-    main.add_command(command)
+for _commands in _SECTIONS.values():
+    for _command in _commands:
+        main.add_command(_command)
 
 if __name__ == "__main__":
     main()

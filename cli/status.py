@@ -1,12 +1,14 @@
-"""``memtail status``: what the store holds."""
+"""``memtail status``: what the store holds, and what a cluster does with it."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from cli import words
 from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue, shards
 from memtail_core.errors import MemtailError
@@ -20,12 +22,14 @@ from memtail_core.study import Study
 @json_option
 def status(name: str | None, location: str, as_json: bool) -> None:
     """Show the studies of the store, or one of them in detail."""
+    look = _survey_of_cluster()
     if name is None:
         store = open_store(location)
         rows = []
         for study_id in catalogue.ids(store):
             try:
-                rows.append(_row(store, catalogue.read(store, study_id)))
+                study = catalogue.read(store, study_id)
+                rows.append({**_row(store, study), **look(store, study)})
             except MemtailError as error:  # one damaged study does not hide the others
                 click.echo(f"warning: {error}", err=True)
         if as_json:
@@ -34,11 +38,40 @@ def status(name: str | None, location: str, as_json: bool) -> None:
             _print_all(rows, location)
         return
     store, study = find_study(location, name)
-    detail = {**_row(store, study), **_detail(store, study)}
+    detail = {**_row(store, study), **_detail(store, study), **look(store, study)}
     if as_json:
         print_json(detail)
     else:
         _print_one(detail, "" if location == "runs" else f" --store {location}")
+
+
+def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
+    """What to ask of each study: how it fares on the cluster, if one is set and was asked."""
+    from memtail_core.settings import settings
+
+    found = settings()
+    if found.broker_url is None:
+        return lambda store, study: {}
+    from services import broker
+    from services.survey import survey
+
+    client = broker.connect(found)
+    try:
+        with broker.reached(found):
+            client.ping()
+    except MemtailError as error:
+        click.echo(f"warning: {error}", err=True)
+        return lambda store, study: {}
+
+    def look(store: ObjectStore, study: Study) -> dict[str, Any]:
+        seen = survey(store, client, study, found)
+        if seen.standing.order is None:
+            return {}
+        said = seen.as_dict()
+        names = ("state", "running", "waiting", "failed", "workers", "models_per_hour")
+        return {name: said[name] for name in (*names, "seconds_left", "at_work")}
+
+    return look
 
 
 def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
@@ -59,13 +92,15 @@ def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
 
 def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     """Accuracies and fit of what is stored; reads every shard."""
-    from memtail_core import estimation, trials
+    from memtail_core import estimation, failures, trials
 
     loaded, damaged = trials.load(store, study)
     found: dict[str, Any] = {
         "stored": len(loaded),
         **({"state": "unfinished"} if damaged else {}),
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],
+        "set_aside": list(store.list(f"{study.prefix}damaged/")),
+        "failures": [failure.model_dump() for failure in failures.read(store, study)],
         "training": study.training,
         "subsets": study.subsets.model_dump(),
     }
@@ -112,11 +147,37 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
             f"  accuracy  held in {held_in:.2%}, held out {held_out:.2%}, test {test:.2%}"
         )
         console.print(f"  speed     {detail['seconds_per_model']:.2f} s a model and process")
+    if "running" in detail:
+        console.print(
+            f"  cluster   {detail['running']:,} models running, {detail['waiting']:,} waiting, "
+            f"{detail['failed']:,} failed; {words.count(detail['workers'], 'worker')}"
+        )
     for damaged in detail["damaged"]:
         console.print(f"  damaged   {damaged}; memtail run trains it again")
+    for key in detail["set_aside"]:
+        console.print(f"  set aside {key}: it was damaged")
     for warning in detail.get("warnings", []):
         console.print(f"  warning   {warning}")
-    if detail["state"] == "unfinished":
+    _print_failures(console, detail)
+    if detail["state"] in ("failed", "stopped"):
+        console.print(f"  continue  memtail retry {detail['id']}{where}")
+    elif detail["state"] == "cancelled":
+        console.print(f"  continue  memtail submit {detail['id']}{where}")
+    elif detail["state"] == "unfinished":
         console.print(f"  continue  memtail run {detail['id']}{where}")
     report = detail["report"] or f"none yet: memtail report {detail['id']}{where}"
     console.print(f"  report    {report}")
+
+
+def _print_failures(console: Console, detail: dict[str, Any]) -> None:
+    """The last failures, and where in the study's own code the last of those happened."""
+    for failure in detail["failures"][-5:]:
+        console.print(
+            f"  failure   {failure['shard']}, attempt {failure['attempt']}, on "
+            f"{failure['worker']}: {failure['reason']}"
+        )
+    own = [failure for failure in detail["failures"] if failure["kind"] == "study"]
+    if own and detail["state"] != "complete":
+        console.print("  where")
+        for line in own[-1]["traceback"].rstrip().splitlines():
+            console.print(f"    {line}")

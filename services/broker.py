@@ -72,7 +72,7 @@ def reached(settings: Settings) -> Iterator[None]:
     """
     try:
         yield
-    except (redis.RedisError, OperationalError, ConnectionError) as error:
+    except (redis.RedisError, OperationalError) as error:
         cause = error.__cause__ if isinstance(error, OperationalError) else error
         where = address(settings)
         if isinstance(cause, redis.AuthenticationError) or "Authentication" in str(cause):
@@ -92,6 +92,11 @@ def queue_length(client: "redis.Redis", queue: str) -> int:
 def run_id(client: "redis.Redis") -> str:
     """A word that changes when Redis is started anew, with or without what it knew."""
     return str(client.info("server")["run_id"])
+
+
+def memory_policy(client: "redis.Redis") -> str:
+    """What Redis does when it is full; anything but ``noeviction`` can lose tasks."""
+    return str(client.info("memory").get("maxmemory_policy", "unknown"))
 
 
 def tell_of_submission(client: "redis.Redis") -> None:
