@@ -1,0 +1,196 @@
+"""A cluster of real processes: Redis, an S3 server behind a network that can fail, the services."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import redis
+from tests.faults import Faults
+from tests.servers import RedisServer, S3Server, redis_server
+
+from memtail_core import catalogue
+from memtail_core.settings import Settings
+from memtail_core.store import ObjectStore, open_store
+from memtail_core.study import Study
+from services import broker, leases
+from services.leases import Lease
+
+_TIMEOUT = 120.0  # seconds; far more than any step takes
+
+
+class Service:
+    """A worker or an aggregator, as its container would run it."""
+
+    def __init__(self, role: str, log: Path, env: dict[str, str]) -> None:
+        self.log = log
+        with log.open("w") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{role}"],
+                env=env,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """It, and what it started."""
+        parent = psutil.Process(self.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def signal(self, number: signal.Signals) -> None:
+        """As ``docker stop`` and ``docker pause`` do: to the first process alone."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """As when the machine loses power: every process at once."""
+        for process in self.processes:
+            process.kill()
+        self._process.wait(_TIMEOUT)
+
+    def pause(self) -> None:
+        for process in self.processes:
+            process.suspend()
+
+    def resume(self) -> None:
+        for process in self.processes:
+            process.resume()
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit code."""
+        return self._process.wait(_TIMEOUT)
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self.resume()
+            self.kill()
+
+
+@dataclass
+class Cluster:
+    """Redis of its own, a bucket of its own; services and commands that find both."""
+
+    redis: RedisServer
+    s3: S3Server
+    faults: Faults
+    folder: Path
+    bucket: str = field(default_factory=lambda: f"cluster-{uuid.uuid4().hex[:12]}")
+    services: list[Service] = field(default_factory=list)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """As a user's .env would say it, with times that suit shards of a second."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMTAIL_")}
+        return clean | {
+            "MEMTAIL_BROKER_URL": self.redis.url_without_password,
+            "MEMTAIL_BROKER_PASSWORD": self.redis.password,
+            "MEMTAIL_STORE": f"s3://{self.bucket}",
+            "MEMTAIL_S3_ENDPOINT": self.faults.endpoint,
+            "MEMTAIL_S3_ACCESS_KEY": self.s3.access_key,
+            "MEMTAIL_S3_SECRET_KEY": self.s3.secret_key,
+            "MEMTAIL_CACHE": str(self.folder / "cache"),
+            "MEMTAIL_LEASE": "3",
+            "MEMTAIL_SCAN": "0.5",
+            "MEMTAIL_PUBLISH_EVERY": "2",
+            "MEMTAIL_DEVICE": "cpu",
+        }
+
+    @property
+    def settings(self) -> Settings:
+        names = {k.removeprefix("MEMTAIL_").lower(): v for k, v in self.env.items()}
+        return Settings.model_validate(
+            {k: v for k, v in names.items() if k in Settings.model_fields}
+        )
+
+    @property
+    def store(self) -> ObjectStore:
+        """The bucket, by a way that does not fail."""
+        before = dict(os.environ)
+        os.environ.update(self.env, MEMTAIL_S3_ENDPOINT=self.s3.endpoint)
+        try:
+            return open_store(f"s3://{self.bucket}")
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    @property
+    def client(self) -> "redis.Redis":
+        return broker.connect(self.settings)
+
+    def start(self, role: str, **env: str) -> Service:
+        log = self.folder / f"{role}-{len(self.services)}.log"
+        self.services.append(Service(role, log, self.env | env))
+        return self.services[-1]
+
+    def worker(self, **env: str) -> Service:
+        return self.start("worker", **env)
+
+    def aggregator(self, **env: str) -> Service:
+        return self.start("aggregator", **env)
+
+    def memtail(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
+        """Run a command as a user does, and expect its exit code."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments],
+            env=self.env | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        assert ran.returncode == code, f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+        assert "Traceback" not in ran.stderr, ran.stderr
+        return ran
+
+    @property
+    def study(self) -> Study:
+        """The one study that was submitted."""
+        (study_id,) = catalogue.ids(self.store)
+        return catalogue.read(self.store, study_id)
+
+    def stored(self) -> list[str]:
+        """The names of the shards in the bucket."""
+        return [key for key in self.store.list("studies/") if "/shards/" in key]
+
+    def leases(self) -> list[Lease]:
+        return leases.current(self.client)
+
+    def wait_until(self, what: str, condition: Callable[[], object]) -> None:
+        """Wait for a condition; if it never holds, show the logs."""
+        deadline = time.monotonic() + _TIMEOUT
+        while time.monotonic() < deadline:
+            if condition():
+                return
+            time.sleep(0.05)
+        logs = "\n".join(f"--- {s.log.name}\n{s.log.read_text()[-4000:]}" for s in self.services)
+        raise AssertionError(f"never: {what}\n{logs}")
+
+    def finish(self) -> bytes:
+        """Watch the study to its end; return the published scores."""
+        self.memtail("watch", self.study.id)
+        return self.store.get(f"{self.study.prefix}report/scores.parquet")
+
+
+@contextmanager
+def running(s3: S3Server, folder: Path) -> Iterator[Cluster]:
+    """A cluster without services yet; whatever is started in it ends with it."""
+    with redis_server() as server, Faults(s3.endpoint) as faults:
+        cluster = Cluster(server, s3, faults, folder)
+        try:
+            yield cluster
+        finally:
+            for service in cluster.services:
+                service.close()
