@@ -22,7 +22,14 @@ class StoreContract:
         assert store.get("studies/a/study.json") == b"\x00\xff bytes"
         assert store.exists("studies/a/study.json")
 
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=25,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,  # one for every store
+        ],
+    )
     @given(path=st.lists(_SEGMENT, min_size=1, max_size=3), content=st.binary(max_size=4096))
     def test_any_key_and_content_round_trip(
         self, store: ObjectStore, path: list[str], content: bytes

@@ -20,6 +20,8 @@ from memtail_core.store.patience import patiently
 
 T = TypeVar("T")
 
+DIGEST = "x-amz-meta-sha256"
+
 _PART = 64 << 20  # a larger object is sent in several requests
 _PIECE = 1 << 16
 _CERTAIN = 4  # so often an object has to be found unreadable: it takes less than a second
@@ -64,7 +66,7 @@ class Bucket:
 
         def attempt() -> None:
             nonlocal again
-            if again and self._metadata(name).get("x-amz-meta-sha256") == digest:
+            if again and self._metadata(name).get(DIGEST) == digest:
                 return
             again = True
             self._client.put_object(
@@ -94,11 +96,14 @@ class Bucket:
 
         return self._do(f"write {name}", lambda: self._in_bucket(attempt))
 
-    def read(self, name: str) -> bytes:
-        """Return the content; go on where a connection was cut. KeyError if there is no object."""
+    def read(self, name: str) -> tuple[bytes, str | None]:
+        """Return the content and the digest that is kept with it; KeyError if there is no object.
+
+        Where a connection was cut it goes on from there, if the object is the same still.
+        """
         got, tag = bytearray(), ""
 
-        def attempt() -> bytes:
+        def attempt() -> tuple[bytes, str | None]:
             nonlocal tag
             try:
                 response = self._client.get_object(
@@ -120,7 +125,7 @@ class Bucket:
             finally:
                 response.close()
                 response.release_conn()
-            return bytes(got)
+            return bytes(got), response.headers.get(DIGEST)
 
         return self._do(f"read {name}", self._unless_unreadable(name, attempt))
 

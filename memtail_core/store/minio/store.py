@@ -7,11 +7,10 @@ from functools import cached_property
 
 from memtail_core.errors import DamagedError
 from memtail_core.store.base import checked_key
-from memtail_core.store.minio.bucket import Bucket
+from memtail_core.store.minio.bucket import DIGEST, Bucket
 from memtail_core.store.minio.claims import add_by_claim
 
 _HIDDEN = ".adding/"  # a leading dot is no valid key, so what is below is never listed
-_DIGEST = "x-amz-meta-sha256"
 _LOST = "The server could not read this object any more, so it was removed.\n"
 
 
@@ -76,9 +75,7 @@ class MinioStore:
         """Read the object and compare its digest; if it differs, once more, then it is damaged."""
         name = self._name(key)
         for _ in range(2):
-            headers = self._headers(key)
-            content = self._bucket.read(name)
-            kept = headers.get(_DIGEST)
+            content, kept = self._bucket.read(name)
             if kept is None or hashlib.sha256(content).hexdigest() == kept:
                 return content
         raise DamagedError(
@@ -91,8 +88,11 @@ class MinioStore:
 
     def digest(self, key: str) -> str:
         """Ask for what was kept when it was put; read the object if another tool put it there."""
-        kept = self._headers(key).get(_DIGEST)
-        return kept or hashlib.sha256(self._bucket.read(self._name(key))).hexdigest()
+        name = self._name(key)
+        headers = self._bucket.metadata(name)
+        if headers is None:
+            raise KeyError(key)
+        return headers.get(DIGEST) or hashlib.sha256(self._bucket.read(name)[0]).hexdigest()
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Ask for what the keys have in common."""
@@ -116,12 +116,6 @@ class MinioStore:
         except DamagedError:
             self._bucket.write(target, _LOST.encode())
         self._bucket.remove(name)
-
-    def _headers(self, key: str) -> dict[str, str]:
-        headers = self._bucket.metadata(self._name(key))
-        if headers is None:
-            raise KeyError(key)
-        return headers
 
     def _names(self, prefix: str, *, below: bool) -> Iterator[str]:
         """What follows ``prefix``, but for hidden names."""

@@ -1,0 +1,6 @@
+"""Real servers for the tests, found on this machine or fetched: S3 and Redis."""
+
+from tests.servers.redis import RedisServer, redis_server
+from tests.servers.s3 import S3Server, rclone_server, s3_server
+
+__all__ = ["RedisServer", "S3Server", "rclone_server", "redis_server", "s3_server"]

@@ -1,0 +1,8 @@
+"""``python -m tests.servers``: fetch what is missing, once, before tests run side by side."""
+
+from tests.servers import redis_server, s3_server
+
+with s3_server() as s3:
+    print(f"S3 for the tests: {s3.kind}, {s3.origin}")
+with redis_server() as redis:
+    print(f"Redis for the tests: {redis.origin}")

@@ -1,0 +1,99 @@
+"""Programs that are not on this machine: images, builds and packages, fetched once and kept."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "memtail-tests"
+
+_MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
+_BUILD = 900.0
+_PULL = 60.0
+_ASK = 20.0
+_AGAIN = 3600.0  # seconds until what failed is tried again
+_PROVIDED = {"adduser", "libc6"}
+
+
+def image(name: str) -> bool:
+    """Tell whether Docker works here and has the image, or gets it within a minute."""
+    if shutil.which("docker") is None or not _ran(["docker", "info"], _ASK):
+        return False
+    if _ran(["docker", "image", "inspect", name], _ASK):
+        return True
+    with _once(f"image-{name.replace('/', '-')}") as first:
+        return first and _ran(["docker", "pull", "--quiet", name], _PULL)
+
+
+def built_minio() -> Path | None:
+    """MinIO's server, built from its source by Go, if there is one: it takes two minutes."""
+    program = CACHE / "bin" / "minio"
+    with _once("minio") as first:
+        if not program.exists() and first and shutil.which("go") is not None:
+            building = CACHE / "building"
+            if _ran(["go", "install", _MINIO], _BUILD, GOBIN=str(building)):
+                program.parent.mkdir(exist_ok=True)
+                (building / "minio").replace(program)
+        return program if program.exists() else None
+
+
+def unpacked_redis() -> Path | None:
+    """Redis' server from Debian's packages, unpacked and not installed: no service starts."""
+    folder = CACHE / "redis"
+    program = folder / "usr" / "bin" / "redis-server"
+    with _once("redis") as first:
+        if not program.exists() and first and shutil.which("apt-get") is not None:
+            if os.geteuid() == 0:
+                _ran(["apt-get", "update"], _BUILD)
+            asked = ["apt-cache", "depends", "redis-tools"]
+            listed = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+            needed = {line.split()[-1] for line in listed.splitlines() if "Depends: " in line}
+            packages = ["redis-server", "redis-tools", *sorted(needed - _PROVIDED)]
+            folder.mkdir(parents=True, exist_ok=True)
+            if _ran(["apt-get", "download", *packages], _BUILD, folder=folder):
+                for package in folder.glob("*.deb"):
+                    _ran(["dpkg", "-x", str(package), str(folder)], _ASK)
+        return program if program.exists() else None
+
+
+def libraries(program: Path) -> dict[str, str]:
+    """The environment in which an unpacked program finds its libraries."""
+    folders = sorted({str(path.parent) for path in program.parents[2].rglob("lib*.so*")})
+    return {"LD_LIBRARY_PATH": ":".join(folders)}
+
+
+def _ran(
+    command: list[str], seconds: float, folder: Path | None = None, **environment: str
+) -> bool:
+    try:
+        ran = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=False,
+            timeout=seconds,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return ran.returncode == 0
+
+
+@contextmanager
+def _once(what: str) -> Iterator[bool]:
+    """One process at a time; tells whether no other has tried within the hour, which had failed."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{what}.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        tried = float(lock.read() or 0)
+        first = time.time() - tried > _AGAIN
+        if first:
+            lock.truncate(0)
+            lock.write(str(time.time()))
+            lock.flush()
+        yield first

@@ -1,0 +1,117 @@
+"""A server as a process of its own that can be stopped, frozen, emptied, and never outlives us."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_STARTS = 60.0  # seconds in which a server has to answer
+_ENDS = 10.0
+_PR_SET_PDEATHSIG = 1
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class ServerProcess:
+    """One server: how to start it, and what it is doing now.
+
+    Attributes:
+        command: what to run; on a free port, which it keeps.
+        folder: where it keeps its data.
+        answers: whether it answers; may raise OSError.
+        container: its name, if ``command`` is ``docker run``.
+    """
+
+    command: list[str]
+    folder: Path
+    answers: Callable[[], bool]
+    environment: dict[str, str] = field(default_factory=dict)
+    container: str | None = None
+    _running: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, empty: bool = False) -> None:
+        """Start it, or start it again, with what it had or with nothing; wait till it answers."""
+        self.stop()
+        if empty:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder.with_suffix(".log")
+        with log.open("ab") as output:
+            self._running = subprocess.Popen(
+                self.command,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent(self.container is not None),  # noqa: PLW1509
+            )
+        until = time.monotonic() + _STARTS
+        while not self._answers():
+            if self._running.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise OSError(f"{self.command[0]} does not start: {log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it. What it kept stays in its folder."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        running.send_signal(signal.SIGCONT)
+        running.terminate()
+        try:
+            running.wait(_ENDS)
+        except subprocess.TimeoutExpired:
+            if self.container is not None:
+                subprocess.run(["docker", "kill", self.container], capture_output=True, check=False)
+            running.kill()
+            running.wait()
+
+    def freeze(self) -> None:
+        """Let it take connections and say nothing, until :meth:`thaw`."""
+        self._signal(signal.SIGSTOP, "pause")
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT, "unpause")
+
+    def _signal(self, signum: signal.Signals, docker: str) -> None:
+        if self.container is not None:
+            subprocess.run(["docker", docker, self.container], capture_output=True, check=True)
+        elif self._running is not None:
+            self._running.send_signal(signum)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.answers()
+        return False
+
+
+def _die_with_parent(gently: bool) -> Callable[[], None] | None:
+    """Linux ends the server when pytest dies, even if it is killed; docker has to be told gently.
+
+    It does when the THREAD that started the server ends: start servers in the main thread.
+    """
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    wanted = int(signal.SIGTERM if gently else signal.SIGKILL)
+
+    def set_signal() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, wanted)
+
+    return set_signal
