@@ -18,10 +18,10 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
     import json
 
     from cli.findings import say_findings
-    from memtail_core import catalogue, report
+    from memtail_core import catalogue, published
 
     store, study = find_study(location, name)
-    files = report.fetch(store, study)
+    files = published.fetch(store, study)
     if files is None:
         raise StoreError(
             f"{study.id} has no report yet, or one that is just being written: try again, or "
@@ -33,7 +33,7 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     summary = json.loads(files["summary.json"])
-    page = str(folder / report.PAGE)
+    page = str(folder / published.PAGE)
     if as_json:
         print_json({**summary, "report": page})
         return

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cli import words
 from cli.options import find_study, json_option, print_json, store_option
-from memtail_core import catalogue, shards
+from memtail_core import catalogue, published, shards
 from memtail_core.errors import MemtailError
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
@@ -77,7 +77,7 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
 def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
     n_stored = len(shards.stored(store, study)) * study.shard_size
     goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
-    page = f"{study.prefix}report/index.html"
+    page = published.page_key(study)
     return {
         "id": study.id,
         "recipe": study.training["recipe"],

@@ -107,12 +107,12 @@ def _summary(cluster: "Cluster", study: "Study", models: int) -> dict[str, Any] 
     """The final report's summary; None where no aggregator is there to publish it."""
     import json
 
-    from memtail_core import report
+    from memtail_core import published
     from services import presence
 
     deadline = time.monotonic() + _PUBLISHED_WITHIN
     while time.monotonic() < deadline:
-        files = report.fetch(cluster.store, study)
+        files = published.fetch(cluster.store, study)
         if files:
             summary: dict[str, Any] = json.loads(files["summary.json"])
             if summary["trials"] == models:

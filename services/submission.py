@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import redis
 
-from memtail_core import catalogue, cost, failures, shards, tuning
+from memtail_core import catalogue, failures, shards
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.settings import Settings
@@ -62,6 +62,8 @@ def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
     workers = sum(
         queue_of(each.device) == queue for each in presence.there(cluster.client, "worker")
     )
+    from memtail_core import cost  # imports torch, for which other commands need not wait
+
     each = cost.seconds_per_model(cluster.store, study)
     n_missing = len(missing) * study.shard_size
     return Plan(
@@ -93,6 +95,8 @@ def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order:
         TrainingError: the order does not suit the recipe.
         StoreError, BrokerError: one of them cannot be reached.
     """
+    from memtail_core import tuning
+
     tuning.check(study, order.stack)
     before = standing(cluster.store, study, cluster.settings.most_attempts)
     catalogue.register(cluster.store, study, dataset, trials)

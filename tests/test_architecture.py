@@ -15,7 +15,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"store"},
     {"shards"},
     {"data"},
-    {"catalogue", "failures", "plans"},
+    {"catalogue", "failures", "plans", "published"},
     {"estimation"},
     {"training"},
     {"trials", "parallelism", "preparation"},

@@ -3,7 +3,6 @@
 from typing import Annotated, ClassVar, Literal
 
 import torch
-import torchvision.models
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -108,6 +107,8 @@ class TorchvisionNetwork(GradientRecipe):
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """Build torchvision's network for inputs of 1 or 3 channels."""
+        import torchvision.models  # takes as long as torch itself: only who wants it waits
+
         name = self.recipe.partition(":")[2]
         network = torchvision.models.get_model(name, weights=None, num_classes=n_classes)
         if max(shape[1:]) <= _SMALL:
@@ -116,6 +117,8 @@ class TorchvisionNetwork(GradientRecipe):
 
     def check(self, dataset: Dataset) -> None:
         """The network must exist, and the data be images."""
+        import torchvision.models
+
         name = self.recipe.partition(":")[2]
         known = torchvision.models.list_models(module=torchvision.models)
         if name not in known:
@@ -164,7 +167,8 @@ class _Logits(nn.Module):
 
 
 def _adapt_to_small_images(network: nn.Module, n_classes: int) -> None:
-    models = torchvision.models
+    from torchvision import models
+
     if isinstance(network, models.ResNet):
         network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         network.maxpool = nn.Identity()

@@ -8,7 +8,7 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from memtail_core import catalogue, report, trials
+from memtail_core import catalogue, published, report, trials
 from memtail_core.errors import MemtailError
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
@@ -36,7 +36,7 @@ class Publisher:
             return False
         n_stored = len(set(now.stored) & set(now.planned))
         if now.is_complete and n_stored:
-            manifest = report.published(self._cluster.store, study)
+            manifest = published.whole(self._cluster.store, study)
             if manifest and manifest.trials == len(now.stored) * study.shard_size:
                 return True
         elif (

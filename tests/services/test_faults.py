@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from memtail_core import failures, report
+from memtail_core import failures, published
 from memtail_core.shards import Shard
 from services import broker
 from services.queue import queue_of
@@ -187,10 +187,10 @@ def test_an_aggregator_killed_while_it_publishes(cluster: Cluster, local_scores:
             lambda n=files: len(list(cluster.store.list(f"{study.prefix}report/"))) >= n,
         )
         aggregator.kill()
-        assert report.published(cluster.store, study) is None, "it was killed in between"
+        assert published.whole(cluster.store, study) is None, "it was killed in between"
     cluster.aggregator()
     assert cluster.finish() == local_scores
-    assert report.published(cluster.store, study)
+    assert published.whole(cluster.store, study)
 
 
 def test_two_aggregators_do_no_harm(cluster: Cluster, local_scores: bytes) -> None:
@@ -201,6 +201,4 @@ def test_two_aggregators_do_no_harm(cluster: Cluster, local_scores: bytes) -> No
     wait_mid_shard(cluster, workers[0], 2)
     workers[0].kill()
     assert cluster.finish() == local_scores
-    cluster.wait_until(
-        "the report is whole", lambda: report.published(cluster.store, cluster.study)
-    )
+    cluster.wait_until("the report is whole", lambda: published.whole(cluster.store, cluster.study))

@@ -1,0 +1,85 @@
+"""Reports in a store, ``studies/<id>/report/``: write one whole, tell whether it is, fetch it.
+
+``manifest.json``, written last, has the digest of every other file. Where it and the files agree,
+the report is whole: written by one publisher, who was not interrupted.
+"""
+
+import hashlib
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memtail_core.errors import DamagedError
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+PAGE = "index.html"
+
+
+class Manifest(BaseModel):
+    """What a report consists of.
+
+    Attributes:
+        trials: how many it was made of.
+        files: name below ``report/`` → SHA-256.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    trials: int
+    files: dict[str, str]
+
+
+def write(store: ObjectStore, study: Study, files: dict[str, bytes], trials: int) -> None:
+    """Put the files of a report, its manifest last, and remove what an earlier one had more."""
+    prefix = _prefix(study)
+    for name, content in files.items():
+        store.put(prefix + name, content)
+    manifest = Manifest(trials=trials, files={name: _digest(files[name]) for name in files})
+    store.put(_manifest(study), manifest.model_dump_json(indent=2).encode())
+    kept = {_manifest(study), *(prefix + name for name in files)}
+    for key in set(store.list(prefix)) - kept:
+        store.delete(key)
+
+
+def whole(store: ObjectStore, study: Study) -> Manifest | None:
+    """The manifest of the stored report; None if there is none that is whole."""
+    try:
+        manifest = _read(store, study)
+        are_alike = all(
+            store.digest(_prefix(study) + name) == digest for name, digest in manifest.files.items()
+        )
+    except (KeyError, ValidationError, DamagedError):
+        return None
+    return manifest if are_alike else None
+
+
+def fetch(store: ObjectStore, study: Study) -> dict[str, bytes] | None:
+    """Every file of the stored report by name; None if there is none that is whole."""
+    try:
+        manifest = _read(store, study)
+        files = {name: store.get(_prefix(study) + name) for name in manifest.files}
+    except (KeyError, ValidationError, DamagedError):
+        return None
+    are_alike = all(_digest(files[name]) == digest for name, digest in manifest.files.items())
+    return files if are_alike else None
+
+
+def page_key(study: Study) -> str:
+    """Where the report's page is."""
+    return _prefix(study) + PAGE
+
+
+def _read(store: ObjectStore, study: Study) -> Manifest:
+    return Manifest.model_validate_json(store.get(_manifest(study)))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _prefix(study: Study) -> str:
+    return f"{study.prefix}report/"
+
+
+def _manifest(study: Study) -> str:
+    return f"{_prefix(study)}manifest.json"
