@@ -17,7 +17,7 @@ def main() -> None:
     """Start the worker, in this process, which gets the signals; never return."""
     from services import broker
     from services.queue import TASK, app, queue_of
-    from services.worker import signs, task
+    from services.worker import drain, signs, task
 
     found = settings()
     device = _device(found.device)
@@ -25,6 +25,7 @@ def main() -> None:
         f"memtail worker: {device}, store {found.store}, broker {broker.address(found)}", flush=True
     )
     signs.show(app, found, device)
+    drain.on_sigterm(found.grace)
     assert task.train.name == TASK  # importing it is what makes it known
     app.worker_main(
         [

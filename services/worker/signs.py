@@ -1,15 +1,11 @@
-"""A worker's signs of life, from Celery's event loop, and what it does when told to stop."""
+"""A worker's signs of life, from Celery's event loop: one that hangs falls silent."""
 
-import os
-import signal
-import threading
 import time
 from contextlib import suppress
 from typing import Any
 
 import redis
 from celery import bootsteps
-from celery.signals import worker_shutting_down
 from celery.worker import state
 
 from memtail_core.settings import Settings
@@ -18,7 +14,7 @@ from services.presence import Presence
 
 
 def show(app: Any, settings: Settings, device: str) -> None:
-    """Let the workers of ``app`` announce themselves, and give back their shard in time."""
+    """Let the worker of ``app`` announce itself."""
 
     class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]
         """Says every few seconds that the event loop turns, and since when it is idle."""
@@ -57,10 +53,3 @@ def show(app: Any, settings: Settings, device: str) -> None:
                 presence.announce(self._client, self._presence)
 
     app.steps["worker"].add(SignsOfLife)
-
-    @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
-    def give_back_in_time(**_: Any) -> None:
-        """Finish the shard in hand; if that takes too long, let Celery put it back."""
-        timer = threading.Timer(settings.grace, os.kill, (os.getpid(), signal.SIGQUIT))
-        timer.daemon = True
-        timer.start()

@@ -76,27 +76,6 @@ def test_a_worker_told_to_stop_finishes_its_shard(cluster: Cluster, local_scores
     assert failures.read(cluster.store, cluster.study) == []
 
 
-def test_a_worker_that_cannot_finish_in_time_gives_its_shard_back(
-    cluster: Cluster, local_scores: bytes
-) -> None:
-    """No aggregator is there until the end: the queue alone has the shard again."""
-    worker = cluster.worker(MEMTAIL_GRACE="0.2", MEMTAIL_LEASE="60")
-    cluster.memtail(*SUBMIT)
-    wait_mid_shard(cluster, worker, 2)
-    for child in worker.processes[1:]:
-        child.suspend()  # a shard that would take for ever
-    (lease,) = cluster.leases()
-    worker.signal(signal.SIGTERM)
-    worker.wait()
-    assert not any(lease.shard in key for key in cluster.stored())
-    assert not cluster.leases()
-    cluster.worker()
-    cluster.wait_until("all shards stored", lambda: len(cluster.stored()) == 12)
-    cluster.aggregator()
-    assert cluster.finish() == local_scores
-    assert failures.read(cluster.store, cluster.study) == []
-
-
 def test_redis_restarted_empty(cluster: Cluster, local_scores: bytes) -> None:
     cluster.aggregator()
     workers = [cluster.worker(), cluster.worker()]

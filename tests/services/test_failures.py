@@ -1,0 +1,181 @@
+"""What fails again and again is given up with its reason; an error of the study stops it."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from memtail_core import catalogue, failures, plans
+from services import broker, orders
+from services.queue import queue_of
+from tests.services.cluster import Cluster
+
+OWN = """
+[study]
+name = "own"
+trials = 12
+shard_size = 1
+[dataset]
+source = "sklearn:iris"
+[training]
+recipe = "python:own_recipe:fit"
+"""
+RECIPE = """
+import os, signal
+import numpy as np
+
+def fit(x, y, *, seed, device, n_classes):
+    {body}
+    return lambda inputs: np.zeros(len(inputs), int)
+"""
+WRONG = "raise ValueError('no such luck')"
+DEADLY = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.fixture
+def own(cluster: Cluster) -> Cluster:
+    (cluster.folder / "own.toml").write_text(OWN)
+    return cluster
+
+
+def recipe(cluster: Cluster, body: str) -> dict[str, str]:
+    """Write the recipe; return the environment of workers that have it and may run it."""
+    (cluster.folder / "own_recipe.py").write_text(RECIPE.format(body=body))
+    return {
+        "PYTHONPATH": f"{cluster.folder}:{Path(__file__).parents[2]}",
+        "MEMTAIL_ALLOW_PYTHON_RECIPES": "1",
+    }
+
+
+def test_an_error_of_the_users_code_stops_the_study_and_is_shown(own: Cluster) -> None:
+    env = recipe(own, WRONG)
+    worker = own.worker(**env)
+    own.aggregator()
+    ran = own.memtail("submit", "own.toml", "--wait", code=1)
+    assert "this recipe is your own code" in ran.stdout
+    assert "error: 'python:own_recipe:fit' failed: ValueError: no such luck" in ran.stdout
+    study = own.study
+    own.wait_until(
+        "the other tasks are let go",
+        lambda: broker.queue_length(own.client, queue_of("cpu")) == 0,
+    )
+    time.sleep(2)  # the aggregator looks several times, and leaves it alone
+    (failure,) = failures.read(own.store, study)
+    assert failure.kind == "study"
+    assert failure.attempt == 1
+    assert worker.log.read_text().count("'no longer wanted'") == 11
+    status = own.memtail("status", "own").stdout
+    assert "stopped" in status
+    assert "own_recipe.py" in status
+    assert "raise ValueError('no such luck')" in status
+    assert f"memtail retry {study.id}" in status
+    assert json.loads(own.memtail("status", "own", "--json").stdout)["state"] == "stopped"
+
+
+def test_a_worker_that_may_not_run_the_users_code_says_so(own: Cluster) -> None:
+    env = recipe(own, "pass")
+    del env["MEMTAIL_ALLOW_PYTHON_RECIPES"]
+    own.worker(**env)
+    own.aggregator()
+    ran = own.memtail("submit", "own.toml", "--wait", code=1)
+    assert "does not run code that a study names ('python:own_recipe:fit')" in ran.stdout
+    own.worker(**recipe(own, "pass"))
+    own.services[0].kill()
+    assert "12 shards" in own.memtail("retry", "own").stdout
+    own.memtail("watch", "own")
+
+
+def test_a_shard_that_kills_its_process_is_given_up_and_the_others_go_on(own: Cluster) -> None:
+    """As one does that needs more memory than a worker has."""
+    deadly = own.folder / "deadly"
+    env = recipe(own, f"if seed == int(open('{deadly}').read()): {DEADLY}")
+    own.memtail("submit", "own.toml")
+    deadly.write_text(str(int(plans.training_seeds(own.study, [5])[0]) % 2**32))
+    own.worker(**env, MEMTAIL_MOST_ATTEMPTS="2")
+    own.aggregator(MEMTAIL_MOST_ATTEMPTS="2")
+    own.memtail("watch", "own", code=1)
+    assert len(own.stored()) == 11
+    tried = failures.read(own.store, own.study)
+    assert [(each.shard, each.attempt, each.kind) for each in tried] == [
+        ("0000005-0000006", 1, "machine"),
+        ("0000005-0000006", 2, "machine"),
+    ]
+    deadly.write_text("-1")
+    assert "1 shard of" in own.memtail("retry", "own").stdout, "only what failed"
+    own.memtail("watch", "own")
+    assert len(own.stored()) == 12
+
+
+def test_what_is_away_is_tried_again_later(cluster: Cluster, local_scores: bytes) -> None:
+    """A worker without patience hands its shard on, by a task that is due later."""
+    worker = cluster.worker(MEMTAIL_STORE_PATIENCE="0.1")
+    cluster.aggregator()
+    cluster.memtail("submit", "small.toml", "--stack", "3")
+    cluster.wait_until("2 stored", lambda: len(cluster.stored()) >= 2)
+    cluster.faults.answer_503()
+    cluster.wait_until("an attempt failed", lambda: "attempt 1:" in worker.log.read_text())
+    time.sleep(1)
+    cluster.faults.heal()
+    assert cluster.finish() == local_scores
+    assert "retry: Retry in 2" in worker.log.read_text()
+
+
+def test_cancel_frees_the_workers_and_keeps_what_is_stored(
+    cluster: Cluster, local_scores: bytes
+) -> None:
+    worker = cluster.worker()
+    cluster.aggregator()
+    cluster.memtail("submit", "small.toml", "--stack", "3")
+    cluster.wait_until(
+        "2 stored, one under way", lambda: len(cluster.stored()) >= 2 and cluster.leases()
+    )
+    assert "1 shard under way stopped" in cluster.memtail("cancel", "small").stdout
+    stored = len(cluster.stored())
+    assert not cluster.leases()
+    cluster.wait_until(
+        "the queue is empty", lambda: broker.queue_length(cluster.client, queue_of("cpu")) == 0
+    )
+    time.sleep(2)  # the aggregator looks several times
+    assert stored <= len(cluster.stored()) <= stored + 1
+    assert len(cluster.stored()) < 12
+    assert "cancelled" in cluster.memtail("status", "small").stdout
+    assert "was cancelled" in cluster.memtail("retry", "small", code=2).stderr
+    assert worker.log.read_text().count("Terminated") >= 1
+    cluster.memtail("submit", "small.toml", "--stack", "3")
+    assert cluster.finish() == local_scores
+
+
+def test_a_study_that_was_not_submitted_is_left_alone(cluster: Cluster) -> None:
+    cluster.memtail("run", "small.toml", "--stack", "3", "--trials", "3")
+    cluster.memtail("run", "small.toml", "--stack", "3", "--trials", "3", "--dry-run")
+    assert "was never submitted" in cluster.memtail("cancel", "small", code=2).stderr
+    cluster.worker()
+    cluster.aggregator()
+    store = cluster.store
+    catalogue.register(store, cluster.study, catalogue.load_dataset(store, cluster.study), 36)
+    time.sleep(6)
+    assert len(cluster.stored()) == 1
+    assert orders.read(store, cluster.study) is None
+
+
+def test_a_worker_that_cannot_finish_in_time_gives_its_shard_back(own: Cluster) -> None:
+    """No aggregator is there: the queue alone has the shard again, and its lease is ended."""
+    slow = own.folder / "slow"
+    env = recipe(own, f"import time; time.sleep(1000 if os.path.exists('{slow}') else 0)")
+    slow.touch()
+    own.memtail("submit", "own.toml")
+    worker = own.worker(**env, MEMTAIL_GRACE="1", MEMTAIL_LEASE="60")
+    own.wait_until("a shard is under way", own.leases)
+    (lease,) = own.leases()
+    begun = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    worker.wait()
+    assert 1 <= time.monotonic() - begun < 15
+    assert not own.leases()
+    slow.unlink()
+    own.worker(**env)
+    own.wait_until("all shards are stored", lambda: len(own.stored()) == 12)
+    assert any(lease.shard in key for key in own.stored())
+    assert failures.read(own.store, own.study) == []
