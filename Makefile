@@ -8,6 +8,7 @@ demo: .venv/.installed
 	$(BIN)/memtail demo
 
 test: .venv/.installed-test lint
+	$(BIN)/python -m tests.servers
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report

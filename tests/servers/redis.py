@@ -80,6 +80,7 @@ def _redis(folder: Path) -> RedisServer:
         command = ["docker", "run", "--rm", "--name", container]
         command += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{folder}:/data"]
         command += ["--publish", f"127.0.0.1:{port}:6379", _IMAGE, "redis-server"]
+        command += ["--dir", "/data"]
     else:
         if program is None:
             unpacked = unpacked_redis()

@@ -5,39 +5,14 @@ import io
 import secrets
 
 import pytest
-from minio import Minio
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
 
 from memtail_core.errors import DamagedError, StoreError
 from memtail_core.store.minio import MinioStore
 from tests.servers import S3Server
+from tests.store.buckets import bucket, client, opened
 from tests.store.contract import StoreContract
-
-
-def opened(server: S3Server, prefix: str = "", patience: float = 5.0) -> MinioStore:
-    """A store in a bucket of its own, which is not there yet."""
-    return MinioStore(
-        f"test-{secrets.token_hex(8)}",
-        prefix,
-        endpoint=server.endpoint,
-        access_key=server.access_key,
-        secret_key=server.secret_key,
-        region="us-east-1",
-        patience=patience,
-    )
-
-
-def client(server: S3Server) -> Minio:
-    return Minio(
-        endpoint=server.endpoint.removeprefix("http://"),
-        access_key=server.access_key,
-        secret_key=server.secret_key,
-        secure=False,
-        region="us-east-1",
-    )
-
-
-def bucket(store: MinioStore) -> str:
-    return store.location.removeprefix("s3://").partition("/")[0]
 
 
 class TestMinioStore(StoreContract):
@@ -106,8 +81,7 @@ def test_an_object_of_several_parts_has_its_digest(store: MinioStore) -> None:
 
 def test_a_prefix_hides_the_rest_of_the_bucket(s3: S3Server) -> None:
     whole = opened(s3)
-    below = opened(s3, "a/b")
-    below._bucket.name = bucket(whole)
+    below = opened(s3, "a/b", bucket=bucket(whole))
     below.put("k", b"x")
     whole.put("other", b"y")
     assert list(below.list("")) == ["k"]
@@ -115,9 +89,7 @@ def test_a_prefix_hides_the_rest_of_the_bucket(s3: S3Server) -> None:
     assert below.location.endswith("/a/b")
 
 
-def test_nothing_of_how_an_object_was_added_is_left_or_listed(
-    s3: S3Server, rclone: S3Server
-) -> None:
+def test_nothing_of_how_an_object_was_added_is_listed(s3: S3Server, rclone: S3Server) -> None:
     for server in (s3, rclone):
         store = opened(server)
         assert store.add("k", b"first")
@@ -138,14 +110,8 @@ def test_the_digest_survives_where_the_server_forgets_metadata(rclone: S3Server)
 
 def test_errors_hold_no_secret(s3: S3Server, store: MinioStore) -> None:
     store.put("k", b"x")
-    wrong = MinioStore(
-        bucket(store),
-        endpoint=s3.endpoint,
-        access_key=s3.access_key,
-        secret_key="not-the-secret",
-        region="us-east-1",
-        patience=0.1,
-    )
+    keys = (s3.access_key, "not-the-secret")
+    wrong = opened(s3, bucket=bucket(store), keys=keys, patience=0.1)
     for use in (
         wrong.get,
         wrong.exists,
@@ -156,4 +122,27 @@ def test_errors_hold_no_secret(s3: S3Server, store: MinioStore) -> None:
         with pytest.raises(StoreError, match="does not accept the key") as told:
             use("k")
         assert "MEMTAIL_S3_SECRET_KEY" in str(told.value)
-        assert s3.access_key not in str(told.value) and "not-the-secret" not in str(told.value)
+        assert not any(secret in str(told.value) for secret in keys)
+
+
+def test_a_key_that_may_only_read_is_told_what_it_may_not(s3: S3Server, store: MinioStore) -> None:
+    if s3.kind == "rclone":
+        pytest.skip("rclone knows no users")
+    store.put("k", b"x")
+    keys = (secrets.token_hex(8), secrets.token_hex(16))
+    admin = MinioAdmin(
+        endpoint=s3.endpoint.removeprefix("http://"),
+        credentials=StaticProvider(s3.access_key, s3.secret_key),
+        secure=False,
+    )
+    admin.user_add(*keys)
+    admin.attach_policy(["readonly"], user=keys[0])
+    limited = opened(s3, bucket=bucket(store), keys=keys)
+    assert limited.get("k") == b"x"
+    for use in (limited.put, limited.add):
+        with pytest.raises(StoreError, match=r"the key may not write .* in the bucket of the"):
+            use("new", b"")
+    with pytest.raises(StoreError, match="the key may not delete k in"):
+        limited.delete("k")
+    with pytest.raises(StoreError, match="the key may not write k in"):
+        opened(s3, keys=keys).put("k", b"")

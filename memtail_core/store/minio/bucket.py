@@ -14,16 +14,14 @@ from minio.credentials.credentials import Credentials
 from memtail_core.errors import DamagedError
 from memtail_core.store.minio import errors
 from memtail_core.store.minio.conditional import Signer
+from memtail_core.store.minio.download import Download
 from memtail_core.store.minio.errors import FAILURES, code
 from memtail_core.store.minio.pool import connections
 from memtail_core.store.patience import patiently
 
 T = TypeVar("T")
 
-DIGEST = "x-amz-meta-sha256"
-
 _PART = 64 << 20  # a larger object is sent in several requests
-_PIECE = 1 << 16
 _CERTAIN = 4  # so often an object has to be found unreadable: it takes less than a second
 
 
@@ -58,17 +56,12 @@ class Bucket:
     def write(self, name: str, content: bytes) -> None:
         """Put an object with the digest of its content.
 
-        Above 64 MiB it is sent in parts that the server joins at the end. If an answer was lost the
-        object may be there: then that is all that was wanted.
+        Above 64 MiB it is sent in parts that the server joins at the end. If an answer was lost it
+        is sent again: what was put twice is as if it were put once.
         """
         digest = hashlib.sha256(content).hexdigest()
-        again = False
 
         def attempt() -> None:
-            nonlocal again
-            if again and self._metadata(name).get(DIGEST) == digest:
-                return
-            again = True
             self._client.put_object(
                 self.name,
                 name,
@@ -97,37 +90,9 @@ class Bucket:
         return self._do(f"write {name}", lambda: self._in_bucket(attempt))
 
     def read(self, name: str) -> tuple[bytes, str | None]:
-        """Return the content and the digest that is kept with it; KeyError if there is no object.
-
-        Where a connection was cut it goes on from there, if the object is the same still.
-        """
-        got, tag = bytearray(), ""
-
-        def attempt() -> tuple[bytes, str | None]:
-            nonlocal tag
-            try:
-                response = self._client.get_object(
-                    self.name,
-                    name,
-                    offset=len(got),
-                    request_headers={"If-Match": tag} if got else {},
-                )
-            except FAILURES as error:
-                if code(error) == "PreconditionFailed":
-                    got.clear()  # it was replaced: from the start
-                raise
-            try:
-                if response.status != 206:
-                    got.clear()
-                tag = response.headers.get("etag", "")
-                while piece := response.read(_PIECE):
-                    got.extend(piece)
-            finally:
-                response.close()
-                response.release_conn()
-            return bytes(got), response.headers.get(DIGEST)
-
-        return self._do(f"read {name}", self._unless_unreadable(name, attempt))
+        """Return the content and the digest that is kept with it; KeyError if there is none."""
+        download = Download(self._client, self.name, name)
+        return self._do(f"read {name}", self._unless_unreadable(name, download))
 
     def metadata(self, name: str) -> dict[str, str] | None:
         """The headers of an object, names in lower case, or None if there is no object."""
@@ -200,10 +165,8 @@ class Bucket:
             try:
                 return attempt()
             except FAILURES as error:
-                if errors.is_corrupt(error) or (
-                    errors.is_unreadable(error) and self._metadata(name)
-                ):
-                    found += 1
+                known = errors.is_unreadable(error) and self._metadata(name)
+                found = found + 1 if known or errors.is_corrupt(error) else 0
                 if found < _CERTAIN:
                     raise
                 raise DamagedError(

@@ -4,7 +4,8 @@ Each puts a claim beside the object's name and lists the claims. Of two who do, 
 the other's; who sees another's takes the own back and tries again a random while later. So who sees
 only the own is alone: looks whether the object is there, puts it, and takes the claim back.
 
-This is sound as long as no single request takes longer than a dead claim is left standing.
+A claim seen for two minutes counts as left by one who died and is removed, so this is sound as long
+as who is alone has put the object by then: not quite what a conditional put is.
 """
 
 import random
@@ -24,9 +25,9 @@ def add_by_claim(bucket: Bucket, folder: str, name: str, put: Callable[[], None]
     pause = _PAUSE
     while bucket.metadata(name) is None:
         claim = f"{folder}{uuid.uuid4().hex}"
+        started = time.monotonic()
         bucket.write(claim, b"")
         try:
-            started = time.monotonic()
             others = set(bucket.names(folder, below=True)) - {claim}
             if not others and time.monotonic() - started < _DEAD / 4:
                 if bucket.metadata(name) is not None:

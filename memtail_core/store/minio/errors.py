@@ -2,6 +2,7 @@
 
 import re
 import socket
+from xml.etree.ElementTree import ParseError
 
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import (
@@ -9,13 +10,15 @@ from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     ReadTimeoutError,
     SSLError,
 )
 
 from memtail_core.errors import StoreError
 
-FAILURES = (MinioException, HTTPError, OSError)
+_CUT = (HTTPError, OSError, ParseError)  # no answer, or an answer that was cut
+FAILURES = (MinioException, *_CUT)
 MISSING = frozenset({"NoSuchKey", "NoSuchBucket"})
 
 _PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
@@ -25,11 +28,16 @@ _PASSING_CODE = frozenset(
         "IncompleteBody",  # and was cut
         "ConditionalRequestConflict",  # another's conditional write is under way
         "OperationAborted",  # the bucket is being made by another
+        "InvalidPart",  # of several parts: an answer was cut before it named the part
         "NoSuchUpload",  # of several parts: the answer to an earlier attempt was lost
         "PreconditionFailed",  # the object was replaced while it was read
     }
 )
 _CORRUPT = re.compile(r"corrupt|CRC mismatch|msgp")
+
+
+class NoByteError(ProtocolError):
+    """An object was announced and nothing of it came."""
 
 
 def code(error: Exception) -> str:
@@ -55,17 +63,18 @@ def status(error: Exception) -> int:
 
 def is_passing(error: Exception) -> bool:
     """Tell whether the same request may succeed later."""
-    if isinstance(error, (HTTPError, OSError)):
+    if isinstance(error, _CUT):
         return True
     return status(error) in _PASSING_STATUS or code(error) in _PASSING_CODE
 
 
 def is_unreadable(error: Exception) -> bool:
-    """Tell whether the server has the object and cannot read it: MinIO finds rotten bytes itself.
+    """Tell whether the server may have the object and not be able to read it.
 
-    It then says so as if it were busy: ``SlowDownRead``, to be retried after a minute.
+    MinIO finds rotten bytes itself. It then says ``SlowDownRead``, as if it were busy, or if it has
+    begun to send the object, ends the connection, and again before the first byte from there on.
     """
-    return code(error) == "SlowDownRead"
+    return code(error) == "SlowDownRead" or isinstance(error, NoByteError)
 
 
 def is_corrupt(error: Exception) -> bool:
@@ -114,7 +123,7 @@ _OTHER = "cannot {what} in the store '{store}': the server {host} answers {reaso
 def told(error: Exception, store: str, host: str, what: str) -> StoreError:
     """One sentence on why the bucket's server would not ``what``, and what mends it."""
     reason = code(error) or "nonsense"
-    if isinstance(error, (HTTPError, OSError)):
+    if isinstance(error, _CUT):
         sentence, reason = _AWAY, _reason(error)
     elif is_corrupt(error):
         sentence = _CORRUPTED

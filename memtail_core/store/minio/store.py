@@ -1,17 +1,19 @@
 """A store in a bucket: keys below a prefix, digests kept with the objects."""
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from functools import cached_property
 
 from memtail_core.errors import DamagedError
 from memtail_core.store.base import checked_key
-from memtail_core.store.minio.bucket import DIGEST, Bucket
+from memtail_core.store.minio.bucket import Bucket
 from memtail_core.store.minio.claims import add_by_claim
+from memtail_core.store.minio.download import DIGEST
 
 _HIDDEN = ".adding/"  # a leading dot is no valid key, so what is below is never listed
-_LOST = "The server could not read this object any more, so it was removed.\n"
+_PROBE = f"{_HIDDEN}probe"
+_WHY = b"By this object memtail tells whether the server knows conditional writes.\n"
+_LOST = b"The server could not read this object any more, so it was removed.\n"
 
 
 class MinioStore:
@@ -64,8 +66,6 @@ class MinioStore:
         request was sent again, this tells False though the object was there for a while.
         """
         name = self._name(key)
-        if self._bucket.metadata(name) is not None:
-            return False
         if self._knows_conditions:
             return self._bucket.write_new(name, content)
         folder = f"{self._prefix}{_HIDDEN}{hashlib.sha256(key.encode()).hexdigest()}/"
@@ -114,7 +114,7 @@ class MinioStore:
         try:
             self._bucket.copy(name, target)
         except DamagedError:
-            self._bucket.write(target, _LOST.encode())
+            self._bucket.write(target, _LOST)
         self._bucket.remove(name)
 
     def _names(self, prefix: str, *, below: bool) -> Iterator[str]:
@@ -128,10 +128,6 @@ class MinioStore:
 
     @cached_property
     def _knows_conditions(self) -> bool:
-        """Whether the server refuses to replace an object when it is told not to."""
-        name = f"{self._prefix}{_HIDDEN}{uuid.uuid4().hex}"
-        try:
-            self._bucket.write_new(name, b"1")
-            return not self._bucket.write_new(name, b"2")
-        finally:
-            self._bucket.remove(name)
+        """Whether the server refuses to replace an object that is there, when told not to."""
+        name = f"{self._prefix}{_PROBE}"
+        return not (self._bucket.write_new(name, _WHY) and self._bucket.write_new(name, _WHY))
