@@ -47,7 +47,7 @@ def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
     with Live(console=console, auto_refresh=False, transient=True) as live:
         try:
             while True:
-                seen = survey(cluster.store, cluster.client, study, cluster.settings)
+                seen = survey(cluster.store, cluster.client, study)
                 if console.is_terminal:
                     live.update(_drawn(seen), refresh=True)
                 elif time.monotonic() - told >= _TOLD:

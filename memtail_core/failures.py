@@ -8,7 +8,7 @@ import re
 import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,9 +18,9 @@ from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
-Kind = Literal["study", "machine"]
+Kind = Literal["study", "machine", "last"]
 
-_FILE = re.compile(r"(\d+)-(study|machine)\.json")
+_FILE = re.compile(r"(\d+)-(study|machine|last)\.json")
 
 
 class Failure(BaseModel):
@@ -30,7 +30,8 @@ class Failure(BaseModel):
         shard: its name, ``0000000-0000010``.
         attempt: 1 for the first.
         kind: "study": its code, recipe or data are wrong, trying again changes nothing;
-            "machine": a worker was lost, had too little memory, did not reach the store.
+            "machine": a worker was lost, had too little memory, did not reach the store; "last":
+            likewise, once too often to try again.
         reason: one line.
         worker: who tried.
         when: seconds since 1970.
@@ -48,10 +49,14 @@ class Failure(BaseModel):
     traceback: str = ""
 
     @classmethod
-    def of(cls, error: BaseException, shard: Shard, attempt: int, worker: str) -> "Failure":
-        """Describe ``error``, with its traceback."""
+    def of(
+        cls, error: BaseException, shard: Shard, attempt: int, most: int, worker: str
+    ) -> "Failure":
+        """Describe ``error``, with its traceback; of ``most`` attempts the last is the last."""
         is_study = isinstance(error, StudyError | DatasetError | TrainingError)
-        kind: Kind = "study" if is_study and not isinstance(error, OutOfMemoryError) else "machine"
+        kind: Kind = "machine" if attempt < most else "last"
+        if is_study and not isinstance(error, OutOfMemoryError):
+            kind = "study"
         reason = " ".join(f"{error}".split()) or type(error).__name__
         if not is_study:
             reason = f"{type(error).__name__}: {reason}"
@@ -79,8 +84,7 @@ def attempts(store: ObjectStore, study: Study) -> dict[Shard, list[tuple[int, Ki
         _, name, file = key.rsplit("/", 2)
         shard, parts = shards.named(study, name), _FILE.fullmatch(file)
         if shard and parts:
-            kind: Kind = "study" if parts[2] == "study" else "machine"
-            found.setdefault(shard, []).append((int(parts[1]), kind))
+            found.setdefault(shard, []).append((int(parts[1]), cast(Kind, parts[2])))
     return {shard: sorted(each) for shard, each in found.items()}
 
 

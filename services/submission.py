@@ -98,10 +98,10 @@ def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order:
     from memtail_core import tuning
 
     tuning.check(study, order.stack)
-    before = standing(cluster.store, study, cluster.settings.most_attempts)
+    before = standing(cluster.store, study)
     catalogue.register(cluster.store, study, dataset, trials)
     orders.place(cluster.store, study, order)
-    after = standing(cluster.store, study, cluster.settings.most_attempts)
+    after = standing(cluster.store, study)
     broker.tell_of_submission(cluster.client)
     is_watched = bool(presence.there(cluster.client, "aggregator"))
     is_same = before.order == order and is_watched  # what was missing before is enqueued
@@ -127,12 +127,12 @@ def retry(cluster: Cluster, study: Study) -> int:
     order = _order(cluster, study)
     if order.cancelled:
         raise StudyError(f"{study.id} was cancelled: submit it again instead")
-    before = standing(cluster.store, study, cluster.settings.most_attempts)
-    failures.forget(cluster.store, study, before.failed)
+    before = standing(cluster.store, study)
     after = replace(before, attempts={}, failed=[], is_stopped=False)
-    return _enqueue(
-        cluster, study, order, set(after.missing if before.is_stopped else before.failed)
-    )
+    which = after.missing if before.is_stopped else before.failed
+    failures.forget(cluster.store, study, which)
+    broker.tell_of_submission(cluster.client)
+    return _enqueue(cluster, study, order, set(which))
 
 
 def _order(cluster: Cluster, study: Study) -> Order:

@@ -7,7 +7,6 @@ import redis
 
 from memtail_core import catalogue, failures, shards
 from memtail_core.failures import Kind
-from memtail_core.settings import Settings
 from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -53,15 +52,15 @@ class Standing:
         return not set(self.planned) - set(self.stored)
 
 
-def standing(store: ObjectStore, study: Study, most_attempts: int) -> Standing:
-    """Ask the store; a shard has failed when ``most_attempts`` attempts at it have."""
+def standing(store: ObjectStore, study: Study) -> Standing:
+    """Ask the store."""
     planned = shards.planned(study, catalogue.goal(store, study))
     stored = shards.stored(store, study)
     done = set(stored)
     attempts = failures.attempts(store, study)
     open_ = {shard: each for shard, each in attempts.items() if shard not in done}
     is_stopped = any(kind == "study" for each in open_.values() for _, kind in each)
-    failed = [s for s, each in open_.items() if is_stopped or each[-1][0] >= most_attempts]
+    failed = [shard for shard, each in open_.items() if each[-1][1] != "machine"]
     order = orders.read(store, study)
     return Standing(order, planned, stored, attempts, sorted(failed), is_stopped)
 
@@ -143,9 +142,9 @@ class Survey:
         }
 
 
-def survey(store: ObjectStore, client: "redis.Redis", study: Study, settings: Settings) -> Survey:
+def survey(store: ObjectStore, client: "redis.Redis", study: Study) -> Survey:
     """Look at a study once."""
-    now = standing(store, study, settings.most_attempts)
+    now = standing(store, study)
     done = {shard.name for shard in now.stored}
     running = [lease for lease in leases.current(client, study.id) if lease.shard not in done]
     queue = queue_of(now.order.device) if now.order else None

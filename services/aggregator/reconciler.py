@@ -32,11 +32,11 @@ class Reconciler:
 
     def look(self, study: Study) -> Standing:
         """Look once, and enqueue what is lost; return where the study stands."""
-        client, settings = self._cluster.client, self._cluster.settings
+        client = self._cluster.client
         self._notice_restart()
         # Leases first: a worker stores its shard, or its failure, before it ends the lease.
         held = {lease.shard: lease for lease in leases.current(client, study.id)}
-        now = standing(self._cluster.store, study, settings.most_attempts)
+        now = standing(self._cluster.store, study)
         if now.order is None or time.monotonic() < self._blind_until:
             return now
         free = [shard for shard in now.missing if shard.name not in held]
@@ -77,16 +77,17 @@ class Reconciler:
     def _record_loss(self, study: Study, shard: Shard, lease: Lease, now: Standing) -> None:
         """Count the attempt, and enqueue the next unless there were too many."""
         log.warning("%s: %s was lost while it trained %s", study.id, lease.worker, shard.name)
+        is_last = lease.attempt >= self._cluster.settings.most_attempts
         failure = Failure(
             shard=shard.name,
             attempt=lease.attempt,
-            kind="machine",
+            kind="last" if is_last else "machine",
             reason=f"the worker {lease.worker} was lost while it trained this shard",
             worker=lease.worker,
             when=time.time(),
         )
         failures.record(self._cluster.store, study, failure)
-        if lease.attempt < self._cluster.settings.most_attempts and now.order is not None:
+        if now.order is not None and not is_last:
             enqueue(study, shard, now.order.device, lease.attempt + 1)
 
     def _is_retried_soon(self, study: Study, shard: Shard, now: Standing) -> bool:

@@ -46,6 +46,8 @@ def show(app: Any, settings: Settings, device: str) -> None:
                 presence.leave(self._client, self._presence)
                 leases.give_back(self._client, self._presence.name)
 
+        terminate = stop  # when it could not finish in time
+
         def _beat(self) -> None:
             idle_since = None if state.active_requests else self._presence.idle_since or time.time()
             self._presence = self._presence.model_copy(update={"idle_since": idle_since})

@@ -59,11 +59,12 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
             done = bench.trainer(study, order).train(shard)
         except Exception as error:
             bench.clear()
-            failure = Failure.of(error, shard, attempt, lease.worker)
+            most = bench.settings.most_attempts
+            failure = Failure.of(error, shard, attempt, most, lease.worker)
             log.warning("%s of %s, attempt %d: %s", shard.name, study.id, attempt, failure.reason)
             with suppress(StoreError):  # the store may be what failed
                 failures.record(bench.store, study, failure)
-            if failure.kind == "study" or attempt >= bench.settings.most_attempts:
+            if failure.kind != "machine":
                 return "failed"
             again = (study_id, first, last, attempt + 1)
             raise self.retry(args=again, countdown=backoff(attempt)) from error
