@@ -49,20 +49,25 @@ class Pace(BaseModel):
     test: float
 
 
-def report(client: "redis.Redis", study_id: str, stored: Stored) -> None:
+def report(client: "redis.Redis", study_id: str, done: Stored) -> None:
     """Tell of a stored shard."""
     key = _key(study_id)
     with client.pipeline(transaction=False) as pipe:
-        pipe.lpush(key, stored.model_dump_json())
+        pipe.lpush(key, done.model_dump_json())
         pipe.ltrim(key, 0, _KEPT - 1)
         pipe.expire(key, 7 * _DAY)
         pipe.execute()
 
 
+def stored(client: "redis.Redis", study_id: str) -> list[Stored]:
+    """The last 200 shards that were stored, the latest first."""
+    texts = client.lrange(_key(study_id), 0, -1)
+    return [Stored.model_validate_json(text) for text in texts]
+
+
 def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:
     """The pace of the last few shards of each of ``workers``; None before the first."""
-    texts = client.lrange(_key(study_id), 0, max(8, 4 * workers) - 1)
-    found = [Stored.model_validate_json(text) for text in texts]
+    found = stored(client, study_id)[: max(8, 4 * workers)]
     if not found:
         return None
     begun = min(each.when - each.seconds for each in found)

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import redis
-from tests.faults import Faults
-from tests.servers import RedisServer, S3Server, redis_server
+from redis import Redis
 
 from memtail_core import catalogue
 from memtail_core.settings import Settings
@@ -22,6 +20,8 @@ from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
 from services import broker, leases
 from services.leases import Lease
+from tests.faults import Faults
+from tests.servers import RedisServer, S3Server, redis_server
 
 _TIMEOUT = 120.0  # seconds; far more than any step takes
 
@@ -126,7 +126,7 @@ class Cluster:
             os.environ.update(before)
 
     @property
-    def client(self) -> "redis.Redis":
+    def client(self) -> Redis:
         return broker.connect(self.settings)
 
     def start(self, role: str, **env: str) -> Service:
@@ -185,10 +185,10 @@ class Cluster:
 
 
 @contextmanager
-def running(s3: S3Server, folder: Path) -> Iterator[Cluster]:
+def running(s3: S3Server, folder: Path, kind: type[Cluster] = Cluster) -> Iterator[Cluster]:
     """A cluster without services yet; whatever is started in it ends with it."""
     with redis_server() as server, Faults(s3.endpoint) as faults:
-        cluster = Cluster(server, s3, faults, folder)
+        cluster = kind(server, s3, faults, folder)
         try:
             yield cluster
         finally:

@@ -1,0 +1,165 @@
+"""What a cluster costs beside a local run, and what a second worker gains.
+
+    python benchmarks/cluster.py --shards 100 --repeats 5
+
+The same short shards are trained by `memtail run` with one process and by one worker, in turn,
+through a real Redis and a real S3 server on this machine, an aggregator beside them. Time counts
+from the first shard stored to the last: starting a process is not what a study of hours waits for.
+Then one worker bound to one core, and two bound to one each, train longer shards.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import click
+import redis
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+
+from benchmarks.table import run, show
+from memtail_core import execution
+from memtail_core.execution import Observer, ShardDone
+from memtail_core.preparation import Prepared, prepare
+from memtail_core.settings import settings
+from memtail_core.store import FilesStore, open_store
+from memtail_core.study import Spec
+from services import broker, pace, presence, submission
+from services.orders import Order
+from services.submission import Cluster
+from tests.servers import redis_server, s3_server
+
+_STACK = 5
+
+
+@click.command()
+@click.option("--shards", default=100, show_default=True, help="In each run; at most 200.")
+@click.option("--repeats", default=5, show_default=True)
+@click.option("--epochs", default=150, show_default=True, help="What makes a shard longer.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def main(shards: int, repeats: int, epochs: int, as_json: bool) -> None:
+    """Measure a cluster's overhead, and two workers against one."""
+    with redis_server() as queue, s3_server() as s3, tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "MEMTAIL_BROKER_URL": queue.url,
+            "MEMTAIL_STORE": f"s3://benchmark-{uuid.uuid4().hex[:8]}",
+            "MEMTAIL_S3_ENDPOINT": s3.endpoint,
+            "MEMTAIL_S3_ACCESS_KEY": s3.access_key,
+            "MEMTAIL_S3_SECRET_KEY": s3.secret_key,
+            "MEMTAIL_CACHE": f"{folder}/cache",
+        }
+        found = settings()
+        cluster = Cluster(open_store(found.store), broker.connect(found), found)
+        local, remote = list[float](), list[float]()
+        with _services(cluster, "aggregator", "worker"):
+            for seed in range(repeats):
+                study = _study(seed, shards, epochs=30)
+                local.append(_run_here(study, shards, Path(folder) / f"runs{seed}"))
+                remote.append(_submitted(cluster, study, shards))
+        ratios = sorted(there / here for here, there in zip(local, remote, strict=True))
+        show(
+            {
+                "s3": s3.origin,
+                "shards": shards,
+                "local_seconds_a_shard": median(local) / (shards - 1),
+                "worker_seconds_a_shard": median(remote) / (shards - 1),
+                "overhead": median(remote) / median(local),
+                "overhead_least": ratios[0],
+                "overhead_most": ratios[-1],
+            },
+            as_json,
+        )
+        one, two = list[float](), list[float]()
+        for seed in range(repeats):
+            for cores, times in (((0,), one), ((0, 1), two)):
+                with _services(cluster, "aggregator", *(f"worker {core}" for core in cores)):
+                    study = _study(1000 + 2 * seed + len(cores), shards, epochs)
+                    times.append(_submitted(cluster, study, shards))
+        show(
+            {
+                "seconds_one_worker": median(one),
+                "seconds_two_workers": median(two),
+                "two_workers_faster": median(one) / median(two),
+                "two_workers_faster_least": min(a / b for a, b in zip(one, two, strict=True)),
+            },
+            as_json,
+        )
+
+
+def _study(seed: int, shards: int, epochs: int) -> Prepared:
+    """Digits, in shards of five networks."""
+    return prepare(
+        Spec.parse(
+            {
+                "study": {"seed": seed, "trials": 5 * shards, "shard_size": 5},
+                "dataset": {"source": "sklearn:digits"},
+                "training": {"recipe": "mlp", "widths": [128], "epochs": epochs},
+            }
+        )
+    )
+
+
+class _Times(Observer):
+    def __init__(self) -> None:
+        self.stored: list[float] = []
+
+    def shard_done(self, done: ShardDone, workers: int) -> None:
+        self.stored.append(time.time())
+
+
+def _run_here(prepared: Prepared, shards: int, folder: Path) -> float:
+    """Seconds between the first and the last shard of a local run with one process."""
+    (study, dataset), times = prepared, _Times()
+    trials = 5 * shards
+    execution.run(
+        study, FilesStore(folder), dataset, trials, workers=1, stack=_STACK, observer=times
+    )
+    return max(times.stored) - min(times.stored)
+
+
+def _submitted(cluster: Cluster, prepared: Prepared, shards: int) -> float:
+    """Likewise, by the workers that are there."""
+    study, dataset = prepared
+    submission.submit(cluster, study, dataset, 5 * shards, Order(device="cpu", stack=_STACK))
+    while len(stored := pace.stored(cluster.client, study.id)) < shards:
+        time.sleep(0.5)
+    times = [each.when for each in stored]
+    return max(times) - min(times)
+
+
+@contextmanager
+def _services(cluster: Cluster, *roles: str) -> Iterator[None]:
+    """Start services, a worker with a number bound to that core, and wait until they are there."""
+    started = []
+    for role in roles:
+        name, _, core = role.partition(" ")
+        command = [sys.executable, "-m", f"services.{name}"]
+        bound = ["taskset", "--cpu-list", core, *command] if core else command
+        started.append(subprocess.Popen(bound, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT))
+    try:
+        workers = sum(role.startswith("worker") for role in roles)
+        while len(_there(cluster.client)) < workers:
+            time.sleep(0.2)
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(60)
+        for each in _there(cluster.client):
+            presence.leave(cluster.client, each)
+
+
+def _there(client: "redis.Redis") -> list[presence.Presence]:
+    return presence.there(client, "worker")
+
+
+if __name__ == "__main__":
+    run(main)
