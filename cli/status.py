@@ -64,7 +64,8 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
         return lambda store, study: {}
 
     def look(store: ObjectStore, study: Study) -> dict[str, Any]:
-        seen = survey(store, client, study)
+        with broker.reached(found):
+            seen = survey(store, client, study)
         if seen.standing.order is None:
             return {}
         said = seen.as_dict()

@@ -1,5 +1,6 @@
 """``memtail workers``: who is there, what each does, and since when."""
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,8 @@ def workers(location: str, as_json: bool) -> None:
             }
         )
         return
-    console = Console(highlight=False, markup=False)
+    width = None if sys.stdout.isatty() else 200  # for grep: no cell in two lines
+    console = Console(highlight=False, markup=False, width=width)
     if not there:
         console.print("no worker is there; start one: docker compose up -d --scale worker=2")
     else:

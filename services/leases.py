@@ -112,4 +112,4 @@ def drop(client: "redis.Redis", which: list[Lease]) -> None:
 
 
 def _returned(lease: Lease) -> str:
-    return f"memtail:returned:{lease.task}:{lease.attempt}"
+    return f"memtail:returned:{lease.task}:{lease.since}"  # the task, not its next lease

@@ -72,3 +72,22 @@ def test_every_public_name_is_there() -> None:
     assert sorted(memtail_core._HOMES) == sorted(memtail_core.__all__)
     with pytest.raises(AttributeError):
         memtail_core.nothing  # noqa: B018
+
+
+SERVICES = sorted((ROOT / "services").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SERVICES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_services_import_no_commands_and_not_each_other(path: Path) -> None:
+    names = imported(path)
+    assert not {name for name in names if name.split(".")[0] == "cli"}
+    other = {"worker": "services.aggregator", "aggregator": "services.worker"}.get(path.parent.name)
+    assert not other or not {name for name in names if name.startswith(other)}
+
+
+def test_commands_need_neither_celery_nor_redis_to_start() -> None:
+    script = (
+        "import sys, cli.main, memtail_core.execution, memtail_core.report; "
+        "sys.exit(bool({'celery', 'redis', 'minio'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

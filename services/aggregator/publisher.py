@@ -17,6 +17,7 @@ from services.survey import Standing
 
 log = logging.getLogger(__name__)
 
+_AGAIN = 60.0  # seconds after a report that could not be made
 _SHARE = 0.05  # of the time, at the most, is spent on provisional reports
 
 
@@ -29,6 +30,7 @@ class Publisher:
         self._under_way: Future[None] | None = None
         self._told: dict[str, int] = {}  # study → shards in its last report from here
         self._not_before: dict[str, float] = {}
+        self._failed_until: dict[str, float] = {}
 
     def consider(self, study: Study, now: Standing) -> bool:
         """Publish if it is time to; return whether the final report is there and whole."""
@@ -39,6 +41,8 @@ class Publisher:
             manifest = published.whole(self._cluster.store, study)
             if manifest and manifest.trials == len(now.stored) * study.shard_size:
                 return True
+            if time.monotonic() < self._failed_until.get(study.id, 0.0):
+                return False
         elif (
             n_stored == self._told.get(study.id, 0)
             or time.monotonic() < self._not_before.get(study.id, 0.0)
@@ -71,10 +75,10 @@ class Publisher:
                 report.publish(store, report.analyse(study, dataset, loaded, goal))
                 kind = "final" if now.is_complete else "provisional"
                 log.info("%s: published a %s report of %d models", study.id, kind, len(loaded))
-        except MemtailError as error:
-            log.warning("%s: no report: %s", study.id, error)
-        except Exception:
-            log.exception("%s: no report", study.id)
+        except Exception as error:
+            self._failed_until[study.id] = time.monotonic() + _AGAIN
+            trace = None if isinstance(error, MemtailError) else error
+            log.warning("%s: no report: %s", study.id, error, exc_info=trace)
         finally:
             taken = time.monotonic() - begun
             pause = max(self._cluster.settings.publish_every, taken / _SHARE)

@@ -35,9 +35,10 @@ def on_sigterm(grace: float) -> None:
                     stop(*at)
                 elif time.monotonic() > until:
                     os.kill(os.getpid(), signal.SIGQUIT)
+                else:
+                    sender.timer.call_after(_LOOK, look)
 
             look()
-            sender.timer.call_repeatedly(_LOOK, look)
 
         signal.signal(signal.SIGTERM, drain)
 
