@@ -1,8 +1,10 @@
 """``python -m services.worker``: a Celery worker with the flags that suit training."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 
 from memtail_core.errors import MemtailError
 from memtail_core.processes import ENVIRONMENT
@@ -16,6 +18,7 @@ os.environ.update(ENVIRONMENT, PYTORCH_NVML_BASED_CUDA_CHECK="1")
 def main() -> None:
     """Start the worker, in this process, which gets the signals; never return."""
     from services import broker
+    from services.presence import Presence
     from services.queue import TASK, app, queue_of
     from services.worker import drain, signs, task
 
@@ -24,21 +27,33 @@ def main() -> None:
     print(
         f"memtail worker: {device}, store {found.store}, broker {broker.address(found)}", flush=True
     )
-    signs.show(app, found, device)
+    now = time.time()
+    worker = Presence(
+        name=f"{device.replace(':', '-')}-{os.getpid()}@{socket.gethostname()}",
+        role="worker",
+        device=device,
+        store=found.store,
+        since=now,
+        idle_since=now,
+    )
+    signs.show(app, found, worker)
     drain.on_sigterm(found.grace)
     assert task.train.name == TASK  # importing it is what makes it known
-    app.worker_main(
-        [
-            "worker",
-            "--pool=prefork",  # solo loses its task when it is told to stop
-            f"--concurrency={found.processes}",
-            f"--queues={queue_of(device)}",
-            f"--hostname={device.replace(':', '-')}-{os.getpid()}@%h",
-            "--loglevel=INFO",
-            "--without-gossip",
-            "--without-mingle",
-        ]
-    )
+    try:
+        app.worker_main(
+            [
+                "worker",
+                "--pool=prefork",  # solo loses its task when it is told to stop
+                f"--concurrency={found.processes}",
+                f"--queues={queue_of(device)}",
+                f"--hostname={worker.name}",
+                "--loglevel=INFO",
+                "--without-gossip",
+                "--without-mingle",
+            ]
+        )
+    finally:
+        signs.leave(found, worker)
 
 
 def _device(asked: str) -> str:

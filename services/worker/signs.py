@@ -13,45 +13,34 @@ from services import broker, leases, presence
 from services.presence import Presence
 
 
-def show(app: Any, settings: Settings, device: str) -> None:
-    """Let the worker of ``app`` announce itself."""
+def show(app: Any, settings: Settings, worker: Presence) -> None:
+    """Let the worker of ``app`` say every few seconds that it is there, and since when idle."""
 
     class SignsOfLife(bootsteps.StartStopStep):  # type: ignore[misc]
-        """Says every few seconds that the event loop turns, and since when it is idle."""
+        """A step of the worker's start: begins when there is an event loop."""
 
         requires = frozenset({"celery.worker.components:Timer"})
 
-        def __init__(self, worker: Any, **options: Any) -> None:
-            super().__init__(worker, **options)
-            self._client = broker.connect(settings)
-            now = time.time()
-            self._presence = Presence(
-                name=worker.hostname,
-                role="worker",
-                device=device,
-                store=settings.store,
-                since=now,
-                idle_since=now,
-            )
-
-        def start(self, worker: Any) -> None:
-            """Begin."""
+        def start(self, controller: Any) -> None:
+            self._client, self._said = broker.connect(settings), worker
             self._beat()
-            worker.timer.call_repeatedly(presence.BEAT, self._beat)
-
-        def stop(self, worker: Any) -> None:
-            """Leave; what was not finished has been given back to the queue."""
-            del worker
-            with suppress(redis.RedisError):
-                presence.leave(self._client, self._presence)
-                leases.give_back(self._client, self._presence.name)
-
-        terminate = stop  # when it could not finish in time
+            controller.timer.call_repeatedly(presence.BEAT, self._beat)
 
         def _beat(self) -> None:
-            idle_since = None if state.active_requests else self._presence.idle_since or time.time()
-            self._presence = self._presence.model_copy(update={"idle_since": idle_since})
+            idle_since = None if state.active_requests else self._said.idle_since or time.time()
+            self._said = self._said.model_copy(update={"idle_since": idle_since})
             with suppress(redis.RedisError):
-                presence.announce(self._client, self._presence)
+                presence.announce(self._client, self._said)
 
     app.steps["worker"].add(SignsOfLife)
+
+
+def leave(settings: Settings, worker: Presence) -> None:
+    """Say that the worker is gone and end its leases: what it did not finish is in the queue again.
+
+    To be called when its processes have ended; Celery's own steps end before, or not at all.
+    """
+    client = broker.connect(settings)
+    with suppress(redis.RedisError):
+        presence.leave(client, worker)
+        leases.give_back(client, worker.name)
