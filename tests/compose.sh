@@ -97,7 +97,8 @@ end
 unset MEMTAIL_MINIO_IMAGE
 setting() { sed -n "s/^$1=//p" "$work/.env" | tail -1; }
 
-if refused=$("${compose[@]}" --project-directory "$work/minio" -f "$root/docker-compose.yml" config 2>&1); then
+: >"$work/empty"
+if refused=$("${compose[@]}" --project-directory "$root" --env-file "$work/empty" -f "$root/docker-compose.yml" config 2>&1); then
   die "compose takes no .env for an answer"
 fi
 say "without .env: $(tail -1 <<<"$refused")"
