@@ -68,7 +68,7 @@ def test_every_image_and_package_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["cluster"]]
     assert {re.split("[<>=]", each)[0] for each in needed} <= {
-        each.partition("==")[0] for each in pinned
+        each.partition("==")[0].lower() for each in pinned
     }
 
 
