@@ -17,7 +17,7 @@ work=$(mktemp -d)
 python=$(realpath -s "${PYTHON:-$root/.venv/bin/python}")
 python_image=python:3.11-slim-bookworm redis_image=redis:7-bookworm
 minio_source=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
-study=(digits --set training.epochs=600 --set training.precision=float32 --trials 240 --stack 10)
+study=(digits --set training.epochs=100 --set training.precision=float32 --trials 240 --stack 10)
 project=memtail-test-$$
 begun=$SECONDS since=$SECONDS
 
@@ -132,7 +132,7 @@ from minio.credentials import StaticProvider
 policy, endpoint = sys.argv[1:]
 env = dotenv_values(".env")
 root = StaticProvider(env["MEMTAIL_S3_ACCESS_KEY"], env["MEMTAIL_S3_SECRET_KEY"])
-admin = MinioAdmin(endpoint, credentials=root, secure=False)
+admin = MinioAdmin(endpoint=endpoint, credentials=root, secure=False)
 admin.policy_add("memtail-worker", policy)
 admin.user_add(env["MEMTAIL_WORKER_S3_ACCESS_KEY"], env["MEMTAIL_WORKER_S3_SECRET_KEY"])
 admin.policy_set("memtail-worker", env["MEMTAIL_WORKER_S3_ACCESS_KEY"])
