@@ -71,13 +71,18 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
 
     renewing = threading.Thread(target=renew, name="lease", daemon=True)
     renewing.start()
+    is_told_to_stop = False
     try:
         yield True
+    except SystemExit:  # the worker's own process then gives the lease back, and says so
+        is_told_to_stop = True
+        raise
     finally:
         ended.set()
         renewing.join()
-        with suppress(redis.RedisError, LockError):
-            lock.release()
+        if not is_told_to_stop:
+            with suppress(redis.RedisError, LockError):
+                lock.release()
 
 
 def current(client: "redis.Redis", study_id: str | None = None) -> list[Lease]:
@@ -112,4 +117,4 @@ def drop(client: "redis.Redis", which: list[Lease]) -> None:
 
 
 def _returned(lease: Lease) -> str:
-    return f"memtail:returned:{lease.task}:{lease.attempt}"
+    return f"memtail:returned:{lease.task}:{lease.attempt}:{lease.worker}"

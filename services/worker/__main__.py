@@ -26,18 +26,21 @@ def main() -> None:
     )
     signs.show(app, found, device)
     assert task.train.name == TASK  # importing it is what makes it known
-    app.worker_main(
-        [
-            "worker",
-            "--pool=prefork",  # solo loses its task when it is told to stop
-            f"--concurrency={found.processes}",
-            f"--queues={queue_of(device)}",
-            f"--hostname={device.replace(':', '-')}-{os.getpid()}@%h",
-            "--loglevel=INFO",
-            "--without-gossip",
-            "--without-mingle",
-        ]
-    )
+    try:
+        app.worker_main(
+            [
+                "worker",
+                "--pool=prefork",  # solo loses its task when it is told to stop
+                f"--concurrency={found.processes}",
+                f"--queues={queue_of(device)}",
+                f"--hostname={device.replace(':', '-')}-{os.getpid()}@%h",
+                "--loglevel=INFO",
+                "--without-gossip",
+                "--without-mingle",
+            ]
+        )
+    finally:
+        signs.leave()
 
 
 def _device(asked: str) -> str:

@@ -16,6 +16,8 @@ from memtail_core.settings import Settings
 from services import broker, leases, presence
 from services.presence import Presence
 
+_shown: list[tuple["redis.Redis", Presence]] = []
+
 
 def show(app: Any, settings: Settings, device: str) -> None:
     """Let the workers of ``app`` announce themselves, and give back their shard in time."""
@@ -37,18 +39,12 @@ def show(app: Any, settings: Settings, device: str) -> None:
                 since=now,
                 idle_since=now,
             )
+            _shown.append((self._client, self._presence))
 
         def start(self, worker: Any) -> None:
             """Begin."""
             self._beat()
             worker.timer.call_repeatedly(presence.BEAT, self._beat)
-
-        def stop(self, worker: Any) -> None:
-            """Leave; what was not finished has been given back to the queue."""
-            del worker
-            with suppress(redis.RedisError):
-                presence.leave(self._client, self._presence)
-                leases.give_back(self._client, self._presence.name)
 
         def _beat(self) -> None:
             idle_since = None if state.active_requests else self._presence.idle_since or time.time()
@@ -64,3 +60,15 @@ def show(app: Any, settings: Settings, device: str) -> None:
         timer = threading.Timer(settings.grace, os.kill, (os.getpid(), signal.SIGQUIT))
         timer.daemon = True
         timer.start()
+
+
+def leave() -> None:
+    """Say that the worker is gone, once its pool has ended: its shard is stored or given back.
+
+    No step of Celery's is the place for it: they end before the pool does, or not at all when
+    Celery is made to stop.
+    """
+    for client, shown in _shown:
+        with suppress(redis.RedisError):
+            presence.leave(client, shown)
+            leases.give_back(client, shown.name)
