@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 
 from memtail_core.errors import MemtailError
 from memtail_core.processes import ENVIRONMENT
@@ -24,18 +25,18 @@ def main() -> None:
 
     found = settings()
     device = _device(found.device)
-    print(
-        f"memtail worker: {device}, store {found.store}, broker {broker.address(found)}", flush=True
-    )
     now = time.time()
     worker = Presence(
-        name=f"{device.replace(':', '-')}-{os.getpid()}@{socket.gethostname()}",
+        # Never the same twice: a restarted container has its host name and its process ids again.
+        name=f"{device.replace(':', '-')}-{uuid.uuid4().hex[:6]}@{socket.gethostname()}",
         role="worker",
         device=device,
         store=found.store,
         since=now,
         idle_since=now,
     )
+    where = f"{device}, store {found.store}, broker {broker.address(found)}"
+    print(f"memtail worker {worker.name}: {where}", flush=True)
     signs.show(app, found, worker)
     drain.on_sigterm(found.grace)
     assert task.train.name == TASK  # importing it is what makes it known

@@ -1,6 +1,7 @@
 """A cluster of real processes: Redis, an S3 server behind a network that can fail, the services."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,12 @@ class Service:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def name(self) -> str:
+        """What a worker calls itself; nothing until it has said so."""
+        said = re.match(r"memtail worker (\S+):", self.log.read_text())
+        return said[1] if said else ""
 
     @property
     def processes(self) -> list[psutil.Process]:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.servers import S3Server, s3_server
 
 from memtail_core import execution
 from memtail_core.preparation import prepare
 from memtail_core.report import analyse, publish
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
+from tests.servers import S3Server, s3_server
 from tests.services.cluster import Cluster, running
 
 TOML = """
@@ -24,7 +24,7 @@ train_limit = 400
 [training]
 recipe = "mlp"
 widths = [64]
-epochs = 60
+epochs = 150
 precision = "float32"
 """
 STACK = 3  # two stores could measure that another is the fastest

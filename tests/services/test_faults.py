@@ -20,7 +20,7 @@ def wait_mid_shard(cluster: Cluster, worker: Service, stored: int = 0) -> None:
         f"a shard under way, {stored} stored",
         lambda: (
             len(cluster.stored()) >= stored
-            and any(f"-{worker.pid}@" in lease.worker for lease in cluster.leases())
+            and any(lease.worker == worker.name for lease in cluster.leases())
         ),
     )
 
