@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery
 
-from memtail_core.settings import settings
+from memtail_core.settings import Settings, settings
 from memtail_core.shards import Shard
 from memtail_core.study import Study
 from services import broker
@@ -28,9 +28,8 @@ def backoff(attempt: int) -> float:
     return min(_LONGEST, _FIRST * 2.0 ** (attempt - 1))
 
 
-def configuration() -> dict[str, Any]:
-    """Celery's settings for the broker that :mod:`memtail_core.settings` names."""
-    found = settings()
+def configuration(found: Settings) -> dict[str, Any]:
+    """Celery's settings."""
     return {
         "broker_url": broker.url(found),
         "broker_connection_retry_on_startup": True,
@@ -58,7 +57,7 @@ def configuration() -> dict[str, Any]:
 
 
 app = Celery("memtail")
-app.add_defaults(configuration)  # read when first used, so that importing needs no environment
+app.add_defaults(lambda: configuration(settings()))  # read when first used, not on import
 
 
 def enqueue(study: Study, shard: Shard, device: str, attempt: int = 1) -> None:

@@ -37,7 +37,20 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
     What fails for reasons outside the study is tried again, later each time, up to a cap; an error
     of the study's own is recorded and not tried again.
     """
-    bench, shard = _bench(), Shard(first, last)
+    bench, shard, worker = _bench(), Shard(first, last), self.request.hostname
+    try:
+        return _train(bench, study_id, shard, attempt, worker, self.request.id)
+    except Exception as error:
+        bench.clear()  # what failed may be half-made
+        failure = Failure.of(error, shard, attempt, bench.settings.most_attempts, worker)
+        log.warning("%s of %s, attempt %d: %s", shard.name, study_id, attempt, failure.reason)
+        if failure.kind != "machine":
+            return "failed"
+        again = (study_id, first, last, attempt + 1)
+        raise self.retry(args=again, countdown=backoff(attempt)) from error
+
+
+def _train(bench: Bench, study_id: str, shard: Shard, attempt: int, worker: str, task: str) -> str:
     study = bench.study(study_id)
     order = orders.read(bench.store, study)
     if order is None or not _is_wanted(bench.store, study, shard, order):
@@ -47,9 +60,9 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
     lease = Lease(
         study=study.id,
         shard=shard.name,
-        worker=self.request.hostname,
+        worker=worker,
         attempt=attempt,
-        task=self.request.id,
+        task=task,
         since=time.time(),
     )
     with leases.held(bench.client, lease, bench.settings.lease) as is_ours:
@@ -57,18 +70,12 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
             return "another worker trains it"
         try:
             done = bench.trainer(study, order).train(shard)
-        except Exception as error:
-            bench.clear()
+        except Exception as error:  # recorded before the lease ends, so that it is not a loss
             most = bench.settings.most_attempts
-            failure = Failure.of(error, shard, attempt, most, lease.worker)
-            log.warning("%s of %s, attempt %d: %s", shard.name, study.id, attempt, failure.reason)
             with suppress(StoreError):  # the store may be what failed
-                failures.record(bench.store, study, failure)
-            if failure.kind != "machine":
-                return "failed"
-            again = (study_id, first, last, attempt + 1)
-            raise self.retry(args=again, countdown=backoff(attempt)) from error
-        _tell(bench, study, lease.worker, done)
+                failures.record(bench.store, study, Failure.of(error, shard, attempt, most, worker))
+            raise
+        _tell(bench, study, worker, done)
     return f"stored, {done.seconds:.1f} s"
 
 

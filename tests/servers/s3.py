@@ -16,7 +16,7 @@ from typing import Literal
 from tests.servers.fetching import built_minio, image
 from tests.servers.process import ServerProcess, free_port
 
-_IMAGE = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
+_IMAGE = "pgsty/silo:RELEASE.2026-09-03T13-18-01Z"  # as docker-compose.yml
 
 
 @dataclass(frozen=True)

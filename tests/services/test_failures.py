@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from memtail_core import catalogue, failures, plans
-from memtail_core.study import Study
+from memtail_core.preparation import prepare
+from memtail_core.study import Spec, Study
 from services import broker, orders
 from services.queue import queue_of
 from tests.services.cluster import Cluster, Service
@@ -159,16 +160,19 @@ def let_go(worker: Service) -> int:
 
 
 def test_a_study_that_was_not_submitted_is_left_alone(cluster: Cluster) -> None:
-    cluster.memtail("run", "small.toml", "--stack", "3", "--trials", "3")
-    cluster.memtail("run", "small.toml", "--stack", "3", "--trials", "3", "--dry-run")
+    path = str(cluster.folder / "small.toml")
+    store = cluster.store
+    study, dataset = prepare(Spec.load(path))
+    catalogue.register(store, study, dataset, 36)
     assert "was never submitted" in cluster.memtail("cancel", "small", code=2).stderr
     cluster.worker()
     cluster.aggregator()
-    store = cluster.store
-    catalogue.register(store, cluster.study, catalogue.load_dataset(store, cluster.study), 36)
-    time.sleep(6)
-    assert len(cluster.stored()) == 1
-    assert orders.read(store, cluster.study) is None
+    cluster.wait_until(
+        "both are there", lambda: len(cluster.client.keys("memtail:presence:*")) == 2
+    )
+    time.sleep(2)  # the aggregator looks several times
+    assert cluster.stored() == []
+    assert orders.read(store, study) is None
 
 
 def test_a_worker_that_cannot_finish_in_time_gives_its_shard_back(own: Cluster) -> None:

@@ -12,7 +12,8 @@ from minio import Minio, MinioAdmin
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 
-from services.queue import app, queue_of
+from memtail_core.settings import Settings
+from services.queue import configuration, queue_of
 from tests.services.cluster import Cluster
 
 POLICY = Path(__file__).parents[2] / "services" / "worker" / "policy.json"
@@ -91,7 +92,7 @@ def test_a_worker_does_its_work_with_no_more_than_its_policy(cluster: Cluster) -
     cluster.memtail("watch", "small")
     assert "failed" not in worker.log.read_text()
 
-    client = Minio(address, user, secret, secure=False)
+    client = Minio(address, user, secret, secure=False, region="us-east-1")
     study = cluster.study.prefix
     for key in (f"{study}study.json", f"{study}order.json", f"{study}report/index.html"):
         assert client.get_object(cluster.bucket, key).read()
@@ -101,8 +102,8 @@ def test_a_worker_does_its_work_with_no_more_than_its_policy(cluster: Cluster) -
             client.put_object(cluster.bucket, key, io.BytesIO(b""), 0)
 
 
-def test_the_app_takes_json_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEMTAIL_BROKER_URL", "redis://127.0.0.1:1/0")
-    assert list(app.conf.accept_content) == ["json"]
-    assert app.conf.task_serializer == "json"
-    assert app.conf.task_ignore_result
+def test_the_app_takes_json_alone() -> None:
+    found = configuration(Settings(broker_url="redis://127.0.0.1:1/0"))
+    assert found["accept_content"] == ["json"]
+    assert found["task_serializer"] == "json"
+    assert found["task_ignore_result"]
