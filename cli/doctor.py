@@ -11,6 +11,7 @@ from typing import Literal
 
 import click
 
+from cli import words
 from cli.options import json_option, print_json, store_option
 from memtail_core.errors import MemtailError
 
@@ -134,8 +135,8 @@ def _cluster(location: str) -> Iterator[Check]:
     devices = Counter(each.device for each in there)
     listed = ", ".join(f"{count} × {device}" for device, count in sorted(devices.items()))
     yield Check("workers", "ok" if there else "wrong", listed or "none: start one, services/worker")
-    for store in sorted({each.store for each in there} - {location}):
-        yield Check("workers", "wrong", f"some keep studies in {store}, not in {location}")
+    for store in sorted({e.store for e in there if e.store.rstrip("/") != location.rstrip("/")}):
+        yield Check("workers", "wrong", f"some keep studies in {words.plain(store)}, not here")
     yield Check(
         "aggregator",
         "ok" if aggregators else "wrong",

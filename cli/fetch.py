@@ -22,7 +22,7 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
 
     store, study = find_study(location, name)
     files = published.fetch(store, study)
-    if files is None:
+    if files is None or "summary.json" not in files:
         raise StoreError(
             f"{study.id} has no report yet, or one that is just being written: try again, or "
             f"memtail report {study.id}"

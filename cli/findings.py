@@ -3,6 +3,9 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
+
+from cli import words
 
 
 def say_findings(summary: dict[str, Any], page: str) -> None:
@@ -30,7 +33,7 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
         + f"; {summary['trials']:,} models"
     )
     for warning in summary["warnings"]:
-        say(f"[yellow]warning:[/] {warning}")
+        say(f"[yellow]warning:[/] {escape(words.plain(warning))}")
     say(f"report: {page}", markup=False)
 
 

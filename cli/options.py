@@ -3,7 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,10 @@ from memtail_core import catalogue
 from memtail_core.errors import StudyError
 from memtail_core.settings import settings
 from memtail_core.store import ObjectStore, open_store
-from memtail_core.study import Spec, Study, name_of
+from memtail_core.study import Spec, Study, name_of, shipped
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
 
 store_option = click.option(
     "--store",
@@ -44,6 +47,30 @@ def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
 
         return store, catalogue.find(store, prepare(spec).study.id)
     return store, catalogue.find(store, spec.study.name)
+
+
+def open_study(
+    store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
+) -> tuple["Study", "Dataset", int]:
+    """Read a spec, or a study of the store by its id; and how many trials it should have."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from memtail_core.preparation import prepare
+
+    is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
+    if not is_spec and any(each.startswith(name) for each in catalogue.ids(store)):
+        study = catalogue.find(store, name)
+        if assignments:
+            raise StudyError("--set changes a study file; a stored study never changes")
+        goal = trials or catalogue.goal(store, study)
+        if not goal:
+            raise StudyError(f"how many models {study.id} should have is not known: say --trials")
+        return study, catalogue.load_dataset(store, study), goal
+    spec = Spec.load(name, overrides(assignments))
+    with Console(stderr=True).status(f"reading {escape(spec.dataset.source)}"):
+        study, dataset = prepare(spec)
+    return study, dataset, trials or max(spec.study.trials, catalogue.goal(store, study))
 
 
 def overrides(assignments: tuple[str, ...]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.options import json_option, overrides, print_json, set_option, store_option
+from cli.options import json_option, open_study, print_json, set_option, store_option
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
@@ -106,32 +106,3 @@ def execute(
         from cli.findings import say_findings
 
         say_findings(analysis.summary(), f"{store.location}/{page}")
-
-
-def open_study(
-    store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
-) -> tuple["Study", "Dataset", int]:
-    """Read a spec, or a study of the store by its id; and how many trials it should have."""
-    from pathlib import Path
-
-    from rich.console import Console
-    from rich.markup import escape
-
-    from memtail_core import catalogue
-    from memtail_core.errors import StudyError
-    from memtail_core.preparation import prepare
-    from memtail_core.study import Spec, shipped
-
-    is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
-    if not is_spec and any(each.startswith(name) for each in catalogue.ids(store)):
-        study = catalogue.find(store, name)
-        if assignments:
-            raise StudyError("--set changes a study file; a stored study never changes")
-        goal = trials or catalogue.goal(store, study)
-        if not goal:
-            raise StudyError(f"how many models {study.id} should have is not known: say --trials")
-        return study, catalogue.load_dataset(store, study), goal
-    spec = Spec.load(name, overrides(assignments))
-    with Console(stderr=True).status(f"reading {escape(spec.dataset.source)}"):
-        study, dataset = prepare(spec)
-    return study, dataset, trials or max(spec.study.trials, catalogue.goal(store, study))

@@ -38,7 +38,10 @@ def status(name: str | None, location: str, as_json: bool) -> None:
             _print_all(rows, location)
         return
     store, study = find_study(location, name)
-    detail = {**_row(store, study), **_detail(store, study), **look(store, study)}
+    row, found, seen = _row(store, study), _detail(store, study), look(store, study)
+    detail = {**row, **seen, **found, "state": seen.get("state", row["state"])}
+    if found["damaged"]:
+        detail["state"] = "unfinished"
     if as_json:
         print_json(detail)
     else:
@@ -52,20 +55,25 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
     found = settings()
     if found.broker_url is None:
         return lambda store, study: {}
-    from services import broker
-    from services.survey import survey
-
-    client = broker.connect(found)
     try:
+        from services import broker
+        from services.broker import BrokerError
+        from services.survey import survey
+
         with broker.reached(found):
+            client = broker.connect(found)
             client.ping()
-    except MemtailError as error:
-        click.echo(f"warning: {error}", err=True)
+    except (MemtailError, ModuleNotFoundError) as error:
+        click.echo(f"warning: what the cluster does is not known: {error}", err=True)
         return lambda store, study: {}
 
     def look(store: ObjectStore, study: Study) -> dict[str, Any]:
-        with broker.reached(found):
-            seen = survey(store, client, study)
+        try:
+            with broker.reached(found):
+                seen = survey(store, client, study)
+        except BrokerError as error:
+            click.echo(f"warning: what the cluster does is not known: {error}", err=True)
+            return {}
         if seen.standing.order is None:
             return {}
         said = seen.as_dict()
@@ -98,7 +106,6 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     loaded, damaged = trials.load(store, study)
     found: dict[str, Any] = {
         "stored": len(loaded),
-        **({"state": "unfinished"} if damaged else {}),
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],
         "set_aside": list(store.list(f"{study.prefix}damaged/")),
         "failures": [failure.model_dump() for failure in failures.read(store, study)],
@@ -175,10 +182,10 @@ def _print_failures(console: Console, detail: dict[str, Any]) -> None:
     for failure in detail["failures"][-5:]:
         console.print(
             f"  failure   {failure['shard']}, attempt {failure['attempt']}, on "
-            f"{failure['worker']}: {failure['reason']}"
+            + words.plain(f"{failure['worker']}: {failure['reason']}")
         )
     own = [failure for failure in detail["failures"] if failure["kind"] == "study"]
     if own and detail["state"] != "complete":
         console.print("  where")
-        for line in own[-1]["traceback"].rstrip().splitlines():
+        for line in words.plain(own[-1]["traceback"]).rstrip().splitlines():
             console.print(f"    {line}")

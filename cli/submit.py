@@ -1,18 +1,19 @@
 """``memtail submit``: hand a study to the cluster."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 from rich.console import Console
 
 from cli import words
-from cli.options import json_option, print_json, set_option, store_option
+from cli.options import json_option, open_study, print_json, set_option, store_option
 from cli.plan import say_study
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
     from memtail_core.study import Study
+    from services.orders import Device
     from services.submission import Cluster, Plan
 
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Which workers train; auto: those with a GPU, if there are any.",
+    help="Which workers train; auto: as before, or those with a GPU, if there are any.",
 )
 @click.option(
     "--stack",
@@ -58,14 +59,13 @@ def submit(
     The data are sent once. Submitting again is safe: it continues; with more --trials it grows.
     """
     from cli.cluster import connected
-    from cli.run import open_study
     from cli.watch import follow
     from services import submission
-    from services.orders import Order
 
     with connected(location) as cluster:
         study, dataset, asked = open_study(cluster.store, name, assignments, trials)
-        order = Order(device=submission.device_for(cluster, device), stack=stack)
+        kind = None if device == "auto" else cast("Device", device)
+        order = submission.order_for(cluster, study, kind, stack)
         plan = submission.plan(cluster, study, asked, order)
         enqueued = None if dry_run else submission.submit(cluster, study, dataset, asked, order)
         if not as_json:
@@ -96,12 +96,23 @@ def _say(
             "[yellow]warning:[/] this recipe is your own code: the workers need it on their "
             "PYTHONPATH, and MEMTAIL_ALLOW_PYTHON_RECIPES=1"
         )
+    for store in plan.elsewhere:
+        say(
+            f"warning: workers keep studies in {words.plain(store)}, not in "
+            f"{cluster.store.location}: they will not find this one",
+            markup=False,
+        )
     if enqueued is None:
         return
-    under_way = plan.shards - enqueued
+    under_way = plan.shards - plan.failed - enqueued
     say(
         f"submitted: {words.count(enqueued, 'shard')} enqueued"
-        + (f", {under_way:,} under way before" if under_way > 0 else "")
+        + (f", {under_way:,} waiting or under way before" if under_way > 0 else "")
     )
+    if plan.failed:
+        say(
+            f"warning: {words.count(plan.failed, 'shard')} failed before and wait for "
+            f"memtail retry {study.id}"
+        )
     for command, what in (("watch", "follow it"), ("cancel", "stop it"), ("fetch", "its report")):
         say(f"  memtail {command:6} {study.id}   {what}")

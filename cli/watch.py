@@ -1,15 +1,21 @@
 """``memtail watch``: follow a study that the cluster trains, live."""
 
+import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 import rich.progress
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from cli import words
+from cli.findings import say_findings
 from cli.options import find_study, json_option, print_json, store_option, study_argument
+from memtail_core import failures, published
+from memtail_core.errors import StoreError
 
 if TYPE_CHECKING:
     from memtail_core.study import Study
@@ -17,8 +23,8 @@ if TYPE_CHECKING:
     from services.survey import Survey
 
 _EVERY = 2.0  # seconds between two looks
+_AGGREGATOR_WITHIN = 15.0  # seconds, or none is there
 _TOLD = 10.0  # seconds between two lines where there is no terminal to draw on
-_PUBLISHED_WITHIN = 600.0  # seconds to wait for the report of a complete study
 
 
 @click.command()
@@ -40,87 +46,94 @@ def watch(context: click.Context, name: str, location: str, as_json: bool) -> No
 
 def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
     """Show where the study stands until it ends; return the exit code."""
-    from services.survey import survey
-
     console = Console(stderr=as_json, quiet=as_json, highlight=False, soft_wrap=True)
-    told = -_TOLD
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        try:
-            while True:
-                seen = survey(cluster.store, cluster.client, study)
-                if console.is_terminal:
-                    live.update(_drawn(seen), refresh=True)
-                elif time.monotonic() - told >= _TOLD:
-                    told = time.monotonic()
-                    console.print(_line(seen), markup=False)
-                if seen.is_over:
-                    break
-                time.sleep(_EVERY)
-        except KeyboardInterrupt:
-            live.stop()
-            console.print(f"the study goes on; memtail watch {study.id}, or memtail cancel")
-            return 130
-    return _ended(cluster, study, seen, console, as_json)
-
-
-def _ended(
-    cluster: "Cluster", study: "Study", seen: "Survey", console: Console, as_json: bool
-) -> int:
-    """Say how it ended: findings and report, or why it failed."""
+    try:
+        seen = _watched(cluster, study, console)
+        while seen.state == "complete" and (summary := _summary(cluster, study, seen)) is None:
+            if not _is_to_be_published(cluster):
+                break
+            seen = _watched(cluster, study, console)  # a damaged shard may be trained again
+    except KeyboardInterrupt:
+        console.print(f"the study goes on; memtail watch {study.id}, or memtail cancel")
+        return 130
     found = seen.as_dict()
     if seen.state == "complete":
-        summary = _summary(cluster, study, len(seen.standing.stored) * study.shard_size)
         if as_json:
             print_json({**found, "summary": summary})
         elif summary is None:
             console.print(
-                f"complete: {found['models']:,} models; no report yet: memtail report {study.id}"
+                f"complete: {found['models']:,} models; no aggregator is there to publish the "
+                f"report: memtail report {study.id}"
             )
         else:
-            from cli.findings import say_findings
-
             say_findings(summary, f"memtail fetch {study.id}")
         return 0
     if as_json:
         print_json(found)
-        return 1
-    say_end(console, cluster, study, seen)
+    else:
+        _say_end(console, cluster, study, seen)
     return 1
 
 
-def say_end(console: Console, cluster: "Cluster", study: "Study", seen: "Survey") -> None:
-    """Say why a study stopped, and how to go on."""
-    from memtail_core import failures
+def _watched(cluster: "Cluster", study: "Study", console: Console) -> "Survey":
+    """Look until the study ends; what cannot be reached for a while is waited for."""
+    from services import broker
+    from services.survey import survey
 
+    told = -_TOLD
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            try:
+                with broker.reached(cluster.settings):
+                    seen = survey(cluster.store, cluster.client, study)
+                drawn, line = _drawn(seen), _line(seen)
+                if seen.is_over:
+                    return seen
+            except (StoreError, broker.BrokerError) as error:
+                drawn, line = Group(Text(str(error))), str(error)
+            if console.is_terminal:
+                live.update(drawn, refresh=True)
+            elif time.monotonic() - told >= _TOLD:
+                told = time.monotonic()
+                console.print(line, markup=False)
+            time.sleep(_EVERY)
+
+
+def _summary(cluster: "Cluster", study: "Study", seen: "Survey") -> dict[str, Any] | None:
+    """The summary of the final report, if it is published."""
+    manifest = published.whole(cluster.store, study)
+    if manifest is None or manifest.trials != len(seen.standing.stored) * study.shard_size:
+        return None
+    summary: dict[str, Any] = json.loads(cluster.store.get(f"{study.prefix}report/summary.json"))
+    return summary
+
+
+def _is_to_be_published(cluster: "Cluster") -> bool:
+    """Wait a little; tell whether an aggregator is there, or comes while we wait."""
+    from services import broker, presence
+
+    deadline = time.monotonic() + _AGGREGATOR_WITHIN
+    while time.monotonic() < deadline:
+        time.sleep(_EVERY)
+        with suppress(broker.BrokerError), broker.reached(cluster.settings):
+            if presence.there(cluster.client, "aggregator"):
+                return True
+    return False
+
+
+def _say_end(console: Console, cluster: "Cluster", study: "Study", seen: "Survey") -> None:
+    """Say why a study stopped, and how to go on."""
     console.print(_line(seen), markup=False)
     if seen.state in ("stopped", "failed"):
-        last = failures.read(cluster.store, study)[-1]
-        console.print(f"error: {last.reason}", markup=False)
+        every = failures.read(cluster.store, study)
+        given_up = [failure for failure in every if failure.kind != "machine"]
+        for failure in given_up[-1:]:
+            console.print(f"error: {words.plain(failure.reason)}", markup=False)
         console.print(f"  memtail status {study.id} shows where; memtail retry {study.id}")
     elif seen.state == "cancelled":
         console.print(f"  memtail submit {study.id} continues")
     else:
         console.print(f"  memtail submit {study.id}, or memtail run {study.id}")
-
-
-def _summary(cluster: "Cluster", study: "Study", models: int) -> dict[str, Any] | None:
-    """The final report's summary; None where no aggregator is there to publish it."""
-    import json
-
-    from memtail_core import published
-    from services import presence
-
-    deadline = time.monotonic() + _PUBLISHED_WITHIN
-    while time.monotonic() < deadline:
-        files = published.fetch(cluster.store, study)
-        if files:
-            summary: dict[str, Any] = json.loads(files["summary.json"])
-            if summary["trials"] == models:
-                return summary
-        if not presence.there(cluster.client, "aggregator"):
-            return None
-        time.sleep(_EVERY)
-    return None
 
 
 def _drawn(seen: "Survey") -> Group:

@@ -29,6 +29,11 @@ def size(n: float) -> str:
     return f"{n:.1f} TB"
 
 
+def plain(text: str) -> str:
+    """Text that others wrote, without what a terminal would take for a command."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """``1 shard``, ``2 shards``."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli import words
 from cli.options import json_option, print_json, store_option
@@ -50,9 +51,10 @@ def workers(location: str, as_json: bool) -> None:
         for each in there:
             mine = [lease for lease in held if lease.worker == each.name]
             does = "; ".join(_does(lease) for lease in mine) or _idle(each.idle_since)
-            table.add_row(each.name, each.host, each.device, _ago(each.since), does)
+            cells = (each.name, each.host, each.device, _ago(each.since), does)
+            table.add_row(*(words.plain(cell) for cell in cells))
         console.print(table)
-    stores = {each.store for each in there} - {location}
+    stores = {words.plain(e.store) for e in there if e.store.rstrip("/") != location.rstrip("/")}
     if stores:
         console.print(
             f"warning: workers keep studies in {', '.join(sorted(stores))}, this command looks "
@@ -72,9 +74,8 @@ def at_work(held: "list[Lease]") -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for lease in held[:20]:
         attempt = f"attempt {lease.attempt}" if lease.attempt > 1 else ""
-        table.add_row(
-            f"  {lease.worker}", f"models {lease.shard}", f"for {_ago(lease.since)}", attempt
-        )
+        who, what = words.plain(lease.worker), words.plain(lease.shard)
+        table.add_row(Text(f"  {who}"), Text(f"models {what}"), f"for {_ago(lease.since)}", attempt)
     if len(held) > 20:
         table.add_row(f"  and {words.count(len(held) - 20, 'worker')} more")
     return table

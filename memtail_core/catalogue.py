@@ -14,10 +14,13 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import MOST_TRIALS, Study
 
 
-def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) -> None:
+def register(
+    store: ObjectStore, study: Study, dataset: Dataset, trials: int, *, verify: bool = True
+) -> None:
     """Put the dataset and ``study.json`` where missing; ``trials``, or those stored, are the goal.
 
     The dataset is sent once: a stored one of this content is left alone, a damaged one replaced.
+    It is read to tell, if ``verify`` says so; else only its digest is asked for.
 
     Raises:
         StoreError: another study is stored under this id.
@@ -32,7 +35,7 @@ def register(store: ObjectStore, study: Study, dataset: Dataset, trials: int) ->
                 f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
             )
     content = dataset.to_npz()
-    if _stored_digest(store, study.dataset_key) != hashlib.sha256(content).hexdigest():
+    if not _is_stored(store, study.dataset_key, content, verify):
         store.put(study.dataset_key, content)
     wanted = max(trials, *(shard.last for shard in shards.stored(store, study)), 1)
     if wanted != goal(store, study):
@@ -130,11 +133,13 @@ def namesake(store: ObjectStore, study: Study) -> Study | None:
     return None
 
 
-def _stored_digest(store: ObjectStore, key: str) -> str | None:
+def _is_stored(store: ObjectStore, key: str, content: bytes, verify: bool) -> bool:
     try:
-        return store.digest(key)
+        if verify:
+            return store.get(key) == content
+        return store.digest(key) == hashlib.sha256(content).hexdigest()
     except (KeyError, DamagedError):
-        return None
+        return False
 
 
 def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = None) -> Dataset:
@@ -150,14 +155,19 @@ def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = N
         DatasetError: they are damaged.
     """
     if cache is not None:
-        try:
+        with suppress(KeyError, DatasetError, StoreError):  # not fetched yet, damaged, unreadable
             return Dataset.from_npz(cache.get(study.dataset_key), study.dataset.sha256)
-        except (KeyError, DatasetError):  # not fetched yet, or damaged since
-            dataset = load_dataset(store, study)
+        dataset = load_dataset(store, study)
+        with suppress(StoreError):  # a full disk: then it is fetched again next time
             cache.put(study.dataset_key, dataset.to_npz())
-            return dataset
+        return dataset
     try:
         content = store.get(study.dataset_key)
+    except DamagedError as error:
+        raise DatasetError(
+            f"the dataset of {study.id} is damaged in '{store.location}': run the study again from "
+            "its study file, which stores it anew"
+        ) from error
     except KeyError:
         raise StoreError(
             f"the store '{store.location}' lacks the dataset of {study.id}: run it again from "

@@ -29,6 +29,10 @@ class OutOfMemoryError(TrainingError):
     """One process did not get the memory to train a model; fewer at once may."""
 
 
+class MachineError(TrainingError):
+    """This machine cannot train what another could."""
+
+
 class EstimationError(MemtailError):
     """The stored trials do not allow the estimate that was asked for."""
 

@@ -13,7 +13,14 @@ from typing import Literal, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memtail_core import shards
-from memtail_core.errors import DatasetError, OutOfMemoryError, StudyError, TrainingError
+from memtail_core.errors import (
+    DamagedError,
+    DatasetError,
+    MachineError,
+    OutOfMemoryError,
+    StudyError,
+    TrainingError,
+)
 from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -55,7 +62,7 @@ class Failure(BaseModel):
         """Describe ``error``, with its traceback; of ``most`` attempts the last is the last."""
         is_study = isinstance(error, StudyError | DatasetError | TrainingError)
         kind: Kind = "machine" if attempt < most else "last"
-        if is_study and not isinstance(error, OutOfMemoryError):
+        if is_study and not isinstance(error, MachineError | OutOfMemoryError):
             kind = "study"
         reason = " ".join(f"{error}".split()) or type(error).__name__
         if not is_study:
@@ -94,7 +101,7 @@ def read(store: ObjectStore, study: Study, shard: Shard | None = None) -> list[F
     for key in store.list(_prefix(study) + (f"{shard.name}/" if shard else "")):
         try:
             found.append(Failure.model_validate_json(store.get(key)))
-        except (KeyError, ValidationError):  # removed since it was listed, or written by no memtail
+        except (KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
             continue
     return sorted(found, key=lambda failure: failure.when)
 

@@ -35,10 +35,10 @@ class Settings(BaseSettings):
     broker_password: SecretStr | None = None
     """The password, where the address has none."""
 
-    device: str = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
     processes: Annotated[int, Field(ge=1)] = 1
-    """Shards that a worker trains at once, each in a process with one core; one on a GPU."""
+    """Shards that a worker trains at once, each in a process with one core; on a GPU always one."""
     cache: Path = Path("~/.cache/memtail")
     """Where a worker keeps the datasets it has fetched from a bucket."""
     allow_python_recipes: bool = False
@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     grace: Seconds = 540.0
     """Seconds a worker that is told to stop goes on with its shard before it gives it back."""
     store_patience: Seconds = 600.0
-    """Seconds for which a service goes on trying to reach the store."""
+    """Seconds for which a worker goes on trying to reach the store before its attempt fails."""
 
 
 def settings() -> Settings:

@@ -143,10 +143,14 @@ def decode(content: bytes, study: Study, shard: Shard) -> Trials:
     body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise DamagedError("its SHA-256 does not match: it was cut short or altered")
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        part = {name: file[name] for name in file.files}
-    about = json.loads(str(part["about"]))
-    if about["study"] != study.id or part["trials"].tolist() != list(shard.trials):
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            part = {name: file[name] for name in file.files}
+        about = json.loads(str(part["about"]))
+        are_others = about["study"] != study.id or part["trials"].tolist() != list(shard.trials)
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise DamagedError("it is no shard's file, though its SHA-256 matches") from error
+    if are_others:
         raise DamagedError(f"it holds other trials: of {about['study']}")
     return Trials(
         n=study.dataset.n_train,

@@ -4,6 +4,8 @@ Redis holds the queue and what workers say of themselves. All of it may vanish a
 store alone is the truth.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -35,8 +37,12 @@ def url(settings: Settings) -> str:
             "no cluster is set: give MEMTAIL_BROKER_URL, as redis://HOST:6379/0, in the "
             "environment or in .env (memtail run needs none)"
         )
-    parts = urlsplit(settings.broker_url.get_secret_value())
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+    try:
+        parts = urlsplit(settings.broker_url.get_secret_value())
+        is_sound = parts.scheme in ("redis", "rediss") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        is_sound = False
+    if not is_sound or parts.query or not re.fullmatch(r"/?\d*", parts.path):
         raise BrokerError("MEMTAIL_BROKER_URL is no address of Redis: write redis://HOST:6379/0")
     if settings.broker_password and not parts.password:
         password = quote(settings.broker_password.get_secret_value(), safe="")
@@ -87,6 +93,12 @@ def reached(settings: Settings) -> Iterator[None]:
 def queue_length(client: "redis.Redis", queue: str) -> int:
     """How many tasks wait; those that a worker has taken do not count."""
     return int(client.llen(queue))
+
+
+def waiting(client: "redis.Redis", queue: str) -> set[str]:
+    """The ids of the tasks that wait; not of those that a worker has taken."""
+    messages = (json.loads(text) for text in client.lrange(queue, 0, -1))
+    return {str(message["headers"].get("id", "")) for message in messages}
 
 
 def run_id(client: "redis.Redis") -> str:

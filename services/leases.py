@@ -67,7 +67,8 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
                 try:
                     lock.reacquire()
                 except LockError:  # Redis was emptied, or away for longer than the lease
-                    lock.acquire(token=token)
+                    if not was_given_back(client, lease):
+                        lock.acquire(token=token)
 
     renewing = threading.Thread(target=renew, name="lease", daemon=True)
     renewing.start()
@@ -92,23 +93,16 @@ def current(client: "redis.Redis", study_id: str | None = None) -> list[Lease]:
     return sorted(found, key=lambda lease: lease.since)
 
 
-def give_back(client: "redis.Redis", worker: str) -> None:
-    """End the leases of a worker that stops as it should, whose tasks are in the queue again."""
-    which = [lease for lease in current(client) if lease.worker == worker]
+def give_back(client: "redis.Redis", which: list[Lease]) -> None:
+    """End leases of workers that stop as they were told to: nothing is lost with these."""
     for lease in which:
         client.set(_returned(lease), "", ex=_REMEMBERED)
-    drop(client, which)
+        client.delete(lease.key)
 
 
 def was_given_back(client: "redis.Redis", lease: Lease) -> bool:
     """Whether that lease ended so, and not with its worker."""
     return bool(client.exists(_returned(lease)))
-
-
-def drop(client: "redis.Redis", which: list[Lease]) -> None:
-    """End leases whose holders have been told to stop."""
-    if which:
-        client.delete(*(lease.key for lease in which))
 
 
 def _returned(lease: Lease) -> str:

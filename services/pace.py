@@ -1,9 +1,10 @@
 """How fast a study goes: the last shards that were stored, as their workers reported them."""
 
+from contextlib import suppress
 from statistics import median
 
 import redis
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 _KEPT = 200
 _DAY = 24 * 3600
@@ -61,8 +62,11 @@ def report(client: "redis.Redis", study_id: str, done: Stored) -> None:
 
 def stored(client: "redis.Redis", study_id: str) -> list[Stored]:
     """The last 200 shards that were stored, the latest first."""
-    texts = client.lrange(_key(study_id), 0, -1)
-    return [Stored.model_validate_json(text) for text in texts]
+    found = []
+    for text in client.lrange(_key(study_id), 0, -1):
+        with suppress(ValidationError):
+            found.append(Stored.model_validate_json(text))
+    return found
 
 
 def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:

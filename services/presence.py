@@ -4,7 +4,6 @@ A worker says so from its event loop. One that hangs falls silent, though its pr
 """
 
 import socket
-import time
 from contextlib import suppress
 from typing import Literal
 
@@ -27,7 +26,6 @@ class Presence(BaseModel):
         store: the store that it works with.
         since: when it started, seconds since 1970.
         idle_since: since when it has had nothing to do; None while it trains.
-        beat: when it said so.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,14 +37,12 @@ class Presence(BaseModel):
     store: str
     since: float
     idle_since: float | None = None
-    beat: float = 0.0
 
 
 def announce(client: "redis.Redis", presence: Presence) -> None:
     """Say that one is there."""
-    said = presence.model_copy(update={"beat": time.time()})
     key = f"{_PREFIX}{presence.role}:{presence.name}"
-    client.set(key, said.model_dump_json(), px=int(_FORGOTTEN * 1000))
+    client.set(key, presence.model_dump_json(), px=int(_FORGOTTEN * 1000))
 
 
 def leave(client: "redis.Redis", presence: Presence) -> None:

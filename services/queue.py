@@ -4,6 +4,7 @@ Every setting is here, with its reason. Messages are JSON, since a pickle on the
 that anyone who reaches it can run; results never travel through Redis.
 """
 
+import ssl
 import uuid
 from typing import Any
 
@@ -15,6 +16,7 @@ from memtail_core.study import Study
 from services import broker
 
 TASK = "memtail.train"
+_CERTIFIED = {"ssl_cert_reqs": ssl.CERT_REQUIRED}  # Celery itself would take any certificate
 _FIRST, _LONGEST = 2.0, 60.0  # seconds to wait before a second attempt, and at most
 
 
@@ -25,13 +27,15 @@ def queue_of(device: str) -> str:
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after this attempt has failed."""
-    return min(_LONGEST, _FIRST * 2.0 ** (attempt - 1))
+    return min(_LONGEST, _FIRST * 2.0 ** min(attempt - 1, 10))
 
 
 def configuration(found: Settings) -> dict[str, Any]:
     """Celery's settings."""
+    url = broker.url(found)
     return {
-        "broker_url": broker.url(found),
+        "broker_url": url,
+        "broker_use_ssl": _CERTIFIED if url.startswith("rediss") else None,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that is away comes back
         "broker_transport_options": {
@@ -60,11 +64,16 @@ app = Celery("memtail")
 app.add_defaults(lambda: configuration(settings()))  # read when first used, not on import
 
 
+def task_name(study: Study, shard: Shard) -> str:
+    """What the ids of a shard's tasks begin with."""
+    return f"{study.id}/{shard.name}"
+
+
 def enqueue(study: Study, shard: Shard, device: str, attempt: int = 1) -> None:
     """Ask some worker with such a device for a shard; twice does no harm."""
     app.send_task(
         TASK,
         args=[study.id, shard.first, shard.last, attempt],
         queue=queue_of(device),
-        task_id=f"{study.id}/{shard.name}/{uuid.uuid4().hex[:8]}",
+        task_id=f"{task_name(study, shard)}/{uuid.uuid4().hex[:8]}",
     )

@@ -40,6 +40,8 @@ class Plan:
         shards: to be trained.
         device: by workers with such a one.
         workers: how many of them there are.
+        failed: shards that were given up, and wait for a retry; all, if the study is stopped.
+        elsewhere: stores other than this one, in which workers keep studies.
         store_bytes: what the missing models add to the store.
         seconds: for all of them with these workers; None where that is not known yet.
     """
@@ -50,6 +52,8 @@ class Plan:
     shards: int
     device: Device
     workers: int
+    failed: int
+    elsewhere: tuple[str, ...]
     store_bytes: int
     seconds: float | None
 
@@ -59,9 +63,10 @@ def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
     planned = shards.planned(study, trials)
     missing = shards.missing(cluster.store, study, trials)
     queue = queue_of(order.device)
-    workers = sum(
-        queue_of(each.device) == queue for each in presence.there(cluster.client, "worker")
-    )
+    everyone = presence.there(cluster.client, "worker")
+    workers = sum(queue_of(each.device) == queue for each in everyone)
+    now = standing(cluster.store, study)
+    here = cluster.store.location
     from memtail_core import cost  # imports torch, for which other commands need not wait
 
     each = cost.seconds_per_model(cluster.store, study)
@@ -73,17 +78,23 @@ def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
         shards=len(missing),
         device=order.device,
         workers=workers,
+        failed=len(missing) if now.is_stopped else len(now.failed),
+        elsewhere=tuple(sorted({e.store for e in everyone if e.store.rstrip("/") != here})),
         store_bytes=cost.store_bytes(study, len(missing)),
         seconds=None if each is None or not workers else each * n_missing / workers,
     )
 
 
-def device_for(cluster: Cluster, device: str) -> Device:
-    """Which kind of device "auto" is: a GPU where a worker has one, else the CPU."""
-    if device != "auto":
-        return "cpu" if device == "cpu" else "cuda"
+def order_for(cluster: Cluster, study: Study, device: Device | None, stack: int | None) -> Order:
+    """The order for what the user asked; where nothing was, as before.
+
+    At first the device is a GPU if a worker has one, else the CPU.
+    """
+    before = orders.read(cluster.store, study)
+    if before is not None:
+        return Order(device=device or before.device, stack=stack or before.stack)
     kinds = {each.device.partition(":")[0] for each in presence.there(cluster.client, "worker")}
-    return "cuda" if "cuda" in kinds else "cpu"
+    return Order(device=device or ("cuda" if "cuda" in kinds else "cpu"), stack=stack)
 
 
 def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order: Order) -> int:
@@ -99,7 +110,7 @@ def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order:
 
     tuning.check(study, order.stack)
     before = standing(cluster.store, study)
-    catalogue.register(cluster.store, study, dataset, trials)
+    catalogue.register(cluster.store, study, dataset, trials, verify=bool(before.failed))
     orders.place(cluster.store, study, order)
     after = standing(cluster.store, study)
     broker.tell_of_submission(cluster.client)
@@ -115,7 +126,7 @@ def cancel(cluster: Cluster, study: Study) -> int:
     under_way = leases.current(cluster.client, study.id)
     if under_way:
         app.control.revoke([lease.task for lease in under_way], terminate=True, signal="SIGTERM")
-        leases.drop(cluster.client, under_way)
+        leases.give_back(cluster.client, under_way)
     return len(under_way)
 
 
@@ -130,7 +141,7 @@ def retry(cluster: Cluster, study: Study) -> int:
     before = standing(cluster.store, study)
     after = replace(before, attempts={}, failed=[], is_stopped=False)
     which = after.missing if before.is_stopped else before.failed
-    failures.forget(cluster.store, study, which)
+    failures.forget(cluster.store, study, before.attempts if before.is_stopped else which)
     broker.tell_of_submission(cluster.client)
     return _enqueue(cluster, study, order, set(which))
 

@@ -49,16 +49,16 @@ class Standing:
     @property
     def is_complete(self) -> bool:
         """Whether every planned shard is stored."""
-        return not set(self.planned) - set(self.stored)
+        return bool(self.planned) and not set(self.planned) - set(self.stored)
 
 
 def standing(store: ObjectStore, study: Study) -> Standing:
     """Ask the store."""
     planned = shards.planned(study, catalogue.goal(store, study))
     stored = shards.stored(store, study)
-    done = set(stored)
     attempts = failures.attempts(store, study)
-    open_ = {shard: each for shard, each in attempts.items() if shard not in done}
+    missing = set(planned) - set(stored)
+    open_ = {shard: each for shard, each in attempts.items() if shard in missing}
     is_stopped = any(kind == "study" for each in open_.values() for _, kind in each)
     failed = [shard for shard, each in open_.items() if each[-1][1] != "machine"]
     order = orders.read(store, study)

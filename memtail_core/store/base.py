@@ -66,8 +66,13 @@ class ObjectStore(Protocol):
         ...
 
 
+def is_key(name: str) -> bool:
+    """Whether an object of that name was put by memtail; others' are not listed."""
+    return bool(_KEY.fullmatch(name))
+
+
 def checked_key(key: str) -> str:
     """Return ``key`` if it is safe in every store: segments of ``A-Za-z0-9._-``, no leading dot."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise StoreError(f"'{key}' is not a valid key: segments of letters, digits, '.', '_', '-'")
     return key

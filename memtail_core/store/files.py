@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from memtail_core.errors import StoreError
-from memtail_core.store.base import checked_key
+from memtail_core.store.base import checked_key, is_key
 
 _PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -89,18 +89,16 @@ class FilesStore:
         """Look into the folder that ``prefix`` names, not deeper."""
         folder = self._folder(prefix)
         with self._told(f"list {prefix}"):
-            found = sorted(p.name for p in folder.glob("*/") if not p.name.startswith("."))
+            found = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
         yield from found
 
     def list(self, prefix: str) -> Iterator[str]:
         """Walk the folder that ``prefix`` names."""
         folder = self._folder(prefix)
         with self._told(f"list {prefix}"):
-            found = sorted(
-                path.relative_to(self._root).as_posix()
-                for path in folder.rglob("*")
-                if path.is_file() and not path.name.startswith(".")
-            )
+            files = (path for path in folder.rglob("*") if path.is_file())
+            names = (path.relative_to(self._root).as_posix() for path in files)
+            found = sorted(name for name in names if is_key(name))
         yield from found
 
     def delete(self, key: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from memtail_core.errors import TrainingError
+from memtail_core.errors import MachineError
 
 
 def resolve_device(device: str) -> str:
@@ -19,9 +19,7 @@ def resolve_device(device: str) -> str:
         return "cuda" if there else "cpu"
     if device not in ["cpu", *(["cuda"] if there else []), *there]:
         found = ", ".join(["cpu", *there])
-        raise TrainingError(
-            f"--device {device}: this machine has {found}; use auto, or one of them"
-        )
+        raise MachineError(f"--device {device}: this machine has {found}; use auto, or one of them")
     return device
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import time
+from contextlib import suppress
 
 import redis
 
@@ -19,6 +20,7 @@ from services.submission import Cluster
 log = logging.getLogger(__name__)
 
 _EVERYTHING = 60.0  # seconds between two looks at all studies, beside those under way
+_SETTLED = 600.0  # seconds after which nobody still writes an earlier report over the final one
 
 
 class Aggregator:
@@ -29,6 +31,7 @@ class Aggregator:
         self._reconciler = Reconciler(cluster)
         self._publisher = Publisher(cluster)
         self._open: dict[str, Study] = {}
+        self._closed: dict[str, float] = {}  # since when
         self._submissions = -1
         self._looked_at_all = -_EVERYTHING
         self._presence = Presence(
@@ -44,42 +47,52 @@ class Aggregator:
             while True:
                 begun = time.monotonic()
                 try:
-                    self.look()
-                    presence.announce(self._cluster.client, self._presence)
-                except (MemtailError, redis.RedisError) as error:
+                    with broker.reached(self._cluster.settings):
+                        self.look()
+                except MemtailError as error:
                     log.warning("%s", error)
                 time.sleep(max(0.0, self._cluster.settings.scan - (time.monotonic() - begun)))
         finally:
             self._publisher.close()
-            presence.leave(self._cluster.client, self._presence)
+            with suppress(redis.RedisError):
+                presence.leave(self._cluster.client, self._presence)
 
     def look(self) -> None:
-        """Look once at each study that is under way."""
+        """Look once at each study that is under way, and say that one is there."""
         self._find_studies()
+        presence.announce(self._cluster.client, self._presence)
         for study in list(self._open.values()):
             try:
                 now = self._reconciler.look(study)
                 is_published = self._publisher.consider(study, now)
-            except MemtailError as error:  # one study does not stand in the way of the others
+            except (MemtailError, KeyError) as error:  # this one does not stop the others
                 log.warning("%s: %s", study.id, error)
                 continue
+            presence.announce(self._cluster.client, self._presence)
             if is_published or now.order is None or now.order.cancelled:
                 self._reconciler.forget(study)
                 del self._open[study.id]
+                self._closed[study.id] = time.monotonic()
 
     def _find_studies(self) -> None:
-        """All studies that were submitted, now and then and when one was submitted just now."""
+        """All studies that were submitted, now and then and when one was submitted just now.
+
+        One that has long been complete is left alone until something is submitted: it can grow.
+        """
         submissions = broker.submissions(self._cluster.client)
-        is_due = time.monotonic() >= self._looked_at_all + _EVERYTHING
-        if submissions == self._submissions and not is_due:
+        now = time.monotonic()
+        if submissions != self._submissions:
+            self._closed.clear()
+        elif now < self._looked_at_all + _EVERYTHING:
             return
         store = self._cluster.store
         for study_id in catalogue.ids(store):
+            if study_id in self._open or now > self._closed.get(study_id, now) + _SETTLED:
+                continue
             try:
-                if study_id not in self._open:
-                    study = catalogue.read(store, study_id)
-                    if orders.read(store, study):
-                        self._open[study_id] = study
-            except MemtailError as error:
+                study = catalogue.read(store, study_id)
+                if orders.read(store, study):
+                    self._open[study_id] = study
+            except (MemtailError, KeyError) as error:
                 log.warning("%s: %s", study_id, error)
-        self._submissions, self._looked_at_all = submissions, time.monotonic()
+        self._submissions, self._looked_at_all = submissions, now

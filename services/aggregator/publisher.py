@@ -65,9 +65,7 @@ class Publisher:
             loaded, damaged = trials.load(store, study, set_aside=True)
             for each in damaged:
                 log.warning("%s: %s was damaged (%s); set aside", study.id, each.shard, each.reason)
-            if damaged and now.is_complete:
-                return  # trained again first
-            if len(loaded):
+            if len(loaded) and not (damaged and now.is_complete):  # then they are trained first
                 dataset = catalogue.load_dataset(
                     store, study, FilesStore(self._cluster.settings.cache)
                 )
@@ -83,4 +81,4 @@ class Publisher:
             taken = time.monotonic() - begun
             pause = max(self._cluster.settings.publish_every, taken / _SHARE)
             self._not_before[study.id] = time.monotonic() + pause
-            self._told[study.id] = len(now.stored)
+            self._told[study.id] = len(set(now.stored) & set(now.planned))

@@ -13,7 +13,7 @@ from memtail_core.shards import Shard
 from memtail_core.study import Study
 from services import broker, leases
 from services.leases import Lease
-from services.queue import backoff, enqueue, queue_of
+from services.queue import backoff, enqueue, queue_of, task_name
 from services.submission import Cluster
 from services.survey import Standing, standing
 
@@ -26,7 +26,7 @@ class Reconciler:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._seen: dict[str, dict[str, Lease]] = {}  # study → shard → its last lease
-        self._idle: dict[str, set[Shard]] = {}  # study → what waited while the queue was empty
+        self._astray: dict[str, set[Shard]] = {}  # study → what no one had, at the last look
         self._run_id = ""
         self._blind_until = 0.0
 
@@ -44,21 +44,27 @@ class Reconciler:
         lost = [s for s in free if s.name in seen and self._is_lost(seen[s.name], s, now)]
         for shard in lost:
             self._record_loss(study, shard, seen[shard.name], now)
-        waiting = {shard for shard in free if not self._is_retried_soon(study, shard, now)}
-        is_empty = broker.queue_length(client, queue_of(now.order.device)) == 0
-        forgotten = waiting & self._idle.get(study.id, set()) if is_empty else set()
+        self._seen[study.id] = held
+        queued = broker.waiting(client, queue_of(now.order.device)) if free else set()
+        names = {task.rpartition("/")[0] for task in queued}
+        astray = {
+            shard
+            for shard in free
+            if task_name(study, shard) not in names and not self._is_retried_soon(study, shard, now)
+        }
+        # Twice in a row: a task that a worker has just taken is neither in the queue nor leased.
+        forgotten = astray & self._astray.get(study.id, set())
+        self._astray[study.id] = astray - forgotten
         if forgotten:
             log.info("%s: enqueuing %d shards that no one has", study.id, len(forgotten))
         for shard in sorted(forgotten):
             enqueue(study, shard, now.order.device, _tried(now, shard) + 1)
-        self._seen[study.id] = held
-        self._idle[study.id] = waiting - forgotten if is_empty else set()
         return now
 
     def forget(self, study: Study) -> None:
         """The study is complete, or no longer wanted."""
         self._seen.pop(study.id, None)
-        self._idle.pop(study.id, None)
+        self._astray.pop(study.id, None)
 
     def _notice_restart(self) -> None:
         """After a restart of Redis, let its workers take their leases anew before judging."""

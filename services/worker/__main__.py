@@ -7,9 +7,10 @@ import sys
 import time
 import uuid
 
-from memtail_core.errors import MemtailError
+from memtail_core.errors import MachineError, MemtailError
 from memtail_core.processes import ENVIRONMENT
 from memtail_core.settings import settings
+from memtail_core.store import open_store
 
 # Before anything imports torch: one thread a process, the same bits each time, and no CUDA in the
 # process that forks.
@@ -25,6 +26,8 @@ def main() -> None:
 
     found = settings()
     device = _device(found.device)
+    store = open_store(found.store, patience=found.store_patience)
+    list(store.folders("studies/"))  # a worker that may not read takes no shards from those who may
     now = time.time()
     worker = Presence(
         # Never the same twice: a restarted container has its host name and its process ids again.
@@ -45,7 +48,7 @@ def main() -> None:
             [
                 "worker",
                 "--pool=prefork",  # solo loses its task when it is told to stop
-                f"--concurrency={found.processes}",
+                f"--concurrency={found.processes if device == 'cpu' else 1}",
                 f"--queues={queue_of(device)}",
                 f"--hostname={worker.name}",
                 "--loglevel=INFO",
@@ -58,11 +61,22 @@ def main() -> None:
 
 
 def _device(asked: str) -> str:
-    """What "auto" is, found out in another process: a fork after CUDA has started is broken."""
-    if asked != "auto":
-        return asked
-    script = "import torch; print('cuda' if torch.cuda.is_available() else 'cpu')"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    """What "auto" is, or whether the device is there.
+
+    Found out in another process: a fork after CUDA has started is broken.
+    """
+    script = (
+        "import sys\n"
+        "from memtail_core.errors import MemtailError\n"
+        "from memtail_core.training.device import resolve_device\n"
+        "try: print(resolve_device(sys.argv[1]))\n"
+        "except MemtailError as error: sys.exit(str(error))\n"
+    )
+    command = [sys.executable, "-c", script, asked]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        reason = (run.stderr.strip().splitlines() or ["torch does not start"])[-1]
+        raise MachineError(reason.replace("--device", "MEMTAIL_DEVICE ="))
     return run.stdout.strip()
 
 

@@ -43,4 +43,5 @@ def leave(settings: Settings, worker: Presence) -> None:
     client = broker.connect(settings)
     with suppress(redis.RedisError):
         presence.leave(client, worker)
-        leases.give_back(client, worker.name)
+        mine = [lease for lease in leases.current(client) if lease.worker == worker.name]
+        leases.give_back(client, mine)

@@ -12,19 +12,18 @@ from typing import Any
 import redis
 from celery.utils.log import get_task_logger
 
-from memtail_core import catalogue, failures, trials
+from memtail_core import catalogue, failures, shards, trials
 from memtail_core.errors import StoreError
 from memtail_core.execution import ShardDone
 from memtail_core.failures import Failure
 from memtail_core.settings import settings
 from memtail_core.shards import Shard
-from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from services import leases, orders, pace
 from services.leases import Lease
 from services.orders import Order
 from services.pace import Stored
-from services.queue import TASK, app, backoff
+from services.queue import TASK, app, backoff, queue_of
 from services.worker.bench import Bench
 
 log = get_task_logger(__name__)
@@ -38,8 +37,17 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
     of the study's own is recorded and not tried again.
     """
     bench, shard, worker = _bench(), Shard(first, last), self.request.hostname
+    queue = self.request.delivery_info["routing_key"]
     try:
-        return _train(bench, study_id, shard, attempt, worker, self.request.id)
+        study = bench.study(study_id)
+        order = orders.read(bench.store, study)
+        if order is None or order.cancelled or queue != queue_of(order.device):
+            return "no longer wanted"
+        if not _is_wanted(bench, study, shard):
+            return "no longer wanted"
+        if trials.is_whole(bench.store, study, shard):
+            return "stored before"
+        return _train(bench, study, order, shard, attempt, worker, self.request.id)
     except Exception as error:
         bench.clear()  # what failed may be half-made
         failure = Failure.of(error, shard, attempt, bench.settings.most_attempts, worker)
@@ -50,13 +58,10 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
         raise self.retry(args=again, countdown=backoff(attempt)) from error
 
 
-def _train(bench: Bench, study_id: str, shard: Shard, attempt: int, worker: str, task: str) -> str:
-    study = bench.study(study_id)
-    order = orders.read(bench.store, study)
-    if order is None or not _is_wanted(bench.store, study, shard, order):
-        return "no longer wanted"
-    if trials.is_whole(bench.store, study, shard):
-        return "stored before"
+def _train(
+    bench: Bench, study: Study, order: Order, shard: Shard, attempt: int, worker: str, task: str
+) -> str:
+    """Train the shard under a lease."""
     lease = Lease(
         study=study.id,
         shard=shard.name,
@@ -79,14 +84,19 @@ def _train(bench: Bench, study_id: str, shard: Shard, attempt: int, worker: str,
     return f"stored, {done.seconds:.1f} s"
 
 
-def _is_wanted(store: ObjectStore, study: Study, shard: Shard, order: Order) -> bool:
-    """Whether the study goes that far and was neither cancelled nor stopped by its own error."""
-    if order.cancelled or shard.first >= catalogue.goal(store, study):
+def _is_wanted(bench: Bench, study: Study, shard: Shard) -> bool:
+    """Whether the study has such a shard, and neither it nor the study was given up."""
+    goal = catalogue.goal(bench.store, study)
+    if shards.named(study, shard.name) is None or shard.first >= goal:
         return False
-    return not any(
-        kind == "study" and not store.exists(failed.key(study))
-        for failed, tries in failures.attempts(store, study).items()
-        for _, kind in tries
+    given_up = {
+        failed: tries[-1][1]
+        for failed, tries in failures.attempts(bench.store, study).items()
+        if tries[-1][1] != "machine" and failed.first < goal
+    }
+    return shard not in given_up and not any(
+        kind == "study" and not bench.store.exists(failed.key(study))
+        for failed, kind in given_up.items()
     )
 
 

@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from celery import Celery
 from redis import Redis
 
 from cli.main import main
 from memtail_core import catalogue
 from memtail_core.settings import Settings
+from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
 from services import broker, leases
 from services.leases import Lease
+from services.queue import TASK, queue_of, task_name
 from tests.faults import Faults
 from tests.servers import RedisServer, S3Server, redis_server
 
@@ -179,6 +182,13 @@ class Cluster:
     def stored(self) -> list[str]:
         """The names of the shards in the bucket."""
         return [key for key in self.store.list("studies/") if "/shards/" in key]
+
+    def send(self, study: Study, shard: Shard, attempt: int = 1) -> None:
+        """Put a task into the queue, as one that Redis hands out again."""
+        with Celery(broker=broker.url(self.settings)) as app:
+            task = f"{task_name(study, shard)}/again"
+            arguments = [study.id, shard.first, shard.last, attempt]
+            app.send_task(TASK, arguments, task_id=task, queue=queue_of("cpu"))
 
     def leases(self) -> list[Lease]:
         return leases.current(self.client)

@@ -83,6 +83,7 @@ def test_redis_restarted_empty(cluster: Cluster, local_scores: bytes) -> None:
     wait_mid_shard(cluster, workers[0], 2)
     cluster.redis.stop()
     time.sleep(2)
+    assert len(cluster.stored()) < 12, "it came before the end"
     cluster.redis.start(empty=True)
     assert cluster.finish() == local_scores
 

@@ -72,7 +72,7 @@ def test_what_was_given_back_is_told_from_what_was_lost(client: "redis.Redis") -
     mine, others = lease("mine"), lease("other", shard="0000005-0000010")
     for each in (mine, others):
         client.set(each.key, each.model_dump_json())
-    leases.give_back(client, "mine")
+    leases.give_back(client, [mine])
     assert leases.current(client) == [others]
     assert leases.was_given_back(client, mine)
     assert not leases.was_given_back(client, others)

@@ -1,7 +1,11 @@
-"""What every object store must do; subclass it and provide the fixture ``store``."""
+"""What every object store must do; subclass it and provide two fixtures.
+
+``store``, and ``put_by_others``, which puts an empty object into it under any name at all.
+"""
 
 import hashlib
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -74,6 +78,15 @@ class StoreContract:
         assert list(store.folders("studies/")) == ["a", "ab", "b"]
         assert list(store.folders("")) == ["studies"]
         assert list(store.folders("none/")) == []
+
+    def test_what_others_put_under_names_that_are_no_keys_is_not_listed(
+        self, store: ObjectStore, put_by_others: Callable[[str], None]
+    ) -> None:
+        store.put("studies/a/x", b"")
+        put_by_others("studies/a b/x")
+        put_by_others("studies/a/x~")
+        assert list(store.folders("studies/")) == ["a"]
+        assert list(store.list("studies/")) == ["studies/a/x"]
 
     def test_the_digest_is_that_of_the_content(self, store: ObjectStore) -> None:
         for content in (b"", b"abc", bytes(range(256)) * 40_000):

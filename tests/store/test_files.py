@@ -3,6 +3,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ class TestFilesStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> FilesStore:
         return FilesStore(tmp_path / "runs")
+
+    @pytest.fixture
+    def put_by_others(self, store: FilesStore) -> Callable[[str], None]:
+        def put(name: str) -> None:
+            path = Path(store.location) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+        return put
 
 
 def test_the_folder_is_made_only_when_something_is_put(tmp_path: Path) -> None:

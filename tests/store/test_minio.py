@@ -3,6 +3,7 @@
 import hashlib
 import io
 import secrets
+from collections.abc import Callable
 
 import pytest
 from minio import MinioAdmin
@@ -20,6 +21,10 @@ class TestMinioStore(StoreContract):
     def store(self, s3: S3Server) -> MinioStore:
         return opened(s3, "below/a-prefix")
 
+    @pytest.fixture
+    def put_by_others(self, s3: S3Server, store: MinioStore) -> Callable[[str], None]:
+        return lambda name: put_empty(s3, store, f"below/a-prefix/{name}")
+
 
 class TestOnRclone(StoreContract):
     """A server that knows no conditional put and forgets metadata when it is started again."""
@@ -27,6 +32,14 @@ class TestOnRclone(StoreContract):
     @pytest.fixture
     def store(self, rclone: S3Server) -> MinioStore:
         return opened(rclone)
+
+    @pytest.fixture
+    def put_by_others(self, rclone: S3Server, store: MinioStore) -> Callable[[str], None]:
+        return lambda name: put_empty(rclone, store, name)
+
+
+def put_empty(server: S3Server, store: MinioStore, name: str) -> None:
+    client(server).put_object(bucket(store), name, io.BytesIO(b""), 0)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from memtail_core.errors import DamagedError
-from memtail_core.store.base import checked_key
+from memtail_core.store.base import checked_key, is_key
 from memtail_core.store.minio.bucket import Bucket
 from memtail_core.store.minio.claims import add_by_claim
 from memtail_core.store.minio.download import DIGEST
@@ -118,10 +118,10 @@ class MinioStore:
         self._bucket.remove(name)
 
     def _names(self, prefix: str, *, below: bool) -> Iterator[str]:
-        """What follows ``prefix``, but for hidden names."""
+        """What follows ``prefix``, but for names that are no keys."""
         start = self._name(prefix.rstrip("/")) + "/" if prefix else self._prefix
         names = (name.removeprefix(start) for name in self._bucket.names(start, below=below))
-        return (name for name in names if name and "/." not in f"/{name}")
+        return (name for name in names if is_key(name.removesuffix("/")))
 
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)

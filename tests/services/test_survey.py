@@ -1,0 +1,89 @@
+"""Where a study stands, as the store alone tells it."""
+
+from pathlib import Path
+
+import pytest
+
+from memtail_core import catalogue, failures
+from memtail_core.failures import Failure, Kind
+from memtail_core.shards import Shard
+from memtail_core.store import FilesStore
+from memtail_core.study import Study
+from services import orders
+from services.orders import Order
+from services.survey import Survey, standing
+from tests.conftest import Trained
+
+
+@pytest.fixture
+def store(tmp_path: Path, trained: Trained) -> FilesStore:
+    store = FilesStore(tmp_path)
+    catalogue.register(store, trained.study, trained.dataset, 20)
+    orders.place(store, trained.study, Order(device="cpu"))
+    return store
+
+
+def fail(store: FilesStore, study: Study, first: int, attempt: int, kind: Kind) -> None:
+    shard = Shard(first, first + 5)
+    failures.record(
+        store,
+        study,
+        Failure(shard=shard.name, attempt=attempt, kind=kind, reason="", worker="w", when=1.0),
+    )
+
+
+def state(store: FilesStore, study: Study) -> str:
+    return Survey(study, standing(store, study), [], None, 0).state
+
+
+def test_from_waiting_to_complete(store: FilesStore, trained: Trained) -> None:
+    study = trained.study
+    assert state(store, study) == "waiting"
+    store.put(Shard(0, 5).key(study), b"")
+    assert standing(store, study).missing == [Shard(5, 10), Shard(10, 15), Shard(15, 20)]
+    for first in (5, 10, 15):
+        store.put(Shard(first, first + 5).key(study), b"")
+    assert state(store, study) == "complete"
+    store.delete(f"{study.prefix}goal.json")
+    assert state(store, study) != "complete", "how many there should be is not known"
+
+
+def test_a_shard_is_given_up_after_its_last_attempt_and_others_are_not(
+    store: FilesStore, trained: Trained
+) -> None:
+    study = trained.study
+    fail(store, study, 5, 1, "machine")
+    assert Shard(5, 10) in standing(store, study).missing
+    fail(store, study, 5, 2, "last")
+    now = standing(store, study)
+    assert now.failed == [Shard(5, 10)]
+    assert Shard(5, 10) not in now.missing
+    assert len(now.missing) == 3
+    for first in (0, 10, 15):
+        store.put(Shard(first, first + 5).key(study), b"")
+    assert state(store, study) == "failed"
+    store.put(Shard(5, 10).key(study), b"")  # by a worker that was thought lost
+    assert state(store, study) == "complete"
+
+
+def test_an_error_of_the_study_stops_it_unless_it_was_beyond_the_goal(
+    store: FilesStore, trained: Trained
+) -> None:
+    study = trained.study
+    fail(store, study, 15, 1, "study")
+    assert state(store, study) == "stopped"
+    assert standing(store, study).missing == []
+    catalogue.register(store, study, trained.dataset, 10)
+    assert state(store, study) == "waiting"
+    assert standing(store, study).failed == []
+
+
+def test_a_cancelled_study_and_one_that_was_not_submitted_miss_nothing(
+    store: FilesStore, trained: Trained
+) -> None:
+    orders.place(store, trained.study, Order(device="cpu", cancelled=True))
+    assert standing(store, trained.study).missing == []
+    assert state(store, trained.study) == "cancelled"
+    store.delete(f"{trained.study.prefix}order.json")
+    assert standing(store, trained.study).missing == []
+    assert state(store, trained.study) == "not submitted"
