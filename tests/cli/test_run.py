@@ -213,7 +213,8 @@ def test_a_study_that_cannot_be_read_does_not_hide_the_others(
     memtail: Memtail, trained: Trained
 ) -> None:
     shutil.copytree(trained.folder, "runs")
-    shutil.copytree(f"runs/studies/{trained.study.id}", "runs/studies/a copy")
+    for name in ("a-copy", "no id of a study"):
+        shutil.copytree(f"runs/studies/{trained.study.id}", f"runs/studies/{name}")
     Path("runs/studies/damaged").mkdir()
     Path("runs/studies/damaged/study.json").write_text("{")
     found = memtail("status", "--json")
