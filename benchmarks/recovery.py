@@ -72,7 +72,7 @@ def _measured(s3: S3Server, fault: Callable[[Cluster, Service], float]) -> float
 
 
 def _worker_killed(cluster: Cluster, worker: Service) -> float:
-    (lease,) = cluster.leases()
+    lease = cluster.lease()
     worker.kill()
     begun = time.monotonic()
     cluster.worker()
@@ -82,7 +82,7 @@ def _worker_killed(cluster: Cluster, worker: Service) -> float:
 
 
 def _process_killed(cluster: Cluster, worker: Service) -> float:
-    (lease,) = cluster.leases()
+    lease = cluster.lease()
     for child in worker.processes[1:]:
         child.kill()
     begun = time.monotonic()

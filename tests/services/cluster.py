@@ -193,6 +193,11 @@ class Cluster:
     def leases(self) -> list[Lease]:
         return leases.current(self.client)
 
+    def lease(self) -> Lease:
+        """One that holds, waited for: between two shards a worker has none."""
+        self.wait_until("a shard is under way", self.leases)
+        return next(iter(self.leases()), None) or self.lease()
+
     def wait_until(self, what: str, condition: Callable[[], object]) -> None:
         """Wait for a condition; if it never holds, show the logs."""
         deadline = time.monotonic() + _TIMEOUT
