@@ -45,8 +45,8 @@ class Publisher:
                 return False
         elif (
             n_stored == self._told.get(study.id, 0)
-            or time.monotonic() < self._not_before.get(study.id, 0.0)
             or now.order is None
+            or time.monotonic() < self._not_before.setdefault(study.id, self._next(0.0))
         ):
             return False
         if n_stored:
@@ -78,7 +78,9 @@ class Publisher:
             trace = None if isinstance(error, MemtailError) else error
             log.warning("%s: no report: %s", study.id, error, exc_info=trace)
         finally:
-            taken = time.monotonic() - begun
-            pause = max(self._cluster.settings.publish_every, taken / _SHARE)
-            self._not_before[study.id] = time.monotonic() + pause
+            self._not_before[study.id] = self._next(time.monotonic() - begun)
             self._told[study.id] = len(set(now.stored) & set(now.planned))
+
+    def _next(self, taken: float) -> float:
+        """When a provisional report is due, after one that took so long."""
+        return time.monotonic() + max(self._cluster.settings.publish_every, taken / _SHARE)

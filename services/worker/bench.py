@@ -13,6 +13,7 @@ from memtail_core.study import Study
 from memtail_core.training.device import resolve_device
 from services import broker
 from services.orders import Order
+from services.worker.wanted import Wanted
 
 
 class Bench:
@@ -22,6 +23,7 @@ class Bench:
         self.settings = settings
         self._trainer: tuple[Study, int | None, ShardTrainer] | None = None
         self._studies: dict[str, Study] = {}
+        self._wanted: Wanted | None = None
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -38,6 +40,12 @@ class Bench:
         if study_id not in self._studies:
             self._studies[study_id] = catalogue.read(self.store, study_id)
         return self._studies[study_id]
+
+    def wanted(self, study: Study) -> Wanted:
+        """What of the study is to be trained, read anew every few seconds."""
+        if self._wanted is None or self._wanted.study != study or not self._wanted.is_fresh:
+            self._wanted = Wanted.of(self.store, study)
+        return self._wanted
 
     def trainer(self, study: Study, order: Order) -> ShardTrainer:
         """Return the trainer of a study, made anew when the last shard was of another.
@@ -62,4 +70,4 @@ class Bench:
 
     def clear(self) -> None:
         """Let go of the data and the engine, which may be half-made after an error."""
-        self._trainer = None
+        self._trainer = self._wanted = None

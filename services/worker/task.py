@@ -12,7 +12,7 @@ from typing import Any
 import redis
 from celery.utils.log import get_task_logger
 
-from memtail_core import catalogue, failures, shards, trials
+from memtail_core import failures, trials
 from memtail_core.errors import StoreError
 from memtail_core.execution import ShardDone
 from memtail_core.failures import Failure
@@ -43,7 +43,7 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
         order = orders.read(bench.store, study)
         if order is None or order.cancelled or queue != queue_of(order.device):
             return "no longer wanted"
-        if not _is_wanted(bench, study, shard):
+        if shard not in bench.wanted(study):
             return "no longer wanted"
         if trials.is_whole(bench.store, study, shard):
             return "stored before"
@@ -82,22 +82,6 @@ def _train(
             raise
         _tell(bench, study, worker, done)
     return f"stored, {done.seconds:.1f} s"
-
-
-def _is_wanted(bench: Bench, study: Study, shard: Shard) -> bool:
-    """Whether the study has such a shard, and neither it nor the study was given up."""
-    goal = catalogue.goal(bench.store, study)
-    if shards.named(study, shard.name) is None or shard.first >= goal:
-        return False
-    given_up = {
-        failed: tries[-1][1]
-        for failed, tries in failures.attempts(bench.store, study).items()
-        if tries[-1][1] != "machine" and failed.first < goal
-    }
-    return shard not in given_up and not any(
-        kind == "study" and not bench.store.exists(failed.key(study))
-        for failed, kind in given_up.items()
-    )
 
 
 def _tell(bench: Bench, study: Study, worker: str, done: ShardDone) -> None:
