@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import click
 import redis
@@ -43,8 +44,9 @@ _STACK = 5
 @click.option("--shards", default=100, show_default=True, help="In each run; at most 200.")
 @click.option("--repeats", default=5, show_default=True)
 @click.option("--epochs", default=150, show_default=True, help="What makes a shard longer.")
+@click.option("--only", type=click.Choice(["overhead", "scaling"]), help="One of the two.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def main(shards: int, repeats: int, epochs: int, as_json: bool) -> None:
+def main(shards: int, repeats: int, epochs: int, only: str | None, as_json: bool) -> None:
     """Measure a cluster's overhead, and two workers against one."""
     with redis_server() as queue, s3_server() as s3, tempfile.TemporaryDirectory() as folder:
         os.environ |= {
@@ -57,40 +59,47 @@ def main(shards: int, repeats: int, epochs: int, as_json: bool) -> None:
         }
         found = settings()
         cluster = Cluster(open_store(found.store), broker.connect(found), found)
-        local, remote = list[float](), list[float]()
-        with _services(cluster, "aggregator", "worker"):
-            for seed in range(repeats):
-                study = _study(seed, shards, epochs=30)
-                local.append(_run_here(study, shards, Path(folder) / f"runs{seed}"))
-                remote.append(_submitted(cluster, study, shards))
-        ratios = sorted(there / here for here, there in zip(local, remote, strict=True))
-        show(
-            {
-                "s3": s3.origin,
-                "shards": shards,
-                "local_seconds_a_shard": median(local) / shards,
-                "worker_seconds_a_shard": median(remote) / shards,
-                "overhead": median(remote) / median(local),
-                "overhead_least": ratios[0],
-                "overhead_most": ratios[-1],
-            },
-            as_json,
-        )
-        one, two = list[float](), list[float]()
+        if only != "scaling":
+            show(_overhead(cluster, shards, repeats, Path(folder)) | {"s3": s3.origin}, as_json)
+        if only != "overhead":
+            show(_scaling(cluster, shards, repeats, epochs), as_json)
+
+
+def _overhead(cluster: Cluster, shards: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """The same short shards here and by one worker, in turn."""
+    local, remote = list[float](), list[float]()
+    with _services(cluster, "aggregator", "worker"):
         for seed in range(repeats):
-            for cores, times in (((0,), one), ((0, 1), two)):
-                with _services(cluster, "aggregator", *(f"worker {core}" for core in cores)):
-                    study = _study(1000 + 2 * seed + len(cores), shards, epochs)
-                    times.append(_submitted(cluster, study, shards))
-        show(
-            {
-                "seconds_one_worker": median(one),
-                "seconds_two_workers": median(two),
-                "two_workers_faster": median(one) / median(two),
-                "two_workers_faster_least": min(a / b for a, b in zip(one, two, strict=True)),
-            },
-            as_json,
-        )
+            study = _study(seed, shards, epochs=30)
+            local.append(_run_here(study, shards, folder / f"runs{seed}"))
+            remote.append(_submitted(cluster, study, shards))
+    ratios = sorted(there / here for here, there in zip(local, remote, strict=True))
+    return {
+        "shards": shards,
+        "local_seconds_a_shard": median(local) / shards,
+        "worker_seconds_a_shard": median(remote) / shards,
+        "overhead": median(remote) / median(local),
+        "overhead_least": ratios[0],
+        "overhead_most": ratios[-1],
+    }
+
+
+def _scaling(cluster: Cluster, shards: int, repeats: int, epochs: int) -> dict[str, Any]:
+    """One worker bound to a core, and two bound to one each, in turn."""
+    one, two = list[float](), list[float]()
+    for seed in range(repeats):
+        for cores, times in (((0,), one), ((0, 1), two)):
+            with _services(cluster, "aggregator", *(f"worker {core}" for core in cores)):
+                study = _study(1000 + 2 * seed + len(cores), shards, epochs)
+                times.append(_submitted(cluster, study, shards))
+    ratios = sorted(a / b for a, b in zip(one, two, strict=True))
+    return {
+        "seconds_one_worker": median(one),
+        "seconds_two_workers": median(two),
+        "two_workers_faster": median(one) / median(two),
+        "least": ratios[0],
+        "most": ratios[-1],
+    }
 
 
 def _study(seed: int, shards: int, epochs: int) -> Prepared:

@@ -8,8 +8,8 @@ puts what is left back into the queue.
 
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_ready
@@ -23,22 +23,20 @@ def on_sigterm(grace: float) -> None:
 
     @worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(sender: Any, **_: Any) -> None:
-        stop: Callable[..., None] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
+        celerys = signal.getsignal(signal.SIGTERM)
 
-        def drain(*at: Any) -> None:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        def watch() -> None:
             until = time.monotonic() + grace
-
-            def look() -> None:
+            _take_nothing(sender)
+            while state.reserved_requests and time.monotonic() < until:
+                time.sleep(_LOOK)
                 _take_nothing(sender)
-                if not state.reserved_requests:
-                    stop(*at)
-                elif time.monotonic() > until:
-                    os.kill(os.getpid(), signal.SIGQUIT)
-                else:
-                    sender.timer.call_after(_LOOK, look)
+            os.kill(os.getpid(), signal.SIGQUIT if state.reserved_requests else signal.SIGTERM)
 
-            look()
+        def drain(*_: Any) -> None:
+            signal.signal(signal.SIGTERM, celerys)
+            # A thread, since the event loop rests while there is no connection.
+            threading.Thread(target=watch, name="drain", daemon=True).start()
 
         signal.signal(signal.SIGTERM, drain)
 

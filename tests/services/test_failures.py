@@ -196,3 +196,14 @@ def test_a_worker_that_cannot_finish_in_time_gives_its_shard_back(own: Cluster) 
     own.worker(**env)
     own.wait_until("it is stored", lambda: any(lease.shard in key for key in own.stored()))
     assert failures.read(own.store, own.study) == []
+
+
+def test_a_worker_is_stopped_while_redis_is_away(own: Cluster) -> None:
+    worker = own.worker()
+    own.wait_until("it is there", lambda: own.client.keys("memtail:presence:worker:*"))
+    own.redis.stop()
+    time.sleep(2)
+    begun = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    worker.wait()
+    assert time.monotonic() - begun < 40
