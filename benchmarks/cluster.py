@@ -26,7 +26,7 @@ import redis
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.table import run, show
-from memtail_core import execution
+from memtail_core import execution, published
 from memtail_core.execution import Observer, ShardDone
 from memtail_core.preparation import Prepared, prepare
 from memtail_core.settings import settings
@@ -148,6 +148,8 @@ def _submitted(cluster: Cluster, prepared: Prepared, shards: int) -> float:
     submission.submit(cluster, study, dataset, 5 * shards, Order(device="cpu", stack=_STACK))
     while len(stored := pace.stored(cluster.client, study.id)) < shards:
         time.sleep(0.5)
+    while published.whole(cluster.store, study) is None:  # or the next run would wait for it
+        time.sleep(0.5)
     return max(each.when for each in stored) - min(each.when - each.seconds for each in stored)
 
 
@@ -161,8 +163,7 @@ def _services(cluster: Cluster, *roles: str) -> Iterator[None]:
         bound = ["taskset", "--cpu-list", core, *command] if core else command
         started.append(subprocess.Popen(bound, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT))
     try:
-        workers = sum(role.startswith("worker") for role in roles)
-        while len(_there(cluster.client)) < workers:
+        while len(_there(cluster.client)) < len(roles):
             time.sleep(0.2)
         yield
     finally:
@@ -175,7 +176,7 @@ def _services(cluster: Cluster, *roles: str) -> Iterator[None]:
 
 
 def _there(client: "redis.Redis") -> list[presence.Presence]:
-    return presence.there(client, "worker")
+    return presence.there(client, "worker") + presence.there(client, "aggregator")
 
 
 if __name__ == "__main__":
