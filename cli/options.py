@@ -11,7 +11,7 @@ from memtail_core import catalogue
 from memtail_core.errors import StudyError
 from memtail_core.settings import settings
 from memtail_core.store import ObjectStore, open_store
-from memtail_core.study import Spec, Study, name_of, shipped
+from memtail_core.study import MOST_TRIALS, Spec, Study, name_of, shipped
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -22,6 +22,11 @@ store_option = click.option(
     default=lambda: settings().store,
     show_default="runs, or MEMTAIL_STORE",
     help="Where studies are kept: a folder, or s3://bucket.",
+)
+trials_option = click.option(
+    "--trials",
+    type=click.IntRange(1, MOST_TRIALS),
+    help="Models to have in all; more than now: grow.",
 )
 set_option = click.option(
     "--set",

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.options import json_option, open_study, print_json, set_option, store_option
-from memtail_core.study import MOST_TRIALS
+from cli.options import json_option, open_study, print_json, set_option, store_option, trials_option
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -16,11 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="STUDY")
 @store_option
-@click.option(
-    "--trials",
-    type=click.IntRange(1, MOST_TRIALS),
-    help="Models to have in all; more than now: grow.",
-)
+@trials_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
 )

@@ -7,9 +7,8 @@ import click
 from rich.console import Console
 
 from cli import words
-from cli.options import json_option, open_study, print_json, set_option, store_option
+from cli.options import json_option, open_study, print_json, set_option, store_option, trials_option
 from cli.plan import say_study
-from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
     from memtail_core.study import Study
@@ -20,11 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="STUDY")
 @store_option
-@click.option(
-    "--trials",
-    type=click.IntRange(1, MOST_TRIALS),
-    help="Models to have in all; more than now: grow.",
-)
+@trials_option
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
