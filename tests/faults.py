@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, replace
 from types import TracebackType
 
+from tests.servers.process import free_port
+
 _PIECE = 1 << 16
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: closing resets the connection
@@ -39,7 +41,7 @@ class Faults:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._listening: socket.socket | None = None
-        self.port = 0
+        self.port = free_port()
         self.connections = 0
         """How many were made."""
 
@@ -99,7 +101,6 @@ class Faults:
                 self._listening = None
             if listen and self._listening is None:
                 self._listening = socket.create_server(("127.0.0.1", self.port))
-                self.port = self._listening.getsockname()[1]
                 threading.Thread(target=self._accept, args=(self._listening,), daemon=True).start()
             for connection in self._open:
                 _cut(connection)

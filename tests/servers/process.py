@@ -3,26 +3,64 @@
 import contextlib
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 _STARTS = 60.0  # seconds in which a server has to answer
 _ENDS = 10.0
+_TRIES = 3
 _PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has just now, below those that systems give to connections by themselves.
+
+    One of those could be taken by some connection before, or while, its server is restarted.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+class Startable(Protocol):
+    """A server that is not running yet."""
+
+    def start(self) -> None:
+        """Start it, or raise OSError."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+S = TypeVar("S", bound=Startable)
+
+
+@contextlib.contextmanager
+def running(make: Callable[[], S]) -> Iterator[S]:
+    """Run what ``make`` makes, each time with another port: one may be taken in between."""
+    for tries_left in reversed(range(_TRIES)):
+        server = make()
+        try:
+            server.start()
+            break
+        except OSError:
+            if not tries_left:
+                raise
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.servers.fetching import image, libraries, unpacked_redis
-from tests.servers.process import ServerProcess, free_port
+from tests.servers.process import ServerProcess, free_port, running
 
 _IMAGE = "redis:7-bookworm"
 
@@ -61,13 +61,11 @@ def redis_server() -> Iterator[RedisServer]:
     if named:
         yield RedisServer(named, named.rpartition("@")[2])
         return
-    with tempfile.TemporaryDirectory(prefix="memtail-redis-") as folder:
-        server = _redis(Path(folder) / "data")
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="memtail-redis-") as folder,
+        running(lambda: _redis(Path(folder) / "data")) as server,
+    ):
+        yield server
 
 
 def _redis(folder: Path) -> RedisServer:

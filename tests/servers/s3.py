@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.servers.fetching import built_minio, image
-from tests.servers.process import ServerProcess, free_port
+from tests.servers.process import ServerProcess, free_port, running
 
 _IMAGE = "pgsty/silo:RELEASE.2026-09-03T13-18-01Z"  # as docker-compose.yml
 
@@ -72,7 +72,7 @@ def s3_server() -> Iterator[S3Server]:
             return
     with (
         tempfile.TemporaryDirectory(prefix="memtail-minio-") as folder,
-        _running(_minio(Path(folder) / "data", program)) as server,
+        running(lambda: _minio(Path(folder) / "data", program)) as server,
     ):
         yield server
 
@@ -80,21 +80,25 @@ def s3_server() -> Iterator[S3Server]:
 @contextmanager
 def rclone_server() -> Iterator[S3Server]:
     """Run the S3 server that comes with the tests' packages: another one, with fewer features."""
+    with (
+        tempfile.TemporaryDirectory(prefix="memtail-rclone-") as folder,
+        running(lambda: _rclone(Path(folder))) as server,
+    ):
+        yield server
+
+
+def _rclone(folder: Path) -> S3Server:
     program = Path(sys.executable).parent / "rclone"
-    with tempfile.TemporaryDirectory(prefix="memtail-rclone-") as folder:
-        port, access, secret = free_port(), secrets.token_hex(8), secrets.token_hex(16)
-        endpoint = f"http://127.0.0.1:{port}"
-        command = [str(program), "serve", "s3", f"{folder}/data", "--addr", f"127.0.0.1:{port}"]
-        process = ServerProcess(
-            command,
-            Path(folder) / "data",
-            lambda: _answers(endpoint),
-            {"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": "/dev/null"},
-        )
-        with _running(
-            S3Server(endpoint, access, secret, "rclone", str(program), process)
-        ) as server:
-            yield server
+    port, access, secret = free_port(), secrets.token_hex(8), secrets.token_hex(16)
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [str(program), "serve", "s3", f"{folder}/data", "--addr", f"127.0.0.1:{port}"]
+    process = ServerProcess(
+        command,
+        folder / "data",
+        lambda: _answers(endpoint),
+        {"RCLONE_AUTH_KEY": f'"{access},{secret}"', "RCLONE_CONFIG": "/dev/null"},
+    )
+    return S3Server(endpoint, access, secret, "rclone", str(program), process)
 
 
 def _minio(folder: Path, program: str | None) -> S3Server:
@@ -120,15 +124,6 @@ def _minio(folder: Path, program: str | None) -> S3Server:
     ready = f"{endpoint}/minio/health/ready"
     process = ServerProcess(command, folder, lambda: _answers(ready), environment, container)
     return S3Server(endpoint, access, secret, "minio", program or _IMAGE, process)
-
-
-@contextmanager
-def _running(server: S3Server) -> Iterator[S3Server]:
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 def _answers(url: str) -> bool:
