@@ -1,4 +1,4 @@
-"""``memtail cancel`` and ``memtail retry``: stop a study of the cluster, or what failed of it."""
+"""``memtail cancel``: stop a study of the cluster."""
 
 import click
 from rich.console import Console
@@ -25,26 +25,4 @@ def cancel(name: str, location: str, as_json: bool) -> None:
     Console(highlight=False, soft_wrap=True).print(
         f"cancelled {study.id}: {words.count(stopped, 'shard')} under way stopped; what is stored "
         f"stays, and memtail submit {study.id} continues"
-    )
-
-
-@click.command()
-@study_argument
-@store_option
-@json_option
-def retry(name: str, location: str, as_json: bool) -> None:
-    """Enqueue again what failed of STUDY, and only that."""
-    from cli.cluster import connected
-    from services import submission
-
-    with connected(location) as cluster:
-        _, study = find_study(location, name)
-        enqueued = submission.retry(cluster, study)
-    if as_json:
-        print_json({"id": study.id, "enqueued": enqueued})
-        return
-    Console(highlight=False, soft_wrap=True).print(
-        f"{words.count(enqueued, 'shard')} of {study.id} enqueued again"
-        if enqueued
-        else f"nothing of {study.id} has failed"
     )

@@ -6,11 +6,12 @@ from contextlib import suppress
 
 import click
 
-from cli.cancel import cancel, retry
+from cli.cancel import cancel
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.fetch import fetch
 from cli.report import report
+from cli.retry import retry
 from cli.run import run
 from cli.scores import scores
 from cli.status import status
