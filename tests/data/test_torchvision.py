@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.server
 import threading
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ def offline(monkeypatch):
     for variable in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
+    yield
+    urllib.request.install_opener(None)  # Python keeps the proxies of the first request it makes
 
 
 def svhn_part(folder, patch, part, pixels, labels):

@@ -80,6 +80,7 @@ class ServerProcess:
     environment: dict[str, str] = field(default_factory=dict)
     container: str | None = None
     _running: subprocess.Popen[bytes] | None = None
+    _refused: str = ""
 
     def start(self, *, empty: bool = False) -> None:
         """Start it, or start it again, with what it had or with nothing; wait till it answers."""
@@ -101,7 +102,8 @@ class ServerProcess:
         while not self._answers():
             if self._running.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise OSError(f"{self.command[0]} does not start: {log.read_text()[-2000:]}")
+                said = log.read_text()[-2000:]
+                raise OSError(f"{self.command[0]} does not start ({self._refused}): {said}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -134,9 +136,11 @@ class ServerProcess:
             self._running.send_signal(signum)
 
     def _answers(self) -> bool:
-        with contextlib.suppress(OSError):
+        try:
             return self.answers()
-        return False
+        except OSError as refused:
+            self._refused = repr(refused)
+            return False
 
 
 def _die_with_parent(gently: bool) -> Callable[[], None] | None:
