@@ -21,8 +21,10 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
     )
     say(
         f"high-influence pairs: {pairs['pairs']:,} (by chance: about "
-        f"{_about(pairs['expected_by_chance'])}), of {pairs['train_examples']:,} memorized "
-        f"training examples and {pairs['test_examples']:,} test examples"
+        f"{words.about(pairs['expected_by_chance'])}), of {pairs['train_examples']:,} memorized "
+        f"training examples and {pairs['test_examples']:,} test examples; "
+        f"{pairs['significant']:,} of {pairs['tested']:,} tested are significant at a false "
+        f"discovery rate of {pairs['significant_at_fdr']:.0%}"
     )
     say(
         "accuracy: "
@@ -35,7 +37,3 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
     for warning in summary["warnings"]:
         say(f"[yellow]warning:[/] {escape(words.plain(warning))}")
     say(f"report: {page}", markup=False)
-
-
-def _about(number: float) -> str:
-    return f"{number:,.0f}" if number >= 1 else f"{number:.1g}"

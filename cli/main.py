@@ -10,6 +10,8 @@ from cli.cancel import cancel
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.fetch import fetch
+from cli.influence import influence
+from cli.pairs import pairs
 from cli.report import report
 from cli.retry import retry
 from cli.run import run
@@ -21,7 +23,7 @@ from cli.workers import workers
 from memtail_core.errors import MemtailError
 
 _SECTIONS = {
-    "On this machine": (run, status, report, scores, demo, doctor),
+    "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and the study they name."""
 
 import json
+import math
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,23 @@ from memtail_core.study import MOST_TRIALS, Spec, Study, name_of, shipped
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
+
+
+class Threshold(click.FloatRange):
+    """A number from −1 to 1; click lets NaN pass."""
+
+    def __init__(self) -> None:
+        super().__init__(-1, 1)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse and check."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is no threshold", param, ctx)
+        return number
+
 
 store_option = click.option(
     "--store",
@@ -36,6 +54,12 @@ set_option = click.option(
     help="Change the study: training.epochs=20.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+any_class_option = click.option("--any-class", is_flag=True, help="Pairs of different classes too.")
+fdr_option = click.option(
+    "--fdr",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    help="Only significant pairs: at most this share is expected to be false, as 0.05.",
+)
 study_argument = click.argument("name", metavar="STUDY")
 
 

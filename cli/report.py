@@ -1,27 +1,17 @@
 """``memtail report``: estimate from the stored trials and write the report."""
 
-import math
-from typing import Any
-
 import click
 
-from cli.options import find_study, json_option, print_json, store_option, study_argument
-
-
-class Threshold(click.FloatRange):
-    """A number from −1 to 1; click lets NaN pass."""
-
-    def __init__(self) -> None:
-        super().__init__(-1, 1)
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Parse and check."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail("nan is no threshold", param, ctx)
-        return number
+from cli.options import (
+    Threshold,
+    any_class_option,
+    fdr_option,
+    find_study,
+    json_option,
+    print_json,
+    store_option,
+    study_argument,
+)
 
 
 @click.command()
@@ -33,21 +23,28 @@ class Threshold(click.FloatRange):
 @click.option(
     "--theta-infl", type=Threshold(), default=0.15, show_default=True, help="A pair from here on."
 )
-@click.option("--any-class", is_flag=True, help="Pairs of different classes too.")
+@any_class_option
+@fdr_option
 @json_option
 def report(
-    name: str, location: str, theta_mem: float, theta_infl: float, any_class: bool, as_json: bool
+    name: str,
+    location: str,
+    theta_mem: float,
+    theta_infl: float,
+    any_class: bool,
+    fdr: float | None,
+    as_json: bool,
 ) -> None:
     """Estimate from what is stored of STUDY and write its report.
 
     An unfinished study gets a provisional one.
     """
     from cli.findings import say_findings
-    from memtail_core.estimation import PairsRule
+    from memtail_core.estimation.influence import PairsRule
     from memtail_core.report import analyse_stored, publish
 
     store, study = find_study(location, name)
-    rule = PairsRule(theta_mem, theta_infl, same_class=not any_class)
+    rule = PairsRule(theta_mem, theta_infl, same_class=not any_class, fdr=fdr)
     analysis = analyse_stored(store, study, rule)
     page = f"{store.location}/{publish(store, analysis)}"
     if as_json:

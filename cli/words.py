@@ -37,3 +37,8 @@ def plain(text: str) -> str:
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """``1 shard``, ``2 shards``."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def about(number: float) -> str:
+    """An expected number: ``1,234``, ``3``, ``0.2``."""
+    return f"{number:,.0f}" if number >= 1 else f"{number:.1g}"

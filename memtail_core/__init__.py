@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
     from memtail_core.errors import MemtailError
-    from memtail_core.estimation import influence, memorization, pairs
+    from memtail_core.estimation import memorization
+    from memtail_core.estimation.influence import Evidence, find
     from memtail_core.execution import run
     from memtail_core.preparation import prepare
     from memtail_core.report import analyse, publish
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Dataset": "data",
+    "Evidence": "estimation.influence",
     "MemtailError": "errors",
     "Spec": "study",
     "Study": "study",
     "Trials": "trials",
     "analyse": "report",
-    "influence": "estimation",
+    "find": "estimation.influence",
     "memorization": "estimation",
     "open_store": "store",
-    "pairs": "estimation",
     "prepare": "preparation",
     "publish": "report",
     "run": "execution",
@@ -44,15 +45,15 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "Evidence",
     "MemtailError",
     "Spec",
     "Study",
     "Trials",
     "analyse",
-    "influence",
+    "find",
     "memorization",
     "open_store",
-    "pairs",
     "prepare",
     "publish",
     "run",

@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from memtail_core.shards import Shard, stored
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training import Engine
+
+if TYPE_CHECKING:
+    from memtail_core.estimation.influence import Evidence
 
 _DIGEST_LENGTH = 64
 _PACKED = ("subset", "train_correct", "test_correct")
@@ -61,6 +64,12 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.trials)
+
+    def evidence(self) -> "Evidence":
+        """Turn the bits into what influence is estimated from."""
+        from memtail_core.estimation.influence import Evidence  # and numba, only when it is needed
+
+        return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
 
     def accuracies(self) -> "Accuracies":
         """Every trial's accuracy on what it was trained on, what was held out, and the test set."""

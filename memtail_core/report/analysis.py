@@ -8,12 +8,26 @@ import numpy as np
 from memtail_core import catalogue, estimation, shards, trials
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import Fit, Memorization, Pairs, PairsRule
+from memtail_core.estimation import Fit, Memorization
+from memtail_core.estimation.influence import (
+    Engine,
+    Evidence,
+    Family,
+    Pairs,
+    PairsRule,
+    engine_for,
+    pairs_of_permuted,
+    select,
+    survey,
+)
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.trials import Accuracies, Damaged, Trials
 
 _MUCH_CHANCE = 0.1  # of the pairs
+_SIGNIFICANT = 0.05  # false discovery rate
+_PERMUTATIONS = 10
+_QUICK = 10**8  # pairs that are counted in a second
 _FEW_OUT = 10  # held-out trials an example needs for its score to be more than a hint
 
 
@@ -30,7 +44,8 @@ class Analysis:
     pairs: Pairs
     accuracies: Accuracies
     fit: Fit
-    chance_pairs: float
+    significant_pairs: int
+    permuted_pairs: float | None
     damaged: tuple[Damaged, ...] = ()
 
     @property
@@ -84,8 +99,8 @@ class Analysis:
                 f"some examples were held out by only {few} models: their scores are rough, as "
                 "their intervals say; train more (--trials)"
             )
-        if self.chance_pairs >= max(0.5, _MUCH_CHANCE * len(self.pairs)) and len(self.pairs):
-            chance = min(self.chance_pairs, len(self.pairs))
+        chance = min(self.pairs.expected_by_chance, len(self.pairs))
+        if chance >= max(0.5, _MUCH_CHANCE * len(self.pairs)) and len(self.pairs):
             found.append(
                 f"about {chance:,.0f} of the {len(self.pairs):,} high-influence pairs are expected "
                 "by chance with so few models; train more (--trials)"
@@ -131,8 +146,13 @@ class Analysis:
                 "theta_mem": self.rule.theta_mem,
                 "theta_infl": self.rule.theta_infl,
                 "same_class": self.rule.same_class,
+                "fdr": self.rule.fdr,
                 "pairs": len(pairs),
-                "expected_by_chance": self.chance_pairs,
+                "tested": pairs.n_tested,
+                "expected_by_chance": pairs.expected_by_chance,
+                "found_with_permuted_trials": self.permuted_pairs,
+                "significant": self.significant_pairs,
+                "significant_at_fdr": _SIGNIFICANT,
                 "train_examples": len(np.unique(pairs.train_index)),
                 "test_examples": len(by_test),
                 "test_examples_in_one_pair": int((by_test == 1).sum()),
@@ -166,10 +186,13 @@ def analyse(
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
     rule = rule or PairsRule()
     scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
-    bits = (trials.subset, trials.test_correct)
-    labels = (dataset.y_train, dataset.y_test)
-    pairs = estimation.pairs(*bits, scores.memorization, *labels, rule)
-    chance = estimation.pairs_by_chance(*bits, scores.memorization, *labels, rule)
+    evidence = trials.evidence()
+    family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
+    engine = engine_for("cpu")
+    significant = rule.fdr is not None
+    seen = survey(evidence, family, rule.theta_infl, engine=engine, significant=significant)
+    level = seen.levels.threshold(_SIGNIFICANT)
+    pairs = select(evidence, seen, rule.fdr, engine=engine)
     return Analysis(
         study=study,
         dataset=dataset,
@@ -180,7 +203,8 @@ def analyse(
         pairs=pairs,
         accuracies=trials.accuracies(),
         fit=estimation.fit(scores),
-        chance_pairs=chance,
+        significant_pairs=0 if level is None else int(seen.levels.at_least[level]),
+        permuted_pairs=_permuted(evidence, seen.family, pairs, engine),
     )
 
 
@@ -194,6 +218,14 @@ def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = No
     loaded, damaged = trials.load(store, study)
     found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule)
     return replace(found, damaged=tuple(damaged))
+
+
+def _permuted(evidence: Evidence, family: Family, pairs: Pairs, engine: Engine) -> float | None:
+    """Check what is expected by chance, unless it would take long; how many pairs on average."""
+    if pairs.bar is None or family.n_pairs > _QUICK:
+        return None
+    seeds = range(_PERMUTATIONS)
+    return float(pairs_of_permuted(evidence, family, pairs.bar, seeds, engine=engine).mean())
 
 
 def _differ(about: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -21,7 +21,8 @@ def publish(store: ObjectStore, analysis: Analysis) -> str:
 
 def _files(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
     yield "scores.parquet", tables.to_parquet(tables.scores_table(analysis))
-    yield "pairs.parquet", tables.to_parquet(tables.pairs_table(analysis))
+    pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
+    yield "pairs.parquet", tables.to_parquet(pairs)
     yield "memorization.npz", tables.to_npz(analysis)
     summary = analysis.summary()
     yield (

@@ -2,13 +2,16 @@
 
 import io
 import json
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
+from memtail_core.estimation.influence import Leading, Pairs
 from memtail_core.report.analysis import Analysis
 
 _SCORES = (
@@ -39,22 +42,62 @@ def scores_table(analysis: Analysis) -> pa.Table:
     return pa.table(columns)
 
 
-def pairs_table(analysis: Analysis) -> pa.Table:
-    """One row per high-influence pair, by falling influence."""
-    pairs, dataset = analysis.pairs, analysis.dataset
+def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64]) -> pa.Table:
+    """One row per pair, in their order; ``memorization`` is every training example's."""
+    mem = memorization[pairs.train_index]
     return pa.table(
         {
             "train_index": pairs.train_index,
             "test_index": pairs.test_index,
             "influence": pairs.influence,
             "standard_error": pairs.standard_error,
-            "memorization": pairs.memorization,
+            "ci_low": pairs.ci_low,
+            "ci_high": pairs.ci_high,
+            "p_value": pairs.p_value,
+            "q_value": pairs.q_value,
+            "memorization": pa.array(mem, mask=np.isnan(mem)),
             "train_label": dataset.y_train[pairs.train_index],
             "test_label": dataset.y_test[pairs.test_index],
             "train_name": pa.array([dataset.train_name(i) for i in pairs.train_index], pa.string()),
             "test_name": pa.array([dataset.test_name(i) for i in pairs.test_index], pa.string()),
         }
     )
+
+
+def leading_table(leading: Leading, of: Literal["test", "train"], dataset: Dataset) -> pa.Table:
+    """One row per example and partner, the strongest partner first; a missing partner has none."""
+    k = leading.partner.shape[1]
+    example, partner = np.repeat(leading.example, k), leading.partner.ravel()
+    there = partner >= 0
+    example, partner = example[there], partner[there]
+    train, test = (partner, example) if of == "test" else (example, partner)
+    return pa.table(
+        {
+            f"{of}_index": example,
+            "rank": np.tile(np.arange(1, k + 1), len(leading.example))[there],
+            "train_index" if of == "test" else "test_index": partner,
+            "influence": leading.influence.ravel()[there],
+            "standard_error": leading.standard_error.ravel()[there],
+            "train_label": dataset.y_train[train],
+            "test_label": dataset.y_test[test],
+            "train_name": pa.array([dataset.train_name(i) for i in train.tolist()], pa.string()),
+            "test_name": pa.array([dataset.test_name(i) for i in test.tolist()], pa.string()),
+        }
+    )
+
+
+def class_table(means: NDArray[np.float64], dataset: Dataset) -> pa.Table:
+    """One row per class trained on, one column per class tested on: mean influence."""
+    names = [str(name) for name in dataset.classes]
+    columns = [pa.array(means[:, b], mask=np.isnan(means[:, b])) for b in range(len(names))]
+    return pa.Table.from_arrays([pa.array(names), *columns], names=["trained on", *names])
+
+
+def histogram_table(tally: NDArray[np.int64]) -> pa.Table:
+    """One row per bin of equal width over [−1, 1]: from (included) … to, pairs."""
+    half = len(tally) / 2
+    edges = (np.arange(len(tally) + 1) - half) / half
+    return pa.table({"from": edges[:-1], "to": edges[1:], "pairs": tally})
 
 
 def to_parquet(table: pa.Table) -> bytes:

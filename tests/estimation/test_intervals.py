@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from memtail_core import plans
 from memtail_core.estimation import memorization
-from memtail_core.estimation.intervals import agresti_caffo, difference
+from memtail_core.estimation.intervals import agresti_caffo, difference, reaches
 from tests.test_plans import study
 
 COUNTS = [(7, 3), (14, 6), (35, 15), (70, 30), (210, 90)]  # 10 to 300 trials at ratio 0.7
@@ -39,6 +39,22 @@ def test_the_interval_covers_95_percent_on_average(n_in: int, n_out: int, kind: 
     assert 0.95 <= coverage.mean() <= 0.98
     worst = 0.86 if n_out < 15 else 0.90  # at single points; no interval for so few does better
     assert coverage.min() >= worst
+
+
+@pytest.mark.parametrize("wrong", [0.05, 1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("t", [40, 100, 300, 1000])
+def test_the_lower_end_is_seldom_too_high_at_any_level(t: int, wrong: float) -> None:
+    """Where the largest of many are chosen it is this end that errs; exact, by enumeration."""
+    n_in, n_out = round(0.7 * t), t - round(0.7 * t)
+    k_in, k_out = np.arange(n_in + 1)[:, None], np.arange(n_out + 1)[None, :]
+    z = norm.isf(wrong / 2)
+    low, _ = agresti_caffo(k_in, np.array(n_in), k_out, np.array(n_out), z)
+    for p_out in (0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99):
+        for true in (0, 0.1, 0.3, 0.5, 0.8):
+            if p_out + true <= 1:
+                weights = binom.pmf(k_in, n_in, p_out + true) * binom.pmf(k_out, n_out, p_out)
+                too_high = float(weights[low > true + 1e-12].sum())
+                assert too_high <= 1.25 * wrong / 2
 
 
 @pytest.mark.parametrize("design", ["balanced", "independent"])
@@ -89,3 +105,10 @@ def test_no_trials_no_interval() -> None:
     low, high = agresti_caffo(zero * 0, zero, some * 0, some)
     assert np.isnan(low).all()
     assert np.isnan(high).all()
+
+
+def test_a_value_equal_to_a_threshold_reaches_it_and_a_missing_one_does_not() -> None:
+    values = np.array([0.7 - 0.45, 0.25, 0.2499, np.nan])
+    assert values[0] < 0.25
+    assert reaches(values, 0.25).tolist() == [True, True, False, False]
+    assert reaches(values, -1.0).tolist() == [True, True, True, False]

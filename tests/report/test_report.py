@@ -10,7 +10,7 @@ import pytest
 from memtail_core import execution
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import PairsRule
+from memtail_core.estimation.influence import PairsRule
 from memtail_core.preparation import prepare
 from memtail_core.report import Analysis, analyse, analyse_stored, publish, tables
 from memtail_core.report.figures import figures
@@ -51,9 +51,9 @@ def test_all_that_was_promised_is_published(trained: Trained, tmp_path: Path) ->
     assert scores.num_rows == 300
     np.testing.assert_array_equal(scores["n_in"].to_numpy(), trained.analysis.scores.n_in)
     pairs = pyarrow.parquet.read_table(folder / "pairs.parquet")
-    assert pairs.column_names[:7] == [
-        *("train_index", "test_index", "influence", "standard_error", "memorization"),
-        *("train_label", "test_label"),
+    assert pairs.column_names[:11] == [
+        *("train_index", "test_index", "influence", "standard_error", "ci_low", "ci_high"),
+        *("p_value", "q_value", "memorization", "train_label", "test_label"),
     ]
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["pairs"]["pairs"] == pairs.num_rows
@@ -231,7 +231,30 @@ def test_what_is_counted_as_memorized_is_framed(analysis: Analysis) -> None:
 
 
 def test_the_odd_pair_of_few_is_no_warning_of_chance(analysis: Analysis) -> None:
-    few = replace(analysis, chance_pairs=0.4)
+    pairs = analysis.pairs
+    few = replace(analysis, pairs=replace(pairs, expected_by_chance=0.4))
     assert not [w for w in few.warnings if "by chance" in w]
-    many = replace(analysis, chance_pairs=len(analysis.pairs) * 0.5)
+    many = replace(analysis, pairs=replace(pairs, expected_by_chance=len(pairs) * 0.5))
     assert [w for w in many.warnings if "by chance" in w]
+
+
+def test_chance_is_stated_and_checked_by_permuted_trials(analysis: Analysis) -> None:
+    said = analysis.summary()["pairs"]
+    assert said["tested"] == analysis.pairs.n_tested > 50
+    assert said["expected_by_chance"] > 1, "so few models find many by chance"
+    ratio = said["found_with_permuted_trials"] / said["expected_by_chance"]
+    assert 0.5 < ratio < 2
+    html = " ".join(page(analysis, figures(analysis)).split())
+    assert "by chance alone, about" in html.lower()
+    assert "with trials permuted" in html
+    assert "significant at a false discovery rate of 5%" in html
+
+
+def test_only_significant_pairs_if_asked(trained: Trained) -> None:
+    rule = PairsRule(theta_mem=-1.0, theta_infl=0.0, fdr=0.3)
+    sure = analyse(trained.study, trained.dataset, trained.trials, rule=rule)
+    every = analyse(trained.study, trained.dataset, trained.trials, rule=replace(rule, fdr=None))
+    assert 0 < len(sure.pairs) < len(every.pairs)
+    assert (sure.pairs.q_value <= 0.3).all()
+    assert sure.pairs.n_tested == every.pairs.n_tested
+    assert "significant at 30%" in page(sure, figures(sure))

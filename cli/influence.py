@@ -1,0 +1,198 @@
+"""``memtail influence``: what rests on what, for one example, for every one, or as a matrix."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+import numpy as np
+
+from cli import output as out
+from cli.looking import Looking, advance, looking_options
+from cli.options import find_study, store_option, study_argument
+from cli.pairs import drawn, wide_console
+from memtail_core.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from memtail_core.estimation.influence import Engine, Evidence
+    from memtail_core.report.queries import Material
+
+_BINS = 200  # each of 0.01
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option("--train", type=int, help="What rests on this training example?")
+@click.option("--test", type=int, help="What does this test example rest on?")
+@click.option("--every", type=click.Choice(["train", "test"]), help="The same, of every example.")
+@click.option("--by-class", is_flag=True, help="The mean influence of each class on each.")
+@click.option("--histogram", is_flag=True, help="How many of all pairs have which influence.")
+@click.option(
+    "--matrix",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write all of it, float32 [training × test examples], as a .npy file.",
+)
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@looking_options
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def influence(
+    name: str,
+    location: str,
+    train: int | None,
+    test: int | None,
+    every: Literal["train", "test"] | None,
+    by_class: bool,
+    histogram: bool,
+    matrix: Path | None,
+    top: int,
+    harmful: bool,
+    memory: int | None,
+    device: str,
+    format_: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Tell which training examples of STUDY matter to which predictions.
+
+    `--train 17` lists the test examples on which training example 17 has most influence,
+    `--test 42` the training examples that test example 42 rests on: of any class, memorized or not.
+    """
+    from memtail_core.estimation.influence import engine_for
+    from memtail_core.report.queries import Material
+
+    given = (train, test, every, by_class or None, histogram or None, matrix)
+    if sum(each is not None for each in given) != 1:
+        raise click.UsageError(
+            "say one of --train, --test, --every, --by-class, --histogram and --matrix"
+        )
+    if harmful and (by_class or histogram or matrix is not None):
+        raise click.UsageError("--harmful is for lists; what you ask for has both signs")
+    format_ = out.format_of(output, "json" if as_json else format_, out.FORMATS)
+    engine = engine_for(device)
+    store, study = find_study(location, name)
+    looking = Looking(store, study, engine, memory)
+    ask = _Ask(Material.of(store, study), engine, looking, harmful)
+    if matrix is not None:
+        ask.for_matrix(matrix)
+        return
+    if by_class:
+        table = ask.by_class()
+    elif histogram:
+        table = ask.for_histogram()
+    elif every is not None:
+        table = ask.every(every, top)
+    else:
+        table = ask.of_one(train, test, top)
+        if format_ is None:
+            if len(table):
+                wide_console().print(drawn(table.to_pylist(), ask.material.dataset.classes))
+            else:
+                click.echo(ask.why_none(train, test))
+            return
+    out.write(out.encode(table, format_ or "csv"), output)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One study's trials, and how to look at their pairs."""
+
+    material: "Material"
+    engine: "Engine"
+    looking: Looking
+    harmful: bool
+
+    def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
+        from memtail_core.estimation.influence import find
+        from memtail_core.report import tables
+        from memtail_core.report.queries import Question
+
+        material = self.material
+        examples = [() if one is None else (one,) for one in (train, test)]
+        family = Question(examples[0], examples[1], same_class=False).family(material)
+        evidence = self._evidence
+        with self.looking.at(family.testable(evidence).n_pairs) as bar:
+            found = find(
+                evidence,
+                family,
+                -1.0,
+                engine=self.engine,
+                most=self.looking.most,
+                strongest=top,
+                progress=advance(bar),
+            )
+        found = found.of_harm() if self.harmful else found
+        return tables.pairs_table(found, material.dataset, material.scores.memorization)
+
+    def why_none(self, train: int | None, test: int | None) -> str:
+        evidence = self.material.evidence
+        if test is not None:
+            how = "right" if evidence.n_correct[test] else "wrong"
+            return (
+                f"all {evidence.trials} models get test example {test} {how}: nothing has any "
+                "influence on it"
+            )
+        never = "held it out" if evidence.n_in[train] else "trained on it"
+        return f"no influence of training example {train} can be estimated: no model {never}"
+
+    def every(self, of: Literal["train", "test"], top: int) -> "pa.Table":
+        from memtail_core.estimation.influence import leading
+        from memtail_core.report import tables
+
+        n, n_test = self._sizes
+        examples = np.arange(n if of == "train" else n_test)
+        evidence = self._evidence
+        with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as bar:
+            found = leading(evidence, examples, top, of, engine=self.engine, progress=advance(bar))
+        found = found.of_harm() if self.harmful else found
+        return tables.leading_table(found, of, self.material.dataset)
+
+    def by_class(self) -> "pa.Table":
+        from memtail_core.estimation.influence import by_class
+        from memtail_core.report import tables
+
+        data = self.material.dataset
+        means = by_class(self.material.evidence, data.y_train, data.y_test, len(data.classes))
+        return tables.class_table(means, data)
+
+    def for_histogram(self) -> "pa.Table":
+        from memtail_core.estimation.influence import survey
+        from memtail_core.report import tables
+        from memtail_core.report.queries import Question
+
+        family = Question(same_class=False).family(self.material)
+        evidence = self.material.evidence
+        with self.looking.at(family.testable(evidence).n_pairs) as bar:
+            seen = survey(
+                evidence,
+                family,
+                1.0,
+                engine=self.engine,
+                n_bins=_BINS,
+                progress=advance(bar),
+            )
+        return tables.histogram_table(seen.tally)
+
+    def for_matrix(self, path: Path) -> None:
+        from memtail_core.estimation.influence import write_matrix
+
+        n, n_test = self._sizes
+        every = (np.arange(n), np.arange(n_test))
+        evidence = self.material.evidence
+        try:
+            with self.looking.at(n * n_test) as bar:
+                write_matrix(path, evidence, *every, engine=self.engine, progress=advance(bar))
+        except OSError as error:
+            raise StoreError(f"cannot write '{path}': {error.strerror}") from error
+        click.echo(f"float32 [{n}, {n_test}], NaN where there is no estimate: {path}")
+
+    @property
+    def _evidence(self) -> "Evidence":
+        evidence = self.material.evidence
+        return evidence.of_errors() if self.harmful else evidence
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.material.trials.n, self.material.trials.n_test

@@ -1,0 +1,100 @@
+"""What commands that look at every pair share: memory, device, and how far they are."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+import psutil
+import rich.progress
+from pydantic import ByteSize, TypeAdapter, ValidationError
+from rich.console import Console
+
+from cli import words
+from cli.output import FORMATS, output_option
+
+if TYPE_CHECKING:
+    from memtail_core.estimation.influence import Engine
+    from memtail_core.store import ObjectStore
+    from memtail_core.study import Study
+
+
+Command = Callable[..., Any]
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]
+    """``4GB``, ``500 MB``, ``2GiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(TypeAdapter(ByteSize).validate_python(value))
+        except ValidationError:
+            self.fail(f"'{value}' is no size: write 4GB or 500MB", param, ctx)
+
+
+_OPTIONS = (
+    click.option(
+        "--harmful",
+        is_flag=True,
+        help="Influence to the worse: the test example is got wrong more.",
+    ),
+    click.option(
+        "--memory", type=_Size(), help="What it may take: 4GB. [default: half of what is free]"
+    ),
+    click.option(
+        "--device", default="auto", show_default=True, help="What counts: auto, cpu, cuda."
+    ),
+    click.option("--format", "format_", type=click.Choice(FORMATS), help="A file of all of them."),
+    output_option,
+)
+
+
+def looking_options(command: Command) -> Command:
+    """Give a command the options of all that look at pairs."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+class Looking:
+    """Says what is about to be done, and shows how far it is; on stderr."""
+
+    def __init__(
+        self, store: "ObjectStore", study: "Study", engine: "Engine", memory: int | None
+    ) -> None:
+        from memtail_core import shards
+        from memtail_core.estimation.influence import footprint, most_pairs
+
+        n_trials = len(shards.stored(store, study)) * study.shard_size
+        n, n_test = study.dataset.n_train, study.dataset.n_test
+        self._needed = footprint(n_trials, n, n_test, engine.threads)
+        self._engine = engine
+        self.most = most_pairs(memory or psutil.virtual_memory().available // 2, self._needed)
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def at(self, n_pairs: int) -> Iterator[rich.progress.Progress]:
+        """Say how many pairs are to be counted, and draw a bar with the time left."""
+        self._console.print(
+            f"[dim]{n_pairs:,} pairs, {self._engine.name}, about {words.size(self._needed)} of "
+            f"memory[/]"
+        )
+        bar = rich.progress.Progress(
+            rich.progress.TextColumn("pairs"),
+            rich.progress.BarColumn(),
+            rich.progress.TaskProgressColumn(),
+            rich.progress.TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        with bar:
+            bar.add_task("pairs", total=n_pairs)
+            yield bar
+
+
+def advance(bar: rich.progress.Progress) -> Any:
+    """Return what tells the bar of pairs done."""
+    return lambda n: bar.advance(bar.task_ids[0], n)

@@ -1,0 +1,184 @@
+"""``memtail pairs``: which test predictions rest on which training examples, and how surely."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli import output as out
+from cli import words
+from cli.looking import Looking, advance, looking_options
+from cli.options import (
+    Threshold,
+    any_class_option,
+    fdr_option,
+    find_study,
+    print_json,
+    store_option,
+    study_argument,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = 20
+_WIDTH = 110
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option("--class", "classes", multiple=True, help="Training examples of this class; repeat.")
+@click.option("--train", type=int, multiple=True, help="Of this training example; repeat.")
+@click.option("--test", type=int, multiple=True, help="On this test example; repeat.")
+@click.option(
+    "--min-influence",
+    "theta",
+    type=Threshold(),
+    default=0.15,
+    show_default=True,
+    help="Least influence.",
+)
+@click.option(
+    "--min-memorization",
+    "theta_mem",
+    type=Threshold(),
+    help="Of the training example. [default: 0.25; any with --train]",
+)
+@any_class_option
+@fdr_option
+@click.option("--top", type=click.IntRange(1), help="Only the strongest.")
+@click.option(
+    "--permutations",
+    type=click.IntRange(0, 1000),
+    default=0,
+    help="Permute the trials so often, to check what chance gives.",
+)
+@looking_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+def pairs(
+    name: str,
+    location: str,
+    classes: tuple[str, ...],
+    train: tuple[int, ...],
+    test: tuple[int, ...],
+    theta: float,
+    theta_mem: float | None,
+    any_class: bool,
+    fdr: float | None,
+    harmful: bool,
+    top: int | None,
+    permutations: int,
+    memory: int | None,
+    device: str,
+    format_: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """List the pairs of a training and a test example of STUDY with high influence.
+
+    Each with its standard error, a 95% interval that allows for its having been chosen, and the p-
+    and q-value: how often chance gives as much, and the false discovery rate at which it counts.
+    """
+    from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
+    from memtail_core.report import tables
+    from memtail_core.report.queries import Material, Question
+
+    format_ = out.format_of(output, format_, out.FORMATS)
+    engine = engine_for(device)
+    store, study = find_study(location, name)
+    looking = Looking(store, study, engine, memory)
+    material = Material.of(store, study)
+    if theta_mem is None and not train:
+        theta_mem = 0.25
+    question = Question(train, test, classes, not any_class, theta_mem)
+    family = question.family(material)
+    evidence = material.evidence.of_errors() if harmful else material.evidence
+    with looking.at(family.testable(evidence).n_pairs) as bar:
+        found = find(
+            evidence,
+            family,
+            theta,
+            fdr,
+            engine=engine,
+            most=looking.most,
+            strongest=top,
+            progress=advance(bar),
+        )
+    summary: dict[str, Any] = {
+        "study": study.id,
+        "trials": len(material.trials),
+        "tested": found.n_tested,
+        "found": found.n_found,
+        "expected_by_chance": found.expected_by_chance,
+        "fdr": fdr,
+    }
+    if permutations and found.bar is not None:
+        seeds = range(permutations)
+        counted = pairs_of_permuted(evidence, family, found.bar, seeds, engine=engine)
+        summary["found_with_permuted_trials"] = counted.tolist()
+    table = tables.pairs_table(
+        found.of_harm() if harmful else found, material.dataset, material.scores.memorization
+    )
+    if format_ and not as_json:
+        out.write(out.encode(table, format_), output)
+    elif as_json:
+        print_json({**summary, "pairs": table.to_pylist()})
+        return
+    _say(summary, table, material.dataset.classes, shown=not format_, err=bool(format_))
+
+
+def _say(
+    summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool, err: bool
+) -> None:
+    console = wide_console(stderr=err)
+    n, about = summary["found"], words.about(summary["expected_by_chance"])
+    console.print(
+        f"[bold]{n:,} pairs[/] of {summary['tested']:,}; without any influence about {about} of "
+        "them would be found by chance"
+    )
+    if "found_with_permuted_trials" in summary:
+        counted = summary["found_with_permuted_trials"]
+        console.print(
+            f"with permuted trials: {sum(counted) / len(counted):,.1f} found, on average of "
+            f"{len(counted)}"
+        )
+    if shown and len(table):
+        console.print(drawn(table.slice(0, _SHOWN).to_pylist(), classes))
+        if len(table) > _SHOWN:
+            console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")
+
+
+def wide_console(*, stderr: bool = False) -> Console:
+    """A console on which a table of pairs is whole; one that is narrower wraps its lines."""
+    console = Console(highlight=False, soft_wrap=True, stderr=stderr)
+    console.width = max(console.width, _WIDTH)
+    return console
+
+
+def drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
+    """Draw pairs as a table for a terminal."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("train", "", "memorized", "test", "", "influence", "95% interval", "p", "q"):
+        numeric = title not in ("train", "test", "")
+        table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        memorized = row["memorization"]
+        table.add_row(
+            _called(row["train_index"], row["train_name"]),
+            escape(words.plain(str(classes[row["train_label"]]))),
+            "–" if memorized is None else f"{memorized:.2f}",
+            _called(row["test_index"], row["test_name"]),
+            escape(words.plain(str(classes[row["test_label"]]))),
+            f"{row['influence']:.2f} ± {row['standard_error']:.2f}",
+            f"{row['ci_low']:.2f} … {row['ci_high']:.2f}",
+            f"{row['p_value']:.1g}",
+            f"{row['q_value']:.1g}",
+        )
+    return table
+
+
+def _called(index: int, name: str) -> str:
+    return str(index) if name == str(index) else escape(f"{index} ({words.plain(name)})")

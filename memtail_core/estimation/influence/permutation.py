@@ -1,0 +1,37 @@
+"""A check of what chance is said to do: count again with the trials permuted.
+
+What the models got right is dealt to other subsets than those they were trained on. Then nothing
+has any influence, while test examples remain as alike as they are and training examples keep their
+trials; only what the exact distribution of a pair assumes is left to be seen.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.estimation.influence.bars import Bar
+from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.evidence import Evidence
+from memtail_core.estimation.influence.families import Family
+from memtail_core.estimation.influence.scan import scan
+
+
+def pairs_of_permuted(
+    evidence: Evidence,
+    family: Family,
+    bar: Bar,
+    seeds: range,
+    *,
+    engine: Engine,
+) -> NDArray[np.int64]:
+    """Return how many pairs of a family reach ``bar`` with permuted trials, int64 [len(seeds)].
+
+    To be compared with the number expected by chance, of which it is a sample.
+    """
+    family = family.testable(evidence)
+    found = []
+    for seed in seeds:
+        order = np.random.default_rng(seed).permutation(evidence.trials)
+        dealt = Evidence(evidence.members, evidence.correct.permuted(order))
+        counts = scan(dealt, family, bar, lambda found: len(found.train), engine=engine)
+        found.append(sum(part.value for part in counts))
+    return np.array(found, np.int64)

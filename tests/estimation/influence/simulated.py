@@ -1,0 +1,127 @@
+"""Trials with known influence, of which some are better than others on everything.
+
+A trial gets an example right with exactly the probability given, but trials have a quality of their
+own (a Gaussian copula with one factor), so that what one gets right of one example tells much of
+what it gets right of the others.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from memtail_core import plans
+from memtail_core.estimation import memorization
+from memtail_core.estimation.influence import Evidence, Family, Pairs
+from tests.estimation.influence.oracle import Bools, evidence, packed
+from tests.test_plans import study
+
+N, N_TEST, REPLICATIONS = 200, 150, 100
+EVERY_PAIR = Family.of(np.arange(N), np.arange(N_TEST))
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """influence: float64 [n, n_test], P[right | in] − P[right | out]."""
+
+    subset: Bools
+    train_correct: Bools
+    correct: Bools
+    influence: NDArray[np.float64]
+
+    @property
+    def evidence(self) -> Evidence:
+        return evidence(self.subset, self.correct)
+
+    def memorized(self, trials: slice = slice(None)) -> NDArray[np.int64]:
+        """The examples whose memorization, estimated from some trials, reaches 0.25."""
+        both = packed(self.subset[trials]), packed(self.train_correct[trials])
+        return np.flatnonzero(memorization(*both, N).memorization >= 0.25)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is simulated.
+
+    trials, design: the plan; planted: the sizes of influence, of one training example on each of
+    half of the test examples; shared: how much of what a trial gets right is its quality, 0 to 1;
+    memorized: the share of training examples that are, of the others memorization is 0.1.
+    """
+
+    trials: int = 200
+    design: str = "balanced"
+    planted: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5)
+    shared: float = 0.3
+    memorized: float = 0.3
+
+    def worlds(self) -> Iterator[World]:
+        for seed in range(REPLICATIONS):
+            yield self._world(seed)
+
+    def _world(self, seed: int) -> World:
+        rng = np.random.default_rng(seed)
+        subset = plans.subsets(study(N, 0.7, self.design, seed), range(self.trials))
+        is_memorized = np.arange(N) < self.memorized * N
+        out = np.where(is_memorized, rng.uniform(0.1, 0.6, N), rng.uniform(0.5, 0.87, N))
+        inside = np.where(is_memorized, 0.97, out + 0.1)
+        effects = np.zeros((N, N_TEST))
+        if self.planted:
+            rests_on = np.flatnonzero(rng.random(N_TEST) < 0.5)
+            on = rng.choice(np.flatnonzero(is_memorized), len(rests_on))
+            effects[on, rests_on] = rng.choice(self.planted, len(rests_on))
+        probability = rng.uniform(0.2, 0.45, N_TEST) + subset @ effects
+        quality = np.sqrt(self.shared) * rng.standard_normal((self.trials, 1))
+
+        def right(p: NDArray[np.float64]) -> Bools:
+            own = np.sqrt(1 - self.shared) * rng.standard_normal(p.shape)
+            return np.asarray(ndtr(quality + own) < p)
+
+        # with i in, any other example is in a little less often: of n − 1, m − 1 and not m
+        others = (effects.sum(axis=0) - effects) / (N - 1)
+        train_correct = right(np.where(subset, inside, out))
+        return World(subset, train_correct, right(probability), effects - others)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A mean over replications, and its standard error."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Measured":
+        return cls(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))))
+
+    def is_at_most(self, nominal: float) -> bool:
+        """Not more than simulation error above it."""
+        return self.mean - 3 * self.error <= nominal
+
+    def is_above(self, nominal: float) -> bool:
+        return self.mean - 3 * self.error > nominal
+
+
+def share(of: NDArray[np.bool_]) -> float:
+    """Of none, none."""
+    return float(of.mean()) if len(of) else 0.0
+
+
+def false_discoveries(
+    setting: Setting, found_in: Callable[[World], Pairs]
+) -> tuple[Measured, dict[float, float]]:
+    """The false discovery rate, and for each planted size the share that is found."""
+    false, powers = [], []
+    for world in setting.worlds():
+        found = found_in(world)
+        true = world.influence[found.train_index, found.test_index]
+        false.append(share(true <= 0))
+        planted = {size: abs(world.influence - size) < 0.05 for size in setting.planted}
+        powers.append(
+            [
+                is_it[found.train_index, found.test_index].sum() / is_it.sum()
+                for is_it in planted.values()
+            ]
+        )
+    return Measured.of(false), dict(zip(setting.planted, np.mean(powers, axis=0), strict=True))
