@@ -1,0 +1,1 @@
+"""Parts of ``influence.py``: the data, the two sides of a comparison, what is measured of them."""
