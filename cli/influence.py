@@ -61,7 +61,6 @@ def influence(
     `--test 42` the training examples that test example 42 rests on: of any class, memorized or not.
     """
     from memtail_core.estimation.influence import engine_for
-    from memtail_core.report.queries import Material
 
     given = (train, test, every, by_class or None, histogram or None, matrix)
     if sum(each is not None for each in given) != 1:
@@ -74,7 +73,7 @@ def influence(
     engine = engine_for(device)
     store, study = find_study(location, name)
     looking = Looking(store, study, engine, memory)
-    ask = _Ask(Material.of(store, study), engine, looking, harmful)
+    ask = _Ask(looking.load(), engine, looking, harmful)
     if matrix is not None:
         ask.for_matrix(matrix)
         return

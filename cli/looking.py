@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
-import psutil
 import rich.progress
 from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 
 from cli import words
 from cli.output import FORMATS, output_option
+from memtail_core.parallelism import free_memory
 
 if TYPE_CHECKING:
     from memtail_core.estimation.influence import Engine
+    from memtail_core.report.queries import Material
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
 
@@ -70,9 +71,21 @@ class Looking:
         n_trials = len(shards.stored(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test
         self._needed = footprint(n_trials, n, n_test, engine.threads)
-        self._engine = engine
-        self.most = most_pairs(memory or psutil.virtual_memory().available // 2, self._needed)
+        self._store, self._study, self._engine = store, study, engine
+        self.most = most_pairs(memory or free_memory() // 2, self._needed)
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def load(self) -> "Material":
+        """Load what the study has, and say if some of it is damaged."""
+        from memtail_core.report.queries import Material
+
+        found = Material.of(self._store, self._study)
+        if found.n_damaged:
+            self._console.print(
+                f"[yellow]warning:[/] {words.count(found.n_damaged, 'damaged shard')} left out; "
+                "memtail run trains what is missing"
+            )
+        return found
 
     @contextmanager
     def at(self, n_pairs: int) -> Iterator[rich.progress.Progress]:

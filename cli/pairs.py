@@ -84,13 +84,15 @@ def pairs(
     """
     from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
     from memtail_core.report import tables
-    from memtail_core.report.queries import Material, Question
+    from memtail_core.report.queries import Question
 
+    if as_json and output:
+        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
     format_ = out.format_of(output, format_, out.FORMATS)
     engine = engine_for(device)
     store, study = find_study(location, name)
     looking = Looking(store, study, engine, memory)
-    material = Material.of(store, study)
+    material = looking.load()
     if theta_mem is None and not train:
         theta_mem = 0.25
     question = Question(train, test, classes, not any_class, theta_mem)

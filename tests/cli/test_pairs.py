@@ -1,6 +1,7 @@
 """Pairs and influence from the command line, against the matrix of the same study."""
 
 import json
+import shutil
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -135,6 +136,19 @@ def test_what_a_person_reads(memtail: Memtail, trained: Trained) -> None:
     assert none.startswith("0 pairs of")
 
 
+def test_damaged_shards_are_left_out_and_said(
+    memtail: Memtail, trained: Trained, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.folder, tmp_path / "copy")
+    shard = next((tmp_path / "copy" / trained.study.prefix / "shards").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-100])
+    for command in (("pairs",), ("influence", "--every", "test")):
+        name, *options = command
+        result = memtail(name, "digits", "--store", str(tmp_path / "copy"), *options)
+        assert result.exit_code == 0
+        assert "1 damaged shard left out" in result.stderr
+
+
 def test_pairs_go_to_a_file_as_it_ends(memtail: Memtail, trained: Trained) -> None:
     store = ("--store", str(trained.folder))
     assert memtail("pairs", "digits", *store, "-o", "pairs.parquet").exit_code == 0
@@ -155,6 +169,7 @@ def test_pairs_go_to_a_file_as_it_ends(memtail: Memtail, trained: Trained) -> No
         (("pairs", "--fdr", "0"), "0.0 is not in the range"),
         (("pairs", "--min-influence", "nan"), "nan is no threshold"),
         (("influence", "--test", "100"), "no test example 100"),
+        (("pairs", "--json", "-o", "pairs.json"), "--json prints; for a file"),
         (("influence",), "say one of --train, --test"),
         (("influence", "--train", "1", "--test", "2"), "say one of --train, --test"),
         (("influence", "--by-class", "--harmful"), "--harmful is for lists"),

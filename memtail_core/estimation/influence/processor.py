@@ -1,8 +1,8 @@
 """Counting on the CPU: bits with bits, every core."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
+import loky
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ class Processor:
     name = "bits on the CPU"
 
     def __init__(self, threads: int | None = None) -> None:
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or int(loky.cpu_count())
 
     def load(self, words: Words) -> Words:
         """Return blocks of columns, uint64 [⌈C/256⌉, W, 256]."""
