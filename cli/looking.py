@@ -11,7 +11,6 @@ from rich.console import Console
 
 from cli import words
 from cli.output import FORMATS, output_option
-from memtail_core.parallelism import free_memory
 
 if TYPE_CHECKING:
     from memtail_core.estimation.influence import Engine
@@ -67,6 +66,7 @@ class Looking:
     ) -> None:
         from memtail_core import shards
         from memtail_core.estimation.influence import footprint, most_pairs
+        from memtail_core.parallelism import free_memory
 
         n_trials = len(shards.stored(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test
