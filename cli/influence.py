@@ -11,7 +11,7 @@ from cli import output as out
 from cli.looking import Looking, advance, looking_options
 from cli.options import find_study, store_option, study_argument
 from cli.pairs import drawn, wide_console
-from memtail_core.errors import StoreError
+from memtail_core.errors import EstimationError, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,6 +142,11 @@ class _Ask:
 
         n, n_test = self._sizes
         examples = np.arange(n if of == "train" else n_test)
+        wanted, most = len(examples) * top, self.looking.most
+        if wanted > most:
+            raise EstimationError(
+                f"{wanted:,} pairs are too many to list, of {most:,}: ask for a smaller --top"
+            )
         evidence = self._evidence
         with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as bar:
             found = leading(evidence, examples, top, of, engine=self.engine, progress=advance(bar))

@@ -163,7 +163,7 @@ def wide_console(*, stderr: bool = False) -> Console:
 def drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
     """Draw pairs as a table for a terminal."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("train", "", "memorized", "test", "", "influence", "95% interval", "p", "q"):
+    for title in ("train", "", "mem.", "test", "", "influence", "95% interval", "p", "q"):
         numeric = title not in ("train", "test", "")
         table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:

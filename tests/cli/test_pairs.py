@@ -170,6 +170,7 @@ def test_pairs_go_to_a_file_as_it_ends(memtail: Memtail, trained: Trained) -> No
         (("pairs", "--min-influence", "nan"), "nan is no threshold"),
         (("influence", "--test", "100"), "no test example 100"),
         (("pairs", "--json", "-o", "pairs.json"), "--json prints; for a file"),
+        (("influence", "--every", "test", "--top", "1000000"), "100,000,000 pairs are too many"),
         (("influence",), "say one of --train, --test"),
         (("influence", "--train", "1", "--test", "2"), "say one of --train, --test"),
         (("influence", "--by-class", "--harmful"), "--harmful is for lists"),
