@@ -169,7 +169,8 @@ def _our_models(
     start = min(at - done.seconds for at, done in finished.shards)
     end = max(at for at, _ in finished.shards)
     models = len(finished.shards) * study.shard_size
-    mean = np.mean([(d.held_in, d.held_out, d.test) for _, d in finished.shards], axis=0)
+    rows = [list(done.accuracy.values()) for _, done in finished.shards]
+    mean = np.array(rows, dtype=np.float64).mean(axis=0)
     return Side((end - start) / models, tuple(mean.tolist()), peak_bytes[0])
 
 

@@ -21,6 +21,8 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
     from memtail_core import catalogue, published
 
     store, study = find_study(location, name)
+    if study.is_experiment:
+        raise StoreError(f"{study.id} has no report: fetch that of the study it belongs to")
     files = published.fetch(store, study)
     if files is None or "summary.json" not in files:
         raise StoreError(

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from memtail_core.catalogue import namesake
 from memtail_core.store import ObjectStore
-from memtail_core.study import Study
+from memtail_core.study import ArmsTable, Study
 
 
 def say_study(console: Console, store: ObjectStore, study: Study, asked: int, models: int) -> None:
@@ -17,8 +17,7 @@ def say_study(console: Console, store: ObjectStore, study: Study, asked: int, mo
         markup=False,
     )
     say(
-        f"  models    {models:,} of {study.training['recipe']}, each on "
-        f"{study.subset_size:,} examples ({study.subsets.design} subsets)",
+        f"  models    {models:,} of {study.training['recipe']}, {_subsets(study)}",
         markup=False,
     )
     if other := namesake(store, study):
@@ -32,3 +31,9 @@ def say_study(console: Console, store: ObjectStore, study: Study, asked: int, mo
             f"  note      {asked:,} models are rounded up to whole shards of {study.shard_size}: "
             f"{models:,}"
         )
+
+
+def _subsets(study: Study) -> str:
+    if isinstance(study.subsets, ArmsTable):
+        return f"{study.subsets.count} arms of up to {study.subset_size:,} examples"
+    return f"each on {study.subset_size:,} examples ({study.subsets.design} subsets)"

@@ -83,14 +83,9 @@ class RunProgress(Observer):
         left = self._cost.trials - task.completed
         recent = self._done[-2 * workers :]  # the rate of the processes that are at work now
         rate = workers * self._study.shard_size * len(recent) / sum(d.seconds for d in recent)
-        mean = [
-            sum(getattr(d, name) for d in self._done) / len(self._done)
-            for name in ("held_in", "held_out", "test")
-        ]
+        means = {name: _mean([d.accuracy[name] for d in self._done]) for name in done.accuracy}
         note = f"{words.rate(rate)} · {words.length(left / rate)} left"
-        accuracies = (
-            f"new models: held in {mean[0]:.1%}, held out {mean[1]:.1%}, test {mean[2]:.1%}"
-        )
+        accuracies = f"new models: {words.accuracies(means)}"
         self._bar.below = accuracies
         self._bar.update(self._task, note=note)
         now = time.monotonic()
@@ -163,3 +158,8 @@ class RunProgress(Observer):
                 markup=False,
             )
             raise SystemExit(130)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -114,12 +114,13 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     }
     if len(loaded) == 0:
         return found
+    found["accuracy"] = loaded.accuracies().means()
+    found["seconds_per_model"] = float(loaded.seconds.mean())
+    if study.is_experiment:
+        return found
     fit = estimation.fit(estimation.memorization(loaded.subset, loaded.train_correct, loaded.n))
-    accuracies = {name: float(values.mean()) for name, values in vars(loaded.accuracies()).items()}
     return {
         **found,
-        "accuracy": accuracies,
-        "seconds_per_model": float(loaded.seconds.mean()),
         "fit": vars(fit),
         "warnings": [fit.warning] if fit.warning else [],
     }
@@ -150,10 +151,7 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     console.print(f"  recipe    {', '.join(f'{k} {v}' for k, v in detail['training'].items())}")
     console.print(f"  models    {detail['stored']:,} of {detail['goal']:,}, {detail['state']}")
     if "accuracy" in detail:
-        held_in, held_out, test = detail["accuracy"].values()
-        console.print(
-            f"  accuracy  held in {held_in:.2%}, held out {held_out:.2%}, test {test:.2%}"
-        )
+        console.print(f"  accuracy  {words.accuracies(detail['accuracy'], 2)}")
         console.print(f"  speed     {detail['seconds_per_model']:.2f} s a model and process")
     if "running" in detail:
         console.print(

@@ -175,8 +175,4 @@ def _pace(seen: "Survey") -> list[str]:
     parts = [f"{seen.pace.models_per_hour:,.0f} models/h"]
     if seen.seconds_left is not None:
         parts.append(f"{words.length(seen.seconds_left)} left")
-    return [
-        *parts,
-        f"held in {seen.pace.held_in:.1%}, held out {seen.pace.held_out:.1%}, "
-        f"test {seen.pace.test:.1%}",
-    ]
+    return [*parts, words.accuracies(seen.pace.accuracy)]

@@ -39,6 +39,15 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def accuracies(means: dict[str, float | None], digits: int = 1) -> str:
+    """``held in 99.1%, held out 85.2%, test 84.8%``; what there is of them."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.{digits}%}"
+        for name, value in means.items()
+        if value is not None
+    )
+
+
 def about(number: float) -> str:
     """An expected number: ``1,234``, ``3``, ``0.2``."""
     return f"{number:,.0f}" if number >= 1 else f"{number:.1g}"

@@ -8,10 +8,11 @@ import json
 from contextlib import suppress
 
 from memtail_core import shards
+from memtail_core.arms import Arms
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import DamagedError, DatasetError, StoreError, StudyError
 from memtail_core.store import ObjectStore
-from memtail_core.study import MOST_TRIALS, Study
+from memtail_core.study import MOST_TRIALS, ArmsTable, Study
 
 
 def register(
@@ -140,6 +141,29 @@ def _is_stored(store: ObjectStore, key: str, content: bytes, verify: bool) -> bo
         return store.digest(key) == hashlib.sha256(content).hexdigest()
     except (KeyError, DamagedError):
         return False
+
+
+def register_arms(store: ObjectStore, study: Study, arms: Arms) -> None:
+    """Put an experiment's arms, before its study is registered or trained."""
+    if not store.exists(study.arms_key):
+        store.put(study.arms_key, arms.to_npz())
+
+
+def load_arms(store: ObjectStore, study: Study) -> Arms | None:
+    """The arms of an experiment's study, verified; None for all other studies.
+
+    Raises:
+        StudyError: they are missing or damaged.
+    """
+    if not isinstance(study.subsets, ArmsTable):
+        return None
+    try:
+        return Arms.from_npz(store.get(study.arms_key), study.subsets.sha256)
+    except KeyError:
+        raise StudyError(
+            f"{store.location}/{study.arms_key} is missing: run the experiment again, which stores "
+            "it anew"
+        ) from None
 
 
 def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = None) -> Dataset:

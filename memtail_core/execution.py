@@ -33,15 +33,13 @@ class ShardDone:
     Attributes:
         shard: which.
         seconds: what training and storing it took.
-        held_in, held_out, test: mean accuracies over its trials.
+        accuracy: means over its trials, as :meth:`.Accuracies.means` has them.
         tuning: how the engine trained, which lack of memory may have changed.
     """
 
     shard: Shard
     seconds: float
-    held_in: float
-    held_out: float
-    test: float
+    accuracy: dict[str, float | None]
     tuning: Tuning
 
 
@@ -83,23 +81,19 @@ class ShardTrainer:
         compute_reproducibly()
         self._store, self._study, self._device = store, study, device
         self._dataset = catalogue.load_dataset(store, study, cache)
+        self._arms = catalogue.load_arms(store, study)
         settled = tuning.settled(store, study, self._dataset, device, stack)
         self._engine = training.restore(study.training).engine(device, settled)
 
     def train(self, shard: Shard) -> ShardDone:
         """Train and store one shard."""
         start = time.perf_counter()
-        trained = trials.train(self._study, self._dataset, shard, self._engine, self._device)
-        self._store.put(shard.key(self._study), trials.encode(trained))
-        accuracies = trained.accuracies()
-        return ShardDone(
-            shard,
-            time.perf_counter() - start,
-            float(accuracies.held_in.mean()),
-            float(accuracies.held_out.mean()),
-            float(accuracies.test.mean()),
-            self._engine.tuning,
+        trained = trials.train(
+            self._study, self._dataset, shard, self._engine, self._device, self._arms
         )
+        self._store.put(shard.key(self._study), trials.encode(trained))
+        seconds = time.perf_counter() - start
+        return ShardDone(shard, seconds, trained.accuracies().means(), self._engine.tuning)
 
 
 def run(

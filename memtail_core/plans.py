@@ -8,6 +8,11 @@ as the estimator asks (Feldman & Zhang 2020, section 2):
 - ``balanced``: trials come in blocks in which every example is held out equally often (or, where
   block × m / n is no integer, one time more or less). The same estimator, fewer missing and
   noisier examples.
+
+And one of experiments, which retrain without certain examples:
+
+- ``arms``: trial t trains on what arm t mod A leaves in, so that trials t of one t // A are a
+  repeat of all arms. The trials of a repeat start from the same weights.
 """
 
 from fractions import Fraction
@@ -17,26 +22,52 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.study import Study
+from memtail_core.arms import Arms
+from memtail_core.study import ArmsTable, Study
 
-_SUBSETS, _TRAINING = 0, 1  # one independent random stream per purpose
+# One independent random stream per purpose; arms have their own, that their models owe nothing to
+# those by which the examples were chosen.
+_SUBSETS, _TRAINING, _ARM_SUBSETS, _ARM_TRAINING = range(4)
 _SMALLEST_BLOCK = 10
 
 
-def subsets(study: Study, trials: range) -> NDArray[np.bool_]:
-    """Return the subsets of ``trials``, bool [K, n]: row k is True where trial k trains."""
-    n, m = study.dataset.n_train, study.subset_size
-    if study.subsets.design == "independent":
+def subsets(study: Study, trials: range, arms: Arms | None = None) -> NDArray[np.bool_]:
+    """Return the subsets of ``trials``, bool [K, n]: row k is True where trial k trains.
+
+    Args:
+        study: which.
+        trials: which.
+        arms: of an experiment's study, and only of one.
+    """
+    n, m, plan = study.dataset.n_train, study.subset_size, study.subsets
+    if isinstance(plan, ArmsTable):
+        if arms is None or arms.sha256 != plan.sha256:
+            raise ValueError(f"{study.id} needs its own arms")
+        streams = ((t % plan.count, _sequence(study.seed, _ARM_SUBSETS, t)) for t in trials)
+        rows = [arms.subset(arm, np.random.default_rng(stream)) for arm, stream in streams]
+    elif plan.design == "independent":
         rows = [_independent(n, m, study.seed, trial) for trial in trials]
     else:
-        size = block_size(study.subsets.ratio)
+        size = block_size(plan.ratio)
         rows = [_block(n, m, size, study.seed, t // size)[t % size] for t in trials]
     return np.stack(rows)
 
 
+def block(study: Study) -> int:
+    """Return how many trials were drawn together; those of different blocks are independent."""
+    if isinstance(study.subsets, ArmsTable):
+        return study.subsets.count
+    return block_size(study.subsets.ratio) if study.subsets.design == "balanced" else 1
+
+
 def training_seeds(study: Study, trials: range) -> NDArray[np.int64]:
     """Return one seed per trial, int64 [K] ≥ 0: initialisation, batch order, augmentation."""
-    words = [_sequence(study.seed, _TRAINING, t).generate_state(1, np.uint64)[0] for t in trials]
+    plan = study.subsets
+    if isinstance(plan, ArmsTable):
+        sequences = [_sequence(study.seed, _ARM_TRAINING, t // plan.count) for t in trials]
+    else:
+        sequences = [_sequence(study.seed, _TRAINING, t) for t in trials]
+    words = [sequence.generate_state(1, np.uint64)[0] for sequence in sequences]
     return (np.array(words, dtype=np.uint64) >> np.uint64(1)).astype(np.int64)
 
 

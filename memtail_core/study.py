@@ -61,6 +61,14 @@ class SubsetsTable(_Table):
     design: Literal["balanced", "independent"] = "balanced"
 
 
+class ArmsTable(_Table):
+    """The plan of an experiment: arms of :mod:`memtail_core.arms`, one trial of each a repeat."""
+
+    design: Literal["arms"] = "arms"
+    count: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Spec(_Table):
     """A study as a user writes it, the tables of a TOML file; only ``source`` is required.
 
@@ -152,7 +160,7 @@ class Study(_Table):
     shard_size: int
     margins: bool
     dataset: DatasetIdentity
-    subsets: SubsetsTable
+    subsets: SubsetsTable | ArmsTable
     training: dict[str, Any]
 
     @property
@@ -169,7 +177,9 @@ class Study(_Table):
 
     @property
     def subset_size(self) -> int:
-        """The number m of examples in each trial's subset: ratio × n, rounded."""
+        """The number m of examples in each trial's subset: ratio × n, rounded; of arms the most."""
+        if isinstance(self.subsets, ArmsTable):
+            return self.dataset.n_train
         return round(self.subsets.ratio * self.dataset.n_train)
 
     @property
@@ -181,6 +191,16 @@ class Study(_Table):
     def dataset_key(self) -> str:
         """Where its data are in a store."""
         return f"datasets/{self.dataset.sha256}.npz"
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether its trials leave examples out on purpose, so that no score comes of them."""
+        return isinstance(self.subsets, ArmsTable)
+
+    @property
+    def arms_key(self) -> str:
+        """Where the arms of an experiment are in a store."""
+        return f"{self.prefix}arms.npz"
 
     def to_json(self) -> bytes:
         """Canonical JSON, the content of ``study.json``."""

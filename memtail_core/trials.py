@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import plans
+from memtail_core.arms import Arms
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.shards import Shard, stored
@@ -78,26 +79,47 @@ class Trials:
             inside = np.unpackbits(self.subset[k], count=self.n).astype(bool)
             correct = np.unpackbits(self.train_correct[k], count=self.n)
             test = np.unpackbits(self.test_correct[k], count=self.n_test)
-            accuracies[k] = correct[inside].mean(), correct[~inside].mean(), test.mean()
+            held_out = correct[~inside].mean() if not inside.all() else np.nan
+            accuracies[k] = correct[inside].mean(), held_out, test.mean()
         return Accuracies(*accuracies.T)
 
 
 @dataclass(frozen=True, eq=False)
 class Accuracies:
-    """Accuracy of each trial, float64 [T]: held in (trained on), held out, and test."""
+    """Accuracy of each trial, float64 [T]: held in (trained on), held out, and test.
+
+    Held out is NaN of a trial that trained on everything.
+    """
 
     held_in: NDArray[np.float64]
     held_out: NDArray[np.float64]
     test: NDArray[np.float64]
 
+    def means(self) -> dict[str, float | None]:
+        """The mean of each over the trials; held out is None if none of them held anything out."""
+        known = self.held_out[~np.isnan(self.held_out)]
+        return {
+            "held_in": float(self.held_in.mean()),
+            "held_out": float(known.mean()) if len(known) else None,
+            "test": float(self.test.mean()),
+        }
 
-def train(study: Study, dataset: Dataset, shard: Shard, engine: Engine, device: str) -> Trials:
+
+def train(
+    study: Study,
+    dataset: Dataset,
+    shard: Shard,
+    engine: Engine,
+    device: str,
+    arms: Arms | None = None,
+) -> Trials:
     """Train the models of one shard and evaluate each on every example.
 
-    The outcome depends on the study and the shard alone (and on the kind of machine and the
-    engine's tuning, for the last bits); doing it twice gives the same trials.
+    The outcome depends on the study (with its arms, of an experiment) and the shard alone, and on
+    the kind of machine and the engine's tuning, for the last bits; doing it twice gives the same
+    trials.
     """
-    subset = plans.subsets(study, shard.trials)
+    subset = plans.subsets(study, shard.trials, arms)
     seeds = plans.training_seeds(study, shard.trials)
     outcomes = engine.train(dataset, subset, seeds)
     return Trials(

@@ -18,7 +18,7 @@ class Stored(BaseModel):
         when: seconds since 1970.
         seconds: what it took.
         models: how many.
-        held_in, held_out, test: mean accuracies.
+        accuracy: means by name (held_in, held_out, test); None where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,9 +27,7 @@ class Stored(BaseModel):
     when: float
     seconds: float
     models: int
-    held_in: float
-    held_out: float
-    test: float
+    accuracy: dict[str, float | None]
 
 
 class Pace(BaseModel):
@@ -38,16 +36,14 @@ class Pace(BaseModel):
     Attributes:
         models_per_hour: while they were trained.
         shard_seconds: what one took, the median.
-        held_in, held_out, test: mean accuracies.
+        accuracy: means by name (held_in, held_out, test); None where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
 
     models_per_hour: float
     shard_seconds: float
-    held_in: float
-    held_out: float
-    test: float
+    accuracy: dict[str, float | None]
 
 
 def report(client: "redis.Redis", study_id: str, done: Stored) -> None:
@@ -79,11 +75,15 @@ def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | Non
     return Pace(
         models_per_hour=3600 * models / max(1e-3, max(each.when for each in found) - begun),
         shard_seconds=median(each.seconds for each in found),
-        **{
-            name: sum(getattr(each, name) for each in found) / len(found)
-            for name in ("held_in", "held_out", "test")
+        accuracy={
+            name: _mean([each.accuracy.get(name) for each in found]) for name in found[0].accuracy
         },
     )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _key(study_id: str) -> str:

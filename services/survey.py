@@ -133,11 +133,7 @@ class Survey:
             "workers": self.workers,
             "models_per_hour": pace_.models_per_hour if pace_ else None,
             "seconds_left": self.seconds_left,
-            "accuracy": (
-                {"held_in": pace_.held_in, "held_out": pace_.held_out, "test": pace_.test}
-                if pace_
-                else None
-            ),
+            "accuracy": pace_.accuracy if pace_ else None,
             "at_work": [lease.model_dump() for lease in self.running],
         }
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"errors", "processes"},
     {"validation", "user_code", "settings"},
-    {"study"},
+    {"study", "arms"},
     {"store"},
     {"shards"},
     {"data"},

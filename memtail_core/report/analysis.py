@@ -180,8 +180,9 @@ def analyse(
         rule: which pairs to look for.
 
     Raises:
-        EstimationError: there are no trials.
+        EstimationError: there are no trials, or they are an experiment's.
     """
+    refuse_experiments(study)
     if len(trials) == 0:
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
     rule = rule or PairsRule()
@@ -206,6 +207,15 @@ def analyse(
         significant_pairs=0 if level is None else int(seen.levels.at_least[level]),
         permuted_pairs=_permuted(evidence, seen.family, pairs, engine),
     )
+
+
+def refuse_experiments(study: Study) -> None:
+    """Raise EstimationError for a study whose trials leave examples out on purpose."""
+    if study.is_experiment:
+        raise EstimationError(
+            f"{study.id} has no scores: an experiment trained it, leaving examples out on purpose; "
+            "what came of it is in the report of the study it belongs to"
+        )
 
 
 def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = None) -> Analysis:

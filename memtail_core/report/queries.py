@@ -14,6 +14,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Evidence, Family
 from memtail_core.estimation.intervals import reaches
+from memtail_core.report.analysis import refuse_experiments
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.trials import Trials
@@ -34,6 +35,7 @@ class Material:
         Raises:
             EstimationError: there are no trials.
         """
+        refuse_experiments(study)
         loaded, damaged = trials.load(store, study)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")

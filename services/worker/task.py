@@ -91,9 +91,7 @@ def _tell(bench: Bench, study: Study, worker: str, done: ShardDone) -> None:
         when=time.time(),
         seconds=done.seconds,
         models=study.shard_size,
-        held_in=done.held_in,
-        held_out=done.held_out,
-        test=done.test,
+        accuracy=done.accuracy,
     )
     with suppress(redis.RedisError):
         pace.report(bench.client, study.id, stored)

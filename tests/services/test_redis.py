@@ -104,7 +104,11 @@ def test_who_says_nothing_is_forgotten(
 
 def stored(when: float, seconds: float = 10.0) -> Stored:
     return Stored(
-        worker="w", when=when, seconds=seconds, models=5, held_in=1.0, held_out=0.9, test=0.8
+        worker="w",
+        when=when,
+        seconds=seconds,
+        models=5,
+        accuracy={"held_in": 1.0, "held_out": 0.9, "test": 0.8},
     )
 
 
@@ -115,7 +119,7 @@ def test_the_pace_is_that_of_the_last_shards(client: "redis.Redis") -> None:
     found = pace.recent(client, "s-1", workers=2)
     assert found
     assert found.models_per_hour == pytest.approx(3600 * 8 * 5 / (7 * 5 + 10))
-    assert (found.shard_seconds, found.held_out) == (10, pytest.approx(0.9))
+    assert (found.shard_seconds, found.accuracy["held_out"]) == (10, pytest.approx(0.9))
     assert len(pace.stored(client, "s-1")) == 200
 
 
