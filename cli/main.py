@@ -12,6 +12,7 @@ from cli.doctor import doctor
 from cli.fetch import fetch
 from cli.influence import influence
 from cli.pairs import pairs
+from cli.removal import removal
 from cli.report import report
 from cli.retry import retry
 from cli.run import run
@@ -24,6 +25,7 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
+    "Experiments": (removal,),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

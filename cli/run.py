@@ -66,33 +66,13 @@ def execute(
     as_json: bool = False,
 ) -> None:
     """Train, report, and say where the report is."""
-    from cli.progress import RunProgress
-    from memtail_core import catalogue, execution, tuning
-    from memtail_core.cost import estimate
+    from cli.training import train
+    from memtail_core import catalogue
     from memtail_core.report import analyse, publish
-    from memtail_core.training.device import resolve_device
 
-    device = resolve_device(device)
-    tuning.check(study, stack)
-    cost = estimate(store, study, dataset, trials, device, workers)
-    if dry_run and as_json:
-        print_json(cost.as_dict())
+    stored = train(store, study, dataset, trials, workers, device, stack, dry_run, as_json)
+    if stored is None:
         return
-    progress = RunProgress(study, store, cost, quiet=as_json, only_plan=dry_run)
-    progress.say_plan()
-    if dry_run:
-        return
-    with progress:
-        stored = execution.run(
-            study,
-            store,
-            dataset,
-            trials,
-            workers=workers,
-            device=device,
-            stack=stack,
-            observer=progress,
-        )
     analysis = analyse(study, dataset, stored, catalogue.goal(store, study))
     page = publish(store, analysis)
     if as_json:

@@ -48,11 +48,11 @@ def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
     """Show where the study stands until it ends; return the exit code."""
     console = Console(stderr=as_json, quiet=as_json, highlight=False, soft_wrap=True)
     try:
-        seen = _watched(cluster, study, console)
+        seen = until_over(cluster, study, console)
         while seen.state == "complete" and (summary := _summary(cluster, study, seen)) is None:
             if not _is_to_be_published(cluster):
                 break
-            seen = _watched(cluster, study, console)  # a damaged shard may be trained again
+            seen = until_over(cluster, study, console)  # a damaged shard may be trained again
     except KeyboardInterrupt:
         console.print(f"the study goes on; memtail watch {study.id}, or memtail cancel")
         return 130
@@ -75,7 +75,7 @@ def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
     return 1
 
 
-def _watched(cluster: "Cluster", study: "Study", console: Console) -> "Survey":
+def until_over(cluster: "Cluster", study: "Study", console: Console) -> "Survey":
     """Look until the study ends; what cannot be reached for a while is waited for."""
     from services import broker
     from services.survey import survey

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _DIGEST_LENGTH = 64
 _PACKED = ("subset", "train_correct", "test_correct")
+_BY_TRIAL = (*_PACKED, "train_margin", "test_margin", "trials", "seconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,14 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.trials)
+
+    def taken(self, rows: NDArray[np.intp]) -> "Trials":
+        """Return the trials of these rows, in that order."""
+        taken: dict[str, Any] = {}
+        for name in _BY_TRIAL:
+            whole = getattr(self, name)
+            taken[name] = None if whole is None else whole[rows]
+        return replace(self, **taken)
 
     def evidence(self) -> "Evidence":
         """Turn the bits into what influence is estimated from."""
@@ -275,7 +284,6 @@ def _joined(parts: Sequence[Trials]) -> Trials:
         found = [getattr(part, name) for part in parts]
         return None if any(array is None for array in found) else np.concatenate(found)
 
-    names = (*_PACKED, "train_margin", "test_margin", "trials", "seconds")
     about = {json.dumps(part.about[0], sort_keys=True): part.about[0] for part in parts}
-    arrays = {name: join(name) for name in names}
+    arrays = {name: join(name) for name in _BY_TRIAL}
     return Trials(n=parts[0].n, n_test=parts[0].n_test, about=tuple(about.values()), **arrays)

@@ -1,10 +1,5 @@
 """The report's figures with matplotlib, for the page (SVG) and for a paper (PNG, SVG)."""
 
-import io
-import warnings
-from collections.abc import Callable
-from typing import Any
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,30 +7,14 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from memtail_core.report.analysis import Analysis
+from memtail_core.report.drawing import BLUE, INK, ORANGE, STYLE, panel
 from memtail_core.report.pictures import canvas, pitch
 from memtail_core.report.selection import spread_by_class, supporters
-
-_BLUE, _ORANGE = "#0072b2", "#d55e00"  # of Okabe & Ito's colour-blind-safe palette
-_INK = "#2b2b2b"
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "memtail",  # the same figure gives the same file
-    "savefig.facecolor": "none",
-    "axes.facecolor": "none",
-}
 
 
 def figures(analysis: Analysis) -> dict[str, Figure]:
     """Every figure of the report by file name, without its ending."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         made = {"memorization": _histogram(analysis), "held_in_held_out": _accuracies(analysis)}
         if analysis.dataset.kind == "images":
             if shown := spread_by_class(analysis):
@@ -43,36 +22,6 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
             if len(analysis.pairs):
                 made["pairs"] = _pairs(analysis)
         return made
-
-
-def png(figure: Figure) -> bytes:
-    """Render for a screen or a paper, 200 dots per inch."""
-    return _rendered(figure, "png", dpi=200, facecolor="white")
-
-
-def svg(figure: Figure) -> bytes:
-    """Render as vectors, text as text."""
-    return _rendered(figure, "svg", metadata={"Date": None, "Creator": "memtail"})
-
-
-def inline_svg(figure: Figure) -> str:
-    """The SVG element alone, its ink in the colour of the surrounding text (so in dark mode)."""
-    text = svg(figure).decode()
-    return text[text.index("<svg") :].replace(_INK, "currentColor")
-
-
-def _rendered(figure: Figure, format: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of a script that the font lacks
-        figure.savefig(buffer, format=format, bbox_inches="tight", **options)  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _panel(width: float, height: float, draw: Callable[[Axes], None]) -> Figure:
-    figure = Figure(figsize=(width, height))
-    draw(figure.add_subplot())
-    return figure
 
 
 def _histogram(analysis: Analysis) -> Figure:
@@ -83,11 +32,11 @@ def _histogram(analysis: Analysis) -> Figure:
     def draw(axes: Axes) -> None:
         first = min(-1, int(np.floor(values.min(initial=0.0) * 20)))
         edges = np.arange(first, 21) / 20  # exact at 1, where the most memorized are
-        _, _, bars = axes.hist(values, edges.tolist(), color=_BLUE)
+        _, _, bars = axes.hist(values, edges.tolist(), color=BLUE)
         for bar, left in zip(bars, edges, strict=False):  # type: ignore[arg-type]
             if left >= theta - 1e-9:
-                bar.set_facecolor(_ORANGE)
-        axes.axvline(theta, color=_INK, linewidth=1, linestyle="--")
+                bar.set_facecolor(ORANGE)
+        axes.axvline(theta, color=INK, linewidth=1, linestyle="--")
         if len(values):
             axes.set_yscale("log")
             axes.set_ylim(bottom=0.7)  # a single example is a bar too
@@ -102,7 +51,7 @@ def _histogram(analysis: Analysis) -> Figure:
         axes.set_xlabel("memorization")
         axes.set_ylabel("training examples (log scale)")
 
-    return _panel(6, 2.8, draw)
+    return panel(6, 2.8, draw)
 
 
 def _accuracies(analysis: Analysis) -> Figure:
@@ -112,8 +61,8 @@ def _accuracies(analysis: Analysis) -> Figure:
         known = ~np.isnan(scores.memorization)
         memorized = analysis.rule.is_memorized(scores.memorization)
         for chosen, colour, name in (
-            (known & ~memorized, _BLUE, "others"),
-            (memorized, _ORANGE, "memorized"),
+            (known & ~memorized, BLUE, "others"),
+            (memorized, ORANGE, "memorized"),
         ):
             axes.scatter(
                 scores.accuracy_out[chosen],
@@ -125,12 +74,12 @@ def _accuracies(analysis: Analysis) -> Figure:
                 label=name,
                 rasterized=True,
             )
-        axes.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=":")
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
         axes.set_xlabel("accuracy of models that held it out")
         axes.set_ylabel("accuracy of models\ntrained on it")
         axes.legend(frameon=False, loc="lower right")
 
-    return _panel(6, 2.8, draw)
+    return panel(6, 2.8, draw)
 
 
 def _typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Figure:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from memtail_core.report.analysis import Analysis
-from memtail_core.report.figures import inline_svg
+from memtail_core.report.drawing import inline_svg
 from memtail_core.report.pictures import data_uri
+from memtail_core.report.sections.section import Section
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
 
 _SHOWN_FEATURES = 8
@@ -44,7 +45,7 @@ class _ClassRow:
     held_out: float
 
 
-def page(analysis: Analysis, figures: dict[str, Figure]) -> str:
+def page(analysis: Analysis, figures: dict[str, Figure], sections: Sequence[Section] = ()) -> str:
     """Render the page; every name and label from the data is escaped."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -77,12 +78,26 @@ def page(analysis: Analysis, figures: dict[str, Figure]) -> str:
         spread=spread,
         supported=supported,
         by_class=_by_class(analysis),
+        sections=[_experiment(analysis, section) for section in sections],
         is_images=analysis.dataset.kind == "images",
         is_named=bool(analysis.dataset.train_names),
     )
 
 
 _INLINE = ("memorization", "held_in_held_out")
+
+
+def _experiment(analysis: Analysis, section: Section) -> dict[str, Any]:
+    return {
+        "of": section,
+        "figures": [
+            (Markup(inline_svg(drawn.figure)), drawn.caption) for drawn in section.figures.values()
+        ],
+        "galleries": [
+            (gallery.title, [(_train(analysis, i), said) for i, said in gallery.examples])
+            for gallery in section.galleries
+        ],
+    }
 
 
 def _train(analysis: Analysis, i: int) -> _Example:

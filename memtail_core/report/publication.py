@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from memtail_core import published
 from memtail_core.report import figures, tables
 from memtail_core.report.analysis import Analysis
+from memtail_core.report.drawing import png, svg
 from memtail_core.report.page import page
+from memtail_core.report.sections import every
 from memtail_core.store import ObjectStore
 
 
 def publish(store: ObjectStore, analysis: Analysis) -> str:
-    """Write tables, figures, summary and page; return the key of the page.
+    """Write tables, figures, summary, page, and the study's experiments; return the page's key.
 
     All is made before anything is written.
     """
-    published.write(store, analysis.study, dict(_files(analysis)), len(analysis.trials))
+    published.write(store, analysis.study, dict(_files(store, analysis)), len(analysis.trials))
     return published.page_key(analysis.study)
 
 
-def _files(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
+def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]]:
     yield "scores.parquet", tables.to_parquet(tables.scores_table(analysis))
     pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
     yield "pairs.parquet", tables.to_parquet(pairs)
@@ -30,7 +32,11 @@ def _files(analysis: Analysis) -> Iterator[tuple[str, bytes]]:
         json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode(),
     )
     drawn = figures.figures(analysis)
-    for name, figure in drawn.items():
-        yield f"figures/{name}.png", figures.png(figure)
-        yield f"figures/{name}.svg", figures.svg(figure)
-    yield published.PAGE, page(analysis, drawn).encode()
+    sections = list(every.of_study(store, analysis.study, analysis.dataset))
+    of_sections = {name: each.figure for s in sections for name, each in s.figures.items()}
+    for name, figure in (drawn | of_sections).items():
+        yield f"figures/{name}.png", png(figure)
+        yield f"figures/{name}.svg", svg(figure)
+    for section in sections:
+        yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
+    yield published.PAGE, page(analysis, drawn, sections).encode()

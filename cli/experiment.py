@@ -1,0 +1,170 @@
+"""What the commands of experiments share: a finished study in, models trained, a section out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from cli import words
+from cli.options import find_study, print_json
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.experiments.results import Result
+    from memtail_core.report.queries import Material
+    from memtail_core.report.sections.section import Shown
+    from memtail_core.store import ObjectStore
+    from memtail_core.study import Study
+    from memtail_core.trials import Trials
+
+Command = Callable[..., Any]
+
+_TRAINING = (
+    click.option(
+        "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
+    ),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+    click.option("--submit", is_flag=True, help="Train on the cluster, and wait for it."),
+    click.option("--dry-run", is_flag=True, help="Say what would be trained; do nothing."),
+)
+
+
+def training_options(command: Command) -> Command:
+    """Give a command the options of all experiments that train."""
+    for option in reversed(_TRAINING):
+        command = option(command)
+    return command
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """``0.1,0.25,0.5``: numbers from −1 to 1, ascending, each once."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Parse and check."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(sorted({float(part) for part in str(value).split(",") if part.strip()}))
+        except ValueError:
+            self.fail(f"'{value}' is no list of numbers: write 0.1,0.25,0.5", param, ctx)
+        if not found or not all(-1 <= number <= 1 for number in found):
+            self.fail(f"'{value}': write numbers from -1 to 1, as 0.1,0.25,0.5", param, ctx)
+        return found
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where an experiment's models are trained, if they are to be."""
+
+    workers: int | None
+    device: str
+    submit: bool
+    dry_run: bool
+    as_json: bool
+
+
+def finished(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
+    """Open a study, all of whose models are trained, and read them.
+
+    Raises:
+        EstimationError: it is unfinished: what it says today is not what it will say tomorrow.
+    """
+    from memtail_core import catalogue, shards
+    from memtail_core.errors import EstimationError
+    from memtail_core.report.queries import Material
+
+    store, study = find_study(location, name)
+    missing = shards.missing(store, study, catalogue.goal(store, study))
+    material = Material.of(store, study)
+    if missing or material.n_damaged:
+        n = len(material.trials)
+        raise EstimationError(
+            f"{study.id} is unfinished: {n:,} of {catalogue.goal(store, study):,} models are "
+            f"trained; memtail run {study.id} trains the others"
+        )
+    return store, study, material
+
+
+def trained(
+    store: "ObjectStore", study: "Study", dataset: "Dataset", n_trials: int, where: Where
+) -> "Trials | None":
+    """Train what is missing of an experiment's study, here or on the cluster.
+
+    Returns all of its trials, or None if it was only to be said what is missing.
+    """
+    if not where.submit:
+        from cli.training import train
+
+        options = (where.workers, where.device, None, where.dry_run, where.as_json)
+        return train(store, study, dataset, n_trials, *options)
+    return _trained_by_cluster(store, study, dataset, n_trials, where)
+
+
+def _trained_by_cluster(
+    store: "ObjectStore", study: "Study", dataset: "Dataset", n_trials: int, where: Where
+) -> "Trials | None":
+    from cli.cluster import connected
+    from cli.plan import say_study
+    from cli.watch import until_over
+    from memtail_core import trials
+    from memtail_core.errors import TrainingError
+    from services import submission
+
+    console = Console(stderr=True, quiet=where.as_json, highlight=False, soft_wrap=True)
+    with connected(store.location) as cluster:
+        device = {"cpu": "cpu", "cuda": "cuda"}.get(where.device)
+        order = submission.order_for(cluster, study, device, None)  # type: ignore[arg-type]
+        plan = submission.plan(cluster, study, n_trials, order)
+        say_study(console, store, study, n_trials, plan.models)
+        console.print(f"  to train  {words.count(plan.shards * study.shard_size, 'model')}")
+        if where.dry_run:
+            return None
+        submission.submit(cluster, study, dataset, n_trials, order)
+        seen = until_over(cluster, study, console)
+    if seen.state != "complete":
+        raise TrainingError(
+            f"the cluster did not finish {study.id}: it is {seen.state}; memtail status {study.id} "
+            "says why"
+        )
+    return trials.load(store, study)[0]
+
+
+def finish(store: "ObjectStore", study: "Study", result: "Result", as_json: bool) -> None:
+    """Keep what was found, add it to the study's report, and say it."""
+    from memtail_core.experiments.results import keep
+    from memtail_core.report import analyse_stored, publish
+    from memtail_core.report.sections.every import of_result
+
+    keep(store, study, result)
+    analysis = analyse_stored(store, study)
+    page = f"{store.location}/{publish(store, analysis)}"
+    if as_json:
+        print_json({**result.model_dump(mode="json"), "report": page})
+        return
+    section = of_result(result, analysis.dataset)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    for sentence in section.findings:
+        console.print(
+            words.plain(sentence), style="bold" if sentence is section.findings[0] else ""
+        )
+    console.width = max(console.width, 120)
+    console.print(_drawn(section.shown))
+    for note in section.notes:
+        console.print(words.plain(note), style="dim")
+    console.print(f"report: {page}#{section.name}")
+
+
+def _drawn(shown: "Shown") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, title in enumerate(shown.columns):
+        table.add_column(title, justify="left" if number < shown.words else "right", no_wrap=True)
+    for row in shown.rows:
+        table.add_row(*(words.plain(cell) for cell in row))
+    return table

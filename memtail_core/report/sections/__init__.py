@@ -1,0 +1,1 @@
+"""What experiments add to the report: one file for each, a result in, a :class:`Section` out."""

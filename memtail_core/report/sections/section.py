@@ -1,0 +1,85 @@
+"""What an experiment adds to the report: what was found, in words, a table, and figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from matplotlib.figure import Figure
+
+from memtail_core.experiments.paired import Difference
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A table as people read it.
+
+    Attributes:
+        columns: their titles.
+        rows: a text for each column.
+        words: how many of the first columns are words; the others are numbers.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A figure and what it shows."""
+
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Training examples to look at.
+
+    Attributes:
+        title: what they are.
+        examples: index in the training set, and what is said of it.
+    """
+
+    title: str
+    examples: Sequence[tuple[int, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One experiment's part of the report.
+
+    Attributes:
+        name: of its files.
+        title: over it.
+        findings: what was found, a sentence or two each, the answer first.
+        notes: what a reader must know to believe it.
+        table: every number, for CSV.
+        shown: the same as people read it.
+        figures: by file name, without an ending.
+        galleries: examples worth a look.
+    """
+
+    name: str
+    title: str
+    findings: Sequence[str]
+    notes: Sequence[str]
+    table: pa.Table
+    shown: Shown
+    figures: dict[str, Drawn]
+    galleries: Sequence[Gallery] = field(default=())
+
+
+def points(value: float | None, digits: int = 2) -> str:
+    """A share as percentage points: ``1.32``."""
+    return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def interval(found: Difference) -> str:
+    """A difference in percentage points with its interval: ``1.32 [0.84, 1.80]``."""
+    return f"{points(found.mean)} [{points(found.low)}, {points(found.high)}]"
+
+
+def decimal(value: float | None, digits: int = 2) -> str:
+    """A number, or a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
