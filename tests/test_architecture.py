@@ -21,6 +21,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"trials", "parallelism", "preparation"},
     {"cost", "tuning"},
     {"execution"},
+    {"experiments"},
     {"report"},
 ]
 LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
