@@ -53,10 +53,17 @@ def halves(
         rng: draws.
         size: trials in each, a multiple of ``block``; None: as many as there are.
     """
-    blocks = _whole_blocks(trials, block)
+    blocks = whole_blocks(trials, block)
     n = len(blocks) // 2 if size is None else size // block
     order = rng.permutation(len(blocks))
     return np.sort(blocks[order[:n]].ravel()), np.sort(blocks[order[n : 2 * n]].ravel())
+
+
+def whole_blocks(trials: Indices, block: int) -> Indices:
+    """Return the positions of the trials of complete blocks, int64 [blocks, block]; see halves."""
+    numbers, counts = np.unique(trials // block, return_counts=True)
+    whole = np.isin(trials // block, numbers[counts == block])
+    return np.flatnonzero(whole).reshape(-1, block)
 
 
 def sizes(trials: Indices, block: int) -> Indices:
@@ -67,7 +74,7 @@ def sizes(trials: Indices, block: int) -> Indices:
     Raises:
         EstimationError: there are fewer trials than two such halves take.
     """
-    n_blocks = len(_whole_blocks(trials, block))
+    n_blocks = len(whole_blocks(trials, block))
     fewest = max(_FEWEST_BLOCKS, ceil(_FEWEST_TRIALS / block))
     if n_blocks < 2 * fewest:
         of = f"complete blocks of {block} trials" if block > 1 else "trials"
@@ -86,20 +93,24 @@ class Half:
     """Some trials of a study, as a study of its own.
 
     Attributes:
-        memorization: float64 [n], NaN where missing.
-        evidence: what influence is estimated from.
+        study: its trials.
+        at: int64 [t], the positions of those that this half has.
     """
 
-    memorization: Floats
-    evidence: Evidence
+    study: Trials
+    at: Indices
 
-    @classmethod
-    def of(cls, trials: Trials, at: Indices) -> "Half":
-        """Take the trials at positions ``at``."""
-        subset, correct = trials.subset[at], trials.train_correct[at]
-        scores = estimation.memorization(subset, correct, trials.n)
-        evidence = Evidence.of(subset, trials.test_correct[at], trials.n, trials.n_test)
-        return cls(scores.memorization, evidence)
+    @cached_property
+    def memorization(self) -> Floats:
+        """Of every training example, float64 [n]; NaN where missing."""
+        subset, correct = self.study.subset[self.at], self.study.train_correct[self.at]
+        return estimation.memorization(subset, correct, self.study.n).memorization
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What influence is estimated from."""
+        subset, correct = self.study.subset[self.at], self.study.test_correct[self.at]
+        return Evidence.of(subset, correct, self.study.n, self.study.n_test)
 
 
 @dataclass(frozen=True)
@@ -381,7 +392,7 @@ def stability(
     for size in grid.tolist():
         for split in range(splits):
             rng = np.random.default_rng([seed, size, split])
-            sides = [Half.of(trials, at) for at in halves(trials.trials, block, rng, size)]
+            sides = [Half(trials, at) for at in halves(trials.trials, block, rng, size)]
             scores = agreement(sides[0].memorization, sides[1].memorization, thresholds)
             found.append((scores, look.overlap(*look.pairs(sides))))
             if progress is not None:
@@ -405,7 +416,7 @@ def stability(
         pairs=stacked(lambda _, pairs: pairs.jaccard),
         n_pairs=stacked(lambda _, pairs: (pairs.n_one + pairs.n_other) / 2),
         n_missing=stacked(lambda scores, _: scores.n_missing).astype(np.int64),
-        n_left_out=len(trials) - _whole_blocks(trials.trials, block).size,
+        n_left_out=len(trials) - whole_blocks(trials.trials, block).size,
     )
 
 
@@ -428,13 +439,6 @@ def spread(values: Floats) -> Floats:
 def _divided(sums: Floats, n: Indices) -> Floats:
     found: Floats = np.divide(sums, n, out=np.full(sums.shape, np.nan), where=n > 0)
     return found
-
-
-def _whole_blocks(trials: Indices, block: int) -> Indices:
-    """Return the positions of the trials of complete blocks, int64 [blocks, block]."""
-    numbers, counts = np.unique(trials // block, return_counts=True)
-    whole = np.isin(trials // block, numbers[counts == block])
-    return np.flatnonzero(whole).reshape(-1, block)
 
 
 def _reliability(sizes: Indices, values: Floats) -> Reliability | None:
