@@ -31,8 +31,8 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 _Z95 = 1.959963984540054
-_LARGEST_Z = 1e3  # of a p-value far below the least float
-_HALVINGS = 60
+_LARGEST_Z = 40.0  # of a p-value below the least float
+_HALVINGS = 40  # of it, to 4e-11
 _SURE = 0.05  # false discovery rate of pairs that one side has and the other has not
 _AT_ONCE = 2**18  # pairs counted at a time
 
