@@ -35,6 +35,7 @@ Progress = Callable[[int], None]
 _FEWEST_BLOCKS, _FEWEST_TRIALS = 2, 20  # of a half
 _FITTED = 4  # sizes, the largest: a law that holds in the limit holds worst at the small ones
 _LEAST_FITTED = 0.3  # agreement; where most of what is selected is noise, there is no law yet
+_B, _B_SPREAD = 0.5, 0.1  # of the exponent, before anything is measured
 _FEWEST_FITTED = 3  # a line through two points fits whatever they are
 
 
@@ -185,7 +186,9 @@ class PowerLaw:
         |A Δ B| / n ≈ f(θ) E|ε₁ − ε₂| = 2 f(θ) σ / √(π t)        1 − J ≈ 2 f(θ) σ / (P √(π t))
 
     hence b = ½ where many examples lie on both sides of θ. It is fitted, for scores heap: b is
-    larger where few lie at θ, and smaller where θ is near where they end, 0 or 1.
+    larger where few lie at θ, and smaller where θ is near where they end, 0 or 1. But of few
+    examples the fit would follow their noise, so b is drawn to ½ ± 0.1 as far as they leave it
+    open.
     """
 
     a: float
@@ -327,29 +330,34 @@ class Stability:
         No law is known for it: where most examples have one and the same memorization, their ranks
         are noise however many trials there are. So it is a power law of the largest sizes.
         """
-        return self._shortfall(self.spearman)
+        return self._shortfall(self.spearman, np.full_like(self.spearman, np.inf))
 
     @cached_property
     def overall_curve(self) -> Curve:
         """How the mean absolute difference of scores shrinks."""
         values = mean(self.overall)
-        return Curve(self.sizes, values, _power_law(self.sizes, values), True)
+        return Curve(self.sizes, values, _power_law(self.sizes, values, np.inf), True)
 
     @cached_property
     def jaccard_curves(self) -> tuple[Curve, ...]:
         """How the agreement of memorized sets grows, one curve for each threshold."""
-        return tuple(self._shortfall(each) for each in np.moveaxis(self.jaccard, -1, 0))
+        figures = (np.moveaxis(each, -1, 0) for each in (self.jaccard, self.n_memorized))
+        return tuple(self._shortfall(*each) for each in zip(*figures, strict=True))
 
     @cached_property
     def pairs_curves(self) -> tuple[Curve, ...]:
         """How the agreement of high-influence pairs grows, one curve for each threshold."""
-        return tuple(self._shortfall(each) for each in np.moveaxis(self.pairs, -1, 0))
+        figures = (np.moveaxis(each, -1, 0) for each in (self.pairs, self.n_pairs))
+        return tuple(self._shortfall(*each) for each in zip(*figures, strict=True))
 
-    def _shortfall(self, values: Floats) -> Curve:
+    def _shortfall(self, values: Floats, n_selected: Floats) -> Curve:
+        """Of sets of m each, 2 m (1 − J) / (1 + J) are in one and not in the other."""
         means = mean(values)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             missing = 1 - np.where(means > _LEAST_FITTED, means, np.nan)
-        return Curve(self.sizes, means, _power_law(self.sizes, missing))
+            counts = 2 * mean(n_selected) * missing / (2 - missing)
+            law = _power_law(self.sizes, missing, counts)
+        return Curve(self.sizes, means, law)
 
 
 def stability(
@@ -457,11 +465,21 @@ def _reliability(sizes: Indices, values: Floats) -> Reliability | None:
     return Reliability(float(np.exp(minimize_scalar(loss, bounds=(best - step, best + step)).x)))
 
 
-def _power_law(sizes: Indices, values: Floats) -> PowerLaw | None:
-    """Least squares of logs over the largest sizes with a value above 0, weighted by t."""
+def _power_law(sizes: Indices, values: Floats, counts: Floats | float) -> PowerLaw | None:
+    """Weighted least squares of logs over the largest sizes with a value above 0; see the class.
+
+    Args:
+        sizes: int64 [S]; values: float64 [S], s(t).
+        counts: float64 [S], how many examples make up s(t): the log of a count c has a variance of
+            about 1 / c. To it comes 1 / t for what the law leaves out where trials are few.
+    """
     known = np.flatnonzero(np.nan_to_num(values) > 0)[-_FITTED:]
     if len(known) < _FEWEST_FITTED:
         return None
-    t = sizes[known]
-    slope, intercept = np.polyfit(np.log(t), np.log(values[known]), 1, w=np.sqrt(t))
-    return PowerLaw(float(np.exp(intercept)), float(-slope)) if slope < 0 else None
+    t, logs = sizes[known].astype(np.float64), np.log(values[known])
+    weights = 1 / (1 / np.broadcast_to(counts, values.shape)[known] + 1 / t)
+    x, y = (each - np.average(each, weights=weights) for each in (-np.log(t), logs))
+    freedom = _B_SPREAD**-2
+    b = float(((weights * x * y).sum() + freedom * _B) / ((weights * x * x).sum() + freedom))
+    log_a = float(np.average(logs + b * np.log(t), weights=weights))
+    return PowerLaw(float(np.exp(log_a)), b) if b > 0 else None
