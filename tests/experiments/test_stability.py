@@ -15,6 +15,8 @@ from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.influence.processor import Processor
 from memtail_core.experiments.stability import (
     Curve,
+    Half,
+    Look,
     Needed,
     PowerLaw,
     Reliability,
@@ -190,6 +192,20 @@ def test_every_figure_is_that_of_plain_sets() -> None:
         assert len(one & other) > 0
         assert found.pairs[0, 0, k] == len(one & other) / len(one | other)
         assert found.n_pairs[0, 0, k] == (len(one) + len(other)) / 2
+
+
+def test_pairs_of_an_example_that_one_side_has_no_score_for_are_no_disagreement() -> None:
+    """Example 0 is never held out in the first half; in the second it decides a test example."""
+    rng = np.random.default_rng(0)
+    subset = rng.random((80, 3)) < 0.7
+    subset[:40, 0] = True
+    trials = of_bits(subset, subset, subset[:, :2])
+    labels = np.zeros(3, np.int64), np.zeros(2, np.int64)
+    look = Look(*labels, PairsRule(), (0.5,), Processor(1))
+    one, other = Half(trials, np.arange(40)), Half(trials, np.arange(40, 80))
+    assert np.isnan(one.memorization).tolist() == [True, False, False]
+    assert [each.key.tolist() for each in look.pairs([other, other])] == [[0, 3]] * 2
+    assert [each.key.tolist() for each in look.pairs([one, other])] == [[3]] * 2
 
 
 def test_incomplete_blocks_are_left_out_and_counted() -> None:
