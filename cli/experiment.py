@@ -1,10 +1,12 @@
 """What the commands of experiments share: a finished study in, models trained, a section out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+import rich.progress
 from rich.console import Console
 from rich.table import Table
 
@@ -70,6 +72,32 @@ class Where:
     as_json: bool
 
 
+def opened(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
+    """Open a study and read the models it has so far."""
+    from memtail_core.report.queries import Material
+
+    store, study = find_study(location, name)
+    return store, study, Material.of(store, study)
+
+
+@contextmanager
+def comparing(total: int) -> Iterator[Callable[[int], None]]:
+    """Draw a bar of comparisons done; yield what tells it."""
+    console = Console(stderr=True)
+    bar = rich.progress.Progress(
+        rich.progress.TextColumn("comparing"),
+        rich.progress.BarColumn(),
+        rich.progress.TaskProgressColumn(),
+        rich.progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("comparing", total=total)
+        yield lambda n: bar.advance(task, n)
+
+
 def finished(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
     """Open a study, all of whose models are trained, and read them.
 
@@ -78,11 +106,9 @@ def finished(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
     """
     from memtail_core import catalogue, shards
     from memtail_core.errors import EstimationError
-    from memtail_core.report.queries import Material
 
-    store, study = find_study(location, name)
+    store, study, material = opened(location, name)
     missing = shards.missing(store, study, catalogue.goal(store, study))
-    material = Material.of(store, study)
     if missing or material.n_damaged:
         n = len(material.trials)
         raise EstimationError(

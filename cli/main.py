@@ -7,6 +7,7 @@ from contextlib import suppress
 import click
 
 from cli.cancel import cancel
+from cli.compare import compare
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.fetch import fetch
@@ -17,6 +18,7 @@ from cli.report import report
 from cli.retry import retry
 from cli.run import run
 from cli.scores import scores
+from cli.stability import stability
 from cli.status import status
 from cli.submit import submit
 from cli.watch import watch
@@ -25,7 +27,7 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
-    "Experiments": (removal,),
+    "Experiments": (stability, removal, compare),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

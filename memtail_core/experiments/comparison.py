@@ -42,6 +42,7 @@ class Comparison:
 
     Attributes:
         names: of the one and the other; n_trials: how many each has.
+        memorization: of each, float64 [n], with all trials.
         scores: agreement of memorization, with all trials.
         pairs: agreement of high-influence pairs, with all trials, at L thresholds.
         reliability: of each side's scores with all its trials: the mean correlation r of disjoint
@@ -64,6 +65,7 @@ class Comparison:
 
     names: tuple[str, str]
     n_trials: tuple[int, int]
+    memorization: tuple[Floats, Floats]
     scores: Agreement
     pairs: Overlap
     reliability: tuple[float, float]
@@ -138,6 +140,7 @@ def compare(
     return Comparison(
         names=(one.name, other.name),
         n_trials=(len(one.trials), len(other.trials)),
+        memorization=(whole[0].memorization, whole[1].memorization),
         scores=scores,
         pairs=look.overlap(*found),
         reliability=(reliability[0], reliability[1]),

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -32,6 +32,15 @@ def panel(width: float, height: float, draw: Callable[[Axes], None]) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height))
         draw(figure.add_subplot())
+    return figure
+
+
+def panels(width: float, height: float, draw: Sequence[Callable[[Axes], None]]) -> Figure:
+    """Draw a figure of panels side by side, its size in inches."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        for axes, each in zip(figure.subplots(1, len(draw)), draw, strict=True):
+            each(axes)
     return figure
 
 

@@ -4,15 +4,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from memtail_core.data import Dataset
+from memtail_core.experiments.comparison_found import ComparisonFound
 from memtail_core.experiments.removal import Removal
 from memtail_core.experiments.results import Result, kept
-from memtail_core.report.sections import removal
+from memtail_core.experiments.stability_found import StabilityFound
+from memtail_core.report.sections import comparison, removal, stability
 from memtail_core.report.sections.section import Section
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
 _Make = Callable[[Any, Dataset], Section]
-_SECTIONS: dict[type[Result], _Make] = {Removal: lambda found, _: removal.section(found)}
+_SECTIONS: dict[type[Result], _Make] = {
+    StabilityFound: lambda found, _: stability.section(found),
+    Removal: lambda found, _: removal.section(found),
+    ComparisonFound: comparison.section,
+}
 
 
 def of_study(store: ObjectStore, study: Study, dataset: Dataset) -> Iterator[Section]:

@@ -1,0 +1,61 @@
+"""``memtail stability``: would another study say the same, and how many models would it take?"""
+
+import click
+
+from cli.experiment import Numbers, comparing, finish, opened
+from cli.options import json_option, store_option, study_argument
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option(
+    "--agreement",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Say how many models it takes to agree this well.",
+)
+@click.option("--thresholds", type=Numbers(), help="Of memorization. [default: 0.05 … 0.9]")
+@click.option("--splits", type=click.IntRange(2, 1000), default=10, show_default=True)
+@json_option
+def stability(
+    name: str,
+    location: str,
+    agreement: float,
+    thresholds: tuple[float, ...] | None,
+    splits: int,
+    as_json: bool,
+) -> None:
+    """Split the models of STUDY into halves, again and again, and see how far they agree.
+
+    On which examples are memorized, on the high-influence pairs, and how that grows with the number
+    of models. Trains nothing, and works on unfinished studies.
+    """
+    from memtail_core import plans
+    from memtail_core.estimation.influence import PairsRule, engine_for
+    from memtail_core.experiments.halves import sizes
+    from memtail_core.experiments.stability import stability as stability_of
+    from memtail_core.experiments.stability_found import (
+        INFLUENCE_THRESHOLDS,
+        THRESHOLDS,
+        found,
+    )
+
+    store, study, material = opened(location, name)
+    rule, data = PairsRule(), material.dataset
+    block = plans.block(study)
+    with comparing(len(sizes(material.trials.trials, block)) * splits) as progress:
+        of = stability_of(
+            material.trials,
+            block,
+            data.y_train,
+            data.y_test,
+            rule,
+            thresholds=sorted({*(thresholds or THRESHOLDS), rule.theta_mem}),
+            influence_thresholds=INFLUENCE_THRESHOLDS,
+            splits=splits,
+            engine=engine_for("cpu"),
+            progress=progress,
+        )
+    finish(store, study, found(study, len(material.trials), of, agreement), as_json)

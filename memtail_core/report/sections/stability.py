@@ -1,0 +1,150 @@
+"""The section on stability: would another study say the same?"""
+
+import pyarrow as pa
+from matplotlib.axes import Axes
+
+from memtail_core.experiments.stability_found import AtThreshold, Growth, StabilityFound
+from memtail_core.report.drawing import BLUE, INK, ORANGE, panels
+from memtail_core.report.sections.section import Drawn, Section, Shown, decimal
+
+_NAMES = {
+    "memorized": "memorized examples",
+    "pairs": "high-influence pairs",
+    "correlation": "memorization (correlation)",
+}
+_COLOURS = {"memorized": BLUE, "pairs": ORANGE, "correlation": INK}
+_CAPTION = (
+    "Left: which examples and which pairs two halves of the models have in common (Jaccard) at "
+    "each threshold. Right: how agreement grows with the models of each half; dots are measured "
+    "(mean and deviation over splits), dashes are the fitted law, the dotted line is what was "
+    "asked for."
+)
+
+
+def section(found: StabilityFound) -> Section:
+    """Say, list and draw what was found."""
+    figure = panels(7, 3, [lambda axes: _over(axes, found), lambda axes: _grown(axes, found)])
+    return Section(
+        name=found.name,
+        title="Would another study say the same?",
+        findings=_findings(found),
+        notes=_notes(found),
+        table=_table(found),
+        shown=_shown(found),
+        figures={"stability": Drawn(figure, _CAPTION)},
+    )
+
+
+def _findings(found: StabilityFound) -> list[str]:
+    memorized, pairs, correlation = found.growth
+    half = memorized.sizes[-1]
+    at = f"memorization ≥ {found.theta_mem:g}"
+    said = [
+        f"Two halves of {half:,} models each agree on the examples with {at} at "
+        f"{decimal(memorized.values[-1])} (Jaccard), and on the high-influence pairs (influence "
+        f"≥ {found.theta_infl:g}) at {decimal(pairs.values[-1])}; their memorization correlates at "
+        f"{decimal(correlation.values[-1], 3)}."
+    ]
+    whole = [
+        f"{_NAMES[each.name]} {decimal(each.expected_of_whole)}"
+        for each in (memorized, pairs)
+        if each.expected_of_whole is not None
+    ]
+    if whole:
+        said.append(
+            f"Two studies as large as this one, {found.trials:,} models each, are expected to "
+            f"agree at: {', '.join(whole)}."
+        )
+    said += [_needed(each, found) for each in (memorized, pairs)]
+    return said
+
+
+def _needed(growth: Growth, found: StabilityFound) -> str:
+    what = _NAMES[growth.name]
+    if growth.needed is None:
+        return (
+            f"How many models it takes to agree at {found.wanted:g} on {what}, these models do not "
+            "tell: they are too few, or what they select is mostly chance."
+        )
+    how = "measured" if growth.is_measured else "extrapolated"
+    enough = "are enough" if found.trials >= growth.needed else "are too few"
+    return (
+        f"To agree at {found.wanted:g} on {what} takes about {growth.needed:,} models ({how}); "
+        f"the {found.trials:,} of this study {enough}."
+    )
+
+
+def _notes(found: StabilityFound) -> list[str]:
+    said = [
+        f"{found.splits} random splits at each size, of whole blocks of trials that were drawn "
+        "together. Splits are of the same models: their spread is no standard error. A figure is "
+        "missing where no example or pair reaches the threshold, or too many to list.",
+    ]
+    if found.left_out:
+        said.append(f"{found.left_out:,} models of incomplete blocks were left out.")
+    return said
+
+
+def _table(found: StabilityFound) -> pa.Table:
+    rows = []
+    for of, each in (("memorization", found.memorized), ("pairs", found.pairs)):
+        rows += [{"of": of, "trials": found.growth[0].sizes[-1], **at.model_dump()} for at in each]
+    for growth in found.growth:
+        threshold = {"memorized": found.theta_mem, "pairs": found.theta_infl}.get(growth.name)
+        for size, value, deviation in zip(growth.sizes, growth.values, growth.spreads, strict=True):
+            rows.append(
+                {
+                    "of": f"growth of {growth.name}",
+                    "trials": size,
+                    "threshold": threshold,
+                    "selected": None,
+                    "jaccard": value,
+                    "spread": deviation,
+                    "difference": None,
+                }
+            )
+    return pa.Table.from_pylist(rows)
+
+
+def _shown(found: StabilityFound) -> Shown:
+    columns = ("what", "from", "selected", "Jaccard", "± splits", "difference")
+
+    def row(what: str, at: AtThreshold) -> tuple[str, ...]:
+        selected = "too many" if at.selected is None else f"{at.selected:,.0f}"
+        values = (decimal(at.jaccard), decimal(at.spread, 3), decimal(at.difference, 3))
+        return (what, f"{at.threshold:g}", selected, *values)
+
+    rows = [row("memorization", at) for at in found.memorized]
+    return Shown(columns, [*rows, *(row("influence", at) for at in found.pairs)])
+
+
+def _over(axes: Axes, found: StabilityFound) -> None:
+    for name, each in (("memorized", found.memorized), ("pairs", found.pairs)):
+        known = [(at.threshold, at.jaccard) for at in each if at.jaccard is not None]
+        if known:
+            x, y = zip(*known, strict=True)
+            axes.plot(x, y, "o-", color=_COLOURS[name], markersize=3, label=_NAMES[name])
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("threshold of memorization, or influence")
+    axes.set_ylabel(f"Jaccard, halves of {found.growth[0].sizes[-1]:,}")
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _grown(axes: Axes, found: StabilityFound) -> None:
+    for growth in found.growth:
+        colour = _COLOURS[growth.name]
+        if growth.law:
+            axes.plot(*zip(*growth.law, strict=True), "--", color=colour, linewidth=1)
+        rows = zip(growth.sizes, growth.values, growth.spreads, strict=True)
+        known = [(t, value, deviation or 0.0) for t, value, deviation in rows if value is not None]
+        if known:
+            x, y, error = zip(*known, strict=True)
+            axes.errorbar(
+                x, y, error, fmt="o", color=colour, markersize=3, label=_NAMES[growth.name]
+            )
+    axes.axhline(found.wanted, color=INK, linewidth=0.8, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("models of each side (log scale)")
+    axes.set_ylabel("agreement")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
