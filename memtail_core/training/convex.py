@@ -19,7 +19,8 @@ from memtail_core.errors import TrainingError
 from memtail_core.training.curvature import Curvature, at, at_zero, peak_bytes
 
 _PAIRS = 8  # of steps and gradients' changes that L-BFGS remembers
-_TURNS = {torch.float32: 150, torch.float64: 500}  # usual are 6 to 30
+_TURNS = 100  # with one preconditioner; usual are 6 to 30
+_HESSIANS = 20  # of its own that a model may need where the shared one does not serve
 _START = 1e-3  # how well the common start is solved: subsets differ from it by more
 _LEFT = 0.01  # of the gradient at the start: what may be left of it, for the start saw all labels
 _FLOAT32 = 1e-6  # the relative norm of the gradient down to which float32 is tried
@@ -52,11 +53,11 @@ class _Points:
         """All three."""
         return self.weights, self.loss, self.gradient
 
-    def taken(self, models: Tensor) -> "_Points":
+    def taken(self, models: Tensor | slice) -> "_Points":
         """Those of some of the models."""
         return _Points(*(part[models] for part in self.parts()))
 
-    def put(self, models: Tensor, points: "_Points") -> None:
+    def put(self, models: Tensor | slice, points: "_Points") -> None:
         """Move some of the models."""
         for mine, theirs in zip(self.parts(), points.parts(), strict=True):
             mine[models] = theirs
@@ -98,40 +99,62 @@ class Regressions:
     def _converged(self, start: Tensor, subsets: Tensor, tolerance: float) -> Tensor:
         """In float32 as far as that goes; models that need more go on in float64."""
         present = torch.stack([subsets[:, self.y == c].any(1) for c in range(self.n_classes)], 1)
-        weights = _centred(start.expand(len(subsets), -1, -1), present)
-        weights[..., -1] = torch.where(present, weights[..., -1], _ABSENT)
+        weights = _placed(start.expand(len(subsets), -1, -1), present)
         inside = _weights(subsets, self.x)
         first = self._evaluated(self.x, weights, inside)
         limit = (_LEFT * first.norm).clamp_max(tolerance * self.scale)
         within_reach = limit.clamp_min(_FLOAT32 * self.scale)
-        found = self._minimised(self.x, first, inside, present, within_reach)
+        found = self._minimised(self.x, first, inside, present, within_reach, self._curvature)
         left = found.norm > limit
         if bool(left.any()):
-            x, inside, limit = self.x.double(), inside[left].double(), limit[left]
-            first = self._evaluated(x, found.weights[left].double(), inside)
-            exact = self._minimised(x, first, inside, present[left], limit)
-            if not bool((exact.norm <= limit).all()):
+            found.weights[left] = self._refined(
+                found.weights[left], inside[left], present[left], limit[left]
+            ).float()
+        return found.weights
+
+    def _refined(self, weights: Tensor, inside: Tensor, present: Tensor, limit: Tensor) -> Tensor:
+        """In float64; and for models far from the common start, with their own Hessians."""
+        x, inside = self.x.double(), inside.double()
+        curvature = self._curvature.to(x.dtype)
+        found = self._evaluated(x, _placed(weights.double(), present), inside)
+        found = self._minimised(x, found, inside, present, limit, curvature)
+        for k in torch.nonzero(found.norm > limit)[:, 0].tolist():
+            one, mine = slice(k, k + 1), inside[k] > 0
+            for _ in range(_HESSIANS):
+                curvature = at(x[mine], found.weights[k], self.l2)
+                now = found.taken(one)
+                found.put(
+                    one,
+                    self._minimised(x, now, inside[one], present[one], limit[one], curvature),
+                )
+                if float(found.norm[k]) <= float(limit[k]):
+                    break
+            else:
                 raise TrainingError(
-                    f"'linear' does not converge to {tolerance:g} of the gradient at 0: raise "
+                    f"'linear' does not converge to {self.tolerance:g} of the gradient at 0: raise "
                     "[training] l2 or tolerance, or set standardize = true"
                 )
-            found.weights[left] = exact.weights.float()
         return found.weights
 
     def _minimised(
-        self, x: Tensor, first: _Points, inside: Tensor, present: Tensor, limit: Tensor
+        self,
+        x: Tensor,
+        first: _Points,
+        inside: Tensor,
+        present: Tensor,
+        limit: Tensor,
+        curvature: Curvature,
     ) -> _Points:
         """Where K models that start at ``first`` arrive, each with a gradient below its ``limit``.
 
         One that gets no further before, for rounding or in all its turns, stays where it is.
         """
-        curvature = self._curvature.to(x.dtype)
         shortest = torch.finfo(x.dtype).eps ** 0.5
         arrived = _Points(*(part.clone() for part in first.parts()))
         active = torch.arange(len(limit), device=x.device)
         now, step = first, torch.ones_like(first.norm)
         pairs: deque[_Pair] = deque(maxlen=_PAIRS)
-        for _ in range(_TURNS[x.dtype]):
+        for _ in range(_TURNS):
             going = (now.norm > limit) & (step > shortest)
             if not bool(going.all()):
                 arrived.put(active[~going], now.taken(~going))
@@ -239,3 +262,10 @@ def _centred(direction: Tensor, present: Tensor) -> Tensor:
     there = present.to(direction.dtype)[..., None]
     direction = direction * there
     return direction - there * (direction.sum(1, keepdim=True) / there.sum(1, keepdim=True))
+
+
+def _placed(weights: Tensor, present: Tensor) -> Tensor:
+    """The same models, where a centred direction leads to the minimum."""
+    weights = _centred(weights, present)
+    weights[..., -1] = torch.where(present, weights[..., -1], _ABSENT)
+    return weights

@@ -2,10 +2,11 @@
 
     H = Σ_i (diag p_i − p_i p_iᵀ) ⊗ x_i x_iᵀ / n  +  l2 I
 
-Small, it is kept whole; larger, a d × d block for each class. Where these would be too large as
-well it becomes one product of a C × C and a d × d matrix, the means of both factors, the second
-weighted with the trace of the first; where the weights are 0 that is exact (and with ½ for 1/C the
-bound of Böhning, 1992).
+where the last feature is 1 and its weights, the biases, have next to no penalty. Small, it is kept
+whole; larger, a d × d block for each class. Where these would be too large as well it becomes one
+product of a C × C and a d × d matrix, the means of both factors, the second weighted with the trace
+of the first; where the weights are 0 that is exact (and with ½ for 1/C the bound of Böhning, 1992).
+What all classes share is no direction of softmax: there H is made harmless, and nothing else is.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _SAMPLE = 20_000  # examples, evenly spaced, that stand for all
 _DECOMPOSED = 4_200  # features whose second moments are decomposed; of more, the diagonal alone
 _ROWS = 1024
 _ROUNDING = 1e-6
+_BIAS = 1e-4
 
 
 class Curvature(Protocol):
@@ -66,11 +68,11 @@ class Blocks:
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """H = B ⊗ A + l2 I by the eigenvectors of both.
+    """H = B ⊗ A + l2 I ⊗ P by the eigenvectors of both, P being the features' penalties.
 
     Attributes:
         classes: eigenvectors of B, [C, C].
-        features: eigenvectors of A, [d, d], or None where A is diagonal.
+        features: V with Vᵀ P V = I and Vᵀ A V diagonal, [d, d], or None where A is diagonal.
         inverse: 1 / (β α + l2) for each pair of eigenvalues, [C, d].
     """
 
@@ -127,20 +129,35 @@ def _whole(x: Tensor, weights: Tensor, l2: float) -> Whole:
         both = (p[:, :, None] * rows[:, None]).flatten(1)
         flat.addmm_(both.T, both, alpha=-1)
         hessian.diagonal(dim1=0, dim2=2).add_((both.T @ rows).view(c, d, d).permute(1, 2, 0))
-    return Whole(_inverse(flat / len(x), l2))
+    shared = hessian.diagonal(dim1=1, dim2=3)  # [C, C, d]
+    shared.add_(shared.diagonal().mean(1))
+    return Whole(_inverse(flat / len(x), d, l2))
 
 
 def _blocks(x: Tensor, weights: Tensor, l2: float) -> Blocks:
     p = (x @ weights.T).softmax(1)
     variances = (p - p.square()).T / len(x)
-    return Blocks(torch.stack([_inverse((x.T * v) @ x, l2) for v in variances]))
+    return Blocks(torch.stack([_inverse((x.T * v) @ x, x.shape[1], l2) for v in variances]))
 
 
-def _inverse(hessian: Tensor, l2: float) -> Tensor:
-    """(H + l2 I)⁻¹; what is added above l2 is for rounding, and for what softmax does not see."""
-    exact = hessian.double()
-    exact.diagonal().add_(l2 + _ROUNDING * float(exact.diagonal().max()))
-    return torch.cholesky_inverse(torch.linalg.cholesky(exact)).to(hessian.dtype)
+def _inverse(hessian: Tensor, n_features: int, l2: float) -> Tensor:
+    """(H + l2 P)⁻¹, with so much more on the diagonal that rounding leaves it positive definite."""
+    penalties = l2 * _penalties(hessian, n_features).repeat(len(hessian) // n_features)
+    rounding = _ROUNDING
+    while True:
+        exact = hessian.double()
+        exact.diagonal().mul_(1 + rounding).add_(penalties)
+        factor, failed = torch.linalg.cholesky_ex(exact)
+        if not int(failed):
+            return torch.cholesky_inverse(factor).to(hessian.dtype)
+        rounding *= 10
+
+
+def _penalties(like: Tensor, n_features: int) -> Tensor:
+    """P: of l2, what each feature pays, float64 [d]; the biases next to nothing."""
+    penalties = like.new_ones(n_features, dtype=torch.float64)
+    penalties[-1] = _BIAS
+    return penalties
 
 
 def _product(x: Tensor, weights: Tensor, l2: float) -> Product:
@@ -156,9 +173,17 @@ def _product(x: Tensor, weights: Tensor, l2: float) -> Product:
         weighted = rows * trace[:, None]
         moments += weighted.T @ rows if d <= _DECOMPOSED else (weighted * rows).sum(0)
     beta, classes = torch.linalg.eigh(by_class.double() / len(x))
+    beta[0] = beta.mean()  # of what all classes share
     moments = moments.double() / total.clamp_min(torch.finfo(x.dtype).tiny)
-    alpha, features = torch.linalg.eigh(moments) if d <= _DECOMPOSED else (moments, None)
+    penalties = _penalties(moments, d)
+    rounding = _ROUNDING * (moments if moments.ndim == 1 else moments.diagonal()).max() * beta.max()
+    if moments.ndim == 1:
+        alpha, features, share = moments, None, penalties
+    else:
+        shape = penalties.rsqrt()
+        alpha, vectors = torch.linalg.eigh(shape[:, None] * moments * shape)
+        features, share = shape[:, None] * vectors, torch.ones_like(alpha)
     scale = beta.clamp_min(0)[:, None] * alpha.clamp_min(0)
-    inverse = 1 / (scale + l2 + _ROUNDING * scale.max())
+    inverse = 1 / (scale + l2 * share + rounding)
     to = x.dtype
     return Product(classes.to(to), None if features is None else features.to(to), inverse.to(to))
