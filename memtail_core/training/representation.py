@@ -70,24 +70,23 @@ def representations(
     Raises:
         TrainingError: the recipe has no such layer; the network diverged, or memory ran out.
     """
-    _check_last_layer(recipe, dataset)
-    assert isinstance(recipe, GradientRecipe)
-    engine = GradientEngine(recipe, device, tuning)
+    network_recipe = _checked(recipe, dataset)
+    engine = GradientEngine(network_recipe, device, tuning)
     everything = np.ones((1, len(dataset.y_train)), dtype=np.bool_)
     try:
         fit, data = engine.fitted(dataset, everything, np.array([seed], dtype=np.int64))
-        outcomes = engine.judge(fit, data.x_train, data.y_train)[0]
-        tested = engine.judge(fit, data.x_test, data.y_test)[0]
+        known, _ = engine.judge(fit, data.x_train, data.y_train)
+        tested, _ = engine.judge(fit, data.x_test, data.y_test)
         train, test = _seen(fit, data.x_train), _seen(fit, data.x_test)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise out_of_memory(recipe, engine.device) from error
-    accuracy = Accuracy(float(outcomes.mean()), float(tested.mean()))
+        raise out_of_memory(network_recipe, engine.device) from error
+    accuracy = Accuracy(float(known.mean()), float(tested.mean()))
     return {name: Representation(train[name], test[name], accuracy) for name in train}
 
 
-def _check_last_layer(recipe: Recipe, dataset: Dataset) -> None:
+def _checked(recipe: Recipe, dataset: Dataset) -> GradientRecipe:
     """Refuse what has no last linear layer, before anything is trained."""
     advice = "use 'mlp', 'cnn', 'resnet9' or, say, 'torchvision:resnet18'"
     if not isinstance(recipe, GradientRecipe):
@@ -101,6 +100,7 @@ def _check_last_layer(recipe: Recipe, dataset: Dataset) -> None:
         logits = network(torch.zeros(1, *shape))
     if not outputs or not torch.equal(outputs[-1], logits):
         raise TrainingError(f"the last layer of '{recipe.recipe}' is not linear: {advice}")
+    return recipe
 
 
 def _last_linear(network: nn.Module) -> nn.Linear | None:
