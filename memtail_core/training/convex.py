@@ -30,9 +30,8 @@ _ROWS = {"cpu": 512, "cuda": 8192}
 _GROUP_BYTES = 2**28  # what the models solved at once may take
 _ABSENT = -1e4  # the bias of a class that a subset lacks; its limit is −∞
 
-_Pair = tuple[
-    Tensor, Tensor, Tensor
-]  # a step s and the gradient's change y, [K, C, d + 1]; 1 / sᵀy
+# A step s and the gradient's change y, [K, C, d + 1], and 1 / sᵀy, [K].
+_Pair = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +104,7 @@ class Regressions:
         limit = (_LEFT * first.norm).clamp_max(tolerance * self.scale)
         within_reach = limit.clamp_min(_FLOAT32 * self.scale)
         found = self._minimised(self.x, first, inside, present, within_reach, self._curvature)
-        left = found.norm > limit
+        left = ~(found.norm <= limit)  # what is no number has not converged
         if bool(left.any()):
             found.weights[left] = self._refined(
                 found.weights[left], inside[left], present[left], limit[left]
@@ -118,15 +117,13 @@ class Regressions:
         curvature = self._curvature.to(x.dtype)
         found = self._evaluated(x, _placed(weights.double(), present), inside)
         found = self._minimised(x, found, inside, present, limit, curvature)
-        for k in torch.nonzero(found.norm > limit)[:, 0].tolist():
+        for k in torch.nonzero(~(found.norm <= limit))[:, 0].tolist():
             one, mine = slice(k, k + 1), inside[k] > 0
             for _ in range(_HESSIANS):
                 curvature = at(x[mine], found.weights[k], self.l2)
                 now = found.taken(one)
-                found.put(
-                    one,
-                    self._minimised(x, now, inside[one], present[one], limit[one], curvature),
-                )
+                now = self._minimised(x, now, inside[one], present[one], limit[one], curvature)
+                found.put(one, now)
                 if float(found.norm[k]) <= float(limit[k]):
                     break
             else:
@@ -158,13 +155,8 @@ class Regressions:
             going = (now.norm > limit) & (step > shortest)
             if not bool(going.all()):
                 arrived.put(active[~going], now.taken(~going))
-                now, active, step, limit = (
-                    now.taken(going),
-                    active[going],
-                    step[going],
-                    limit[going],
-                )
-                inside, present = inside[going], present[going]
+                now, active, step = now.taken(going), active[going], step[going]
+                limit, inside, present = limit[going], inside[going], present[going]
                 pairs = deque(((s[going], y[going], r[going]) for s, y, r in pairs), _PAIRS)
             if not len(active):
                 break

@@ -15,13 +15,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from memtail_core.errors import TrainingError
+
 _WHOLE = 2_500  # rows of a Hessian that is inverted whole
 _BLOCKS = 2**25  # numbers in the blocks of all classes
 _SAMPLE = 20_000  # examples, evenly spaced, that stand for all
 _DECOMPOSED = 4_200  # features whose second moments are decomposed; of more, the diagonal alone
 _ROWS = 1024
-_ROUNDING = 1e-6
-_BIAS = 1e-4
+_ROUNDING = 1e-6  # of the diagonal
+_BIAS = 1e-4  # of l2; above 0, for P has an inverse
 
 
 class Curvature(Protocol):
@@ -99,7 +101,7 @@ def at_zero(x: Tensor, n_classes: int, l2: float) -> Curvature:
 
 def at(x: Tensor, weights: Tensor, l2: float) -> Curvature:
     """The Hessian at ``weights`` [C, d] on x [n, d]."""
-    x = x[:: -(-len(x) // _SAMPLE)]
+    x = x[:: max(1, -(-len(x) // _SAMPLE))]
     if weights.numel() <= _WHOLE:
         return _whole(x, weights, l2)
     if weights.numel() * x.shape[1] <= _BLOCKS:
@@ -144,13 +146,20 @@ def _inverse(hessian: Tensor, n_features: int, l2: float) -> Tensor:
     """(H + l2 P)⁻¹, with so much more on the diagonal that rounding leaves it positive definite."""
     penalties = l2 * _penalties(hessian, n_features).repeat(len(hessian) // n_features)
     rounding = _ROUNDING
-    while True:
-        exact = hessian.double()
+    while rounding < 1:
+        exact = hessian.to(torch.float64, copy=True)
         exact.diagonal().mul_(1 + rounding).add_(penalties)
         factor, failed = torch.linalg.cholesky_ex(exact)
         if not int(failed):
             return torch.cholesky_inverse(factor).to(hessian.dtype)
         rounding *= 10
+    raise _too_large()
+
+
+def _too_large() -> TrainingError:
+    return TrainingError(
+        "'linear' cannot square such features: set [training] standardize = true, or scale them"
+    )
 
 
 def _penalties(like: Tensor, n_features: int) -> Tensor:
@@ -175,6 +184,8 @@ def _product(x: Tensor, weights: Tensor, l2: float) -> Product:
     beta, classes = torch.linalg.eigh(by_class.double() / len(x))
     beta[0] = beta.mean()  # of what all classes share
     moments = moments.double() / total.clamp_min(torch.finfo(x.dtype).tiny)
+    if not bool(moments.isfinite().all()):
+        raise _too_large()
     penalties = _penalties(moments, d)
     rounding = _ROUNDING * (moments if moments.ndim == 1 else moments.diagonal()).max() * beta.max()
     if moments.ndim == 1:

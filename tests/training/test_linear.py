@@ -131,3 +131,12 @@ def test_memory_grows_with_the_data_and_the_model() -> None:
     small, large = (Linear().model_bytes(d) for d in (data, wide))
     assert small > 2**28
     assert large - small > 28 * ((64 * 16 + 1) ** 2 - (64 + 1) ** 2)
+
+
+def test_features_beyond_float32_are_an_error_not_a_score() -> None:
+    x = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32) * np.float32(1e30)
+    data = Dataset.from_arrays(x, np.arange(40) % 2, x, np.arange(40) % 2)
+    with pytest.raises(TrainingError, match=r"set \[training\] standardize = true"):
+        Linear(standardize=False).engine("cpu").train(data, np.ones((1, 40), bool), np.array([0]))
+    scaled = Linear().engine("cpu").train(data, np.ones((1, 40), bool), np.array([0]))
+    assert scaled.train_correct.mean() > 0.4
