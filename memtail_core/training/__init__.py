@@ -6,6 +6,7 @@ from typing import Any
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.training.engine import UNTUNED, Engine, Outcomes, Tuning
+from memtail_core.training.linear import Linear
 from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
 from memtail_core.training.predictors import PythonRecipe, SklearnRecipe
 from memtail_core.training.recipe import Recipe
@@ -13,7 +14,12 @@ from memtail_core.validation import validated
 
 __all__ = ["UNTUNED", "Engine", "Outcomes", "Recipe", "Tuning", "resolve", "restore"]
 
-_BY_NAME: dict[str, type[Recipe]] = {"mlp": MLP, "cnn": CNN, "resnet9": ResNet9}
+_BY_NAME: dict[str, type[Recipe]] = {
+    "mlp": MLP,
+    "cnn": CNN,
+    "resnet9": ResNet9,
+    "linear": Linear,
+}
 _BY_PREFIX: dict[str, type[Recipe]] = {
     "torchvision": TorchvisionNetwork,
     "sklearn": SklearnRecipe,

@@ -35,7 +35,7 @@ class GradientEngine:
 
     def __init__(self, recipe: "GradientRecipe", device: str, tuning: Tuning) -> None:
         self._recipe = recipe
-        self._device = torch.device(device)
+        self.device = torch.device(device)
         self.tuning = tuning
         self._data: ResidentData | None = None
         self._fits: dict[int, tuple[Fit, Callable[[Batch, float], None]]] = {}
@@ -64,12 +64,9 @@ class GradientEngine:
             if not is_out_of_memory(error):
                 raise
             if len(seeds) == 1:
-                raise OutOfMemoryError(
-                    f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
-                    "fewer --workers, a smaller [training] batch_size, or a smaller network"
-                ) from error
+                raise out_of_memory(self._recipe, self.device) from error
         self._fits.clear()
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             torch.cuda.empty_cache()
         half = -(-len(seeds) // 2)
         self.tuning = replace(self.tuning, stack=min(half, self.tuning.stack))
@@ -84,23 +81,36 @@ class GradientEngine:
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
         start = time.perf_counter()
+        fit, data = self.fitted(dataset, subsets, seeds)
+        train_correct, train_margin = self.judge(fit, data.x_train, data.y_train)
+        test_correct, test_margin = self.judge(fit, data.x_test, data.y_test)
+        seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
+        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+
+    def fitted(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> tuple[Fit, ResidentData]:
+        """Train one stack; return its networks, until the next one's, and the data they know.
+
+        Args:
+            dataset: the data.
+            subsets: bool [K, n], of one size.
+            seeds: int64 [K].
+        """
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
-            self._data = ResidentData(dataset, self._recipe.standardize, self._device, dtype)
+            self._data = ResidentData(dataset, self._recipe.standardize, self.device, dtype)
             self._fits.clear()
         data = self._data
-        with own_randomness(self._device):
+        with own_randomness(self.device):
             fit, step = self._started(data, seeds.tolist())
             members = torch.from_numpy(np.nonzero(subsets)[1].reshape(len(seeds), -1))
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
-            each = batches(self._recipe, members, seeds.tolist(), self._device)
+            each = batches(self._recipe, members, seeds.tolist(), self.device)
             for batch, rate in zip(each, rates, strict=True):
                 step(batch, rate)
-            train_correct, train_margin = self._judge(fit, data.x_train, data.y_train)
-            test_correct, test_margin = self._judge(fit, data.x_test, data.y_test)
-        seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
-        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+        return fit, data
 
     def _started(
         self, data: ResidentData, seeds: list[int]
@@ -114,20 +124,29 @@ class GradientEngine:
         self._fits[len(seeds)] = fit, fit.recorded_step()
         return self._fits[len(seeds)]
 
-    def _judge(
+    def judge(
         self, fit: Fit, x: Tensor, y: Tensor
     ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
         """Correctness [K, n] and margin [K, n], a batch of logits at a time."""
-        rows_at_once = _EVALUATION_ROWS[self._device.type]
+        rows_at_once = _EVALUATION_ROWS[self.device.type]
         size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // fit.k)
         parts = []
-        for rows, labels in zip(x.split(size), y.split(size), strict=True):
-            logits = fit.logits(rows)
-            if not bool(logits.isfinite().all()):
-                raise TrainingError(
-                    f"a model of '{self._recipe.recipe}' diverged (its outputs are not finite): "
-                    f"lower [training] learning_rate, now {self._recipe.learning_rate}"
-                )
-            parts.append(judged(logits, labels))
+        with own_randomness(self.device):
+            for rows, labels in zip(x.split(size), y.split(size), strict=True):
+                logits = fit.logits(rows)
+                if not bool(logits.isfinite().all()):
+                    raise TrainingError(
+                        f"a model of '{self._recipe.recipe}' diverged (its outputs are not "
+                        f"finite): lower [training] learning_rate, now {self._recipe.learning_rate}"
+                    )
+                parts.append(judged(logits, labels))
         correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
         return correct, margin
+
+
+def out_of_memory(recipe: "GradientRecipe", device: torch.device) -> OutOfMemoryError:
+    """What to do when not even one network can be trained."""
+    return OutOfMemoryError(
+        f"out of memory on {device} while training '{recipe.recipe}': use fewer --workers, a "
+        "smaller [training] batch_size, or a smaller network"
+    )

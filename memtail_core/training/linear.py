@@ -1,0 +1,112 @@
+"""The recipe ``linear``: multinomial logistic regression, a shard's models solved together."""
+
+import time
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from memtail_core.data import Dataset
+from memtail_core.errors import OutOfMemoryError
+from memtail_core.training.convex import Regressions, working_bytes
+from memtail_core.training.device import is_out_of_memory, own_randomness
+from memtail_core.training.engine import UNTUNED, Outcomes, Tuning
+from memtail_core.training.judgement import judged
+from memtail_core.training.recipe import Recipe
+from memtail_core.training.resident import ResidentData
+
+_ROWS = 1024  # made ready at once
+_LOGITS = 2**20  # judged at once
+
+
+class Linear(Recipe):
+    """Softmax of a linear map: the last layer of a network, by itself.
+
+    Each model minimises the mean cross-entropy over its subset + (l2 / 2) ‖W‖², to one solution
+    that no seed changes, and that does not depend on the other models but for what the tolerance
+    leaves. Images are flattened.
+    """
+
+    recipe: str = "linear"
+    l2: Annotated[float, Field(gt=0)] = 1e-3
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    standardize: bool = True
+
+    def engine(self, device: str, tuning: Tuning = UNTUNED) -> "LinearEngine":
+        """All models of a call at once, in float32; there is nothing to tune."""
+        del tuning
+        return LinearEngine(self, device)
+
+    def model_bytes(self, dataset: Dataset) -> int:
+        """What solving takes beside the data, for one model or for as many as fit in a group."""
+        d = int(np.prod(dataset.shape)) + 1
+        return working_bytes(len(dataset.y_train), d, len(dataset.classes))
+
+
+class LinearEngine:
+    """Trains :class:`Linear`; keeps the data, and what all their subsets share, between calls."""
+
+    tuning = UNTUNED
+
+    def __init__(self, recipe: Linear, device: str) -> None:
+        self._recipe = recipe
+        self._device = torch.device(device)
+        self._kept: tuple[Dataset, Regressions, Tensor, Tensor] | None = None
+
+    def train(
+        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+    ) -> Outcomes:
+        """See :class:`~memtail_core.training.engine.Engine`; the seeds change nothing."""
+        start = time.perf_counter()
+        try:
+            with own_randomness(self._device):
+                regressions, x_test, y_test = self._ready(dataset)
+                weights = regressions.solved(torch.from_numpy(subsets).to(self._device))
+                train_correct, train_margin = _judge(weights, regressions.x, regressions.y)
+                test_correct, test_margin = _judge(weights, x_test, y_test)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemoryError(
+                f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
+                "fewer --workers, fewer features, or a smaller [dataset] train_limit"
+            ) from error
+        seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
+        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+
+    def _ready(self, dataset: Dataset) -> tuple[Regressions, Tensor, Tensor]:
+        """The regressions, and the test examples [n_test, d + 1] with their labels."""
+        if self._kept is None or self._kept[0] is not dataset:
+            self._kept = None  # the old data go before the new ones come
+            recipe = self._recipe
+            data = ResidentData(dataset, recipe.standardize, self._device)
+            x, x_test = _features(data, data.x_train), _features(data, data.x_test)
+            y, y_test = data.y_train, data.y_test
+            del data
+            regressions = Regressions(x, y, len(dataset.classes), recipe.l2, recipe.tolerance)
+            self._kept = dataset, regressions, x_test, y_test
+        return self._kept[1:]
+
+
+def _features(data: ResidentData, rows: Tensor) -> Tensor:
+    """Stored rows as a network sees them, flattened, and a 1: float32 [n, d + 1]."""
+    d = int(np.prod(data.shape))
+    x = rows.new_ones(len(rows), d + 1, dtype=torch.float32)
+    for some, into in zip(rows.split(_ROWS), x.split(_ROWS), strict=True):
+        into[:, :d] = data.inputs(some).flatten(1)
+    return x
+
+
+def _judge(weights: Tensor, x: Tensor, y: Tensor) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
+    """Correctness and margin [K, n] at the logits of weights [K, C, d + 1] for x [n, d + 1]."""
+    k, c, d = weights.shape
+    rows = max(64, _LOGITS // (k * c))
+    parts = []
+    for some, labels in zip(x.split(rows), y.split(rows), strict=True):
+        logits = (weights.view(-1, d) @ some.T).view(k, c, -1)
+        parts.append(judged(logits.transpose(1, 2), labels))
+    correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    return correct, margin
