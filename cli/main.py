@@ -12,6 +12,7 @@ from cli.demo import demo
 from cli.doctor import doctor
 from cli.fetch import fetch
 from cli.influence import influence
+from cli.last_layer import last_layer
 from cli.pairs import pairs
 from cli.removal import removal
 from cli.report import report
@@ -27,7 +28,7 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
-    "Experiments": (stability, removal, compare),
+    "Experiments": (stability, removal, compare, last_layer),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

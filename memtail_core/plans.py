@@ -27,7 +27,7 @@ from memtail_core.study import ArmsTable, Study
 
 # One independent random stream per purpose; arms have their own, that their models owe nothing to
 # those by which the examples were chosen.
-_SUBSETS, _TRAINING, _ARM_SUBSETS, _ARM_TRAINING = range(4)
+_SUBSETS, _TRAINING, _ARM_SUBSETS, _ARM_TRAINING, _WHOLE = range(5)
 _SMALLEST_BLOCK = 10
 
 
@@ -69,6 +69,12 @@ def training_seeds(study: Study, trials: range) -> NDArray[np.int64]:
         sequences = [_sequence(study.seed, _TRAINING, t) for t in trials]
     words = [sequence.generate_state(1, np.uint64)[0] for sequence in sequences]
     return (np.array(words, dtype=np.uint64) >> np.uint64(1)).astype(np.int64)
+
+
+def whole_seed(study: Study) -> int:
+    """Return the seed of the one network that an experiment trains on all examples."""
+    word = _sequence(study.seed, _WHOLE, 0).generate_state(1, np.uint64)[0]
+    return int(word >> np.uint64(1))
 
 
 def block_size(ratio: float) -> int:

@@ -7,6 +7,7 @@ is trained on random subsets.
 
 from dataclasses import dataclass
 from functools import partial
+from math import isqrt
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from memtail_core.training.gradient import GradientRecipe, channels_first
 from memtail_core.training.gradient_engine import GradientEngine, out_of_memory
 from memtail_core.training.recipe import Recipe
 
-_SIDE = 4  # positions of a map's height and width, at the most
+_MOST_FEATURES = 1024  # of a map, which has many at the early layers of a network
 _ROWS = 256  # at once; constant, for the batch can change the last bits
 
 
@@ -57,8 +58,8 @@ def representations(
     The network is in inference mode. ``"input"`` is what it is given, standardized or not as the
     recipe says; ``"block 1"``, ``"block 2"``, … are the inputs of its later top-level layers that
     have weights; ``"last"`` is the input of its last linear layer: logits are linear in it. Maps
-    [C, h, w] are averaged to at most 4 × 4 positions, then flattened; inputs that are no tensors
-    are left out.
+    [C, h, w] are averaged over positions to at most 1,024 features, then flattened; inputs that are
+    no tensors are left out.
 
     Args:
         recipe: a :class:`GradientRecipe` of whose networks the last layer is linear.
@@ -145,9 +146,10 @@ def _seen(fit: Fit, rows: Tensor) -> dict[str, NDArray[np.float32]]:
 
 
 def _flat(x: Tensor) -> Tensor:
-    """[N, …] → float32 [N, d]; maps [N, C, h, w] are averaged to at most 4 × 4 positions first."""
+    """[N, …] → float32 [N, d ≤ 1,024 of maps]: those are averaged over positions to get there."""
     x = x.float()
     if x.ndim == 4:
-        h, w = (min(side, _SIDE) for side in x.shape[2:])
+        most = max(1, isqrt(_MOST_FEATURES // x.shape[1]))
+        h, w = (min(side, most) for side in x.shape[2:])
         x = functional.adaptive_avg_pool2d(x, (h, w))
     return x.flatten(1)
