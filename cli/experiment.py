@@ -72,12 +72,14 @@ class Where:
     as_json: bool
 
 
-def opened(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
-    """Open a study and read the models it has so far."""
+def opened(
+    location: str, name: str, *, margins: bool = False
+) -> "tuple[ObjectStore, Study, Material]":
+    """Open a study and read the models it has so far; with margins if asked."""
     from memtail_core.report.queries import Material
 
     store, study = find_study(location, name)
-    return store, study, Material.of(store, study)
+    return store, study, Material.of(store, study, margins=margins)
 
 
 @contextmanager
@@ -98,8 +100,10 @@ def comparing(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda n: bar.advance(task, n)
 
 
-def finished(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
-    """Open a study, all of whose models are trained, and read them.
+def finished(
+    location: str, name: str, *, margins: bool = False
+) -> "tuple[ObjectStore, Study, Material]":
+    """Open a study, all of whose models are trained, and read them; with margins if asked.
 
     Raises:
         EstimationError: it is unfinished: what it says today is not what it will say tomorrow.
@@ -107,7 +111,7 @@ def finished(location: str, name: str) -> "tuple[ObjectStore, Study, Material]":
     from memtail_core import catalogue, shards
     from memtail_core.errors import EstimationError
 
-    store, study, material = opened(location, name)
+    store, study, material = opened(location, name, margins=margins)
     missing = shards.missing(store, study, catalogue.goal(store, study))
     if missing or material.n_damaged:
         n = len(material.trials)

@@ -21,6 +21,7 @@ from cli.run import run
 from cli.scores import scores
 from cli.stability import stability
 from cli.status import status
+from cli.subgroups import subgroups
 from cli.submit import submit
 from cli.watch import watch
 from cli.workers import workers
@@ -28,7 +29,7 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
-    "Experiments": (stability, removal, compare, last_layer),
+    "Experiments": (subgroups, removal, stability, compare, last_layer),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from memtail_core.report.analysis import Analysis
 from memtail_core.report.drawing import inline_svg
 from memtail_core.report.pictures import data_uri
-from memtail_core.report.sections.section import Section
+from memtail_core.report.sections.section import Example, Section
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
 
 _SHOWN_FEATURES = 8
@@ -94,10 +94,16 @@ def _experiment(analysis: Analysis, section: Section) -> dict[str, Any]:
             (Markup(inline_svg(drawn.figure)), drawn.caption) for drawn in section.figures.values()
         ],
         "galleries": [
-            (gallery.title, [(_train(analysis, i), said) for i, said in gallery.examples])
+            (gallery.title, [_shown(analysis, example) for example in gallery.examples])
             for gallery in section.galleries
         ],
     }
+
+
+def _shown(analysis: Analysis, example: Example) -> dict[str, Any]:
+    looks = (_test if example.is_test else _train)(analysis, example.index)
+    kind = "test example" if example.is_test else "training example"
+    return {"e": looks, "said": example.said, "kind": kind}
 
 
 def _train(analysis: Analysis, i: int) -> _Example:

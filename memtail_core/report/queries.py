@@ -29,14 +29,14 @@ class Material:
     n_damaged: int = 0
 
     @classmethod
-    def of(cls, store: ObjectStore, study: Study) -> Self:
-        """Load it.
+    def of(cls, store: ObjectStore, study: Study, *, margins: bool = False) -> Self:
+        """Load it, with the models' margins if asked.
 
         Raises:
             EstimationError: there are no trials.
         """
         refuse_experiments(study)
-        loaded, damaged = trials.load(store, study)
+        loaded, damaged = trials.load(store, study, margins=margins)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
         return cls(catalogue.load_dataset(store, study), loaded, len(damaged))

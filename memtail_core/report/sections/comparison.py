@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from memtail_core.data import Dataset
 from memtail_core.experiments.comparison_found import Both, ComparisonFound
 from memtail_core.report.drawing import BLUE, INK, ORANGE, panels
-from memtail_core.report.sections.section import Drawn, Gallery, Section, Shown, decimal
+from memtail_core.report.sections.section import Drawn, Example, Gallery, Section, Shown, decimal
 
 _CAPTION = (
     "Agreement (Jaccard) of memorized examples (left) and of high-influence pairs (right) at each "
@@ -136,7 +136,7 @@ def _galleries(found: ComparisonFound) -> list[Gallery]:
         Gallery(
             f"Memorized by {mine} more than by {theirs}",
             [
-                (each.index, f"{each.one:.2f} and {each.other:.2f}")
+                Example(each.index, f"{each.one:.2f} and {each.other:.2f}")
                 for each in found.disagreements
                 if (each.one > each.other) == is_first
             ][:16],

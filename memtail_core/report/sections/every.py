@@ -9,7 +9,8 @@ from memtail_core.experiments.last_layer import LastLayer
 from memtail_core.experiments.removal import Removal
 from memtail_core.experiments.results import Result, kept
 from memtail_core.experiments.stability_found import StabilityFound
-from memtail_core.report.sections import comparison, last_layer, removal, stability
+from memtail_core.experiments.subgroups_found import SubgroupsFound
+from memtail_core.report.sections import comparison, last_layer, removal, stability, subgroups
 from memtail_core.report.sections.section import Section
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -19,6 +20,7 @@ _SECTIONS: dict[type[Result], _Make] = {
     StabilityFound: lambda found, _: stability.section(found),
     Removal: lambda found, _: removal.section(found),
     ComparisonFound: comparison.section,
+    SubgroupsFound: subgroups.section,
     LastLayer: lambda found, _: last_layer.section(found),
 }
 

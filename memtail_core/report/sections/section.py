@@ -32,17 +32,27 @@ class Drawn:
     caption: str
 
 
-@dataclass(frozen=True, eq=False)
-class Gallery:
-    """Training examples to look at.
+@dataclass(frozen=True)
+class Example:
+    """An example to look at.
 
     Attributes:
-        title: what they are.
-        examples: index in the training set, and what is said of it.
+        index: in the training set, or the test set.
+        said: of it.
+        is_test: whether it is a test example.
     """
 
+    index: int
+    said: str
+    is_test: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Examples to look at, and what they are."""
+
     title: str
-    examples: Sequence[tuple[int, str]]
+    examples: Sequence[Example]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,65 @@
+"""``memtail subgroups``: mislabeled, rare but useful, duplicated: the list to act on."""
+
+import click
+
+from cli import output as out
+from cli.experiment import finish, finished
+from cli.options import Threshold, json_option, store_option, study_argument
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option(
+    "--min-influence",
+    "theta",
+    type=Threshold(),
+    default=0.15,
+    show_default=True,
+    help="A test example rests on a training example from here on.",
+)
+@click.option(
+    "--doubted",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Doubt labels that are wrong with this probability.",
+)
+@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the file.")
+@out.output_option
+@json_option
+def subgroups(
+    name: str,
+    location: str,
+    theta: float,
+    doubted: float,
+    format_: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Tell the training examples of STUDY apart: what to relabel, what to drop, what to keep.
+
+    Each is typical, atypical-useful, likely-mislabeled or duplicate. With --output groups.csv those
+    that are not typical become a file, a row each with the evidence, for a relabeling tool.
+    """
+    from rich.console import Console
+
+    from memtail_core.estimation.influence import PairsRule
+    from memtail_core.experiments import duplicates
+    from memtail_core.experiments.subgroups import subgroups as told_apart
+    from memtail_core.experiments.subgroups_found import found
+    from memtail_core.report.sections.subgroups import members_table
+
+    format_ = out.format_of(output, format_, out.FORMATS)
+    store, study, material = finished(location, name, margins=True)
+    rule = PairsRule(theta_infl=theta, fdr=0.05)
+    with Console(stderr=True).status("looking for near-duplicates"):
+        in_train = duplicates.within_training_set(material.dataset)
+        in_test = duplicates.in_test_set(material.dataset)
+    of = told_apart(material.trials, material.dataset, in_train, in_test, rule, doubted)
+    result = found(study, len(material.trials), of, rule, doubted)
+    if format_ and output:
+        out.write(out.encode(members_table(result, material.dataset), format_), output)
+    finish(store, study, result, as_json)
+    if format_ and output and not as_json:
+        click.echo(f"{len(result.members):,} examples that are not typical: {output}")
