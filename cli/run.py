@@ -71,7 +71,7 @@ def execute(
     from memtail_core.report import analyse, publish
 
     stored = train(store, study, dataset, trials, workers, device, stack, dry_run, as_json)
-    if stored is None:
+    if stored is None or study.is_experiment:  # the experiment reads its models itself
         return
     analysis = analyse(study, dataset, stored, catalogue.goal(store, study))
     page = publish(store, analysis)

@@ -92,6 +92,7 @@ def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
         "recipe": study.training["recipe"],
         "source": study.dataset.source,
         "examples": study.dataset.n_train,
+        "is_experiment": study.is_experiment,
         "stored": n_stored,
         "goal": goal,
         "state": "complete" if goal and n_stored >= goal else "unfinished",
@@ -171,8 +172,10 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
         console.print(f"  continue  memtail submit {detail['id']}{where}")
     elif detail["state"] == "unfinished":
         console.print(f"  continue  memtail run {detail['id']}{where}")
-    report = detail["report"] or f"none yet: memtail report {detail['id']}{where}"
-    console.print(f"  report    {report}")
+    none = f"none yet: memtail report {detail['id']}{where}"
+    if detail["is_experiment"]:
+        none = "none of its own: what came of it is in that of the study it belongs to"
+    console.print(f"  report    {detail['report'] or none}")
 
 
 def _print_failures(console: Console, detail: dict[str, Any]) -> None:

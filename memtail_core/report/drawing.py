@@ -39,7 +39,8 @@ def panels(width: float, height: float, draw: Sequence[Callable[[Axes], None]]) 
     """Draw a figure of panels side by side, its size in inches."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
-        for axes, each in zip(figure.subplots(1, len(draw)), draw, strict=True):
+        columns = figure.subplots(1, len(draw), squeeze=False)[0]
+        for axes, each in zip(columns, draw, strict=True):
             each(axes)
     return figure
 

@@ -66,8 +66,8 @@ def _cost(found: Removal, cut: Removed) -> str:
     return (
         f"Without the {_what(cut)} ({cut.removed / found.examples:.1%} of the training set) test "
         f"accuracy falls from {found.whole.mean:.2%} to {cut.memorized.mean:.2%}; without as many "
-        f"random ones, to {cut.random.mean:.2%}: the former cost {interval(cut.difference)} "
-        "percentage points more."
+        f"random ones, to {cut.random.mean:.2%}: a difference of {interval(cut.difference)} "
+        "percentage points."
     )
 
 

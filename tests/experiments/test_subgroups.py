@@ -1,0 +1,144 @@
+"""Subgroups of a made-up study of which everything is known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.influence import PairsRule
+from memtail_core.experiments import subgroups as sub
+from memtail_core.experiments.duplicates import Nearest
+from memtail_core.experiments.subgroups import CATEGORIES, subgroups
+from memtail_core.experiments.subgroups_found import SubgroupsFound, found
+from memtail_core.trials import Trials
+from tests.conftest import Trained
+
+N, N_TEST, T = 120, 60, 400
+FLIPPED, ODD, RARE, COPIED = range(5), range(5, 12), range(12, 16), (20, 21, 22)
+CARRIED = {12: (0, 1), 13: (1, 2), 14: (3,), 15: (4,)}  # test examples of each rare one
+
+
+def made(seed: int = 0, *, with_margins: bool = True) -> tuple[Trials, Dataset]:
+    """Typical ones are always right; the others only when trained on, with known confidence."""
+    rng = np.random.default_rng(seed)
+    y, y_test = np.arange(N) % 4, np.arange(N_TEST) % 4
+    for rare, tests in CARRIED.items():
+        y_test[list(tests)] = y[rare]
+    y_test[1], y[13] = y[12], y[12]  # shared by two
+    y_test[2] = y[13]
+    member = rng.random((T, N)) < 0.7
+    held_out = np.full(N, 0.99)
+    held_out[FLIPPED], held_out[ODD], held_out[RARE] = 0.0005, 0.3, 0.004
+    probability = np.where(member, 0.99, held_out)
+    correct = probability > 0.5
+    test = np.ones((T, N_TEST), bool)
+    for j in range(5):
+        carriers = [rare for rare, tests in CARRIED.items() if j in tests]
+        test[:, j] = member[:, carriers].any(axis=1) | (rng.random(T) < 0.1)
+    margin = np.log(probability / (1 - probability)).astype(np.float16)
+    trials = Trials(
+        n=N,
+        n_test=N_TEST,
+        subset=np.packbits(member, axis=1),
+        train_correct=np.packbits(correct, axis=1),
+        test_correct=np.packbits(test, axis=1),
+        train_margin=margin if with_margins else None,
+        test_margin=np.zeros((T, N_TEST), np.float16) if with_margins else None,
+        trials=np.arange(T),
+        seconds=np.ones(T),
+        about=(),
+    )
+    x = rng.normal(size=(N + N_TEST, 3))
+    return trials, Dataset.from_arrays(x[:N], y, x[N:], y_test, classes=list("abcd"))
+
+
+def nearest(n: int, found: dict[int, int]) -> Nearest:
+    partner, distance, ratio = np.zeros(n, np.int64), np.ones(n), np.linspace(0.8, 0.95, n)
+    for i, j in found.items():
+        partner[i], distance[i], ratio[i] = j, 1e-4, 0.01
+    return Nearest(partner, distance.astype(np.float32), ratio.astype(np.float32))
+
+
+NONE: dict[int, int] = {}
+
+
+def test_each_example_is_what_it_was_made_to_be() -> None:
+    trials, dataset = made()
+    of = subgroups(trials, dataset, nearest(N, {20: 24, 24: 20}), nearest(N, {22: 6}))
+    named = np.array(CATEGORIES)[of.category]
+    assert set(named[list(FLIPPED)]) == {"likely-mislabeled"}
+    assert set(named[list(ODD)]) == {"atypical-useful"}, "plausible labels, nothing rests on them"
+    assert set(named[list(RARE)]) == {"atypical-useful"}, (
+        "implausible, but test examples rest on it"
+    )
+    assert set(named[[20, 24, 22]]) == {"duplicate"}
+    rest = np.setdiff1d(np.arange(25, N), [])
+    assert set(named[rest]) == {"typical"}
+    assert of.supports[list(RARE)].tolist() == [2, 2, 1, 1]
+    assert of.in_test[[20, 22]].tolist() == [False, True]
+    assert of.duplicate_of[[20, 22, 30]].tolist() == [24, 6, -1]
+    assert of.noise.rate == pytest.approx(len(FLIPPED) / N, abs=0.06)
+
+
+def test_label_probabilities_are_of_networks_that_held_the_example_out() -> None:
+    trials, dataset = made()
+    of = subgroups(trials, dataset, nearest(N, NONE), nearest(N, NONE))
+    assert of.has_margins
+    assert of.label_probability[list(FLIPPED)] == pytest.approx(0.0005, rel=0.05)
+    assert of.label_probability[list(ODD)] == pytest.approx(0.3, rel=0.02)
+    without, _ = made(with_margins=False)
+    of = subgroups(without, dataset, nearest(N, NONE), nearest(N, NONE))
+    assert not of.has_margins
+    n_out = of.scores.n_out
+    assert of.label_probability[0] == pytest.approx(0.5 / (n_out[0] + 1))
+    assert of.label_probability[99] == pytest.approx((n_out[99] + 0.5) / (n_out[99] + 1))
+
+
+def test_clusters_are_connected_by_test_examples_they_share() -> None:
+    trials, dataset = made()
+    of = subgroups(trials, dataset, nearest(N, NONE), nearest(N, NONE), PairsRule(fdr=0.01))
+    edges = list(zip(of.pairs.train_index.tolist(), of.pairs.test_index.tolist(), strict=True))
+    assert set(edges) == {(i, j) for i, tests in CARRIED.items() for j in tests}
+    assert of.cluster[[12, 13]].tolist() == [0, 0]
+    assert of.cluster_of_test[:5].tolist() == [0, 0, 0, of.cluster[14], of.cluster[15]]
+    assert sorted(of.cluster[[14, 15]].tolist()) == [1, 2]
+    assert (np.delete(of.cluster, list(RARE)) == -1).all()
+    assert (of.cluster_of_test[5:] == -1).all()
+
+
+def test_of_copies_with_different_labels_the_less_believed_is_mislabeled() -> None:
+    trials, dataset = made()
+    assert dataset.y_train[0] != dataset.y_train[25]
+    of = subgroups(trials, dataset, nearest(N, {0: 25, 25: 0}), nearest(N, {50: 7}))
+    named = np.array(CATEGORIES)[of.category]
+    assert named[0] == "likely-mislabeled"
+    assert named[25] == "typical"
+    assert of.other_label[[0, 25]].all()
+    assert dataset.y_train[50] != dataset.y_test[7]
+    assert named[50] == "typical", "a believed label is not doubted for a test example's"
+
+
+def test_few_held_out_trials_are_refused() -> None:
+    trials, dataset = made()
+    with pytest.raises(EstimationError, match=r"held out by only \d of 12 models.*--trials"):
+        subgroups(trials.taken(np.arange(12)), dataset, nearest(N, NONE), nearest(N, NONE))
+
+
+def test_what_is_kept_holds_all_that_is_not_typical(trained: Trained) -> None:
+    trials, dataset = made()
+    of = subgroups(trials, dataset, nearest(N, {20: 24}), nearest(N, NONE))
+    kept = found(trained.study, T, of, sub.RULE, 0.5)
+    assert sum(kept.counts.values()) == N
+    assert len(kept.members) == N - kept.counts["typical"]
+    assert next(each.index for each in kept.members) == 20, "duplicates, then the least plausible"
+    mislabeled = [each for each in kept.members if each.category == "likely-mislabeled"]
+    assert sorted(each.index for each in mislabeled) == list(FLIPPED)
+    assert kept.carried == 5
+    assert kept.n_clusters == 3
+    assert kept.clusters[0].train == [12, 13]
+    assert kept.clusters[0].test == [0, 1, 2]
+    text = kept.model_dump_json()
+    assert "NaN" not in text
+    assert SubgroupsFound.model_validate(json.loads(text)) == kept
