@@ -50,7 +50,7 @@ def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
     try:
         seen = until_over(cluster, study, console)
         while seen.state == "complete" and (summary := _summary(cluster, study, seen)) is None:
-            if not _is_to_be_published(cluster):
+            if study.is_experiment or not _is_to_be_published(cluster):
                 break
             seen = until_over(cluster, study, console)  # a damaged shard may be trained again
     except KeyboardInterrupt:
@@ -60,6 +60,8 @@ def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
     if seen.state == "complete":
         if as_json:
             print_json({**found, "summary": summary})
+        elif study.is_experiment:
+            console.print(f"complete: {found['models']:,} models, for whoever asked for them")
         elif summary is None:
             console.print(
                 f"complete: {found['models']:,} models; no aggregator is there to publish the "
