@@ -27,7 +27,7 @@ def section(found: ComparisonFound, dataset: Dataset) -> Section:
         notes=_notes(found),
         table=_table(found),
         shown=_shown(found),
-        figures={found.name: Drawn(_figure(found), _CAPTION)},
+        figures={found.name: Drawn(_figure(found), _CAPTION)} if _is_known(found) else {},
         galleries=_galleries(found),
     )
 
@@ -65,6 +65,10 @@ def _notes(found: ComparisonFound) -> list[str]:
             "said beyond noise is from halves that share none."
         )
     return said
+
+
+def _is_known(found: ComparisonFound) -> bool:
+    return any(row.between is not None for row in (*found.memorized, *found.pairs))
 
 
 def _at(rows: list[Both], threshold: float) -> Both:

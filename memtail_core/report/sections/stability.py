@@ -23,7 +23,10 @@ _CAPTION = (
 
 def section(found: StabilityFound) -> Section:
     """Say, list and draw what was found."""
-    figure = panels(7, 3, [lambda axes: _over(axes, found), lambda axes: _grown(axes, found)])
+    figures = {}
+    if any(at.jaccard is not None for at in (*found.memorized, *found.pairs)):
+        figure = panels(7, 3, [lambda axes: _over(axes, found), lambda axes: _grown(axes, found)])
+        figures["stability"] = Drawn(figure, _CAPTION)
     return Section(
         name=found.name,
         title="Would another study say the same?",
@@ -31,7 +34,7 @@ def section(found: StabilityFound) -> Section:
         notes=_notes(found),
         table=_table(found),
         shown=_shown(found),
-        figures={"stability": Drawn(figure, _CAPTION)},
+        figures=figures,
     )
 
 
@@ -147,4 +150,4 @@ def _grown(axes: Axes, found: StabilityFound) -> None:
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("models of each side (log scale)")
     axes.set_ylabel("agreement")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8)

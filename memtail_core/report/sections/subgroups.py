@@ -33,7 +33,7 @@ def section(found: SubgroupsFound, dataset: Dataset) -> Section:
         notes=_notes(found),
         table=members_table(found, dataset),
         shown=_shown(found),
-        figures={"subgroups": Drawn(panel(6, 3, lambda axes: _draw(axes, found)), _CAPTION)},
+        figures=_figures(found),
         galleries=[*_galleries(found, dataset), *_clusters(found)],
     )
 
@@ -92,6 +92,12 @@ def _shown(found: SubgroupsFound) -> Shown:
 
 def _share(found: SubgroupsFound, category: str) -> str:
     return f"{found.counts[category] / found.examples:.1%}"
+
+
+def _figures(found: SubgroupsFound) -> dict[str, Drawn]:
+    if not found.members:
+        return {}
+    return {"subgroups": Drawn(panel(6, 3, lambda axes: _draw(axes, found)), _CAPTION)}
 
 
 def _draw(axes: Axes, found: SubgroupsFound) -> None:
