@@ -1,10 +1,10 @@
 """The long tail made visible: what each training example is, and what a practitioner does with it.
 
 - ``duplicate``: nearly equals another training example, or a test example, of the same label.
-- ``likely-mislabeled``: memorized, no test example rests on it, and its label is more likely wrong
-  than right (:mod:`memtail_core.estimation.label_noise`). Also one whose near-duplicate has another
-  label that networks believe more.
-- ``atypical-useful``: memorized otherwise: its label is plausible, or test examples rest on it.
+- ``likely-mislabeled``: memorized, no test example rests on it strongly, and its label is more
+  likely wrong than right (:mod:`memtail_core.estimation.label_noise`). Also one whose
+  near-duplicate has another label that networks believe more.
+- ``atypical-useful``: memorized otherwise: its label is plausible, or it carries a test example.
 - ``typical``: not memorized.
 
 Memorized examples and the test examples that significantly rest on them make up clusters: connected
@@ -30,6 +30,7 @@ from memtail_core.trials import Trials
 CATEGORIES = ("typical", "atypical-useful", "likely-mislabeled", "duplicate")
 TYPICAL, USEFUL, MISLABELED, DUPLICATE = range(4)
 DOUBTED = 0.5  # probability of a wrong label
+STRONG = 0.3  # influence; wrong labels have weaker ones, on test examples that resemble the class
 RULE = PairsRule(fdr=0.05)
 _FEWEST_OUT = 5  # trials that held an example out, for anything to be said of its label
 
@@ -112,7 +113,7 @@ def subgroups(
     believed[in_training] = probability[partner[in_training]]
     category = np.full(trials.n, TYPICAL)
     category[memorized] = USEFUL
-    category[memorized & (supports == 0) & (noise.probability >= doubted)] = MISLABELED
+    category[memorized & (strongest < STRONG) & (noise.probability >= doubted)] = MISLABELED
     category[(partner >= 0) & ~other] = DUPLICATE
     category[other & (probability < np.minimum(believed, 0.5))] = MISLABELED
     cluster, cluster_of_test = _clusters(pairs, trials.n, trials.n_test)

@@ -4,7 +4,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 
 from memtail_core.data import Dataset
-from memtail_core.experiments.subgroups import CATEGORIES
+from memtail_core.experiments.subgroups import CATEGORIES, STRONG
 from memtail_core.experiments.subgroups_found import Member, SubgroupsFound
 from memtail_core.report.drawing import BLUE, INK, ORANGE, panel
 from memtail_core.report.sections.section import Drawn, Example, Gallery, Section, Shown, decimal
@@ -14,8 +14,8 @@ _CLUSTER = 12  # examples of a cluster, of either kind
 _COLOURS = {"atypical-useful": BLUE, "likely-mislabeled": ORANGE, "duplicate": INK}
 _MEANING = {
     "typical": "models know them anyway",
-    "atypical-useful": "memorized, with plausible labels or test examples that rest on them: keep",
-    "likely-mislabeled": "memorized, nothing rests on them, labels doubted: check the label",
+    "atypical-useful": "memorized, the label plausible or a test example resting on it: keep",
+    "likely-mislabeled": "memorized, the label doubted, hardly anything resting on it: check it",
     "duplicate": "nearly equal another example of the same label: drop one, or mind the test set",
 }
 _CAPTION = (
@@ -74,7 +74,8 @@ def _notes(found: SubgroupsFound) -> list[str]:
         f"Memorized: memorization ≥ {found.theta_mem:g}. To rest on: influence ≥ "
         f"{found.theta_infl:g}"
         + (f", significant at a false discovery rate of {found.fdr:.0%}" if found.fdr else "")
-        + f". A label is doubted when it is wrong with probability ≥ {found.doubted:g}, by the "
+        + f". Likely mislabeled: no influence ≥ {STRONG:g}, and a label that is wrong with "
+        f"probability ≥ {found.doubted:g}, by the "
         f"{of} that networks that held the example out give it, if labels go wrong at random; "
         "confusions with a reason look more plausible than they are.",
         "An atypical example whose label is plausible is called useful also where no test example "
