@@ -166,8 +166,10 @@ def _trained_by_cluster(
     return trials.load(store, study)[0]
 
 
-def finish(store: "ObjectStore", study: "Study", result: "Result", as_json: bool) -> None:
-    """Keep what was found, add it to the study's report, and say it."""
+def finish(
+    store: "ObjectStore", study: "Study", result: "Result", as_json: bool, err: bool = False
+) -> None:
+    """Keep what was found, add it to the study's report, and say it; on stderr if ``err``."""
     from memtail_core.experiments.results import keep
     from memtail_core.report import analyse_stored, publish
     from memtail_core.report.sections.every import of_result
@@ -179,7 +181,7 @@ def finish(store: "ObjectStore", study: "Study", result: "Result", as_json: bool
         print_json({**result.model_dump(mode="json"), "report": page})
         return
     section = of_result(result, analysis.dataset)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(stderr=err, highlight=False, soft_wrap=True, markup=False)
     for sentence in section.findings:
         console.print(
             words.plain(sentence), style="bold" if sentence is section.findings[0] else ""

@@ -50,7 +50,11 @@ def subgroups(
     from memtail_core.experiments.subgroups_found import found
     from memtail_core.report.sections.subgroups import members_table
 
+    if as_json and (output or format_):
+        raise click.UsageError("--json prints all that was found; for a file leave it out")
     format_ = out.format_of(output, format_, out.FORMATS)
+    if output and format_ is None:
+        raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
     store, study, material = finished(location, name, margins=True)
     rule = PairsRule(theta_infl=theta, fdr=0.05)
     with Console(stderr=True).status("looking for near-duplicates"):
@@ -58,8 +62,6 @@ def subgroups(
         in_test = duplicates.in_test_set(material.dataset)
     of = told_apart(material.trials, material.dataset, in_train, in_test, rule, doubted)
     result = found(study, len(material.trials), of, rule, doubted)
-    if format_ and output:
+    if format_:
         out.write(out.encode(members_table(result, material.dataset), format_), output)
-    finish(store, study, result, as_json)
-    if format_ and output and not as_json:
-        click.echo(f"{len(result.members):,} examples that are not typical: {output}")
+    finish(store, study, result, as_json, err=bool(format_))

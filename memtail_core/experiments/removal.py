@@ -49,6 +49,7 @@ class Plan:
         study: the experiment's own, whose trials leave the arms' examples out.
         arms: nothing removed; then for each cut its examples, and as many random ones.
         cuts: what is removed, by falling number.
+        dropped: thresholds that select nothing, the same as another, or too much.
         duplicates: bool [n], training examples left out everywhere, if the user asked for it.
         test_in_pairs: bool [n_test], in a high-influence pair according to the other half.
         n_trials: how many trials of the source it was made from.
@@ -57,6 +58,7 @@ class Plan:
     study: Study
     arms: Arms
     cuts: tuple[Cut, ...]
+    dropped: tuple[float, ...]
     duplicates: NDArray[np.bool_] | None
     test_in_pairs: NDArray[np.bool_]
     n_trials: int
@@ -113,7 +115,8 @@ class Removal(Result):
         deduplicated: those left out everywhere as near-duplicates; None: not asked for.
         test_in_pairs: how many test examples are in high-influence pairs, of ``tested``.
         whole: accuracy with nothing (more) removed.
-        cuts: by falling number of examples.
+        cuts: by falling number of examples; dropped: thresholds that selected nothing, the same as
+            another, or too much of a class.
     """
 
     experiment: ClassVar[str] = "removal"
@@ -126,6 +129,7 @@ class Removal(Result):
     tested: int
     whole: Accuracy
     cuts: list[Removed]
+    dropped: list[float]
 
 
 def plan(
@@ -174,7 +178,8 @@ def plan(
     )
     test_in_pairs = np.zeros(trials.n_test, bool)
     test_in_pairs[_in_pairs(judging, dataset, rule)[1]] = True
-    return Plan(study, arms, tuple(cuts), duplicates, test_in_pairs, len(trials))
+    dropped = sorted(set(thresholds) - {cut.threshold for cut in cuts})
+    return Plan(study, arms, tuple(cuts), tuple(dropped), duplicates, test_in_pairs, len(trials))
 
 
 def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
@@ -241,6 +246,7 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
         tested=trained.n_test,
         whole=accuracy(0),
         cuts=[removed(k, p) for k, p in enumerate(p_values)],
+        dropped=list(planned.dropped),
     )
 
 

@@ -112,7 +112,11 @@ def test_subgroups_make_a_list_to_act_on(
             assert memorized[int(row["index"])] or row["duplicate_has_other_label"] == "true"
         assert row["class"] == trained.dataset.classes[trained.dataset.y_train[int(row["index"])]]
     assert 'id="subgroups"' in page.read_text()
-    assert "text/csv" not in result.stdout
+    assert result.stdout == "", "a file was asked for"
+    assert "are likely mislabeled" in result.stderr
+    printed = memtail("subgroups", "digits", "--format", "csv").stdout
+    assert printed == (tmp_path / "groups.csv").read_text()
+    assert memtail("subgroups", "digits", "--output", "groups.txt").exit_code == 2
 
 
 @pytest.fixture
@@ -172,6 +176,14 @@ def test_too_few_models_and_empty_thresholds_are_said(
     assert "has 10 models, too few to split" in refused(memtail("removal", "digits"))
     assert "two halves to compare take 4 complete blocks" in refused(memtail("stability", "digits"))
     assert "held out by only 3 of 10 models" in refused(memtail("subgroups", "digits"))
+
+
+def test_duplicates_of_test_examples_can_be_left_out(memtail: Memtail, folder: Path) -> None:
+    options = ("--thresholds", "0.25", "--repeats", "2", "--workers", "1", "--deduplicate")
+    found = json.loads(memtail("removal", "digits", *options, "--json").stdout)
+    assert found["deduplicated"] >= 0
+    without = json.loads(memtail("removal", "digits", *options[:-1], "--json").stdout)
+    assert without["deduplicated"] is None
 
 
 def test_wrong_options_are_refused(memtail: Memtail, folder: Path) -> None:

@@ -47,7 +47,8 @@ def test_one_half_chooses_and_the_other_judges(trained: Trained, planned: Plan) 
             assert cut.chosen.tolist() == np.flatnonzero(chosen >= cut.threshold - 1e-9).tolist()
     sizes = [len(cut.chosen) for cut in planned.cuts]
     assert sizes == sorted(sizes, reverse=True)
-    assert {cut.threshold for cut in planned.cuts} == {None, 0.25, 0.6}, "2.0 selects nothing"
+    assert {cut.threshold for cut in planned.cuts} == {None, 0.25, 0.6}
+    assert planned.dropped == (2.0,), "it selects nothing"
     assert planned.test_in_pairs.tolist() == _in_pairs(judging, trained).tolist()
     assert planned.test_in_pairs.tolist() != _in_pairs(choosing, trained).tolist()
 

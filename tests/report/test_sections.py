@@ -128,6 +128,7 @@ def test_removal_speaks_of_the_papers_threshold_whatever_was_found(trained: Trai
             "test_in_pairs": 0,
             "tested": 50,
             "whole": whole,
+            "dropped": [0.9],
             "cuts": [cut(0.1, 30, 0.2), cut(0.3, 20, 0.02), cut(None, 10, -0.01)],
         }
     )
@@ -138,4 +139,5 @@ def test_removal_speaks_of_the_papers_threshold_whatever_was_found(trained: Trai
     assert "No test example" in made.findings[2]
     assert made.shown.rows[0][:3] == ("nothing", "0", "93.0%")
     assert any("7 training examples that nearly equal" in note for note in made.notes)
+    assert any(note.endswith("of a class: 0.9.") for note in made.notes)
     assert made.table.num_rows == 3

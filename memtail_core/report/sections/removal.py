@@ -80,6 +80,11 @@ def _notes(found: Removal) -> list[str]:
         f"Held-in accuracy is {found.whole.held_in:.2%} with nothing removed: networks that do not "
         "fit show smaller drops.",
     ]
+    if found.dropped:
+        said.append(
+            f"Left out, for they select nothing, the same examples as another, or more than 90% of "
+            f"a class: {', '.join(f'{threshold:g}' for threshold in found.dropped)}."
+        )
     if found.deduplicated is not None:
         said.append(
             f"{found.deduplicated:,} training examples that nearly equal a test example were left "
