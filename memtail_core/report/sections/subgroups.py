@@ -10,7 +10,7 @@ from memtail_core.report.drawing import BLUE, INK, ORANGE, panel
 from memtail_core.report.sections.section import Drawn, Example, Gallery, Section, Shown, decimal
 
 _SHOWN = 24  # examples of a category
-_CLUSTER = 12  # examples of a cluster, of either kind
+_CLUSTERS, _CLUSTER = 6, 12  # shown; examples of each, of either kind
 _COLOURS = {"atypical-useful": BLUE, "likely-mislabeled": ORANGE, "duplicate": INK}
 _MEANING = {
     "typical": "models know them anyway",
@@ -154,7 +154,7 @@ def _said(each: Member) -> str:
 
 def _clusters(found: SubgroupsFound) -> list[Gallery]:
     made = []
-    for number, each in enumerate(found.clusters, 1):
+    for number, each in enumerate(found.clusters[:_CLUSTERS], 1):
         examples = [Example(i, "trained on") for i in each.train[:_CLUSTER]]
         examples += [Example(j, "test", is_test=True) for j in each.test[:_CLUSTER]]
         title = (
