@@ -117,7 +117,7 @@ def found(
         other=other.id,
         other_trials=of.n_trials[1],
         names=(one.id, other.id) if same_name else (one.name, other.name),
-        changes=one.differences(other),
+        changes=[each for each in one.differences(other) if not each.startswith("name:")],
         shares_subsets=of.shares_subsets,
         half=yardstick.trials,
         theta_mem=theta_mem,

@@ -21,21 +21,28 @@ class Difference(BaseModel):
     high: Number
 
 
-def difference(values: NDArray[np.float64]) -> Difference:
-    """Average paired differences [R ≥ 2]: Student's interval, mean ± t₍R−1₎ sd / √R."""
-    mean, sd = float(values.mean()), float(values.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * sd / np.sqrt(len(values))
+def difference(values: NDArray[np.float64], step: float) -> Difference:
+    """Average paired differences [R ≥ 2]: Student's interval, mean ± t₍R−1₎ sd / √R.
+
+    Args:
+        values: differences in accuracy.
+        step: the least they can differ by, one over the number of test examples. A few repeats can
+            agree exactly; they are then not known any better than to half of it.
+    """
+    mean, error = float(values.mean()), _error(values, step)
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    sd = float(values.std(ddof=1))
     return Difference(mean=mean, sd=sd, low=mean - half, high=mean + half)
 
 
-def p_of_none(values: NDArray[np.float64]) -> float:
-    """Return the two-sided p-value of a mean of 0 (paired t-test); 1 where all are 0."""
-    if not values.any():
-        return 1.0
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    if error == 0:
-        return 0.0
-    return float(2 * stats.t.sf(abs(values.mean() / error), len(values) - 1))
+def p_of_none(values: NDArray[np.float64], step: float) -> float:
+    """Return the two-sided p-value of a mean of 0 (paired t-test); ``step`` as above."""
+    t = abs(float(values.mean())) / _error(values, step)
+    return float(2 * stats.t.sf(t, len(values) - 1))
+
+
+def _error(values: NDArray[np.float64], step: float) -> float:
+    return max(float(values.std(ddof=1)), step / 2) / float(np.sqrt(len(values)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

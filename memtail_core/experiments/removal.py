@@ -204,6 +204,7 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
     test = correct.mean(axis=2)
     in_pairs = correct[:, :, planned.test_in_pairs].sum(axis=2) / trained.n_test
     held_in = trained.accuracies().held_in.reshape(repeats, n_arms)
+    step = 1 / trained.n_test
     n_left = int((~planned.arms.left_out[0]).sum())
 
     def accuracy(arm: int) -> Accuracy:
@@ -224,16 +225,16 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
             left=(n_left - len(cut.chosen)) / trained.n,
             memorized=accuracy(of),
             random=accuracy(control),
-            drop=difference(drop),
-            random_drop=difference(test[:, 0] - test[:, control]),
-            difference=difference(test[:, control] - test[:, of]),
+            drop=difference(drop, step),
+            random_drop=difference(test[:, 0] - test[:, control], step),
+            difference=difference(test[:, control] - test[:, of], step),
             p_value=p_value,
-            drop_in_pairs=difference(paired_drop),
-            drop_elsewhere=difference(drop - paired_drop),
+            drop_in_pairs=difference(paired_drop, step),
+            drop_elsewhere=difference(drop - paired_drop, step),
         )
 
     gaps = [test[:, 2 + 2 * k] - test[:, 1 + 2 * k] for k in range(len(planned.cuts))]
-    p_values = holm([p_of_none(gap) for gap in gaps])
+    p_values = holm([p_of_none(gap, step) for gap in gaps])
     left_out = planned.duplicates
     return Removal(
         study=source.id,

@@ -113,7 +113,7 @@ def test_subgroups_make_a_list_to_act_on(
         assert row["class"] == trained.dataset.classes[trained.dataset.y_train[int(row["index"])]]
     assert 'id="subgroups"' in page.read_text()
     assert result.stdout == "", "a file was asked for"
-    assert "are likely mislabeled" in result.stderr
+    assert "likely mislabeled: " in result.stderr
     printed = memtail("subgroups", "digits", "--format", "csv").stdout
     assert printed == (tmp_path / "groups.csv").read_text()
     assert memtail("subgroups", "digits", "--output", "groups.txt").exit_code == 2

@@ -168,18 +168,25 @@ def test_intervals_of_paired_differences_cover() -> None:
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(2000):
-        found = difference(rng.normal(0.3, 0.1, 5))
+        found = difference(rng.normal(0.3, 0.1, 5), 1e-3)
         covered += found.low <= 0.3 <= found.high  # type: ignore[operator]
     assert abs(covered / 2000 - 0.95) < 0.02
 
 
 def test_p_values_and_their_correction() -> None:
     values = np.array([0.3, 0.1, 0.4, -0.1])
-    assert p_of_none(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
-    assert p_of_none(np.zeros(3)) == 1
-    assert p_of_none(np.full(3, 0.2)) < 1e-10
+    assert p_of_none(values, 0.01) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert p_of_none(np.zeros(3), 0.01) == 1
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])  # Holm's own steps by hand
     assert holm([]) == []
+
+
+def test_repeats_that_agree_exactly_are_not_certain() -> None:
+    """With 114 test examples two networks often get the same number right."""
+    one_lost = np.full(2, 1 / 114)
+    found = difference(one_lost, 1 / 114)
+    assert found.low < 0 < found.high  # type: ignore[operator]
+    assert p_of_none(one_lost, 1 / 114) > 0.1
 
 
 def test_an_experiment_of_real_networks_resumes(trained: Trained, planned: Plan, tmp_path) -> None:  # type: ignore[no-untyped-def]

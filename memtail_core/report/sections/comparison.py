@@ -53,7 +53,7 @@ def _findings(found: ComparisonFound, dataset: Dataset) -> list[str]:
 def _notes(found: ComparisonFound) -> list[str]:
     changes = "; ".join(found.changes[:8]) or "nothing"
     said = [
-        f"What differs between the studies: {changes}.",
+        f"First: {found.names[0]}, second: {found.names[1]}. What differs: {changes}.",
         f"With all models ({found.trials:,} and {found.other_trials:,}) memorized examples agree "
         f"at {decimal(_at(found.memorized, found.theta_mem).jaccard)}, pairs at "
         f"{decimal(_at(found.pairs, found.theta_infl).jaccard)}. More models agree better, so only "
@@ -84,16 +84,8 @@ def _table(found: ComparisonFound) -> pa.Table:
 
 def _shown(found: ComparisonFound) -> Shown:
     columns = (
-        "what",
-        "from",
-        "one",
-        "other",
-        "both",
-        "Jaccard",
-        "one",
-        "other",
-        "between",
-        "diff.",
+        *("what", "from", "first", "second", "both", "Jaccard"),
+        *("within 1st", "within 2nd", "between", "difference"),
     )
     rows = []
     for what, each in (("memorization", found.memorized), ("influence", found.pairs)):

@@ -9,6 +9,7 @@ from memtail_core.report.sections.section import (
     Drawn,
     Section,
     Shown,
+    count,
     interval,
     points,
 )
@@ -49,9 +50,9 @@ def _findings(found: Removal) -> list[str]:
         said.append(_cost(found, of_pairs))
     cut = of_pairs or _headline(found)
     said.append(
-        f"Of that drop of {interval(cut.drop)} points, {interval(cut.drop_in_pairs)} are on the "
-        f"{found.test_in_pairs:,} test examples ({found.test_in_pairs / found.tested:.1%}) in "
-        f"high-influence pairs, and {interval(cut.drop_elsewhere)} on all others."
+        f"Of that drop of {interval(cut.drop)} points, {interval(cut.drop_in_pairs)} are on "
+        f"{count(found.test_in_pairs, 'test example')} ({found.test_in_pairs / found.tested:.1%}), "
+        f"those in high-influence pairs, and {interval(cut.drop_elsewhere)} on all others."
     )
     return said
 
@@ -174,8 +175,8 @@ def _left_of_whole(found: Removal) -> float:
 
 def _what(cut: Removed) -> str:
     if cut.threshold is None:
-        return f"{cut.removed:,} training examples of the high-influence pairs"
-    return f"{cut.removed:,} training examples with memorization ≥ {cut.threshold:g}"
+        return f"{count(cut.removed, 'training example')} of the high-influence pairs"
+    return f"{count(cut.removed, 'training example')} with memorization ≥ {cut.threshold:g}"
 
 
 def _costs_more(cut: Removed) -> bool:

@@ -80,6 +80,11 @@ class Section:
     galleries: Sequence[Gallery] = field(default=())
 
 
+def count(n: int, noun: str) -> str:
+    """``1 test example``, ``2 test examples``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def points(value: float | None, digits: int = 2) -> str:
     """A share as percentage points: ``1.32``."""
     return "–" if value is None else f"{100 * value:.{digits}f}"

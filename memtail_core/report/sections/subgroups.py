@@ -7,7 +7,15 @@ from memtail_core.data import Dataset
 from memtail_core.experiments.subgroups import CATEGORIES, STRONG
 from memtail_core.experiments.subgroups_found import Member, SubgroupsFound
 from memtail_core.report.drawing import BLUE, INK, ORANGE, panel
-from memtail_core.report.sections.section import Drawn, Example, Gallery, Section, Shown, decimal
+from memtail_core.report.sections.section import (
+    Drawn,
+    Example,
+    Gallery,
+    Section,
+    Shown,
+    count,
+    decimal,
+)
 
 _SHOWN = 24  # examples of a category
 _CLUSTERS, _CLUSTER = 6, 12  # shown; examples of each, of either kind
@@ -59,12 +67,13 @@ def _findings(found: SubgroupsFound) -> list[str]:
     useful = [each for each in found.members if each.category == "atypical-useful"]
     carrying = sum(each.supports > 0 for each in useful)
     return [
-        f"Of {found.examples:,} training examples {counts['likely-mislabeled']:,} are likely "
-        f"mislabeled, {counts['duplicate']:,} are near-duplicates, {counts['atypical-useful']:,} "
-        f"are atypical but useful, and {counts['typical']:,} are typical.",
+        f"Of {found.examples:,} training examples, likely mislabeled: "
+        f"{counts['likely-mislabeled']:,}, near-duplicates: {counts['duplicate']:,}, atypical but "
+        f"useful: {counts['atypical-useful']:,}; the other {counts['typical']:,} are typical.",
         f"About {found.noise:.1%} of the labels are estimated to be wrong.",
-        f"{found.carried:,} test examples significantly rest on memorized training examples, in "
-        f"{found.n_clusters:,} clusters; {carrying:,} of the atypical ones carry them.",
+        f"Test examples that significantly rest on memorized training examples: "
+        f"{found.carried:,}, in {count(found.n_clusters, 'cluster')}; {carrying:,} of the atypical "
+        "examples carry them.",
     ]
 
 
@@ -158,8 +167,8 @@ def _clusters(found: SubgroupsFound) -> list[Gallery]:
         examples = [Example(i, "trained on") for i in each.train[:_CLUSTER]]
         examples += [Example(j, "test", is_test=True) for j in each.test[:_CLUSTER]]
         title = (
-            f"Cluster {number}: {len(each.train)} memorized training examples carry "
-            f"{len(each.test)} test examples"
+            f"Cluster {number}: {count(len(each.train), 'memorized training example')}, "
+            f"{count(len(each.test), 'test example')} resting on them"
         )
         made.append(Gallery(title, examples))
     return made
