@@ -161,7 +161,9 @@ def _draw(axes: Axes, found: Removal) -> None:
                 )
     for cut in cuts:
         at = (100 * cut.left, 100 * cut.memorized.mean)
-        axes.annotate(f"{cut.threshold:g}", at, (3, -10), textcoords="offset points", fontsize=8)
+        axes.annotate(
+            f"{cut.threshold:g}", at, (-4, -9), textcoords="offset points", fontsize=8, ha="right"
+        )
     axes.set_xlim(right=kept + 0.03 * max(1.0, kept - 100 * min(cut.left for cut in found.cuts)))
     axes.invert_xaxis()
     axes.set_xlabel("training set left (%)")
