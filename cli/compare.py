@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", metavar="STUDY STUDY …", nargs=-1, required=True)
 @store_option
-@click.option("--splits", type=click.IntRange(1, 1000), default=5, show_default=True)
+@click.option(
+    "--splits",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="Random halves of each study.",
+)
 @json_option
 def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -> None:
     """Compare studies of the same data that differ in network, recipe or epochs, two at a time.

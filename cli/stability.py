@@ -17,7 +17,13 @@ from cli.options import json_option, store_option, study_argument
     help="Say how many models it takes to agree this well.",
 )
 @click.option("--thresholds", type=Numbers(), help="Of memorization. [default: 0.05 … 0.9]")
-@click.option("--splits", type=click.IntRange(2, 1000), default=10, show_default=True)
+@click.option(
+    "--splits",
+    type=click.IntRange(2, 1000),
+    default=10,
+    show_default=True,
+    help="Random halves of each size.",
+)
 @json_option
 def stability(
     name: str,

@@ -131,6 +131,11 @@ class Removal(Result):
     cuts: list[Removed]
     dropped: list[float]
 
+    @property
+    def name(self) -> str:
+        """With near-duplicates left out first it is kept beside the one with all of them."""
+        return self.experiment + ("" if self.deduplicated is None else "-with-deduplication")
+
 
 def plan(
     source: Study,

@@ -24,7 +24,7 @@ class Growth(BaseModel):
         sizes: trials of each side; values, spreads: mean and deviation over splits.
         expected_of_whole: of two studies as large as this one; None if no law can tell.
         needed: trials of a study for the wanted agreement, and whether that was measured or
-            extrapolated; None if no law says.
+            extrapolated; None if no law says, or it is a difference.
         law: [trials, expected] to be drawn.
     """
 
@@ -68,7 +68,8 @@ class StabilityFound(Result):
         wanted: the agreement that ``needed`` is about.
         theta_mem, theta_infl: of the sets and pairs whose growth is shown.
         memorized, pairs: agreement of the largest halves at each threshold.
-        growth: of memorized sets, of pairs, of the correlation of scores.
+        growth: of memorized sets, of pairs, of the correlation of scores and of their ranks, and of
+            their mean absolute difference.
         pearson, spearman, overall, top: of the largest halves.
     """
 
@@ -110,6 +111,8 @@ def found(
         ("memorized", of.jaccard_curves[k], of.jaccard[..., k]),
         ("pairs", of.pairs_curves[j], of.pairs[..., j]),
         ("correlation", of.pearson_curve, of.pearson),
+        ("rank correlation", of.spearman_curve, of.spearman),
+        ("difference", of.overall_curve, of.overall),
     ]
     last = {name: mean(getattr(of, name))[-1] for name in ("pearson", "spearman", "overall", "top")}
     return StabilityFound(
@@ -143,7 +146,7 @@ def _at(
 def _growth(
     name: str, curve: Curve, values: NDArray[np.float64], trials: int, wanted: float
 ) -> Growth:
-    needed = curve.needed(wanted)
+    needed = None if curve.is_difference else curve.needed(wanted)
     farthest = max(4.0 * curve.sizes[-1], min(needed.trials if needed else 0, 64 * curve.sizes[-1]))
     at = np.geomspace(curve.sizes[0], farthest, _DRAWN)
     law = [(float(t), curve.expected(float(t))) for t in at]

@@ -178,12 +178,16 @@ def test_too_few_models_and_empty_thresholds_are_said(
     assert "held out by only 3 of 10 models" in refused(memtail("subgroups", "digits"))
 
 
-def test_duplicates_of_test_examples_can_be_left_out(memtail: Memtail, folder: Path) -> None:
+def test_duplicates_of_test_examples_can_be_left_out(
+    memtail: Memtail, folder: Path, page: Path
+) -> None:
     options = ("--thresholds", "0.25", "--repeats", "2", "--workers", "1", "--deduplicate")
     found = json.loads(memtail("removal", "digits", *options, "--json").stdout)
     assert found["deduplicated"] >= 0
     without = json.loads(memtail("removal", "digits", *options[:-1], "--json").stdout)
     assert without["deduplicated"] is None
+    assert 'id="removal"' in page.read_text()
+    assert 'id="removal-with-deduplication"' in page.read_text(), "both are reported"
 
 
 def test_wrong_options_are_refused(memtail: Memtail, folder: Path) -> None:

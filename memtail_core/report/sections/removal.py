@@ -15,6 +15,7 @@ from memtail_core.report.sections.section import (
 )
 
 _SURE = 0.05
+_TITLE = "What memorized examples are worth"
 _CAPTION = (
     "Test accuracy of networks trained without the examples of memorization from some value on "
     "(orange, the value beside it) and without as many random ones (blue): mean and standard "
@@ -27,12 +28,12 @@ def section(found: Removal) -> Section:
     """Say, list and draw what was found."""
     return Section(
         name=found.name,
-        title="What memorized examples are worth",
+        title=_TITLE + ("" if found.deduplicated is None else ", near-duplicates left out"),
         findings=_findings(found),
         notes=_notes(found),
         table=_table(found),
         shown=_shown(found),
-        figures={"removal": Drawn(panel(6, 3.2, lambda axes: _draw(axes, found)), _CAPTION)},
+        figures={found.name: Drawn(panel(6, 3.2, lambda axes: _draw(axes, found)), _CAPTION)},
     )
 
 

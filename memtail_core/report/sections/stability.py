@@ -39,7 +39,7 @@ def section(found: StabilityFound) -> Section:
 
 
 def _findings(found: StabilityFound) -> list[str]:
-    memorized, pairs, correlation = found.growth
+    memorized, pairs, correlation = found.growth[:3]
     half = memorized.sizes[-1]
     at = f"memorization ≥ {found.theta_mem:g}"
     said = [
@@ -134,7 +134,7 @@ def _over(axes: Axes, found: StabilityFound) -> None:
 
 
 def _grown(axes: Axes, found: StabilityFound) -> None:
-    for growth in found.growth:
+    for growth in (each for each in found.growth if each.name in _COLOURS):
         colour = _COLOURS[growth.name]
         if growth.law:
             axes.plot(*zip(*growth.law, strict=True), "--", color=colour, linewidth=1)
