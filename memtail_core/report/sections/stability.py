@@ -89,9 +89,14 @@ def _notes(found: StabilityFound) -> list[str]:
 
 
 def _table(found: StabilityFound) -> pa.Table:
-    rows = []
-    for of, each in (("memorization", found.memorized), ("pairs", found.pairs)):
-        rows += [{"of": of, "trials": found.growth[0].sizes[-1], **at.model_dump()} for at in each]
+    """Sets agree by their Jaccard index, scores by their correlation or mean difference."""
+    half = found.growth[0].sizes[-1]
+    rows: list[dict[str, str | float | None]] = []
+    for of, each in (("memorized", found.memorized), ("pairs", found.pairs)):
+        for at in each:
+            row = at.model_dump()
+            agreement = row.pop("jaccard")
+            rows.append({"of": of, "trials": half, "agreement": agreement, **row})
     for growth in found.growth:
         threshold = {"memorized": found.theta_mem, "pairs": found.theta_infl}.get(growth.name)
         for size, value, deviation in zip(growth.sizes, growth.values, growth.spreads, strict=True):
@@ -99,11 +104,9 @@ def _table(found: StabilityFound) -> pa.Table:
                 {
                     "of": f"growth of {growth.name}",
                     "trials": size,
+                    "agreement": value,
                     "threshold": threshold,
-                    "selected": None,
-                    "jaccard": value,
                     "spread": deviation,
-                    "difference": None,
                 }
             )
     return pa.Table.from_pylist(rows)
