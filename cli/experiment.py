@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -155,6 +155,8 @@ def _trained_by_cluster(
         say_study(console, store, study, n_trials, plan.models)
         console.print(f"  to train  {words.count(plan.shards * study.shard_size, 'model')}")
         if where.dry_run:
+            if where.as_json:
+                print_json(asdict(plan))
             return None
         submission.submit(cluster, study, dataset, n_trials, order)
         seen = until_over(cluster, study, console)

@@ -3,7 +3,7 @@
 import click
 
 from cli.experiment import Where, finish, finished, trained, training_options
-from cli.options import json_option, store_option, study_argument
+from cli.options import json_option, print_json, store_option, study_argument
 
 
 @click.command("last-layer")
@@ -42,11 +42,21 @@ def last_layer(
     from rich.console import Console
 
     from memtail_core.experiments.last_layer import analyse, study_of
-    from memtail_core.experiments.representations import represented
+    from memtail_core.experiments.representations import is_represented, represented
     from memtail_core.training.device import resolve_device
 
     store, study, material = finished(location, name)
     n_trials = int(material.trials.trials[-1]) + 1
+    if dry_run and not is_represented(store, study, every_layer=every_layer):
+        if as_json:
+            print_json({"networks": 1, "linear_models_a_layer": n_trials})
+            return
+        which = "each of its layers" if every_layer else "its last layer"
+        click.echo(
+            f"to train: one network on all {material.trials.n:,} examples, then {n_trials:,} "
+            f"linear models on the input of {which}"
+        )
+        return
     with Console(stderr=True).status("training one network on all examples"):
         of = represented(
             store, study, material.dataset, resolve_device(device), every_layer=every_layer

@@ -41,12 +41,14 @@ def two_halves(study: Study, trials: Trials) -> tuple[Trials, Trials]:
     Raises:
         EstimationError: one of the halves has fewer than 20 trials.
     """
-    is_odd = trials.trials // plans.block(study) % 2 == 1
+    block = plans.block(study)
+    is_odd = trials.trials // block % 2 == 1
     halves = trials.taken(np.flatnonzero(~is_odd)), trials.taken(np.flatnonzero(is_odd))
     if min(map(len, halves)) < _FEWEST_TRIALS:
+        enough = 2 * block * ceil(_FEWEST_TRIALS / block)
         raise EstimationError(
             f"{study.id} has {len(trials)} models, too few to split into halves of at least "
-            f"{_FEWEST_TRIALS}: train more (memtail run {study.id} --trials {2 * _FEWEST_TRIALS})"
+            f"{_FEWEST_TRIALS}: train more (memtail run {study.id} --trials {enough})"
         )
     return halves
 

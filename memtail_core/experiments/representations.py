@@ -45,6 +45,11 @@ class Represented:
     test: float
 
 
+def is_represented(store: ObjectStore, study: Study, *, every_layer: bool = False) -> bool:
+    """Whether :func:`represented` would only read."""
+    return _read(store, _kept_key(study), every_layer) is not None
+
+
 def represented(
     store: ObjectStore, study: Study, dataset: Dataset, device: str, *, every_layer: bool = False
 ) -> dict[str, Represented]:
@@ -55,7 +60,7 @@ def represented(
     Raises:
         TrainingError: the recipe is no network, or its last layer is not linear.
     """
-    key = f"{study.prefix}representations.json"
+    key = _kept_key(study)
     found = _read(store, key, every_layer)
     if found is None:
         from memtail_core.training.representation import representations
@@ -100,6 +105,10 @@ def _read(store: ObjectStore, key: str, every_layer: bool) -> dict[str, Represen
         }
     except (KeyError, ValidationError, DatasetError, StoreError):
         return None
+
+
+def _kept_key(study: Study) -> str:
+    return f"{study.prefix}representations.json"
 
 
 def _key(sha256: str) -> str:

@@ -66,7 +66,7 @@ def kept(store: ObjectStore, study: Study, kind: type[R]) -> list[R]:
                 f"{store.location}/{key} is damaged or of another version: delete it, or run the "
                 "experiment again"
             ) from error
-    return found
+    return sorted(found, key=lambda result: result.name)
 
 
 def _key(study: Study, name: str) -> str:

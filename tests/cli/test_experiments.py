@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memtail_core import execution
+from memtail_core.experiments.duplicates import in_test_set
 from memtail_core.preparation import prepare
 from memtail_core.report import publish
 from memtail_core.store import FilesStore
@@ -87,6 +88,9 @@ def test_experiments_stay_in_the_report(memtail: Memtail, folder: Path, page: Pa
 
 
 def test_the_last_layer_memorizes_less(memtail: Memtail, folder: Path, page: Path) -> None:
+    plan = memtail("last-layer", "digits", "--dry-run")
+    assert "one network on all 300 examples, then 40 linear models" in plan.stdout
+    assert not list((folder / "studies").glob("*/representations.json")), "nothing is done"
     result = memtail("last-layer", "digits", "--every-layer", "--workers", "1", "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
@@ -179,11 +183,11 @@ def test_too_few_models_and_empty_thresholds_are_said(
 
 
 def test_duplicates_of_test_examples_can_be_left_out(
-    memtail: Memtail, folder: Path, page: Path
+    memtail: Memtail, trained: Trained, folder: Path, page: Path
 ) -> None:
     options = ("--thresholds", "0.25", "--repeats", "2", "--workers", "1", "--deduplicate")
     found = json.loads(memtail("removal", "digits", *options, "--json").stdout)
-    assert found["deduplicated"] >= 0
+    assert found["deduplicated"] == in_test_set(trained.dataset).is_duplicate.sum()
     without = json.loads(memtail("removal", "digits", *options[:-1], "--json").stdout)
     assert without["deduplicated"] is None
     assert 'id="removal"' in page.read_text()

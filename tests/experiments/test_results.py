@@ -34,7 +34,7 @@ def test_a_result_comes_back(trained: Trained, store: FilesStore) -> None:
     assert kept(store, trained.study, Made) == [later], "one of each name"
     beside = Made(study=trained.study.id, trials=40, value=1, other="x-1")
     keep(store, trained.study, beside)
-    assert kept(store, trained.study, Made) == [beside, later]
+    assert kept(store, trained.study, Made) == [later, beside]
 
 
 def test_a_missing_number_is_null_and_never_nan(trained: Trained, store: FilesStore) -> None:

@@ -78,7 +78,8 @@ def _notes(found: Removal) -> list[str]:
         f"{found.repeats} networks for each of {1 + 2 * len(found.cuts)} training sets; intervals "
         "are 95%, from the differences within each repeat. What to remove was chosen by half of "
         f"the {found.trials:,} models of the study, the test examples in pairs (significant at a "
-        "false discovery rate of 5%) by the other half; the networks compared are new.",
+        "false discovery rate of 5%) by the other half; the networks compared are new. "
+        "*: significant at 5%, corrected for the number of cuts.",
         f"Held-in accuracy is {found.whole.held_in:.2%} with nothing removed: networks that do not "
         "fit show smaller drops.",
     ]
