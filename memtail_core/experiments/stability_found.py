@@ -68,6 +68,7 @@ class StabilityFound(Result):
         wanted: the agreement that ``needed`` is about.
         theta_mem, theta_infl: of the sets and pairs whose growth is shown.
         memorized, pairs: agreement of the largest halves at each threshold.
+        empty, empty_influence: thresholds that no example, or pair, of any half reaches.
         growth: of memorized sets, of pairs, of the correlation of scores and of their ranks, and of
             their mean absolute difference.
         pearson, spearman, overall, top: of the largest halves.
@@ -82,6 +83,8 @@ class StabilityFound(Result):
     theta_infl: float
     memorized: list[AtThreshold]
     pairs: list[AtThreshold]
+    empty: list[float]
+    empty_influence: list[float]
     growth: list[Growth]
     pearson: Number
     spearman: Number
@@ -125,6 +128,8 @@ def found(
         theta_infl=float(of.influence_thresholds[j]),
         memorized=_at(of.thresholds, of.n_memorized, of.jaccard, of.difference),
         pairs=_at(of.influence_thresholds, of.n_pairs, of.pairs),
+        empty=of.empty_thresholds.tolist(),
+        empty_influence=of.empty_influence_thresholds.tolist(),
         growth=[_growth(name, curve, values, trials, wanted) for name, curve, values in grown],
         **{name: float(value) for name, value in last.items()},
     )

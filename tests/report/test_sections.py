@@ -72,6 +72,8 @@ def nothing(trained: Trained) -> StabilityFound:
         theta_infl=0.15,
         memorized=[at],
         pairs=[many],
+        empty=[0.25],
+        empty_influence=[],
         growth=[growth(name, [None, None]) for name in ("memorized", "pairs", "correlation")],
         pearson=None,
         spearman=None,
@@ -87,6 +89,7 @@ def test_what_is_missing_is_a_dash_and_never_a_number(
     assert made.shown.rows[0] == ("memorization", "0.25", "0", "–", "–", "–")
     assert made.shown.rows[1][2] == "too many"
     assert "these models do not tell" in made.findings[1]
+    assert "No example reaches 0.25." in made.notes
     assert any("5 models of incomplete blocks" in note for note in made.notes)
     assert made.figures == {}, "no empty plot"
     assert ">nan<" not in page(trained.analysis, figures(trained.analysis), [made])

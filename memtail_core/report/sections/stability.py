@@ -83,6 +83,9 @@ def _notes(found: StabilityFound) -> list[str]:
         "together. Splits are of the same models: their spread is no standard error. A figure is "
         "missing where no example or pair reaches the threshold, or too many to list.",
     ]
+    for what, empty in (("example", found.empty), ("pair", found.empty_influence)):
+        if empty:
+            said.append(f"No {what} reaches {', '.join(f'{each:g}' for each in empty)}.")
     if found.left_out:
         said.append(f"{found.left_out:,} models of incomplete blocks were left out.")
     return said
