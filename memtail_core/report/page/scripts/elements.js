@@ -1,0 +1,26 @@
+/* Elements, made without HTML: whatever comes from the data is only ever text. */
+
+/** make("p", {class: "soft"}, "text", element, …); attributes that are null or false are left out. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === false || value === undefined) continue;
+    if (name.startsWith("--")) element.style.setProperty(name, value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== false));
+  return element;
+}
+
+function choose(select, options) {
+  select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+}
+
+/** Call once things have been quiet for a moment. */
+function calmly(call, milliseconds = 150) {
+  let waiting = 0;
+  return () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(call, milliseconds);
+  };
+}

@@ -1,0 +1,104 @@
+/* One example as a tile: its picture or row, its value, its interval, its accuracies. */
+
+class Tiles {
+  constructor(study) {
+    this.study = study;
+    this.sprites = {
+      train: new Sprites("train", study.train.sheet),
+      test: new Sprites("test", study.test.sheet),
+    };
+  }
+
+  /** The picture of an image, the words of a table's row. */
+  looks(side, i) {
+    return this.study.isImages
+      ? this.sprites[side].picture(i)
+      : make("span", { class: "words" }, this.study[side].text[i]);
+  }
+
+  /** An interval as a bar on a line from 0 to 1, the threshold marked. */
+  bar(at, low, high) {
+    const within = (value) => `${100 * Math.min(1, Math.max(0, value))}%`;
+    return make("span", {
+      class: "bar",
+      "aria-hidden": "true",
+      "--low": within(low),
+      "--high": within(high),
+      "--at": within(at),
+      "--theta": within(this.study.theta.memorization),
+    });
+  }
+
+  train(cell, i) {
+    const { memorization, low, high, accuracyIn, accuracyOut, standing } = this.study.train;
+    const known = !Number.isNaN(memorization[i]);
+    const mark = category(this.study, i);
+    cell.setAttribute("aria-label", described(this.study, "train", i));
+    cell.classList.toggle("memorized", (standing[i] & MEMORIZED) !== 0);
+    cell.append(
+      this.framed("train", i, mark),
+      make("span", { class: "who" },
+        make("b", {}, known ? decimal(memorization[i]) : "no score"), " ",
+        this.index("train", i),
+        make("span", { class: "class" }, className(this.study, "train", i))),
+      known ? this.bar(memorization[i], low[i], high[i]) : make("span", { class: "bar empty" }),
+      make("span", { class: "interval" }, known ? `${decimal(low[i])}–${decimal(high[i])}` : "–"),
+      make("span", { class: "seen" },
+        `in ${percent(accuracyIn[i])} · out ${percent(accuracyOut[i])}`));
+  }
+
+  test(cell, j) {
+    const found = partnersOf(this.study.test.partners, j);
+    cell.setAttribute("aria-label", described(this.study, "test", j));
+    cell.append(
+      this.framed("test", j, null),
+      make("span", { class: "who" },
+        make("b", {}, percent(this.study.test.accuracy[j])), " ",
+        this.index("test", j),
+        make("span", { class: "class" }, className(this.study, "test", j))),
+      make("span", { class: "interval" }, found.length ? `rests on ${found.length}` : ""),
+      make("span", { class: "seen" },
+        found.length ? plusMinus(found[0].influence, found[0].error) : ""));
+  }
+
+  pair(cell, p) {
+    const { train, test, influence, error, q, duplicate } = this.study.pairs;
+    const i = train[p], j = test[p], { study } = this;
+    const same = study.train.label[i] === study.test.label[j];
+    const label = same ? className(study, "train", i)
+      : `${className(study, "train", i)} → ${className(study, "test", j)}`;
+    cell.setAttribute("aria-label", [
+      `Training example ${i} and test example ${j}`, `class ${label}`,
+      `influence ${decimal(influence[p])}, standard error ${decimal(error[p])}`,
+      `q ${smallest(q[p])}`, ...(duplicate[p] ? ["near-duplicates"] : []),
+    ].join(", "));
+    cell.append(
+      make("span", { class: "two" },
+        make("span", { class: "frame" }, this.looks("train", i)),
+        make("span", { class: "frame test" }, this.looks("test", j))),
+      make("span", { class: "who" },
+        make("b", {}, plusMinus(influence[p], error[p])), " ",
+        make("span", { class: "class" }, label)),
+      make("span", { class: "interval" },
+        `#${i} → test #${j} · q ${smallest(q[p])}`,
+        duplicate[p] ? make("span", { class: "tag" }, "= near-duplicate") : null));
+  }
+
+  framed(side, i, mark) {
+    return make("span", { class: `frame ${side}` }, this.looks(side, i),
+      mark ? make("span", { class: `mark ${mark.key}`, title: mark.name }, mark.mark) : null);
+  }
+
+  index(side, i) {
+    const name = nameOf(this.study, side, i);
+    return make("span", { class: "index" }, `#${i}${name && name !== String(i) ? ` ${name}` : ""} `);
+  }
+
+  /** A thumbnail that leads to its example. */
+  link(side, i, ...said) {
+    return make("a", { href: `#${side}-${i}`, class: "thumbnail", title: described(this.study, side, i) },
+      make("span", { class: `frame ${side}` }, this.looks(side, i)),
+      make("span", { class: "said" }, make("span", { class: "visually-hidden" },
+        `${KINDS[side]} ${i}: `), ...said));
+  }
+}

@@ -1,0 +1,57 @@
+"""The page's first picture: a histogram of memorization that is made of the examples themselves."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from memtail_core.report.analysis import Analysis
+from memtail_core.report.page.examples import Looks, of_train
+
+_COLUMNS = 16  # the paper's threshold, 0.25, is where the fifth begins
+_TALLEST = 8
+
+
+@dataclass(frozen=True)
+class Column:
+    """Training examples of about one memorization.
+
+    Attributes:
+        low, high: its memorization: from ``low`` to below ``high``, the last to 1.
+        n: how many there are.
+        shown: some of them, the taller the more there are, on a scale of logarithms.
+    """
+
+    low: float
+    high: float
+    n: int
+    shown: tuple[Looks, ...]
+
+
+def spectrum(analysis: Analysis) -> list[Column]:
+    """Columns from typical to odd; examples without a score are in none, negative ones at 0."""
+    memorization = analysis.scores.memorization
+    edges = np.linspace(0, 1, _COLUMNS + 1)
+    # an estimate that ties with an edge is, in floating point, a little less
+    column = np.clip(np.searchsorted(edges, memorization + 1e-9, "right") - 1, 0, _COLUMNS - 1)
+    members = [np.flatnonzero(~np.isnan(memorization) & (column == c)) for c in range(_COLUMNS)]
+    most = max(map(len, members))
+    return [
+        Column(
+            low=float(edges[c]),
+            high=float(edges[c + 1]),
+            n=len(some),
+            shown=tuple(of_train(analysis, i) for i in _picked(analysis, some, most)),
+        )
+        for c, some in enumerate(members)
+    ]
+
+
+def _picked(analysis: Analysis, members: np.ndarray, most: int) -> list[int]:
+    """Some of all classes, always the same ones."""
+    if len(members) == 0:
+        return []
+    height = 1 + round((_TALLEST - 1) * math.log(len(members)) / math.log(max(most, 2)))
+    by_class = members[np.argsort(analysis.dataset.y_train[members], kind="stable")]
+    positions = (np.arange(height) + 0.5) * len(members) / height
+    return list(dict.fromkeys(by_class[positions.astype(int)].tolist()))
