@@ -17,7 +17,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"data"},
     {"catalogue", "failures", "plans", "published"},
     {"training"},
-    {"estimation"},
+    {"estimation", "neighbours"},
     {"trials", "parallelism", "preparation"},
     {"cost", "tuning"},
     {"execution"},

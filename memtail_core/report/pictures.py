@@ -11,17 +11,22 @@ from PIL import Image
 _SMALL, _LONGEST_SIDE = 48, 96  # pixels
 
 
+def picture(image: NDArray[np.uint8]) -> Image.Image:
+    """Read an image, uint8 [h, w, c], of 1, 3 or 4 channels."""
+    return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+
+
 def data_uri(image: NDArray[np.uint8]) -> str:
     """Encode an image, uint8 [h, w, c], as the source of an ``<img>``; a large one shrunk."""
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    shown = picture(image)
     buffer = io.BytesIO()
-    if max(picture.size) <= _SMALL:  # every pixel counts
+    if max(shown.size) <= _SMALL:  # every pixel counts
         kind = "png"
-        picture.save(buffer, kind, optimize=True)
+        shown.save(buffer, kind, optimize=True)
     else:
         kind = "webp"
-        picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-        picture.save(buffer, kind, quality=80)
+        shown.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        shown.save(buffer, kind, quality=80)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -1,0 +1,109 @@
+"""Which examples get a thumbnail, and how good: as many and as good as the page has room for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.report.exploration.sprites import Look, Sheets, looks, sheet, sheets
+
+Images = NDArray[np.uint8]
+Indices = NDArray[np.int64]
+
+BUDGET = 8_500_000  # bytes; base64 adds a third, and the numbers of a page of 15 MB take the rest
+_SAMPLE = 512
+_FEWER = 0.95  # as many, where more did not fit
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """Examples in question for a picture.
+
+    Attributes:
+        first: int64, without which something on the page would be blank, the most needed first.
+        others: int64, all others, in the order in which an even sample is taken.
+    """
+
+    first: Indices
+    others: Indices
+
+    @classmethod
+    def of(cls, first: Indices, order: Indices) -> "Wanted":
+        """Read ``first``, in which examples may recur; ``order`` holds every example once."""
+        _, at = np.unique(first, return_index=True)
+        once = first[np.sort(at)]
+        return cls(once, order[~np.isin(order, once)])
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.others)
+
+    def chosen(self, count: int) -> Indices:
+        """Return that many of them, ascending."""
+        more = min(max(0, count - len(self.first)), len(self.others))
+        evenly = np.linspace(0, len(self.others) - 1, more).round().astype(np.int64)
+        return np.sort(np.concatenate([self.first[:count], self.others[evenly]]))
+
+
+def pictures(
+    train: Images, test: Images, of_train: Wanted, of_test: Wanted, budget: int = BUDGET
+) -> tuple[Sheets, Sheets]:
+    """Make the thumbnails of training and test set, uint8 [n, h, w, c].
+
+    The best look at which all training examples and the wanted test examples fit into ``budget``
+    bytes, and as many others of the test set as there is room for. If not even the poorest will
+    do, as many as fit: first the wanted of both sets, then an even sample of the training set.
+    """
+    needed = len(of_train) + len(of_test.first)
+    every = list(looks(*train.shape[1:3]))
+    for look in every:
+        each = _bytes_of_one(train, look)
+        if each * needed > budget and look != every[-1]:
+            continue
+        made = _filled(train, test, of_train, of_test, look, each, budget)
+        if made is not None:
+            return made
+    return _fewer(train, test, of_train, of_test, every[-1], budget)
+
+
+def _bytes_of_one(images: Images, look: Look) -> float:
+    """Estimate from an even sample."""
+    evenly = np.linspace(0, len(images) - 1, min(_SAMPLE, len(images))).round().astype(np.int64)
+    return len(sheet(images[evenly], look)) / len(evenly)
+
+
+def _filled(
+    train: Images,
+    test: Images,
+    of_train: Wanted,
+    of_test: Wanted,
+    look: Look,
+    each: float,
+    budget: int,
+) -> tuple[Sheets, Sheets] | None:
+    """All of the training set, and of the test set as many as fit; None if too few do."""
+    all_train = sheets(train, of_train.chosen(len(of_train)), look)
+    room = budget - all_train.n_bytes
+    some = _that_fit(test, of_test, look, room, int(room / each))
+    if some.n_pictured < len(of_test.first):
+        return None
+    return all_train, some
+
+
+def _fewer(
+    train: Images, test: Images, of_train: Wanted, of_test: Wanted, look: Look, budget: int
+) -> tuple[Sheets, Sheets]:
+    each = _bytes_of_one(train, look)
+    most_test = min(len(of_test.first), int(budget / 2 / each))
+    some_test = _that_fit(test, of_test, look, budget // 2, most_test)
+    room = budget - some_test.n_bytes
+    return _that_fit(train, of_train, look, room, int(room / each)), some_test
+
+
+def _that_fit(images: Images, wanted: Wanted, look: Look, room: int, count: int) -> Sheets:
+    """Up to ``count`` thumbnails, fewer if they do not fit into ``room`` bytes."""
+    count = max(0, min(count, len(wanted)))
+    made = sheets(images, wanted.chosen(count), look)
+    while made.n_bytes > room and count:
+        count = int(count * min(_FEWER, room / made.n_bytes))
+        made = sheets(images, wanted.chosen(count), look)
+    return made
