@@ -35,7 +35,7 @@ def policy(scripts: Iterable[str]) -> str:
             "default-src 'none'",
             "img-src data: blob:",
             "style-src 'unsafe-inline'",
-            f"script-src {allowed or "'none'"}",
+            f"script-src {allowed}",
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -110,7 +110,7 @@ def page(
         supported=_supported(analysis),
         by_class=_by_class(analysis),
         sections=of_sections,
-        said={each.name: each.findings for each in sections},
+        said={name: _said(sections, name) for name in ("removal", "stability")},
         is_images=is_images,
         is_named=bool(analysis.dataset.train_names),
     )
@@ -147,6 +147,11 @@ def _data(
         sheets[name] = {**sheet, "images": len(images[name])} if sheet else None
     data = {**exploration, "train": {**exploration["train"], "standing": encoded}, "sheets": sheets}
     return data, images
+
+
+def _said(sections: Sequence[Section], name: str) -> str:
+    """The answer of an experiment in a sentence, if it was run."""
+    return next((each.findings[0] for each in sections if each.name == name and each.findings), "")
 
 
 def _experiment(analysis: Analysis, section: Section) -> dict[str, Any]:

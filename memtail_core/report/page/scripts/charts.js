@@ -1,0 +1,59 @@
+/* Charts: drawn already, drawn again to be touched when they come into view, and as files. */
+
+let drawing = null; // a promise of memtailDraw(element, spec)
+
+/** The charting library; its text is part of the page, and is run when the first chart is seen. */
+function library() {
+  drawing ??= new Promise((resolve, reject) => {
+    const element = make("script", {});
+    element.textContent = held("drawing");
+    document.head.append(element); // runs now
+    if (window.memtailDraw) resolve(window.memtailDraw);
+    else reject(new Error("the charting library did not start"));
+  });
+  return drawing;
+}
+
+async function touchable(figure, spec) {
+  const place = figure.querySelector(".drawing");
+  const touched = make("div", { class: "touched" });
+  place.before(touched);
+  const draw = await library();
+  try {
+    await draw(touched, spec);
+    figure.classList.add("is-touchable"); // what was drawn before stays, for print
+  } catch (error) {
+    touched.remove();
+    throw error;
+  }
+}
+
+function buttons(name, figure, source) {
+  const still = figure.querySelector(".drawing > svg");
+  const button = (format, make_) => {
+    const made = make("button",
+      { type: "button", class: "plain", "aria-label": `Download ${name} as ${format}` }, format);
+    made.addEventListener("click", make_);
+    return made;
+  };
+  return make("div", { class: "buttons" },
+    button("SVG", () => save(`${name}.svg`, "image/svg+xml", paper(still).text)),
+    button("PNG", async () => save(`${name}.png`, "image/png", await png(paper(still)))),
+    button("CSV", () => save(`${name}.csv`, "text/csv", source.csv)));
+}
+
+function startCharts() {
+  const sources = JSON.parse(held("charts"));
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      seen.unobserve(target);
+      touchable(target, sources[target.dataset.chart].spec);
+    }
+  }, { rootMargin: "100px" });
+  for (const figure of document.querySelectorAll("[data-chart]")) {
+    const name = figure.dataset.chart;
+    figure.append(buttons(name, figure, sources[name]));
+    seen.observe(figure);
+  }
+}

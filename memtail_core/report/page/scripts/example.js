@@ -1,0 +1,193 @@
+/* The dialog of one example: large, with all its numbers, and what it has to do with others.
+ *
+ * Its address is #train-17 or #test-3; every example in it is a link to that one's own.
+ */
+
+class ExampleDialog {
+  /** order(side): the examples as the gallery shows them, for "previous" and "next". */
+  constructor(study, tiles, order) {
+    Object.assign(this, { study, tiles, order });
+    this.dialog = document.getElementById("example");
+    this.opener = null;
+    this.dialog.addEventListener("close", () => this.closed());
+    this.dialog.addEventListener("click", (event) => {
+      if (event.target === this.dialog) this.dialog.close(); // beside it
+    });
+    this.dialog.addEventListener("keydown", (event) => this.key(event));
+    addEventListener("hashchange", () => this.route());
+  }
+
+  /** What the address asks for: {side, i}, or null. */
+  asked() {
+    const found = /^#(train|test)-(\d+)$/.exec(location.hash);
+    if (!found) return null;
+    const [, side, i] = found;
+    return Number(i) < this.study[side].n ? { side, i: Number(i) } : null;
+  }
+
+  route() {
+    const asked = this.asked();
+    if (asked) this.show(asked.side, asked.i);
+    else if (this.dialog.open) this.dialog.close();
+  }
+
+  open(side, i, opener) {
+    this.opener = opener;
+    if (location.hash === `#${side}-${i}`) this.show(side, i);
+    else location.hash = `${side}-${i}`;
+  }
+
+  show(side, i) {
+    const inside = this.dialog.contains(document.activeElement);
+    const kept = inside ? document.activeElement.dataset?.step : null;
+    if (!this.dialog.open) this.opener ??= document.activeElement;
+    this.at = { side, i };
+    this.dialog.replaceChildren(this.head(side, i), this.body(side, i));
+    if (!this.dialog.open) this.dialog.showModal();
+    this.dialog.scrollTop = 0;
+    const step = kept && this.dialog.querySelector(`[data-step="${kept}"]:not(:disabled)`);
+    (step || this.dialog.querySelector("h2")).focus();
+  }
+
+  closed() {
+    const { opener } = this;
+    this.opener = null;
+    if (this.asked()) {
+      // an address that only differs behind the # may be set, whatever the page is opened from
+      history.replaceState(null, "", location.href.replace(/#.*$/, "#"));
+    }
+    if (opener?.isConnected && opener !== document.body) opener.focus({ preventScroll: true });
+    else this.returned?.(this.at);
+  }
+
+  /** The neighbours in the gallery, or by index if it does not show this one. */
+  beside(step) {
+    const { side, i } = this.at;
+    const order = this.order(side);
+    const at = order.indexOf(i);
+    const to = at < 0 ? i + step : order[at + step];
+    return to >= 0 && to < this.study[side].n ? to : null;
+  }
+
+  step(step) {
+    const to = this.beside(step);
+    if (to === null) return;
+    history.replaceState(null, "", `#${this.at.side}-${to}`);
+    this.show(this.at.side, to);
+    this.moved?.(this.at);
+  }
+
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    this.step(step);
+  }
+
+  head(side, i) {
+    const button = (step, text, label) => {
+      const made = make("button", {
+        type: "button", class: "plain", "data-step": step, "aria-label": label, title: label,
+        disabled: this.beside(step) === null,
+      }, text);
+      made.addEventListener("click", () => this.step(step));
+      return made;
+    };
+    const close = make("button",
+      { type: "button", class: "plain", "aria-label": "Close", title: "Close (Esc)" }, "✕");
+    close.addEventListener("click", () => this.dialog.close());
+    return make("div", { class: "head" },
+      make("h2", { id: "example-title", tabindex: -1 }, `${KINDS[side]} ${i}`,
+        make("span", { class: "visually-hidden" }, `, ${described(this.study, side, i)}`)),
+      button(-1, "←", "Previous example"), button(1, "→", "Next example"), close);
+  }
+
+  body(side, i) {
+    const parts = side === "train" ? this.train(i) : this.test(i);
+    return make("div", { class: "example" },
+      make("div", { class: "large" }, this.tiles.looks(side, i)), ...parts);
+  }
+
+  facts(rows) {
+    return make("dl", { class: "facts" }, rows.filter(([, value]) => value !== null)
+      .map(([name, ...value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+  }
+
+  train(i) {
+    const { study } = this, of = study.train;
+    const known = !Number.isNaN(of.memorization[i]);
+    const mark = category(study, i);
+    return [
+      make("div", { class: "told" },
+        this.facts([
+          ["class", className(study, "train", i)],
+          ["name", nameOf(study, "train", i)],
+          ["memorization", known ? decimal(of.memorization[i]) : "no score"],
+          ["95% interval", known ? `${decimal(of.low[i])} to ${decimal(of.high[i])}` : null],
+          ["right, trained on it", percent(of.accuracyIn[i])],
+          ["right, held out", percent(of.accuracyOut[i])],
+          ["held out by", counted(of.nOut[i], "model")],
+          ["kind", mark && `${mark.mark} ${mark.name}`],
+        ]),
+        known ? this.tiles.bar(of.memorization[i], of.low[i], of.high[i]) : null,
+        make("p", { class: "why" }, whyTrain(study, i)),
+        this.duplicate(i)),
+      this.influences("Test examples it influences", "test", partnersOf(of.partners, i)),
+      this.nearest(i),
+    ];
+  }
+
+  test(j) {
+    const { study } = this, of = study.test;
+    const found = partnersOf(of.partners, j);
+    return [
+      make("div", { class: "told" },
+        this.facts([
+          ["class", className(study, "test", j)],
+          ["name", nameOf(study, "test", j)],
+          ["right", `${percent(of.accuracy[j])} of models`],
+        ]),
+        make("p", { class: "why" }, whyTest(study, j))),
+      this.influences("Training examples it rests on", "train", found),
+    ];
+  }
+
+  duplicate(i) {
+    const found = this.study.train.duplicateOf.get(i);
+    if (!found) return null;
+    const [side, of] = found;
+    return make("p", { class: "tag-line" }, "= Nearly equals ",
+      make("a", { href: `#${side}-${of}` }, `${KINDS[side].toLowerCase()} ${of}`), ".");
+  }
+
+  influences(title, side, found) {
+    const list = found.map((each) => make("li", {}, this.tiles.link(side, each.index,
+      make("b", {}, plusMinus(each.influence, each.error)),
+      make("span", { class: each.significant ? "sure" : "unsure" },
+        each.significant ? "✓ significant" : "may be chance"),
+      make("span", { class: "class" }, className(this.study, side, each.index)))));
+    return make("section", {}, make("h3", {}, title),
+      list.length ? make("ul", { class: "thumbnails" }, list)
+        : make("p", { class: "soft" }, "None that these models could tell."),
+      make("p", { class: "soft" }, "Influence ± standard error; listed from 0.05 and two standard "
+        + "errors on. ✓: significant at a false discovery rate of 5%, among all pairs of one class."));
+  }
+
+  nearest(i) {
+    const { study } = this;
+    const found = neighboursOf(study.train.neighbours, i);
+    if (!found.length) return make("section", {});
+    const own = study.train.label[i];
+    const list = found.map((j) => {
+      const differs = study.train.label[j] !== own;
+      return make("li", {}, this.tiles.link("train", j,
+        make("span", { class: differs ? "class differs" : "class" },
+          `${differs ? "≠ " : ""}${className(study, "train", j)}`),
+        make("span", {}, `mem. ${decimal(study.train.memorization[j])}`)));
+    });
+    return make("section", {}, make("h3", {}, "Nearest training examples"),
+      make("ul", { class: "thumbnails" }, list),
+      make("p", { class: "soft" }, "By distance between inputs, the nearest first. ≠: another class."));
+  }
+}
