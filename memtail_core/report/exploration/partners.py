@@ -117,12 +117,12 @@ def _list(
     k = listed.index.shape[1]
     noteworthy = _is_noteworthy(found)
     rank = np.where(noteworthy, np.where(significant, 0, 1), 2)
-    chosen = np.sort(np.argsort(rank, axis=1, kind="stable")[:, :k], axis=1)
+    best = np.argsort(rank, axis=1, kind="stable")[:, :k]
+    is_out = np.take_along_axis(rank, best, 1) == 2
+    order = np.lexsort((best, is_out), axis=1)  # by falling influence again
+    chosen = np.take_along_axis(best, order, 1)
     kept = np.take_along_axis(noteworthy, chosen, 1)
-    order = np.argsort(~kept, axis=1, kind="stable")
-    chosen, kept = (np.take_along_axis(a, order, 1) for a in (chosen, kept))
     rows = mine[found.example]
-    width = slice(0, chosen.shape[1])
     columns: tuple[tuple[NDArray[Any], NDArray[Any], float], ...] = (
         (listed.index, theirs[found.partner], -1),
         (listed.influence, found.influence, np.nan),
@@ -130,4 +130,4 @@ def _list(
         (listed.is_significant, significant, False),
     )
     for to, values, none in columns:
-        to[rows, width] = np.where(kept, np.take_along_axis(values, chosen, 1), none)
+        to[rows, : chosen.shape[1]] = np.where(kept, np.take_along_axis(values, chosen, 1), none)

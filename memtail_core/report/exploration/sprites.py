@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from memtail_core.parallelism import usable_cores
 from memtail_core.report.pictures import picture
 
 Images = NDArray[np.uint8]
@@ -70,8 +72,10 @@ def sheets(images: Images, chosen: Indices, look: Look) -> Sheets:
     """Put the thumbnails of the chosen images, uint8 [n, h, w, c], on sheets in that order."""
     position = np.full(len(images), -1, np.int64)
     position[chosen] = np.arange(len(chosen))
-    parts = (chosen[i : i + _PER_SHEET] for i in range(0, len(chosen), _PER_SHEET))
-    return Sheets(look, position, tuple(sheet(images[part], look) for part in parts))
+    parts = [chosen[i : i + _PER_SHEET] for i in range(0, len(chosen), _PER_SHEET)]
+    with ThreadPoolExecutor(usable_cores()) as threads:
+        made = tuple(threads.map(lambda part: sheet(images[part], look), parts))
+    return Sheets(look, position, made)
 
 
 def sheet(images: Images, look: Look) -> bytes:
