@@ -7,7 +7,9 @@ from memtail_core import published
 from memtail_core.report import figures, tables
 from memtail_core.report.analysis import Analysis
 from memtail_core.report.drawing import png, svg
-from memtail_core.report.page import page
+from memtail_core.report.exploration import encoded, explore
+from memtail_core.report.exploration.exploration import subgroups_of
+from memtail_core.report.page import linked, page
 from memtail_core.report.sections import every
 from memtail_core.store import ObjectStore
 
@@ -40,4 +42,7 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
         yield f"figures/{name}.csv", tables.to_csv(figure.data)
     for section in sections:
         yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
-    yield published.PAGE, page(analysis, drawn, sections).encode()
+    subgroups = subgroups_of(store, analysis)
+    train, test = linked(analysis, sections)
+    explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
+    yield published.PAGE, page(analysis, drawn, sections, explored).encode()

@@ -4,12 +4,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memtail_core.report.analysis import Analysis
-from memtail_core.report.page.examples import Looks, of_train
 
 _COLUMNS = 16  # the paper's threshold, 0.25, is where the fifth begins
-_TALLEST = 8
+_TALLEST = 6
+
+Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,13 @@ class Column:
     Attributes:
         low, high: its memorization: from ``low`` to below ``high``, the last to 1.
         n: how many there are.
-        shown: some of them, the taller the more there are, on a scale of logarithms.
+        shown: indices of some of them, the more the more there are, on a scale of logarithms.
     """
 
     low: float
     high: float
     n: int
-    shown: tuple[Looks, ...]
+    shown: tuple[int, ...]
 
 
 def spectrum(analysis: Analysis) -> list[Column]:
@@ -41,17 +43,17 @@ def spectrum(analysis: Analysis) -> list[Column]:
             low=float(edges[c]),
             high=float(edges[c + 1]),
             n=len(some),
-            shown=tuple(of_train(analysis, i) for i in _picked(analysis, some, most)),
+            shown=_picked(analysis, some, most),
         )
         for c, some in enumerate(members)
     ]
 
 
-def _picked(analysis: Analysis, members: np.ndarray, most: int) -> list[int]:
+def _picked(analysis: Analysis, members: Indices, most: int) -> tuple[int, ...]:
     """Some of all classes, always the same ones."""
     if len(members) == 0:
-        return []
+        return ()
     height = 1 + round((_TALLEST - 1) * math.log(len(members)) / math.log(max(most, 2)))
     by_class = members[np.argsort(analysis.dataset.y_train[members], kind="stable")]
     positions = (np.arange(height) + 0.5) * len(members) / height
-    return list(dict.fromkeys(by_class[positions.astype(int)].tolist()))
+    return tuple(by_class[positions.astype(int)].tolist())

@@ -122,7 +122,7 @@ class ExampleDialog {
       make("div", { class: "told" },
         this.facts([
           ["class", className(study, "train", i)],
-          ["name", nameOf(study, "train", i)],
+          ["row or file", nameOf(study, "train", i)],
           ["memorization", known ? decimal(of.memorization[i]) : "no score"],
           ["95% interval", known ? `${decimal(of.low[i])} to ${decimal(of.high[i])}` : null],
           ["right, trained on it", percent(of.accuracyIn[i])],
@@ -145,7 +145,7 @@ class ExampleDialog {
       make("div", { class: "told" },
         this.facts([
           ["class", className(study, "test", j)],
-          ["name", nameOf(study, "test", j)],
+          ["row or file", nameOf(study, "test", j)],
           ["right", `${percent(of.accuracy[j])} of models`],
         ]),
         make("p", { class: "why" }, whyTest(study, j))),

@@ -4,9 +4,10 @@ const OVERSCAN = 2; // rows made beyond those in view
 
 class Grid {
   /**
-   * element: the role="grid" that scrolls. The style sheet gives an item's size: --item-width (0:
-   * one a row) and --item-height. fill(cell, item) puts an item into its cell and names the cell;
-   * open(item, cell) is called on click and Enter.
+   * element: the role="grid" that scrolls. The style sheet gives the least size of an item by that
+   * of a probe beside it (no width: one item a row) and, as --grow, by how much an item is higher
+   * for each pixel that it is wider. fill(cell, item) puts an item into its cell and names the
+   * cell; open(item, cell) is called on click and Enter.
    */
   constructor(element, fill, open) {
     Object.assign(this, { element, fill, open });
@@ -35,10 +36,12 @@ class Grid {
 
   /** How many fit beside each other; all is made again if that changed. */
   measure() {
-    const { width: itemWidth, height } = this.probe.getBoundingClientRect();
-    const width = this.element.clientWidth;
-    if (!width || !height) return; // not visible
-    const columns = Math.max(1, Math.floor(width / (itemWidth || width)));
+    const least = this.probe.getBoundingClientRect();
+    const width = this.body.clientWidth;
+    if (!width || !least.height) return; // not visible
+    const columns = Math.max(1, Math.floor(width / (least.width || width)));
+    const grow = Number(getComputedStyle(this.element).getPropertyValue("--grow"));
+    const height = Math.ceil(least.height + grow * (width / columns - least.width));
     if (columns !== this.columns || height !== this.height) {
       const first = this.columns ? Math.floor(this.element.scrollTop / this.height) : 0;
       const kept = first * this.columns;
@@ -47,6 +50,7 @@ class Grid {
       const focused = this.element.contains(document.activeElement);
       this.clear();
       this.element.style.setProperty("--columns", columns);
+      this.element.style.setProperty("--row-height", `${height}px`);
       this.element.setAttribute("aria-rowcount", this.rowCount);
       this.element.setAttribute("aria-colcount", columns);
       this.body.style.height = `${this.rowCount * height}px`;

@@ -68,7 +68,7 @@ function startExplorer() {
   }
   const legend = found.categories.map((key) => CATEGORIES[key] ?? { mark: "•", name: key });
   document.querySelector(".legend").textContent =
-    ["Framed: memorized", ...legend.map(({ mark, name }) => `${mark} ${name}`)].join(" · ");
+    [found.isImages ? "Framed: memorized" : "Orange edge: memorized", ...legend.map(({ mark, name }) => `${mark} ${name}`)].join(" · ");
   dialog.route();
 }
 

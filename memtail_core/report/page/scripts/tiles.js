@@ -49,6 +49,8 @@ class Tiles {
 
   test(cell, j) {
     const found = partnersOf(this.study.test.partners, j);
+    const sure = found.filter(({ significant }) => significant).length;
+    const rests = sure ? `✓ rests on ${sure}` : found.length ? "may rest on one" : "";
     cell.setAttribute("aria-label", described(this.study, "test", j));
     cell.append(
       this.framed("test", j, null),
@@ -56,9 +58,9 @@ class Tiles {
         make("b", {}, percent(this.study.test.accuracy[j])), " ",
         this.index("test", j),
         make("span", { class: "class" }, className(this.study, "test", j))),
-      make("span", { class: "interval" }, found.length ? `rests on ${found.length}` : ""),
+      make("span", { class: "interval" }, rests),
       make("span", { class: "seen" },
-        found.length ? plusMinus(found[0].influence, found[0].error) : ""));
+        found.length ? `by ${plusMinus(found[0].influence, found[0].error)}` : ""));
   }
 
   pair(cell, p) {
@@ -91,7 +93,8 @@ class Tiles {
 
   index(side, i) {
     const name = nameOf(this.study, side, i);
-    return make("span", { class: "index" }, `#${i}${name && name !== String(i) ? ` ${name}` : ""} `);
+    return make("span", { class: "index" }, `#${i} · `,
+      name && !/^\d+$/.test(name) ? `${name} · ` : null);
   }
 
   /** A thumbnail that leads to its example. */

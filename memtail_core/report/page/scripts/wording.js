@@ -93,11 +93,14 @@ function whyTrain(study, i) {
 
 function whyTest(study, j) {
   const right = `${percent(study.test.accuracy[j])} of models get it right.`;
-  const [first, ...others] = partnersOf(study.test.partners, j);
-  if (!first) return `${right} It rests on no single training example that these models could tell.`;
-  const points = Math.round(100 * first.influence);
-  const more = others.length ? `, and on ${others.length} more` : "";
-  const how = first.significant ? "It rests" : "It may rest";
-  return `${right} ${how} on training example ${first.index}${more}: without that, models get it `
-    + `right ${points} percentage points less often.`;
+  const found = partnersOf(study.test.partners, j);
+  if (!found.length) {
+    return `${right} It rests on no single training example that these models could tell.`;
+  }
+  const sure = found.filter(({ significant }) => significant);
+  const first = sure[0] ?? found[0];
+  const how = sure.length ? "It rests on" : "It may rest, or seem to by chance, on";
+  const more = sure.length > 1 ? ` So it does, less, on ${counted(sure.length - 1, "other")}.` : "";
+  return `${right} ${how} training example ${first.index}: without that, models get it right `
+    + `${Math.round(100 * first.influence)} percentage points less often.${more}`;
 }

@@ -88,6 +88,7 @@ def page(
         lstrip_blocks=True,
         loader=jinja2.PackageLoader("memtail_core.report.page"),
     )
+    environment.filters["two"] = _two
     is_images = analysis.dataset.kind == "images"
     return environment.get_template("page.html").render(
         a=analysis,
@@ -101,7 +102,11 @@ def page(
         sources=as_json({each.name: each.source for each in every}),
         data=None if data is None else as_json(data),
         sheets=sheets,
-        spectrum=spectrum(analysis) if is_images else [],
+        spectrum=[
+            (each, [of_train(analysis, i) for i in each.shown]) for each in spectrum(analysis)
+        ]
+        if is_images
+        else [],
         spread=[
             (analysis.dataset.classes[label], [of_train(analysis, i) for i in picks])
             for label, picks in spread_by_class(analysis)
@@ -114,6 +119,12 @@ def page(
         is_images=is_images,
         is_named=bool(analysis.dataset.train_names),
     )
+
+
+def _two(value: float) -> str:
+    """Two decimals, and no zero below zero."""
+    text = f"{value:.2f}"
+    return text.replace("-", "−" if float(text) else "")
 
 
 def _read(name: str) -> str:
@@ -129,7 +140,7 @@ def _joined() -> str:
 def _data(
     analysis: Analysis, exploration: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Sequence[str]]]:
-    """What the script reads at once, and apart the pictures, which it reads when they are looked at.
+    """What the script reads at once; apart, the pictures, read when they are looked at.
 
     The script is told which examples are memorized: its rounded numbers would not always tell.
     """
