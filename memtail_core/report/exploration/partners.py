@@ -26,7 +26,8 @@ class Partners:
     """Up to k partners of each of n examples, by falling influence.
 
     A partner is of the same class, if the rule of pairs is, has an influence of at least 0.05, and
-    of at least two standard errors. Of more than k, the significant come first, then the strongest.
+    of at least two standard errors. Of more than k (as far as 4 k, the strongest), the significant
+    are preferred, then the strongest.
 
     Attributes:
         index: int64 [n, k]; −1 where there are fewer.
