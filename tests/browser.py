@@ -58,11 +58,11 @@ class Visited:
             ),
         )
 
-    def violations(self) -> list[str]:
-        """What axe-core finds that is serious or critical, a line each."""
+    def violations(self, within: str | None = None) -> list[str]:
+        """What axe-core finds that is serious or critical, a line each; ``within``: a selector."""
         from axe_playwright_python.sync_playwright import Axe
 
-        found = Axe().run(self.page).response["violations"]
+        found = Axe().run(self.page, within).response["violations"]
         return [
             f"{each['id']} ({each['impact']}): {', '.join(str(n['target']) for n in each['nodes'])}"
             for each in found

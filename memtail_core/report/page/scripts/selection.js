@@ -89,15 +89,19 @@ function pairOrders({ influence, low, q }) {
   ]);
 }
 
-/** Whether what was typed is the index of an example, or occurs in its name or its row. */
+/** Whether what was typed is the index of an example (#17: nothing else), or in its name or row. */
 function finder(typed, ...sides) {
-  const wanted = typed.trim().toLowerCase().replace(/^#/, "");
+  const wanted = typed.trim().toLowerCase();
   if (!wanted) return () => true;
-  const index = /^\d+$/.test(wanted) ? Number(wanted) : -1;
+  const [, hash, digits] = /^(#?)(\d+)$/.exec(wanted) ?? [];
+  const index = digits === undefined ? -1 : Number(digits);
+  const number = new RegExp(`(^|\\D)0*${index}(\\D|$)`); // 17 is in 00017.png, not in 170
+  const within = index < 0 ? (text) => text.toLowerCase().includes(wanted)
+    : hash ? () => false : (text) => number.test(text);
   return (...indices) => sides.some((of, s) => {
     const i = indices[s];
-    return i === index || of.names?.[i]?.toLowerCase().includes(wanted)
-      || of.text?.[i]?.toLowerCase().includes(wanted);
+    return i === index || (of.names !== null && within(of.names[i]))
+      || (index < 0 && of.text !== null && within(of.text[i]));
   });
 }
 
