@@ -12,7 +12,7 @@ from memtail_core.experiments.subgroups_found import SubgroupsFound
 
 Indices = NDArray[np.int64]
 
-_QUICK = 2_000_000  # pixels, or columns, of all examples that are looked at: some seconds
+_QUICK = 3_000_000  # pixels, or columns, of all examples that are looked at: some seconds
 _QUICK_TEST_SET = 400_000_000  # likewise of the test set, which is only prepared
 _ORDINARY = 300  # examples looked at beside those in question: they show what distances are usual
 
