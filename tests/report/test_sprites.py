@@ -139,6 +139,13 @@ def test_where_not_all_fit_the_first_come_first_and_the_others_evenly() -> None:
     assert made[0].look == min(every, key=lambda look: every[look])
 
 
+def test_a_sample_that_misleads_does_not_break_the_budget() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1024, 8, 8, 1), dtype=np.uint8)
+    noise[np.linspace(0, 1023, 512).round().astype(int)] = 0  # what is looked at beforehand
+    made = pictures(noise, images(10), everything(1024), everything(10), 20_000)
+    assert 0 < made[0].n_bytes + made[1].n_bytes <= 20_000
+
+
 def test_a_budget_for_nothing_pictures_nothing() -> None:
     made = pictures(images(30), images(30), everything(30), everything(30), 10)
     assert [some.n_pictured for some in made] == [0, 0]

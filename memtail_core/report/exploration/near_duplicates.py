@@ -24,6 +24,7 @@ class NearDuplicates:
     Attributes:
         is_known: whether they were looked for; otherwise ``of`` is empty.
         of: the near-duplicate of a training example: whether it is a test example, and its index.
+            Of every example where ``memtail subgroups`` was run, else of some in the test set.
     """
 
     is_known: bool

@@ -84,6 +84,8 @@ def _filled(
     """All of the training set, and of the test set as many as fit; None if too few do."""
     all_train = sheets(train, of_train.chosen(len(of_train)), look)
     room = budget - all_train.n_bytes
+    if room < 0:
+        return None
     some = _that_fit(test, of_test, look, room, int(room / each))
     if some.n_pictured < len(of_test.first):
         return None
