@@ -13,7 +13,12 @@ def counts(field: str, title: str, largest: float) -> alt.Y:
     """A log axis of counts, from below one to the largest."""
     top = max(10.0, 1.25 * largest)
     scale = alt.Scale(type="log", domain=[LEAST, top], nice=False)
-    return alt.Y(field, scale=scale, title=title, axis=alt.Axis(values=ticks(1, top), format=",d"))
+    return alt.Y(
+        field,
+        scale=scale,
+        title=title,
+        axis=alt.Axis(values=ticks(1, top), tickCount=10, format=",d"),
+    )
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -110,9 +110,11 @@ def figure(
     return Figure(chart, data, is_fluid)
 
 
-def values(rows: "pa.Table | list[dict[str, Any]]") -> alt.InlineData:
+def values(rows: list[dict[str, Any]]) -> alt.InlineData:
     """Rows as the data of a chart; what is in them is drawn, never run."""
-    return alt.InlineData(values=rows.to_pylist() if isinstance(rows, pa.Table) else rows)
+    data = alt.InlineData(values=[])
+    data["values"] = rows  # given at once, each would be validated: a second for 10,000
+    return data
 
 
 def png(of: Figure) -> bytes:

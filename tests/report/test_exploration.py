@@ -109,6 +109,19 @@ def test_without_influence_nothing_is_significant() -> None:
     assert (found.index >= 0).any()  # listed all the same: the page says which are significant
 
 
+def test_where_nothing_can_be_said_no_partner_is_listed() -> None:
+    subset = np.random.default_rng(0).random((50, 20)) < 0.7
+    for correct, labels in (
+        (np.ones((50, 9), bool), None),  # always right
+        (subset[:, :9], (np.zeros(20, np.int64), np.ones(9, np.int64))),  # no class in common
+    ):
+        from_bits = evidence(subset, correct)
+        family = Family.of(np.arange(20), np.arange(9), labels)
+        level = significance_level(from_bits, family, ENGINE)
+        found = partners(from_bits, family, level, 5, "test", engine=ENGINE)
+        assert level is None and found.index.shape == (9, 5) and (found.index == -1).all()
+
+
 # --- a study of images ---
 
 

@@ -9,7 +9,15 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from memtail_core.report.exploration.pictured import Wanted, pictures
-from memtail_core.report.exploration.sprites import COLUMNS, ROWS, Look, Sheets, looks, sheets
+from memtail_core.report.exploration.sprites import (
+    COLUMNS,
+    ROWS,
+    Look,
+    Sheets,
+    looks,
+    sheet,
+    sheets,
+)
 
 LOSSLESS = Look(8, 8, None)
 
@@ -28,9 +36,9 @@ def everything(n: int) -> Wanted:
 
 def cut_out(made: Sheets, example: int) -> NDArray[np.uint8]:
     """The thumbnail of an example, as a page cuts it out."""
-    sheet, cell = divmod(int(made.position[example]), COLUMNS * ROWS)
+    number, cell = divmod(int(made.position[example]), COLUMNS * ROWS)
     row, column = divmod(cell, COLUMNS)
-    whole = np.asarray(Image.open(io.BytesIO(made.images[sheet])).convert("RGBA"))
+    whole = np.asarray(Image.open(io.BytesIO(made.images[number])).convert("RGBA"))
     width, height = made.look.width, made.look.height
     return whole[row * height : (row + 1) * height, column * width : (column + 1) * width]
 
@@ -40,7 +48,7 @@ def test_every_picture_is_where_its_position_says(channels: int) -> None:
     x = images(1100, channels=channels)
     x[..., 3:] = 255
     made = sheets(x, np.arange(1100), LOSSLESS)
-    assert [Image.open(io.BytesIO(sheet)).size for sheet in made.images] == [
+    assert [Image.open(io.BytesIO(image)).size for image in made.images] == [
         (256, 128),
         (256, 128),
         (256, 24),
@@ -127,7 +135,15 @@ def test_where_not_all_fit_the_first_come_first_and_the_others_evenly() -> None:
     assert 100 < len(there) < 1500
     gaps = np.diff(there[~np.isin(there, first)])
     assert gaps.max() <= 2 * gaps.min() + 2
-    assert made[0].look == list(looks(32, 32))[-1]
+    every = {look: len(sheet(train[:512], look)) for look in looks(32, 32)}
+    assert made[0].look == min(every, key=lambda look: every[look])
+
+
+def test_a_sample_that_misleads_does_not_break_the_budget() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1024, 8, 8, 1), dtype=np.uint8)
+    noise[np.linspace(0, 1023, 512).round().astype(int)] = 0  # what is looked at beforehand
+    made = pictures(noise, images(10), everything(1024), everything(10), 20_000)
+    assert 0 < made[0].n_bytes + made[1].n_bytes <= 20_000
 
 
 def test_a_budget_for_nothing_pictures_nothing() -> None:

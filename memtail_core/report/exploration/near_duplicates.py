@@ -12,7 +12,7 @@ from memtail_core.experiments.subgroups_found import SubgroupsFound
 
 Indices = NDArray[np.int64]
 
-_QUICK = 2_000_000  # pixels, or columns, of all examples that are looked at: some seconds
+_QUICK = 3_000_000  # pixels, or columns, of all examples that are looked at: some seconds
 _QUICK_TEST_SET = 400_000_000  # likewise of the test set, which is only prepared
 _ORDINARY = 300  # examples looked at beside those in question: they show what distances are usual
 
@@ -24,6 +24,7 @@ class NearDuplicates:
     Attributes:
         is_known: whether they were looked for; otherwise ``of`` is empty.
         of: the near-duplicate of a training example: whether it is a test example, and its index.
+            Of every example where ``memtail subgroups`` was run, else of some in the test set.
     """
 
     is_known: bool

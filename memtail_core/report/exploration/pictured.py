@@ -50,19 +50,20 @@ def pictures(
     """Make the thumbnails of training and test set, uint8 [n, h, w, c].
 
     The best look at which all training examples and the wanted test examples fit into ``budget``
-    bytes, and as many others of the test set as there is room for. If not even the poorest will
+    bytes, and as many others of the test set as there is room for. If not even the cheapest will
     do, as many as fit: first the wanted of both sets, then an even sample of the training set.
     """
     needed = len(of_train) + len(of_test.first)
-    every = list(looks(*train.shape[1:3]))
-    for look in every:
-        each = _bytes_of_one(train, look)
-        if each * needed > budget:
+    each: dict[Look, float] = {}
+    for look in looks(*train.shape[1:3]):
+        each[look] = _bytes_of_one(train, look)
+        if each[look] * needed > budget:
             continue
-        made = _filled(train, test, of_train, of_test, look, each, budget)
+        made = _filled(train, test, of_train, of_test, look, each[look], budget)
         if made is not None:
             return made
-    return _fewer(train, test, of_train, of_test, every[-1], budget)
+    cheapest = min(each, key=lambda look: each[look])
+    return _fewer(train, test, of_train, of_test, cheapest, each[cheapest], budget)
 
 
 def _bytes_of_one(images: Images, look: Look) -> float:
@@ -83,6 +84,8 @@ def _filled(
     """All of the training set, and of the test set as many as fit; None if too few do."""
     all_train = sheets(train, of_train.chosen(len(of_train)), look)
     room = budget - all_train.n_bytes
+    if room < 0:
+        return None
     some = _that_fit(test, of_test, look, room, int(room / each))
     if some.n_pictured < len(of_test.first):
         return None
@@ -90,9 +93,15 @@ def _filled(
 
 
 def _fewer(
-    train: Images, test: Images, of_train: Wanted, of_test: Wanted, look: Look, budget: int
+    train: Images,
+    test: Images,
+    of_train: Wanted,
+    of_test: Wanted,
+    look: Look,
+    each: float,
+    budget: int,
 ) -> tuple[Sheets, Sheets]:
-    each = _bytes_of_one(train, look)
+    """As many as fit, the test set's in up to half of the room."""
     most_test = min(len(of_test.first), int(budget / 2 / each))
     some_test = _that_fit(test, of_test, look, budget // 2, most_test)
     room = budget - some_test.n_bytes

@@ -51,14 +51,14 @@ def figures(found: SubgroupsFound) -> dict[str, Drawn]:
     tens = [10.0**power for power in range(lowest, 1)]
     chart = (
         alt.Chart(values(rows))
-        .mark_point(size=14, opacity=0.65, aria=len(rows) < 500)
+        .mark_point(size=14, opacity=0.8, aria=len(rows) < 500)
         .encode(
             x=alt.X("x:Q", title="memorization", scale=alt.Scale(zero=False)),
             y=alt.Y(
                 "y:Q",
                 title="probability of its label, held out (log scale)",
                 scale=alt.Scale(type="log", domain=[tens[0], 1], nice=False, padding=4),
-                axis=alt.Axis(values=tens, format="~g"),
+                axis=alt.Axis(values=tens, tickCount=len(tens), format="~g"),
             ),
             color=coloured(
                 "of:N", {k: v for k, v in _COLOURS.items() if found.counts[k]}, 2, "circle"
