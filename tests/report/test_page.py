@@ -257,3 +257,10 @@ def test_every_chart_has_its_drawing_its_source_and_its_data(html: str) -> None:
         assert "<svg" in chart
         assert source["spec"]["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
         assert source["csv"].count("\n") > 1
+
+
+def test_figures_of_one_name_stay_apart(analysis: Analysis) -> None:
+    sections = [section(words="first"), section(words="second")]
+    sources = Read(page(analysis, {}, sections)).json("charts")
+    assert sources["made"]["csv"] == '"words"\n"first"\n'
+    assert sources["made-2"]["csv"] == '"words"\n"second"\n'

@@ -1,7 +1,8 @@
 """The report as one HTML file that needs nothing else: no network, no server, no other file."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -76,7 +77,8 @@ def page(
         for name, caption in _CAPTIONS.items()
         if name in figures
     }
-    of_sections = [_experiment(analysis, section) for section in sections]
+    names = set(charts)
+    of_sections = [_experiment(analysis, section, names) for section in sections]
     every = [*charts.values(), *(each for s in of_sections for each in s["charts"])]
     main = script(_joined())
     drawing = script(javascript()) if every else ""
@@ -165,15 +167,23 @@ def _said(sections: Sequence[Section], name: str) -> str:
     return next((each.findings[0] for each in sections if each.name == name and each.findings), "")
 
 
-def _experiment(analysis: Analysis, section: Section) -> dict[str, Any]:
-    charts: list[Chart] = [
-        chart(name, drawn.figure, drawn.caption) for name, drawn in section.figures.items()
-    ]
+def _experiment(analysis: Analysis, section: Section, names: set[str]) -> dict[str, Any]:
+    """What a section shows; its charts get names of their own, which are added to ``names``."""
+    charts: list[Chart] = []
+    for name, drawn in section.figures.items():
+        own = next(each for each in _numbered(name) if each not in names)
+        names.add(own)
+        charts.append(chart(own, drawn.figure, drawn.caption))
     galleries = [
         (gallery.title, [of_experiment(analysis, example) for example in gallery.examples])
         for gallery in section.galleries
     ]
     return {"of": section, "charts": charts, "galleries": galleries}
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}-{k}" for k in itertools.count(2))
 
 
 def _supported(analysis: Analysis) -> list[tuple[Any, list[tuple[Any, float, float]], int]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from memtail_core.report.analysis import Analysis
 
 _COLUMNS = 16  # the paper's threshold, 0.25, is where the fifth begins
-_TALLEST = 6
+_TALLEST = 5
 
 Indices = NDArray[np.int64]
 

@@ -54,6 +54,7 @@ class Grid {
       this.element.setAttribute("aria-rowcount", this.rowCount);
       this.element.setAttribute("aria-colcount", columns);
       this.body.style.height = `${this.rowCount * height}px`;
+      this.element.style.setProperty("--content", `calc(${this.rowCount * height}px + 1.25rem)`);
       this.element.scrollTop = Math.floor(kept / columns) * height;
       this.render();
       if (focused) this.focus(this.position);
