@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from memtail_core import execution
@@ -174,8 +175,7 @@ def test_an_example_leads_to_others(digits: str, visit: Visit, trained: Trained)
     tab.go_back()
     dialog.get_by_role("heading", level=2).get_by_text(f"Training example {first}").wait_for()
     tab.keyboard.press("Escape")
-    dialog.wait_for(state="hidden")
-    assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == label
+    tab.wait_for_function("(label) => document.activeElement.ariaLabel === label", arg=label)
 
     # the reverse: a test example that something supports, and what that is
     tab.get_by_role("tab", name="Test examples").click()
@@ -183,7 +183,7 @@ def test_an_example_leads_to_others(digits: str, visit: Visit, trained: Trained)
     test.get_by_role("combobox", name="Show").select_option("rests")
     cells(test).first.click()
     support = dialog.locator("section", has_text="Training examples it rests on")
-    assert support.get_by_role("link").count() >= 1
+    support.get_by_role("link").first.wait_for()
     assert "±" in support.get_by_role("link").first.inner_text()
     support.get_by_role("link").first.click()
     assert tab.evaluate("location.hash").startswith("#train-")
@@ -200,7 +200,7 @@ def test_pairs_are_side_by_side(digits: str, visit: Visit, trained: Trained) -> 
     assert f"{strongest.influence.max():.2f} ±" in cells(pairs).first.inner_text()
     assert cells(pairs).first.locator("canvas").count() == 2
     pairs.get_by_role("combobox", name="Sort by").select_option("q")
-    best = int(strongest.q_value.argmin())
+    best = int(strongest.q_value.astype(np.float32).argmin())  # as they are encoded
     assert f"Training example {strongest.train_index[best]} " in (
         cells(pairs).first.get_attribute("aria-label") or ""
     )
@@ -255,8 +255,9 @@ def test_a_keyboard_goes_everywhere(digits: str, visit: Visit) -> None:
     second = heading.inner_text()
     keys("ArrowRight")
     assert heading.inner_text() != second
-    keys("Escape")
-    assert at() == (1, 3), "going on in the dialog goes on in the gallery"
+    keys("Escape")  # going on in the dialog went on in the gallery
+    tab.wait_for_function("document.activeElement.ariaColIndex === '3'")
+    assert at() == (1, 3)
     assert not tab.evaluate("location.hash")
     nothing_to_complain(seen)
 
@@ -266,7 +267,7 @@ def test_an_address_leads_to_an_example(digits: str, visit: Visit) -> None:
     tab = seen.page
     tab.get_by_role("heading", name="Test example 3").wait_for()
     tab.keyboard.press("Escape")
-    assert "Test example 3," in tab.evaluate("document.activeElement.getAttribute('aria-label')")
+    tab.wait_for_function("document.activeElement.ariaLabel?.startsWith('Test example 3,')")
     assert tab.locator("#panel-test").is_visible()
     nothing_to_complain(seen)
     unknown = visit(f"{digits}#train-99999")
@@ -335,8 +336,9 @@ def test_names_do_nothing(hostile: str, visit: Visit) -> None:
     assert f"class {NASTY}" in (
         cells(tab.locator("#panel-train")).first.get_attribute("aria-label") or ""
     )
-    assert tab.locator("head script, main script").count() <= 2
     nothing_to_complain(seen)
+    phone = visit(hostile, viewport=PHONE)
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

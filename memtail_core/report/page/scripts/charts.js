@@ -30,10 +30,10 @@ async function touchable(figure, spec) {
 
 function buttons(name, figure, source) {
   const still = figure.querySelector(".drawing > svg");
-  const button = (format, make_) => {
+  const button = (format, run) => {
     const made = make("button",
       { type: "button", class: "plain", "aria-label": `Download ${name} as ${format}` }, format);
-    made.addEventListener("click", make_);
+    made.addEventListener("click", run);
     return made;
   };
   return make("div", { class: "buttons" },

@@ -33,7 +33,7 @@ function partners(found) {
   };
 }
 
-function study(json) {
+function decoded(json) {
   const { train, test, pairs } = json;
   return {
     isImages: json.kind === "images",

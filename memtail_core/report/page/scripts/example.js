@@ -111,7 +111,8 @@ class ExampleDialog {
 
   facts(rows) {
     return make("dl", { class: "facts" }, rows.filter(([, value]) => value !== null)
-      .map(([name, ...value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+      .map(([name, value]) => make("div", { class: value.length > 20 ? "wide" : null },
+        make("dt", {}, name), make("dd", {}, value))));
   }
 
   train(i) {

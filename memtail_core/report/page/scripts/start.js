@@ -2,7 +2,7 @@
 
 function startTabs() {
   const tabs = [...document.querySelectorAll("[role=tab]")];
-  const choose_ = (chosen) => {
+  const bringUp = (chosen) => {
     for (const tab of tabs) {
       const is = tab === chosen;
       tab.setAttribute("aria-selected", is);
@@ -11,12 +11,12 @@ function startTabs() {
     }
   };
   tabs.forEach((tab, at) => {
-    tab.addEventListener("click", () => choose_(tab));
+    tab.addEventListener("click", () => bringUp(tab));
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) return;
       const next = tabs[(at + step + tabs.length) % tabs.length];
-      choose_(next);
+      bringUp(next);
       next.focus();
       event.preventDefault();
     });
@@ -39,7 +39,7 @@ function startContents() {
 }
 
 function startExplorer() {
-  const found = study(JSON.parse(held("data")));
+  const found = decoded(JSON.parse(held("data")));
   const tiles = new Tiles(found);
   const galleries = {};
   const dialog = new ExampleDialog(found, tiles, (side) => galleries[side].items);

@@ -72,7 +72,7 @@ class Tiles {
     cell.setAttribute("aria-label", [
       `Training example ${i} and test example ${j}`, `class ${label}`,
       `influence ${decimal(influence[p])}, standard error ${decimal(error[p])}`,
-      `q ${smallest(q[p])}`, ...(duplicate[p] ? ["near-duplicates"] : []),
+      `q ${qValue(q[p])}`, ...(duplicate[p] ? ["near-duplicates"] : []),
     ].join(", "));
     cell.append(
       make("span", { class: "two" },
@@ -82,7 +82,7 @@ class Tiles {
         make("b", {}, plusMinus(influence[p], error[p])), " ",
         make("span", { class: "class" }, label)),
       make("span", { class: "interval" },
-        `#${i} → test #${j} · q ${smallest(q[p])}`,
+        `#${i} → test #${j} · q ${qValue(q[p])}`,
         duplicate[p] ? make("span", { class: "tag" }, "= near-duplicate") : null));
   }
 

@@ -30,7 +30,7 @@ function plusMinus(value, error) {
   return `${decimal(value)} ± ${decimal(error)}`;
 }
 
-function smallest(q) {
+function qValue(q) {
   return q < 0.001 ? "< 0.001" : decimal(q, 3);
 }
 
