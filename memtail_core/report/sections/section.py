@@ -1,5 +1,6 @@
 """What an experiment adds to the report: what was found, in words, a table, and figures."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -78,6 +79,11 @@ class Section:
     shown: Shown
     figures: dict[str, Drawn]
     galleries: Sequence[Gallery] = field(default=())
+
+    @property
+    def heading(self) -> str:
+        """Its name in the list of contents: in words, without a study's digest."""
+        return re.sub("-[0-9a-f]{10}$", "", self.name).replace("-", " ").capitalize()
 
 
 def count(n: int, noun: str) -> str:
