@@ -1,5 +1,6 @@
 """How fast a study goes: the last shards that were stored, as their workers reported them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from statistics import median
 
@@ -67,7 +68,12 @@ def stored(client: "redis.Redis", study_id: str) -> list[Stored]:
 
 def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:
     """The pace of the last few shards of each of ``workers``; None before the first."""
-    found = stored(client, study_id)[: max(8, 4 * workers)]
+    return of(stored(client, study_id), workers)
+
+
+def of(stored: Sequence[Stored], workers: int = 1) -> Pace | None:
+    """The pace of the last few of ``stored``, the latest first; None if there are none."""
+    found = stored[: max(8, 4 * workers)]
     if not found:
         return None
     begun = min(each.when - each.seconds for each in found)

@@ -1,0 +1,5 @@
+"""The pages; none yet."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
