@@ -7,7 +7,7 @@ from statistics import median
 import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-_KEPT = 200
+KEPT = 200  # shards of each study
 _DAY = 24 * 3600
 
 
@@ -52,7 +52,7 @@ def report(client: "redis.Redis", study_id: str, done: Stored) -> None:
     key = _key(study_id)
     with client.pipeline(transaction=False) as pipe:
         pipe.lpush(key, done.model_dump_json())
-        pipe.ltrim(key, 0, _KEPT - 1)
+        pipe.ltrim(key, 0, KEPT - 1)
         pipe.expire(key, 7 * _DAY)
         pipe.execute()
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from services.dashboard import access, pages, problems
 from services.dashboard.dashboard import Dashboard
+from services.dashboard.detail import Details
 from services.dashboard.headers import KnownHosts, SecurityHeaders
 from services.dashboard.limits import BodySizes, Rates
 
@@ -35,6 +36,7 @@ def create_app(dashboard: Dashboard) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.dashboard, app.state.rates = dashboard, Rates()
+    app.state.details = Details(dashboard.store)
     problems.install(app)
     app.include_router(pages.router, dependencies=[access.READER], include_in_schema=False)
     most = dashboard.settings.dashboard_most_bytes

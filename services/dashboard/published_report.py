@@ -1,0 +1,56 @@
+"""The published report of a study, as a page that is locked in.
+
+Whoever may write to the bucket made it, and it has scripts. So it gets an origin of its own, which
+is none (``sandbox``), and may load nothing: it can neither read the dashboard nor use its API.
+"""
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from memtail_core import published
+from services.dashboard.dashboard import dashboard_of
+
+CSP = (
+    "sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; "
+    "img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/studies/{study_id}/report/")
+@router.get("/studies/{study_id}/report/{name:path}")
+def file_of_report(request: Request, study_id: str, name: str = published.PAGE) -> Response:
+    """A file of the report; only the names in its manifest name anything."""
+    dashboard = dashboard_of(request)
+    seen = dashboard.observer.latest().study(study_id)
+    if seen is None or seen.report is None:
+        raise HTTPException(404, "there is no such report")
+    digest = seen.report.files.get(name)
+    if digest is None:
+        raise HTTPException(404, "the report has no such file")
+    headers = {
+        "Content-Security-Policy": CSP,
+        "ETag": f'"{digest}"',
+        "Cache-Control": "private, no-cache",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    content = published.read(dashboard.store, seen.study, seen.report, name)
+    if content is None:
+        raise HTTPException(503, "another report is just being written: try again", {"Retry-After": "5"})
+    kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+    if name != published.PAGE:
+        kept = quote(f"{seen.study.name}-{name}".replace("/", "-"))
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{kept}"
+    return Response(content, media_type=kind, headers=headers)
