@@ -1,6 +1,7 @@
-"""Real servers for the tests, found on this machine or fetched: S3 and Redis."""
+"""Real servers for the tests, found on this machine or fetched: S3, Redis; and a browser."""
 
+from tests.servers.chromium import chromium
 from tests.servers.redis import RedisServer, redis_server
 from tests.servers.s3 import S3Server, rclone_server, s3_server
 
-__all__ = ["RedisServer", "S3Server", "rclone_server", "redis_server", "s3_server"]
+__all__ = ["RedisServer", "S3Server", "chromium", "rclone_server", "redis_server", "s3_server"]

@@ -1,8 +1,9 @@
 """``python -m tests.servers``: fetch what is missing, once, before tests run side by side."""
 
-from tests.servers import redis_server, s3_server
+from tests.servers import chromium, redis_server, s3_server
 
 with s3_server() as s3:
     print(f"S3 for the tests: {s3.kind}, {s3.origin}")
 with redis_server() as redis:
     print(f"Redis for the tests: {redis.origin}")
+print(f"Chromium for the tests: {chromium() or 'none: the tests that need it are skipped'}")

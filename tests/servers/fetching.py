@@ -60,6 +60,19 @@ def unpacked_redis() -> Path | None:
         return program if program.exists() else None
 
 
+def installed(package: str) -> bool:
+    """Install a package of Debian's with all it needs, which takes root."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    with _once(package) as first:
+        if not first:
+            return False
+        command = ["apt-get", "install", "--yes", "--no-install-recommends", package]
+        return _ran(["apt-get", "update"], _BUILD) and _ran(
+            command, _BUILD, DEBIAN_FRONTEND="noninteractive"
+        )
+
+
 def libraries(program: Path) -> dict[str, str]:
     """The environment in which an unpacked program finds its libraries."""
     folders = sorted({str(path.parent) for path in program.parents[2].rglob("lib*.so*")})
