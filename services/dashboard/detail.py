@@ -42,10 +42,29 @@ class Detail:
 
 @dataclass(frozen=True)
 class Findings:
-    """Training examples: how many are memorized of those that have a score."""
+    """What the summary of a report says.
+
+    Attributes:
+        memorized, scored: training examples; of all those that have a score.
+        pairs: of high influence.
+        accuracy: means by name: held_in, held_out, test.
+    """
 
     memorized: int
     scored: int
+    pairs: int
+    accuracy: dict[str, float]
+
+    @classmethod
+    def of(cls, summary: Any) -> "Findings":
+        """Read them; fails in many ways if that is no summary of ours."""
+        accuracy = {name: each["mean"] for name, each in summary["accuracy"].items()}
+        return cls(
+            int(summary["memorization"]["memorized"]),
+            int(summary["memorization"]["scored"]),
+            int(summary["pairs"]["pairs"]),
+            {str(name): float(mean) for name, mean in accuracy.items() if mean is not None},
+        )
 
 
 class Details:
@@ -70,9 +89,7 @@ class Details:
             chart=self._part("chart", seen, seen.recent[:1], partial(_chart, seen)),
         )
 
-    def _part(
-        self, part: str, seen: StudySeen, made_of: Hashable, make: Callable[[], Any]
-    ) -> Any:
+    def _part(self, part: str, seen: StudySeen, made_of: Hashable, make: Callable[[], Any]) -> Any:
         return self._kept.setdefault((seen.study.id, part), _Kept()).get(made_of, make)
 
     def _failures(self, seen: StudySeen) -> tuple[Failure, ...]:
@@ -88,10 +105,9 @@ class Details:
             return None
         try:
             content = published.read(self._store, seen.study, seen.report, "summary.json")
-            found = json.loads(content or b"")["memorization"]
-            return Findings(int(found["memorized"]), int(found["scored"]))
-        except (MemtailError, ValueError, TypeError, KeyError):  # of another version, or just away
-            return None
+            return Findings.of(json.loads(content or b""))
+        except (MemtailError, ValueError, TypeError, LookupError, AttributeError):
+            return None  # of another version, or just away
 
 
 class _Kept:

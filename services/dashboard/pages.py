@@ -1,7 +1,7 @@
 """The pages: every one is made whole on the server, and reads without a script.
 
-What changes is marked ``data-live``; static/live.js fetches the page again when the server says that
-something is new, and exchanges those parts. So there is one way to draw everything: these templates.
+What changes is marked ``data-live``; static/live.js fetches the page again when the server says
+that something is new, and exchanges those parts. So there is one way to draw: these templates.
 """
 
 import time
@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from memtail_core.study import MOST_TRIALS, shipped
-from services.dashboard import endpoints, published_report, static_files, words
+from services.dashboard import endpoints, published_report, static_files, study_file, words
 from services.dashboard.dashboard import Dashboard, dashboard_of
 from services.dashboard.detail import details_of
 from services.dashboard.observer import Snapshot, StudySeen
@@ -29,6 +29,7 @@ _FILES = {  # of a report, and what is in them
 router = APIRouter(include_in_schema=False)
 router.include_router(static_files.router)
 router.include_router(published_report.router)
+router.include_router(study_file.router)
 
 _templates = Environment(
     loader=PackageLoader("services.dashboard"),
@@ -66,7 +67,8 @@ def study(request: Request, study_id: str) -> HTMLResponse:
     dashboard = dashboard_of(request)
     seen = dashboard.observer.latest().study(study_id)
     if seen is None:
-        return _problem(request, 404, "No such study", f"There is no study {study_id} in the store.")
+        sentence = f"There is no study {study_id} in the store."
+        return _page(request, "problem.html", 404, title="No such study", sentence=sentence)
     return _page(
         request,
         "study.html",
@@ -108,7 +110,7 @@ def submit(request: Request, study: str = "digits") -> HTMLResponse:
         "submit.html",
         shipped=sorted(known),
         chosen=chosen,
-        text=known[chosen],
+        text=known[chosen].replace("[study]\n", f'[study]\nname = "{chosen}"\n', 1),
         most_trials=MOST_TRIALS,
         datasets=sorted(stored.values(), key=lambda e: (e.source, e.sha256)),
     )
@@ -143,10 +145,6 @@ def _page(
         **values,
     )
     return HTMLResponse(html, status)
-
-
-def _problem(request: Request, status: int, title: str, sentence: str) -> HTMLResponse:
-    return _page(request, "problem.html", status, title=title, sentence=sentence)
 
 
 def _latest(request: Request) -> Snapshot:

@@ -48,7 +48,7 @@ def file_of_report(request: Request, study_id: str, name: str = published.PAGE) 
         return Response(status_code=304, headers=headers)
     content = published.read(dashboard.store, seen.study, seen.report, name)
     if content is None:
-        raise HTTPException(503, "another report is just being written: try again", {"Retry-After": "5"})
+        raise HTTPException(503, "another report is just being written: try again soon")
     kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     if name != published.PAGE:
         kept = quote(f"{seen.study.name}-{name}".replace("/", "-"))

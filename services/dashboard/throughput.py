@@ -87,18 +87,30 @@ def _svg(found: Rates) -> str:
         f"{rate:,.0f}" for rate in found.models_per_hour
     )
     chart = (
-        alt.Chart(alt.Data(values=bars))
-        .mark_bar(color=_BLUE, stroke=None)
+        alt.Chart(alt.InlineData(values=bars))
+        .mark_bar(color=_BLUE)
         .encode(
-            x=alt.X("from:Q", title=f"{unit} before the last", scale=alt.Scale(nice=False)),
+            x=alt.X(
+                "from:Q",
+                title=f"{unit} before the last",
+                scale=alt.Scale(nice=False),
+                axis=alt.Axis(tickCount=6),
+            ),
             x2="to:Q",
             y=alt.Y("rate:Q", title="models an hour", axis=alt.Axis(tickCount=4)),
+            y2=alt.datum(0),
         )
-        .properties(width=620, height=150, description=said)
-        .configure(background=None, font="system-ui, sans-serif")
+        .properties(width=520, height=150, description=said)
+        .configure(background="transparent", font="system-ui, sans-serif")
         .configure_view(stroke=None)
         .configure_axis(
-            domainColor=_INK, tickColor=_INK, labelColor=_INK, titleColor=_INK, titleFontWeight=400
+            domainColor=_INK,
+            tickColor=_INK,
+            labelColor=_INK,
+            titleColor=_INK,
+            titleFontWeight=400,
+            labelFontSize=13,
+            titleFontSize=13,
         )
         .configure_axisX(grid=False)
         .configure_axisY(gridColor=_INK, gridOpacity=0.15)

@@ -12,7 +12,7 @@ function say(text, isWrong = false) {
 const plural = (n, word) => `${n.toLocaleString()} ${word}${n === 1 ? "" : "s"}`;
 
 const DONE = {
-  cancel: (answer) => `cancelled; ${plural(answer.under_way ?? 0, "shard")} under way stopped`,
+  cancel: (answer) => `cancelled; ${plural(answer.stopped ?? 0, "shard")} under way stopped`,
   retry: (answer) => `${plural(answer.enqueued ?? 0, "shard")} enqueued again`,
   submit: (answer) => `submitted; ${plural(answer.enqueued ?? 0, "shard")} enqueued`,
 };

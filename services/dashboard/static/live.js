@@ -94,7 +94,7 @@ function listen() {
     say("live", "live");
     soon();
   };
-  source.onmessage = soon;
+  for (const kind of ["study", "overview", "gone"]) source.addEventListener(kind, soon);
   source.onerror = () => {
     const since = said.dataset.lost ?? clock(new Date());
     say("lost", `connection lost at ${since}, trying again`);
@@ -120,4 +120,6 @@ document.addEventListener("focusout", () => {
 });
 window.addEventListener("memtail-changed", soon);
 setInterval(tick, 1000);
+// What no event tells of: that the server itself does not reach the store, say.
+setInterval(() => source?.readyState === EventSource.OPEN && soon(), 30_000);
 if (!document.hidden) listen();

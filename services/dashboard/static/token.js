@@ -27,23 +27,17 @@ export async function isSure(what) {
   return opened(dialog);
 }
 
-function sentence(status, content) {
-  const detail = content?.detail;
-  if (typeof detail === "string") return detail;
-  if (Array.isArray(detail)) return detail.map((each) => `${each.loc?.at(-1) ?? ""}: ${each.msg}`).join("; ");
-  return `the dashboard answered ${status}`;
-}
-
 // Returns what the API answered, or null if no token was given; throws an Error with its sentence.
-export async function call(method, path, body, type = "application/json") {
+// The body is sent as JSON; text is JSON already.
+export async function call(method, path, body) {
   const token = sessionStorage.getItem(KEY) ?? (await askForToken());
   if (token === null) return null;
   let answer;
   try {
     answer = await fetch(path, {
       method,
-      headers: { Authorization: `Bearer ${token}`, "Content-Type": type },
-      body: body === undefined ? undefined : type === "application/json" ? JSON.stringify(body) : body,
+      headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+      body: typeof body === "string" ? body : JSON.stringify(body),
     });
   } catch {
     throw new Error("the dashboard cannot be reached: is it running?");
@@ -54,6 +48,6 @@ export async function call(method, path, body, type = "application/json") {
     throw new Error("that is not the token of this dashboard");
   }
   sessionStorage.setItem(KEY, token);
-  if (!answer.ok) throw new Error(sentence(answer.status, content));
+  if (!answer.ok) throw new Error(content?.detail ?? `the dashboard answered ${answer.status}`);
   return content;
 }
