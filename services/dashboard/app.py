@@ -3,17 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from services.dashboard import access, pages, problems
+from services.dashboard import access, metrics, pages, problems
+from services.dashboard.api import events, management, results
 from services.dashboard.dashboard import Dashboard
-from services.dashboard.detail import Details
 from services.dashboard.headers import KnownHosts, SecurityHeaders
-from services.dashboard.limits import BodySizes, Rates
+from services.dashboard.limits import BodySizes
 
 __all__ = ["API", "Dashboard", "create_app"]
 
-API = "/api/v1"
+API = metrics.PREFIX
 
 
 def create_app(dashboard: Dashboard) -> FastAPI:
@@ -25,6 +25,7 @@ def create_app(dashboard: Dashboard) -> FastAPI:
         dashboard.observer.start()
         yield
         dashboard.observer.close()
+        dashboard.influence.close()
 
     app = FastAPI(
         title="memtail",
@@ -35,12 +36,24 @@ def create_app(dashboard: Dashboard) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.dashboard, app.state.rates = dashboard, Rates()
-    app.state.details = Details(dashboard.store)
+    app.state.dashboard = dashboard
+    app.state.metrics = metrics.Metrics(dashboard.observer)
     problems.install(app)
+    is_free = access.is_reading_free(dashboard.settings)
+    documented = [] if is_free else [Depends(access.documented_reader)]
+    for router in (management.readers, results.router, events.router):
+        app.include_router(router, prefix=API, dependencies=documented, responses=_of_all(is_free))
+    app.include_router(management.writers, prefix=API)
+    app.include_router(metrics.router, responses=_of_all(is_free))
     app.include_router(pages.router, dependencies=[access.READER], include_in_schema=False)
     most = dashboard.settings.dashboard_most_bytes
     app.add_middleware(BodySizes, datasets_at=f"{API}/datasets", most_of_dataset=most)
     app.add_middleware(KnownHosts, settings=dashboard.settings)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(metrics.Measured, metrics=app.state.metrics)
     return app
+
+
+def _of_all(is_free: bool) -> dict[int | str, dict[str, object]]:
+    """What any reading may be answered with."""
+    return problems.described(400) if is_free else problems.described(400, 401, 403)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fastapi import Request
-
 from memtail_core import failures, published
 from memtail_core.errors import MemtailError
 from memtail_core.failures import Failure
@@ -30,7 +28,7 @@ class Detail:
     """What is shown of one study.
 
     Attributes:
-        failures: the latest, newest first.
+        failures: those that stopped something first.
         findings: what the published report found; None before it.
         chart: throughput; None where too little is known.
     """
@@ -96,7 +94,7 @@ class Details:
         if not seen.n_failures:
             return ()
         try:
-            return tuple(failures.read(self._store, seen.study)[: -_MOST_FAILURES - 1 : -1])
+            return tuple(failures.gravest(self._store, seen.study, _MOST_FAILURES)[0])
         except MemtailError:  # the page says that they cannot be read
             return ()
 
@@ -138,9 +136,3 @@ class _Kept:
 
 def _chart(seen: StudySeen) -> throughput.Chart | None:
     return throughput.chart(seen.recent, time.time())
-
-
-def details_of(request: Request) -> Details:
-    """Those that this app keeps."""
-    found: Details = request.app.state.details
-    return found

@@ -72,7 +72,9 @@ async def rated(request: Request) -> None:
     Raises:
         HTTPException: 429, with Retry-After.
     """
-    rates: Rates = request.app.state.rates
+    from services.dashboard.dashboard import dashboard_of
+
+    rates = dashboard_of(request).rates
     wait = rates.hit(request.client.host if request.client else "unknown")
     if wait is not None:
         seconds = max(1, math.ceil(wait))

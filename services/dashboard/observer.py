@@ -7,9 +7,10 @@ Two hundred readers therefore cost the store and Redis no more than one. What it
 import asyncio
 import json
 import logging
+import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -101,7 +102,7 @@ class StudySeen:
             "failures": self.n_failures,
             "report": None if self.report is None else {"models": self.report.trials},
             "is_experiment": self.is_experiment,
-            "recipe": str(self.study.training["recipe"]),
+            "recipe": str(self.study.training.get("recipe", "unknown")),
             "source": data.source,
             "kind": data.kind,
             "examples": data.n_train,
@@ -221,12 +222,21 @@ class Observer:
 
     def close(self) -> None:
         """Stop looking; every :meth:`changes` ends."""
-        self._ended.set()
-        self._wanted.set()
-        self._tell()
+        self.end()
         if self._thread is not None:
             self._thread.join(timeout=1.0)  # a store that is away is not waited for
             self._thread = None
+
+    def end(self) -> None:
+        """Look no more, and let every :meth:`changes` end; wait for nothing."""
+        self._ended.set()
+        self._wanted.set()
+        self._tell()
+
+    @property
+    def n_listeners(self) -> int:
+        """How many wait for changes."""
+        return len(self._listeners)
 
     def latest(self) -> Snapshot:
         """What was seen last; costs nothing."""
@@ -237,7 +247,7 @@ class Observer:
         self._looked.clear()
         self._wanted.set()
 
-    async def changes(self) -> AsyncIterator[Snapshot]:
+    async def changes(self) -> AsyncGenerator[Snapshot, None]:
         """Yield the latest at once, then at every change; who is slow misses those in between."""
         changed = asyncio.Event()
         self._listeners[changed] = asyncio.get_running_loop()
@@ -333,9 +343,11 @@ class Observer:
                     self._studies[name] = catalogue.read(self._store, name)
                 if self._is_due(name):
                     self._look_at(self._studies[name])
-            except (MemtailError, KeyError) as error:
+            except Exception as error:  # this one does not hide the others
                 self._store.exists(f"studies/{name}/study.json")  # raises if the store is away
-                damaged.append(str(error))
+                if not isinstance(error, MemtailError | KeyError):
+                    log.exception("could not look at %s", name)
+                damaged.append(f"{name}: {error}")
 
     def _is_due(self, name: str) -> bool:
         now = time.monotonic()
@@ -367,10 +379,12 @@ class Observer:
             failed=said["failed"],
             device=said["device"],
             workers=workers,
-            models_per_hour=said["models_per_hour"],
-            seconds_left=said["seconds_left"],
-            shard_seconds=recent_pace.shard_seconds if recent_pace else None,
-            accuracy=said["accuracy"],
+            models_per_hour=_finite(said["models_per_hour"]),
+            seconds_left=_finite(said["seconds_left"]),
+            shard_seconds=_finite(recent_pace.shard_seconds if recent_pace else None),
+            accuracy=None
+            if recent_pace is None
+            else {name: _finite(value) for name, value in recent_pace.accuracy.items()},
             at_work=tuple(running),
             n_failures=sum(len(each) for each in now.attempts.values()),
             report=self._report(study),
@@ -408,3 +422,8 @@ class Observer:
             whole = published.whole(self._store, study) if version else None
             self._reports[study.id] = known = (version, whole)
         return known[1]
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity, which Redis may."""
+    return value if value is not None and math.isfinite(value) else None

@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from memtail_core.study import MOST_TRIALS, shipped
 from services.dashboard import endpoints, published_report, static_files, study_file, words
 from services.dashboard.dashboard import Dashboard, dashboard_of
-from services.dashboard.detail import details_of
 from services.dashboard.observer import Snapshot, StudySeen
 
 _MOST = 200  # studies on one page
@@ -74,7 +73,7 @@ def study(request: Request, study_id: str) -> HTMLResponse:
         "study.html",
         events=f"/api/v1/studies/{study_id}/events",
         seen=seen,
-        detail=details_of(request).of(seen),
+        detail=dashboard.details.of(seen),
         commands=_commands(seen, dashboard),
         files=[(name, _FILES.get(name, "")) for name in seen.report.files] if seen.report else [],
         most_trials=MOST_TRIALS,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from memtail_core import published
 from services.dashboard.dashboard import dashboard_of
+from services.dashboard.reports import BeingReplacedError
 
 CSP = (
     "sandbox allow-scripts allow-downloads allow-popups; default-src 'none'; "
@@ -33,22 +34,19 @@ def file_of_report(request: Request, study_id: str, name: str = published.PAGE) 
     """A file of the report; only the names in its manifest name anything."""
     dashboard = dashboard_of(request)
     seen = dashboard.observer.latest().study(study_id)
-    if seen is None or seen.report is None:
-        raise HTTPException(404, "there is no such report")
-    digest = seen.report.files.get(name)
-    if digest is None:
-        raise HTTPException(404, "the report has no such file")
+    if seen is None or seen.report is None or name not in seen.report.files:
+        raise HTTPException(404, "there is no such report, or no such file in it")
     headers = {
         "Content-Security-Policy": CSP,
-        "ETag": f'"{digest}"',
+        "ETag": f'"{seen.report.files[name]}"',
         "Cache-Control": "private, no-cache",
-        "Cross-Origin-Resource-Policy": "same-origin",
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    content = published.read(dashboard.store, seen.study, seen.report, name)
-    if content is None:
-        raise HTTPException(503, "another report is just being written: try again soon")
+    try:
+        content = dashboard.reports.file(seen, name)
+    except BeingReplacedError as error:
+        raise HTTPException(503, f"{error}: try again", {"Retry-After": "1"}) from error
     kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     if name != published.PAGE:
         kept = quote(f"{seen.study.name}-{name}".replace("/", "-"))
