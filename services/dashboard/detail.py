@@ -135,4 +135,4 @@ class _Kept:
 
 
 def _chart(seen: StudySeen) -> throughput.Chart | None:
-    return throughput.chart(seen.recent, time.time())
+    return throughput.chart(seen.recent)

@@ -42,7 +42,7 @@ def _endpoint(method: str, path: str, said: dict[str, Any]) -> Endpoint:
         method.upper(),
         path,
         said.get("summary", ""),
-        said.get("description", "").partition("\n")[0],
+        said.get("description", "").partition("\n")[0].replace("`", ""),
         tuple(
             (each["name"], each.get("description", ""))
             for each in said.get("parameters", [])

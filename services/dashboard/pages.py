@@ -101,15 +101,19 @@ def workers(request: Request) -> HTMLResponse:
 @router.get("/submit")
 def submit(request: Request, study: str = "digits") -> HTMLResponse:
     """A form for a study file; ``study`` names the shipped one that it begins with."""
-    known = shipped()
+    known = sorted(shipped())
     stored = {e.study.dataset.sha256: e.study.dataset for e in _latest(request).studies}
-    chosen = study if study in known else "digits"
+    here = [each.study for each in _latest(request).studies if not each.is_experiment][:_MOST]
+    texts = {each: study_file.shipped_text(each) for each in known}
+    texts |= {each.id: study_file.like(each) for each in here}
+    chosen = study if study in texts else "digits"
     return _page(
         request,
         "submit.html",
-        shipped=sorted(known),
+        shipped=known,
         chosen=chosen,
-        text=known[chosen].replace("[study]\n", f'[study]\nname = "{chosen}"\n', 1),
+        studies=[each.id for each in here],
+        text=texts[chosen],
         most_trials=MOST_TRIALS,
         datasets=sorted(stored.values(), key=lambda e: (e.source, e.sha256)),
     )

@@ -8,11 +8,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.errors import StudyError
-from memtail_core.study import Spec
+from memtail_core.study import Spec, Study, shipped
 
 router = APIRouter(include_in_schema=False)
 
 _WHERE = "the study file"
+_DERIVED = ("version", "source_sha256")  # a recipe says so of itself
 
 
 class Typed(BaseModel):
@@ -56,6 +57,23 @@ def read(typed: Typed) -> Read:
         f"called {spec.study.name}",
         body=json.dumps(body),
     )
+
+
+def shipped_text(name: str) -> str:
+    """A study file that ships with memtail, with its name in it."""
+    return shipped()[name].replace("[study]\n", f'[study]\nname = "{name}"\n', 1)
+
+
+def like(study: Study) -> str:
+    """The study file, as JSON, of a study in the store; its data are stored."""
+    keep = {"name", "seed", "shard_size", "margins"}
+    tables = {
+        "study": study.model_dump(include=keep),
+        "dataset": {"source": f"stored:{study.dataset.sha256}"},
+        "subsets": study.subsets.model_dump(),
+        "training": {k: v for k, v in study.training.items() if k not in _DERIVED},
+    }
+    return json.dumps(tables, indent=2, ensure_ascii=False)
 
 
 def _tables(typed: Typed) -> dict[str, Any]:
