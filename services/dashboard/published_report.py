@@ -28,10 +28,10 @@ _TYPES = {
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/studies/{study_id}/report/")
 @router.get("/studies/{study_id}/report/{name:path}")
-def file_of_report(request: Request, study_id: str, name: str = published.PAGE) -> Response:
-    """A file of the report; only the names in its manifest name anything."""
+def file_of_report(request: Request, study_id: str, name: str) -> Response:
+    """A file of the report, or its page; only the names in its manifest name anything."""
+    name = name or published.PAGE
     dashboard = dashboard_of(request)
     seen = dashboard.observer.latest().study(study_id)
     if seen is None or seen.report is None or name not in seen.report.files:

@@ -25,6 +25,8 @@ from services.leases import Lease
 from services.orders import Order
 from services.pace import Stored
 from services.presence import Presence
+from services.queue import app as queue_app
+from services.queue import configuration
 from services.submission import Cluster
 from tests.conftest import Trained
 from tests.servers import RedisServer
@@ -141,11 +143,11 @@ class Served:
 
 
 @contextmanager
-def serving(served: Served) -> Iterator[Served]:
+def serving(served: Served, port: int | None = None) -> Iterator[Served]:
     """Serve it, in a thread, until the block ends."""
     served.observer = Observer(served.store, served.cluster, every=0.2)
     dashboard = Dashboard(served.store, served.cluster, served.settings, served.observer)
-    port = free_port()
+    port = port or free_port()
     served.address = f"http://127.0.0.1:{port}"
     config = uvicorn.Config(
         create_app(dashboard), port=port, log_level="warning", timeout_graceful_shutdown=1
@@ -159,5 +161,17 @@ def serving(served: Served) -> Iterator[Served]:
     try:
         yield served
     finally:
+        served.observer.end()  # of who listens
         server.should_exit = True
         thread.join(10)
+
+
+@contextmanager
+def queueing(served: Served) -> Iterator[None]:
+    """Let what is enqueued here go to that Redis."""
+    before = queue_app.conf.broker_url
+    queue_app.conf.update(configuration(served.settings))
+    try:
+        yield
+    finally:
+        queue_app.conf.broker_url = before
