@@ -1,33 +1,32 @@
 """A dashboard that is served, on studies of all states, with a real Redis and shards that land."""
 
-import threading
+import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
+import httpx
+import redis
 from pydantic import SecretStr
 
 from memtail_core import catalogue, failures, shards
 from memtail_core.data import Dataset
 from memtail_core.failures import Failure
-from memtail_core.settings import Settings
+from memtail_core.settings import Settings, settings
 from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services import broker, leases, orders, pace, presence
-from services.dashboard.app import create_app
-from services.dashboard.dashboard import Dashboard
-from services.dashboard.observer import Observer
+from services.dashboard.__main__ import main
 from services.leases import Lease
 from services.orders import Order
 from services.pace import Stored
 from services.presence import Presence
 from services.queue import app as queue_app
 from services.queue import configuration
-from services.submission import Cluster
 from tests.conftest import Trained
 from tests.servers import RedisServer
 from tests.servers.process import free_port
@@ -49,9 +48,7 @@ class Served:
     trained: Trained
     folder: Path
     server: RedisServer | None
-    token: str | None = TOKEN
     address: str = ""
-    observer: Observer = field(init=False)
 
     def __post_init__(self) -> None:
         self.store = FilesStore(self.folder)
@@ -61,23 +58,10 @@ class Served:
         return self.trained.study
 
     @property
-    def settings(self) -> Settings:
-        return Settings(
-            _env_file=None,
-            store=str(self.folder),
-            broker_url=SecretStr(self.server.url) if self.server else None,
-            dashboard_token=SecretStr(self.token) if self.token else None,
-        )
-
-    @property
-    def cluster(self) -> Cluster | None:
-        if self.server is None:
-            return None
-        return Cluster(self.store, broker.connect(self.settings), self.settings)
-
-    @property
-    def client(self) -> "broker.redis.Redis":
-        return broker.connect(self.settings)
+    def client(self) -> redis.Redis:
+        assert self.server is not None
+        url = SecretStr(self.server.url)
+        return broker.connect(Settings(_env_file=None, broker_url=url))
 
     def register(self, study: Study, dataset: Dataset, models: int, order: Order | None) -> None:
         catalogue.register(self.store, study, dataset, models)
@@ -144,34 +128,45 @@ class Served:
 
 @contextmanager
 def serving(served: Served, port: int | None = None) -> Iterator[Served]:
-    """Serve it, in a thread, until the block ends."""
-    served.observer = Observer(served.store, served.cluster, every=0.2)
-    dashboard = Dashboard(served.store, served.cluster, served.settings, served.observer)
+    """Serve it as ``python -m services.dashboard`` does, in a process of its own.
+
+    It is a fork of this one, which has imported all that takes its time.
+    """
     port = port or free_port()
     served.address = f"http://127.0.0.1:{port}"
-    config = uvicorn.Config(
-        create_app(dashboard), port=port, log_level="warning", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MEMTAIL_")} | {
+        "MEMTAIL_STORE": str(served.folder),
+        "MEMTAIL_DASHBOARD_PORT": str(port),
+        "MEMTAIL_DASHBOARD_LOOK": "0.2",
+    }
+    if served.server:
+        env |= {"MEMTAIL_BROKER_URL": served.server.url, "MEMTAIL_DASHBOARD_TOKEN": TOKEN}
+    process = multiprocessing.get_context("fork").Process(target=_serve, args=(env,))
+    process.start()
     try:
+        deadline = time.monotonic() + 120
+        while not _answers(port):
+            assert process.is_alive(), "it has ended"
+            assert time.monotonic() < deadline, "it never answers"
+            time.sleep(0.05)
         yield served
     finally:
-        served.observer.end()  # of who listens
-        server.should_exit = True
-        thread.join(10)
+        process.terminate()
+        process.join(30)
+        process.kill()
 
 
-@contextmanager
-def queueing(served: Served) -> Iterator[None]:
-    """Let what is enqueued here go to that Redis."""
-    before = queue_app.conf.broker_url
-    queue_app.conf.update(configuration(served.settings))
+def _serve(env: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(env["MEMTAIL_STORE"])  # where there is no .env
+    if "MEMTAIL_BROKER_URL" in env:
+        queue_app.conf.update(configuration(settings()))  # an earlier test may have set another
+    main([], standalone_mode=False)
+
+
+def _answers(port: int) -> bool:
     try:
-        yield
-    finally:
-        queue_app.conf.broker_url = before
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
