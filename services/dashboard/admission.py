@@ -22,7 +22,7 @@ from memtail_core.study import Spec, Study, shipped
 
 MOST_SHARDS = 10_000  # in one submission
 
-_SKLEARN = re.compile(r"sklearn:([a-z][a-z_]*\.)+[A-Z][A-Za-z]*")
+_SKLEARN = re.compile(r"sklearn:([a-z][a-z_]*)\.[A-Z][A-Za-z]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _WORDS = ("classes", "train_names", "test_names", "features")
@@ -77,7 +77,12 @@ def check_recipe(training: dict[str, Any]) -> None:
         return  # which is refused when it is resolved
     if recipe.startswith("python:"):
         raise StudyError(f"recipe = '{recipe}' runs code of one's own: use memtail submit")
-    if recipe.startswith("sklearn:") and not _SKLEARN.fullmatch(recipe):
+    if not recipe.startswith("sklearn:"):
+        return
+    import sklearn
+
+    named = _SKLEARN.fullmatch(recipe)
+    if named is None or named[1] not in sklearn.__all__:  # to look at others is to import them
         raise StudyError(
             f"recipe = '{recipe}' is no classifier: write, say, "
             "sklearn:ensemble.RandomForestClassifier"

@@ -41,10 +41,12 @@ def create_app(dashboard: Dashboard) -> FastAPI:
     problems.install(app)
     is_free = access.is_reading_free(dashboard.settings)
     documented = [] if is_free else [Depends(access.documented_reader)]
+    of_all = problems.described(400, 413, *(() if is_free else (401, 403)))
     for router in (management.readers, results.router, events.router):
-        app.include_router(router, prefix=API, dependencies=documented, responses=_of_all(is_free))
+        app.include_router(router, prefix=API, dependencies=documented, responses=of_all)
+    app.include_router(metrics.router, dependencies=documented, responses=of_all)
+    app.include_router(metrics.health_router, responses=problems.described(400, 413))
     app.include_router(management.writers, prefix=API)
-    app.include_router(metrics.router, responses=_of_all(is_free))
     app.include_router(pages.router, dependencies=[access.READER], include_in_schema=False)
     most = dashboard.settings.dashboard_most_bytes
     app.add_middleware(BodySizes, datasets_at=f"{API}/datasets", most_of_dataset=most)
@@ -52,8 +54,3 @@ def create_app(dashboard: Dashboard) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(metrics.Measured, metrics=app.state.metrics)
     return app
-
-
-def _of_all(is_free: bool) -> dict[int | str, dict[str, object]]:
-    """What any reading may be answered with."""
-    return problems.described(400) if is_free else problems.described(400, 401, 403)

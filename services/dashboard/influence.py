@@ -121,14 +121,13 @@ class Influence:
             return now
         if study.loading is None:
             study.loading = asyncio.create_task(self._load(study, seen))
-        return now or await asyncio.shield(study.loading)
+        return await asyncio.shield(study.loading) if now is None else now
 
     async def _load(self, study: _OfStudy, seen: StudySeen) -> _Loaded:
         begun, loop = time.monotonic(), asyncio.get_running_loop()
         try:
-            study.loaded = loaded = await loop.run_in_executor(
-                self._loader, _load, self._store, seen
-            )
+            loaded = await loop.run_in_executor(self._loader, _load, self._store, seen)
+            study.loaded = loaded
         except MemtailError as error:
             if study.loaded is None:
                 raise

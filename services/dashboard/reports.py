@@ -116,22 +116,23 @@ class Reports:
             BeingReplacedError: likewise, until another is published.
         """
         table = self._table(seen, name)
-        rows, order = table.rows, self._order(table, name, wanted)
-        total = len(rows) if order is None else len(order)
-        chosen = slice(wanted.offset, wanted.offset + wanted.limit)
-        if order is None:
-            part = rows.slice(wanted.offset, wanted.limit)
-        else:
-            part = rows.take(pa.array(order[chosen]))
-        encode = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": _to_json}
-        found = Page(encode[wanted.format](part), total, table.models)
+        try:
+            found = self._encoded(table, name, wanted)
+        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise DamagedError(f"{_file(name)} of {seen.study.id} is of another version") from error
         if seen.report and table.digest == seen.report.files.get(_file(name)):
             self._pages.put(_key(seen, name, wanted), found)
         return found
 
-    def columns(self, seen: StudySeen, name: TableName) -> list[str]:
-        """The names of the table's columns."""
-        return list(self._table(seen, name).rows.column_names)
+    def _encoded(self, table: _Table, name: TableName, wanted: Wanted) -> Page:
+        rows, order = table.rows, self._order(table, name, wanted)
+        total = len(rows) if order is None else len(order)
+        if order is None:
+            part = rows.slice(wanted.offset, wanted.limit)
+        else:
+            part = rows.take(pa.array(order[wanted.offset : wanted.offset + wanted.limit]))
+        encode = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": _to_json}
+        return Page(encode[wanted.format](part), total, table.models)
 
     def _table(self, seen: StudySeen, name: TableName) -> _Table:
         if seen.report is None:

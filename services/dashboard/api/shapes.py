@@ -88,6 +88,20 @@ class Growth(_Asked):
 class Submission(_Asked):
     """A study to be trained: the tables of a study file, or the name of one that ships."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"shipped": "digits", "trials": 300},
+                {
+                    "study": {"name": "flowers", "trials": 500},
+                    "dataset": {"source": "sklearn:iris"},
+                    "training": {"recipe": "sklearn:ensemble.RandomForestClassifier"},
+                },
+            ]
+        },
+    )
+
     shipped: str | None = Field(None, description="A study that ships with memtail: 'digits'.")
     study: dict[str, Any] = {}
     dataset: dict[str, Any] | None = Field(
