@@ -16,6 +16,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from memtail_core import catalogue, published
+from memtail_core.data import Dataset
+from memtail_core.preparation import prepare
 from memtail_core.report import Analysis, tables
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
@@ -27,7 +29,7 @@ from services.dashboard.observer import Observer
 from services.queue import app as queue_app
 from services.queue import configuration
 from services.submission import Cluster
-from tests.conftest import Trained
+from tests.conftest import Trained, digits
 from tests.servers import redis_server
 from tests.servers.process import free_port
 
@@ -148,3 +150,16 @@ def on_cluster(
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def prepared() -> tuple[Study, Dataset]:
+    study, dataset = prepare(digits())
+    return study, dataset
+
+
+@pytest.fixture
+def folder(prepared: tuple[Study, Dataset], tmp_path: Path) -> FilesStore:
+    store = FilesStore(tmp_path / "runs")
+    catalogue.register(store, *prepared, 400)
+    return store

@@ -93,5 +93,3 @@ def parsed(client: TestClient, path: str, status: int = 200) -> Parsed:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return Parsed(answer.text)
-
-

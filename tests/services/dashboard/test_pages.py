@@ -1,46 +1,22 @@
 """The pages as a browser without scripts gets them: what they say, escape and allow."""
 
-import json
 import re
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
 
-from memtail_core import catalogue, failures, published
+from memtail_core import failures, published
 from memtail_core.data import Dataset
 from memtail_core.failures import Failure
-from memtail_core.preparation import prepare
 from memtail_core.store import FilesStore
-from memtail_core.study import ArmsTable, Spec, Study, shipped
-from services.dashboard import published_report, static_files, study_file, throughput
-from services.dashboard.detail import _Kept
+from memtail_core.study import ArmsTable, Study
+from services.dashboard import static_files
 from services.leases import Lease
-from services.pace import KEPT, Stored
 from services.presence import Presence
-from tests.conftest import digits
 from tests.services.dashboard.still import Parsed, client, parsed, seen
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
-
-
-@pytest.fixture(scope="module")
-def prepared() -> tuple[Study, Dataset]:
-    study, dataset = prepare(digits())
-    return study, dataset
-
-
-@pytest.fixture
-def folder(prepared: tuple[Study, Dataset], tmp_path: Path) -> FilesStore:
-    store = FilesStore(tmp_path / "runs")
-    catalogue.register(store, *prepared, 400)
-    return store
 
 
 PATHS = ["/", "/workers", "/submit", "/about", "/studies/{id}", "/studies/nothing"]
@@ -251,5 +227,3 @@ def test_static_files_are_kept_for_good_and_nothing_else_is_served(folder: Files
     assert "immutable" not in found.get("/static/0/dashboard.css").headers["cache-control"]
     for name in ("pages.py", "..%2Fpages.py", "%2e%2e/pages.py", ""):
         assert found.get(f"{static_files.PREFIX}/{name}").status_code == 404
-
-

@@ -1,43 +1,17 @@
 """The published report on the dashboard: locked in, and told of on its study's page."""
 
 import json
-import re
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
 
-from memtail_core import catalogue, failures, published
+from memtail_core import published
 from memtail_core.data import Dataset
-from memtail_core.failures import Failure
-from memtail_core.preparation import prepare
 from memtail_core.store import FilesStore
-from memtail_core.study import ArmsTable, Spec, Study, shipped
-from services.dashboard import published_report, static_files, study_file, throughput
-from services.dashboard.detail import _Kept
-from services.leases import Lease
-from services.pace import KEPT, Stored
-from services.presence import Presence
-from tests.conftest import digits
-from tests.services.dashboard.still import Parsed, client, parsed, seen
-
-@pytest.fixture(scope="module")
-def prepared() -> tuple[Study, Dataset]:
-    study, dataset = prepare(digits())
-    return study, dataset
-
-
-@pytest.fixture
-def folder(prepared: tuple[Study, Dataset], tmp_path: Path) -> FilesStore:
-    store = FilesStore(tmp_path / "runs")
-    catalogue.register(store, *prepared, 400)
-    return store
+from memtail_core.study import Study
+from services.dashboard import published_report
+from tests.services.dashboard.still import client, parsed, seen
 
 
 @pytest.fixture
@@ -110,5 +84,3 @@ def test_a_summary_of_another_kind_hides_nothing_else(
     manifest = published.whole(folder, study)
     found = client(folder, seen(study, "complete", stored=400, report=manifest))
     assert "Complete: 400 models" in parsed(found, f"/studies/{study.id}").text
-
-

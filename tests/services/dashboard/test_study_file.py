@@ -1,43 +1,17 @@
 """The study file that someone typed in, and those to begin with."""
 
 import json
-import re
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
 
-from memtail_core import catalogue, failures, published
 from memtail_core.data import Dataset
-from memtail_core.failures import Failure
 from memtail_core.preparation import prepare
 from memtail_core.store import FilesStore
-from memtail_core.study import ArmsTable, Spec, Study, shipped
-from services.dashboard import published_report, static_files, study_file, throughput
-from services.dashboard.detail import _Kept
-from services.leases import Lease
-from services.pace import KEPT, Stored
-from services.presence import Presence
-from tests.conftest import digits
-from tests.services.dashboard.still import Parsed, client, parsed, seen
-
-@pytest.fixture(scope="module")
-def prepared() -> tuple[Study, Dataset]:
-    study, dataset = prepare(digits())
-    return study, dataset
-
-
-@pytest.fixture
-def folder(prepared: tuple[Study, Dataset], tmp_path: Path) -> FilesStore:
-    store = FilesStore(tmp_path / "runs")
-    catalogue.register(store, *prepared, 400)
-    return store
+from memtail_core.study import Spec, Study, shipped
+from services.dashboard import study_file
+from tests.services.dashboard.still import client, parsed, seen
 
 
 def read(client: TestClient, text: str, **more: Any) -> Any:
@@ -100,5 +74,3 @@ def test_or_with_one_that_is_here_which_is_then_the_same_study(
     assert study.dataset.sha256 in parsed(found, f"/submit?study={study.id}").text
     body = json.loads(read(found, study_file.like(study)).json()["body"])
     assert prepare(Spec.parse(body), dataset).study.id == study.id
-
-

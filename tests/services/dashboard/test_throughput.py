@@ -1,43 +1,18 @@
 """The chart of a study's throughput, and how seldom it is drawn."""
 
-import json
-import re
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import pytest
-from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memtail_core import catalogue, failures, published
 from memtail_core.data import Dataset
-from memtail_core.failures import Failure
-from memtail_core.preparation import prepare
 from memtail_core.store import FilesStore
-from memtail_core.study import ArmsTable, Spec, Study, shipped
-from services.dashboard import published_report, static_files, study_file, throughput
+from memtail_core.study import Study
+from services.dashboard import throughput
 from services.dashboard.detail import _Kept
-from services.leases import Lease
 from services.pace import KEPT, Stored
-from services.presence import Presence
-from tests.conftest import digits
-from tests.services.dashboard.still import Parsed, client, parsed, seen
-
-@pytest.fixture(scope="module")
-def prepared() -> tuple[Study, Dataset]:
-    study, dataset = prepare(digits())
-    return study, dataset
-
-
-@pytest.fixture
-def folder(prepared: tuple[Study, Dataset], tmp_path: Path) -> FilesStore:
-    store = FilesStore(tmp_path / "runs")
-    catalogue.register(store, *prepared, 400)
-    return store
+from tests.services.dashboard.still import Parsed, client, seen
 
 
 def test_one_thread_makes_what_many_ask_for() -> None:
