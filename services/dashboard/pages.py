@@ -75,7 +75,7 @@ def study(request: Request, study_id: str) -> HTMLResponse:
         seen=seen,
         detail=dashboard.details.of(seen),
         commands=_commands(seen, dashboard),
-        files=[(name, _FILES.get(name, "")) for name in seen.report.files] if seen.report else [],
+        files=_files(seen),
         most_trials=MOST_TRIALS,
     )
 
@@ -103,17 +103,15 @@ def submit(request: Request, study: str = "digits") -> HTMLResponse:
     """A form for a study file; ``study`` names the shipped one that it begins with."""
     known = sorted(shipped())
     stored = {e.study.dataset.sha256: e.study.dataset for e in _latest(request).studies}
-    here = [each.study for each in _latest(request).studies if not each.is_experiment][:_MOST]
-    texts = {each: study_file.shipped_text(each) for each in known}
-    texts |= {each.id: study_file.like(each) for each in here}
-    chosen = study if study in texts else "digits"
+    here = {e.study.id: e.study for e in _latest(request).studies if not e.is_experiment}
+    chosen = study if study in here or study in known else "digits"
     return _page(
         request,
         "submit.html",
         shipped=known,
         chosen=chosen,
-        studies=[each.id for each in here],
-        text=texts[chosen],
+        studies=list(here)[:_MOST],
+        text=study_file.like(here[chosen]) if chosen in here else study_file.shipped_text(chosen),
         most_trials=MOST_TRIALS,
         datasets=sorted(stored.values(), key=lambda e: (e.source, e.sha256)),
     )
@@ -157,6 +155,13 @@ def _latest(request: Request) -> Snapshot:
 def _fits(seen: StudySeen, name: str, state: str) -> bool:
     words_ = f"{seen.study.id} {seen.study.dataset.source} {seen.study.training['recipe']}".lower()
     return (not state or seen.state == state) and all(w in words_ for w in name.lower().split())
+
+
+def _files(seen: StudySeen) -> list[tuple[str, str]]:
+    """The files of its report, those first of which it is known what they are, and what that is."""
+    names = sorted(seen.report.files) if seen.report else []
+    known = [(name, what) for name, what in _FILES.items() if name in names]
+    return known + [(name, "") for name in names if name not in _FILES]
 
 
 def _commands(seen: StudySeen, dashboard: Dashboard) -> list[tuple[str, str]]:

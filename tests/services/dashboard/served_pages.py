@@ -1,7 +1,8 @@
 """A dashboard that is served, on studies of all states, with a real Redis and shards that land."""
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,18 +16,15 @@ from pydantic import SecretStr
 from memtail_core import catalogue, failures, shards
 from memtail_core.data import Dataset
 from memtail_core.failures import Failure
-from memtail_core.settings import Settings, settings
+from memtail_core.settings import Settings
 from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services import broker, leases, orders, pace, presence
-from services.dashboard.__main__ import main
 from services.leases import Lease
 from services.orders import Order
 from services.pace import Stored
 from services.presence import Presence
-from services.queue import app as queue_app
-from services.queue import configuration
 from tests.conftest import Trained
 from tests.servers import RedisServer
 from tests.servers.process import free_port
@@ -42,12 +40,12 @@ class Served:
     Attributes:
         trained: a finished study, whose shards land in another store one by one.
         folder: of that other store.
-        server: Redis; None: a dashboard of a folder alone.
+        server: Redis.
     """
 
     trained: Trained
     folder: Path
-    server: RedisServer | None
+    server: RedisServer
     address: str = ""
 
     def __post_init__(self) -> None:
@@ -59,7 +57,6 @@ class Served:
 
     @property
     def client(self) -> redis.Redis:
-        assert self.server is not None
         url = SecretStr(self.server.url)
         return broker.connect(Settings(_env_file=None, broker_url=url))
 
@@ -127,42 +124,33 @@ class Served:
 
 
 @contextmanager
-def serving(served: Served, port: int | None = None) -> Iterator[Served]:
-    """Serve it as ``python -m services.dashboard`` does, in a process of its own.
+def serving(served: Served) -> Iterator[Served]:
+    """Serve it as its container does, in a process of its own.
 
-    It is a fork of this one, which has imported all that takes its time.
+    Not in a fork of this one: what draws the charts has threads, which a fork lacks.
     """
-    port = port or free_port()
+    port = free_port()
     served.address = f"http://127.0.0.1:{port}"
     env = {k: v for k, v in os.environ.items() if not k.startswith("MEMTAIL_")} | {
         "MEMTAIL_STORE": str(served.folder),
+        "MEMTAIL_BROKER_URL": served.server.url,
+        "MEMTAIL_DASHBOARD_TOKEN": TOKEN,
         "MEMTAIL_DASHBOARD_PORT": str(port),
         "MEMTAIL_DASHBOARD_LOOK": "0.2",
+        "PYTHONPATH": str(Path(__file__).parents[3]),
     }
-    if served.server:
-        env |= {"MEMTAIL_BROKER_URL": served.server.url, "MEMTAIL_DASHBOARD_TOKEN": TOKEN}
-    process = multiprocessing.get_context("fork").Process(target=_serve, args=(env,))
-    process.start()
-    try:
-        deadline = time.monotonic() + 120
-        while not _answers(port):
-            assert process.is_alive(), "it has ended"
-            assert time.monotonic() < deadline, "it never answers"
-            time.sleep(0.05)
-        yield served
-    finally:
-        process.terminate()
-        process.join(30)
-        process.kill()
-
-
-def _serve(env: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(env["MEMTAIL_STORE"])  # where there is no .env
-    if "MEMTAIL_BROKER_URL" in env:
-        queue_app.conf.update(configuration(settings()))  # an earlier test may have set another
-    main([], standalone_mode=False)
+    command = [sys.executable, "-m", "services.dashboard"]
+    with subprocess.Popen(command, env=env, cwd=served.folder) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not _answers(port):
+                assert process.poll() is None, "it has ended"
+                assert time.monotonic() < deadline, "it never answers"
+                time.sleep(0.05)
+            yield served
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def _answers(port: int) -> bool:

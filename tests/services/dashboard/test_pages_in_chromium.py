@@ -1,21 +1,30 @@
 """The pages in a real browser, on a real Redis, while shards land: what people see and click."""
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
 
-from memtail_core import failures, published
+from memtail_core import catalogue, failures, published
+from memtail_core.settings import Settings
+from memtail_core.store import FilesStore
 from services import leases, orders
 from services.broker import queue_length
+from services.dashboard.app import create_app
+from services.dashboard.dashboard import Dashboard
+from services.dashboard.observer import Observer
 from services.queue import queue_of
 from tests.browser import Visit, Visited, browser, visit
 from tests.conftest import Trained
 from tests.servers import redis_server
+from tests.servers.process import free_port
 from tests.services.dashboard.served_pages import TOKEN, WORKER, Served, serving
 
 __all__ = ["browser", "visit"]
@@ -228,18 +237,37 @@ def test_without_scripts_everything_reads_and_the_page_comes_again(
     assert seen.page.is_visible("text=memtail watch")
 
 
+@contextmanager
+def in_a_thread(store: FilesStore, port: int) -> Iterator[None]:
+    """Serve a folder alone at that port, until the block ends."""
+    settings = Settings(_env_file=None)
+    dashboard = Dashboard(store, None, settings, Observer(store, None, 0.2))
+    config = uvicorn.Config(create_app(dashboard), port=port, log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.02)
+    try:
+        yield
+    finally:
+        dashboard.observer.end()
+        server.should_exit = True
+        thread.join(20)
+
+
 def test_a_lost_connection_is_told_and_found_again(
     trained: Trained, tmp_path: Path, visit: Visit
 ) -> None:
     from playwright.sync_api import expect
 
-    alone = Served(trained, tmp_path / "runs", None)
-    alone.register(trained.study, trained.dataset, 40, None)
-    with serving(alone):
-        seen = visit(f"{alone.address}/")
+    store, port = FilesStore(tmp_path / "runs"), free_port()
+    catalogue.register(store, trained.study, trained.dataset, 40)
+    with in_a_thread(store, port):
+        seen = visit(f"http://127.0.0.1:{port}/")
         state = expect(seen.page.locator("#connection"))
         state.to_have_text("live")
     state.to_contain_text("connection lost at")
-    with serving(alone, port=urlsplit(alone.address).port):
+    with in_a_thread(store, port):
         state.to_have_text("live", timeout=20_000)
         text(seen, "list").to_contain_text("0 of 40 models")
