@@ -5,8 +5,9 @@
 A real dashboard process serves a study of digits from a folder, with a real Redis. While it is
 read, the study's other shards are put into the store one by one, each told of in Redis as a worker
 does, and the report is published anew now and then. Each reader asks for one thing after another,
-in turn, with a pause between (``--think``); a tenth of them listen to events instead. The readers
-are processes of their own, which share this machine with the dashboard.
+in turn, with a pause between (``--think``); a tenth of them listen to events instead. The first
+seconds, in which all come at once to a dashboard that has just been started, are told apart. The
+readers are processes of their own, which share this machine with the dashboard.
 """
 
 import asyncio
@@ -55,10 +56,13 @@ _EXAMPLES = 50  # that the readers ask for
 @click.command()
 @click.option("--readers", default=200, show_default=True, help="Who read at once.")
 @click.option("--seconds", default=60.0, show_default=True, help="For how long.")
+@click.option("--first", default=10.0, show_default=True, help="Seconds before, told apart.")
 @click.option("--think", default=1.0, show_default=True, help="Seconds between two requests.")
 @click.option("--shards", "per_second", default=1.0, show_default=True, help="Landing a second.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def main(readers: int, seconds: float, think: float, per_second: float, as_json: bool) -> None:
+def main(
+    readers: int, seconds: float, first: float, think: float, per_second: float, as_json: bool
+) -> None:
     """Measure a dashboard with so many readers while shards land."""
     with tempfile.TemporaryDirectory() as folder, redis_server() as queue:
         os.environ["MEMTAIL_BROKER_URL"] = queue.url
@@ -71,9 +75,10 @@ def main(readers: int, seconds: float, think: float, per_second: float, as_json:
                 target=_land, args=(store, study, trials, later, per_second, ended, landed)
             )
             landing.start()
-            found = _read(address, study, readers, seconds, think)
+            found = _read(address, study, readers, first, seconds, think)
             ended.set()
             landing.join()
+    cold = found.seconds.pop("the first seconds")
     for name, times in sorted(found.seconds.items()):
         show(
             {
@@ -96,6 +101,10 @@ def main(readers: int, seconds: float, think: float, per_second: float, as_json:
             "requests_a_second": len(every) / seconds,
             "p50_ms": 1e3 * float(np.percentile(every, 50)),
             "p99_ms": 1e3 * float(np.percentile(every, 99)),
+            "first_seconds_p50_ms": 1e3 * float(np.percentile(cold, 50)),
+            "first_seconds_p99_ms": 1e3 * float(np.percentile(cold, 99)),
+            "load_of_the_machine": os.getloadavg()[0],
+            "readers_late_p99_ms": 1e3 * float(np.percentile(found.late, 99)),
             "shards_landed": len(landed),
             "events": found.events,
             "said": "; ".join(sorted(found.said)[:3]),
@@ -113,12 +122,14 @@ class Found:
         errors: answers other than 200, and none at all, likewise.
         said: what the errors were.
         events: how many were heard.
+        late: seconds by which the readers themselves woke too late, on a machine they share.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     said: set[str] = field(default_factory=set)
     events: int = 0
+    late: list[float] = field(default_factory=list)
 
     def add(self, other: "Found") -> None:
         """Count another's as well."""
@@ -127,6 +138,7 @@ class Found:
         self.errors += other.errors
         self.said |= other.said
         self.events += other.events
+        self.late += other.late
 
 
 def _trained(folder: Path) -> tuple[Study, Trials, dict[Shard, bytes]]:
@@ -192,7 +204,8 @@ def _served(store: str) -> Iterator[str]:
     """A dashboard as a process; its address."""
     port = free_port()
     env = os.environ | {"MEMTAIL_STORE": store, "MEMTAIL_DASHBOARD_PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "services.dashboard"], env=env)
+    command = [sys.executable, "-m", "services.dashboard"]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         while True:
@@ -207,12 +220,14 @@ def _served(store: str) -> Iterator[str]:
         process.wait(30)
 
 
-def _read(address: str, study: Study, readers: int, seconds: float, think: float) -> Found:
+def _read(
+    address: str, study: Study, readers: int, first: float, seconds: float, think: float
+) -> Found:
     """All readers, in a few processes."""
     context = multiprocessing.get_context("spawn")
     share = [len(range(each, readers, _PROCESSES)) for each in range(_PROCESSES)]
     with context.Pool(_PROCESSES) as pool:
-        asked = [(address, study.id, n, seconds, think, i) for i, n in enumerate(share)]
+        asked = [(address, study.id, n, first, seconds, think, i) for i, n in enumerate(share)]
         found = Found()
         for each in pool.starmap(_readers, asked):
             found.add(each)
@@ -220,29 +235,32 @@ def _read(address: str, study: Study, readers: int, seconds: float, think: float
 
 
 def _readers(
-    address: str, study: str, readers: int, seconds: float, think: float, seed: int
+    address: str, study: str, readers: int, first: float, seconds: float, think: float, seed: int
 ) -> Found:
     """Readers of one process."""
-    return asyncio.run(_all(address, study, readers, seconds, think, seed))
+    return asyncio.run(_all(address, study, readers, first, seconds, think, seed))
 
 
 async def _all(
-    address: str, study: str, readers: int, seconds: float, think: float, seed: int
+    address: str, study: str, readers: int, first: float, seconds: float, think: float, seed: int
 ) -> Found:
-    found, until = Found(), time.monotonic() + seconds
+    found, until = Found(), time.monotonic() + first + seconds
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
         n_listeners = round(readers * _LISTENERS)
+        lateness = asyncio.create_task(_measure_lateness(found))
         listening = [asyncio.create_task(_listen(client, study, found)) for _ in range(n_listeners)]
         await asyncio.gather(
             *(
-                _reader(client, study, think, until, random.Random(f"{seed} {each}"), found)
+                _reader(
+                    client, study, think, seconds, until, random.Random(f"{seed} {each}"), found
+                )
                 for each in range(readers - n_listeners)
             )
         )
-        for each in listening:
+        for each in (*listening, lateness):
             each.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
+        await asyncio.gather(*listening, lateness, return_exceptions=True)
     return found
 
 
@@ -250,6 +268,7 @@ async def _reader(
     client: httpx.AsyncClient,
     study: str,
     think: float,
+    seconds: float,
     until: float,
     rng: random.Random,
     found: Found,
@@ -267,7 +286,9 @@ async def _reader(
         except httpx.TransportError as error:
             found.errors[name] += 1
             found.said.add(repr(error))
-        found.seconds.setdefault(name, []).append(time.perf_counter() - begun)
+        taken = time.perf_counter() - begun
+        is_first = time.monotonic() - taken < until - seconds
+        found.seconds.setdefault("the first seconds" if is_first else name, []).append(taken)
         await asyncio.sleep(think * rng.uniform(0.5, 1.5))
 
 
@@ -287,6 +308,14 @@ def _asked(study: str, rng: random.Random) -> tuple[str, str]:
     }
     name = rng.choice(list(choices))
     return name, choices[name]
+
+
+async def _measure_lateness(found: Found) -> None:
+    """How long this process waits for its turn, which is in every latency that it measures."""
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(0.02)
+        found.late.append(time.perf_counter() - begun - 0.02)
 
 
 async def _listen(client: httpx.AsyncClient, study: str, found: Found) -> None:

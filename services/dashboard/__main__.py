@@ -67,6 +67,7 @@ def serve(dashboard: Dashboard, host: str, port: int) -> None:
         proxy_headers=False,  # anyone can write them
         server_header=False,
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,  # longer than clients keep a connection: they close it, not we
         limit_concurrency=2000,
     )
     _Server(config, dashboard.observer).run()

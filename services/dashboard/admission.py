@@ -8,7 +8,7 @@ import io
 import re
 import tomllib
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from memtail_core import catalogue
 from memtail_core.data import Dataset
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
-from memtail_core.preparation import Prepared, prepare
 from memtail_core.store import ObjectStore
 from memtail_core.study import Spec, Study, shipped
+
+if TYPE_CHECKING:
+    from memtail_core.preparation import Prepared
 
 MOST_SHARDS = 10_000  # in one submission
 
@@ -43,13 +45,15 @@ def shipped_tables(name: str) -> dict[str, Any]:
     return tables
 
 
-def prepared(store: ObjectStore, spec: Spec) -> Prepared:
+def prepared(store: ObjectStore, spec: Spec) -> "Prepared":
     """Read the data that a study file names, and bind them to the study they make.
 
     Raises:
         StudyError: they are wrong, or name what no client may.
         DatasetError: the data are unusable.
     """
+    from memtail_core.preparation import prepare  # imports torch, for which no page need wait
+
     kind, _, argument = spec.dataset.source.partition(":")
     if kind not in ("sklearn", "stored"):
         raise StudyError(

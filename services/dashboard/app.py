@@ -1,5 +1,6 @@
 """The dashboard as one ASGI app: a management, a results and a metrics API, and the pages."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,8 @@ def create_app(dashboard: Dashboard) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
         dashboard.observer.start()
+        # What results need takes seconds to import, for which pages need not wait.
+        threading.Thread(target=_import, name="imports", daemon=True).start()
         yield
         dashboard.observer.close()
         dashboard.influence.close()
@@ -54,3 +57,8 @@ def create_app(dashboard: Dashboard) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(metrics.Measured, metrics=app.state.metrics)
     return app
+
+
+def _import() -> None:
+    import memtail_core.preparation
+    import memtail_core.report.queries  # noqa: F401

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from memtail_core.errors import MemtailError
-from memtail_core.parallelism import free_memory
 from memtail_core.store import ObjectStore
 from services.dashboard.kept import Kept
 from services.dashboard.observer import StudySeen
@@ -152,6 +151,7 @@ def _load(store: ObjectStore, seen: StudySeen) -> _Loaded:
 def _answer(loaded: _Loaded, seen: StudySeen, asked: Asked) -> bytes:
     """In a thread of those that compute."""
     from memtail_core.estimation.influence import engine_for, footprint, most_pairs
+    from memtail_core.parallelism import free_memory
     from memtail_core.report import tables
     from memtail_core.report.queries import influence_of_one, why_none
 

@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
+from anyio import CapacityLimiter, to_thread
 
 from memtail_core import published
 from memtail_core.errors import DamagedError
-from memtail_core.estimation.intervals import reaches
-from memtail_core.report import tables
 from memtail_core.store import ObjectStore
 from services.dashboard.kept import Kept
 from services.dashboard.observer import StudySeen
@@ -29,6 +28,7 @@ Format = Literal["json", "csv", "parquet"]
 MOST_ROWS = 10_000  # in one answer
 
 _TABLE_BYTES, _PAGE_BYTES, _CHOICE_BYTES = 256 * 2**20, 64 * 2**20, 64 * 2**20
+_THREADS = 4
 _LABELS = {"scores": "label", "pairs": "train_label"}
 
 
@@ -89,6 +89,7 @@ class Reports:
         self._pages: Kept[Page] = Kept(_PAGE_BYTES, lambda each: len(each.rows))
         self._choices: Kept[Any] = Kept(_CHOICE_BYTES, lambda each: int(each.nbytes))
         self._reading = threading.Lock()
+        self._threads = CapacityLimiter(_THREADS)  # beside which others have theirs
 
     def file(self, seen: StudySeen, name: str) -> bytes:
         """A file of the study's report, verified.
@@ -107,6 +108,10 @@ class Reports:
     def known(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page | None:
         """The page, if it was made before; waits for nothing."""
         return self._pages.get(_key(seen, name, wanted))
+
+    async def made(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page:
+        """As :meth:`page`, in one of a few threads; who waits for one holds none."""
+        return await to_thread.run_sync(self.page, seen, name, wanted, limiter=self._threads)
 
     def page(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page:
         """The rows that are wanted.
@@ -131,6 +136,8 @@ class Reports:
             part = rows.slice(wanted.offset, wanted.limit)
         else:
             part = rows.take(pa.array(order[wanted.offset : wanted.offset + wanted.limit]))
+        from memtail_core.report import tables
+
         encode = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": _to_json}
         return Page(encode[wanted.format](part), total, table.models)
 
@@ -141,7 +148,9 @@ class Reports:
         kept = self._tables.get(key)
         if kept and kept.digest == digest:
             return kept
-        with self._reading:  # of two who ask at once, one reads
+        if not self._reading.acquire(blocking=kept is None):
+            return kept  # another reads the new one already: the one before will do
+        try:
             kept = self._tables.get(key)
             if kept and kept.digest == digest:
                 return kept
@@ -158,6 +167,8 @@ class Reports:
             table = _Table(str(digest), seen.report.trials, _without_nan(rows))
             self._tables.put(key, table)
             return table
+        finally:
+            self._reading.release()
 
     def _order(self, table: _Table, name: TableName, wanted: Wanted) -> Any:
         """int64: the rows to be paged through; None if it is all of them as they are."""
@@ -177,6 +188,8 @@ class Reports:
         if label is not None:
             order = order[rows[_LABELS[name]].to_numpy()[order] == label]
         if least is not None:
+            from memtail_core.estimation.intervals import reaches
+
             order = order[reaches(rows["memorization"].to_numpy()[order], least)]
         self._choices.put(key, order)
         return order

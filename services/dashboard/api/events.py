@@ -55,7 +55,7 @@ async def listen_to_study(dashboard: The, seen: Seen) -> Events:
         async for now in changes:
             found = now.study(seen.study.id)
             if found is None:
-                yield ServerSentEvent(event="gone", raw_data=seen.study.id)
+                yield ServerSentEvent(event="gone", data={"id": seen.study.id})
                 return
             if found != sent:
                 yield ServerSentEvent(event="study", raw_data=found.json, id=str(now.number))

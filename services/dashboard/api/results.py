@@ -6,9 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi import Path as InPath
-from starlette.concurrency import run_in_threadpool
 
-from memtail_core.report.analysis import refuse_experiments
 from services.dashboard.access import READER
 from services.dashboard.api import shapes
 from services.dashboard.api.management import Seen, The
@@ -160,11 +158,11 @@ def get_report_file(
 
 
 async def _page(dashboard: Dashboard, seen: StudySeen, name: TableName, wanted: Wanted) -> Response:
-    refuse_experiments(seen.study)
+    _refuse_experiments(seen)
     page = dashboard.reports.known(seen, name, wanted)
     if page is None:
         try:
-            page = await run_in_threadpool(dashboard.reports.page, seen, name, wanted)
+            page = await dashboard.reports.made(seen, name, wanted)
         except (NoReportError, BeingReplacedError) as error:
             raise _not_now(error) from error
     links = _links(seen, name, wanted, page)
@@ -204,7 +202,7 @@ def _links(seen: StudySeen, name: TableName, wanted: Wanted, page: Page) -> dict
 async def _influence(dashboard: Dashboard, seen: StudySeen, asked: Asked) -> Response:
     data = seen.study.dataset
     n = data.n_train if asked.of == "train" else data.n_test
-    refuse_experiments(seen.study)
+    _refuse_experiments(seen)
     if asked.index >= n:
         kind = "training" if asked.of == "train" else "test"
         raise HTTPException(404, f"there is no such {kind} example: they are 0 to {n - 1}")
@@ -213,6 +211,12 @@ async def _influence(dashboard: Dashboard, seen: StudySeen, asked: Asked) -> Res
     except BusyError:
         raise HTTPException(503, "too many ask at once", {"Retry-After": "1"}) from None
     return Response(content, media_type=MEDIA["json"])
+
+
+def _refuse_experiments(seen: StudySeen) -> None:
+    if seen.is_experiment:
+        detail = f"{seen.study.id} has no scores: an experiment left its examples out on purpose"
+        raise HTTPException(409, detail)
 
 
 def _not_now(error: NoReportError | BeingReplacedError) -> HTTPException:
