@@ -74,6 +74,8 @@ class Served:
         presence.announce(self.client, worker)
         aggregator = Presence(name="aggregator@machine", role="aggregator", **here)  # type: ignore[arg-type]
         presence.announce(self.client, aggregator)
+        for key in self.client.scan_iter("memtail:presence:*"):
+            self.client.persist(key)  # they stay, however slow the tests are
 
     @property
     def planned(self) -> list[Shard]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from playwright.sync_api import expect
 
 from memtail_core import catalogue, failures, published
 from memtail_core.settings import Settings
@@ -29,6 +30,7 @@ from tests.services.dashboard.served_pages import TOKEN, WORKER, Served, serving
 
 __all__ = ["browser", "visit"]
 
+expect.set_options(timeout=20_000)  # these machines are slow
 PHONE = {"width": 390, "height": 800}
 
 
@@ -60,8 +62,6 @@ def go(served: Served, visit: Visit) -> Iterator[Callable[..., Visited]]:
 
 def text(seen: Visited, part: str) -> Any:
     """A part of a page that is exchanged, to expect something of."""
-    from playwright.sync_api import expect
-
     return expect(seen.page.locator(f'[data-live="{part}"]'))
 
 
@@ -107,8 +107,6 @@ def test_the_page_follows_the_shards_without_being_loaded_again(
 def test_a_study_is_cancelled_continued_and_retried_by_whoever_has_the_token(
     served: Served, go: Callable[..., Visited]
 ) -> None:
-    from playwright.sync_api import expect
-
     seen = go(f"/studies/{served.study.id}")
     page, said = seen.page, expect(seen.page.locator("#said"))
     page.click("button:has-text('Cancel')")
@@ -139,7 +137,7 @@ def test_a_study_is_cancelled_continued_and_retried_by_whoever_has_the_token(
 
     page.click("button:has-text('Continue')")  # the token is remembered
     said.to_contain_text("submitted;")
-    text(seen, "standing").to_contain_text("Waits for a worker")
+    text(seen, "standing").to_contain_text(re.compile("waits for a worker", re.IGNORECASE))
 
     served.fail(6, "ValueError: mine")
     text(seen, "standing").to_contain_text("Stopped: its own code, recipe or data failed.")
@@ -157,8 +155,6 @@ def test_a_study_is_cancelled_continued_and_retried_by_whoever_has_the_token(
 
 
 def test_a_study_is_submitted_from_the_form(served: Served, go: Callable[..., Visited]) -> None:
-    from playwright.sync_api import expect
-
     seen = go("/submit")
     page, said = seen.page, expect(seen.page.locator("#said"))
     page.fill("textarea", "[dataset]\nsource = 3")
@@ -232,7 +228,7 @@ def test_without_scripts_everything_reads_and_the_page_comes_again(
     served: Served, go: Callable[..., Visited]
 ) -> None:
     seen = go(f"/studies/{served.study.id}", java_script_enabled=False)
-    assert re.search(r"stored\s+\d+\s+of 60 models", seen.page.inner_text("main"))
+    assert re.search(r"stored\s+\d+\s+of \d+ models", seen.page.inner_text("main"))
     assert not seen.page.is_visible(".actions")
     assert seen.page.is_visible("text=memtail watch")
 
@@ -259,8 +255,6 @@ def in_a_thread(store: FilesStore, port: int) -> Iterator[None]:
 def test_a_lost_connection_is_told_and_found_again(
     trained: Trained, tmp_path: Path, visit: Visit
 ) -> None:
-    from playwright.sync_api import expect
-
     store, port = FilesStore(tmp_path / "runs"), free_port()
     catalogue.register(store, trained.study, trained.dataset, 40)
     with in_a_thread(store, port):
@@ -269,5 +263,5 @@ def test_a_lost_connection_is_told_and_found_again(
         state.to_have_text("live")
     state.to_contain_text("connection lost at")
     with in_a_thread(store, port):
-        state.to_have_text("live", timeout=20_000)
+        state.to_have_text("live")
         text(seen, "list").to_contain_text("0 of 40 models")
