@@ -211,6 +211,8 @@ class Observer:
         self._ended, self._wanted = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # of one look at a time
+        self._n_begun = self._n_done = 0  # looks
+        self._done = threading.Condition()
         self._listeners: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
     def start(self) -> None:
@@ -247,6 +249,13 @@ class Observer:
         self._looked.clear()
         self._wanted.set()
 
+    def refresh(self, patience: float = 1.0) -> None:
+        """Likewise, and wait a little until it has: who asked for it finds it done."""
+        wanted = self._n_begun + 1
+        self.wake()
+        with self._done:
+            self._done.wait_for(lambda: self._n_done >= wanted, patience)
+
     async def changes(self) -> AsyncGenerator[Snapshot, None]:
         """Yield the latest at once, then at every change; who is slow misses those in between."""
         changed = asyncio.Event()
@@ -262,31 +271,40 @@ class Observer:
     def look(self) -> Snapshot:
         """Look once."""
         with self._lock:
-            trouble = self._look_at_redis()
-            damaged: list[str] = []
+            self._n_begun += 1
             try:
-                self._look_at_studies(damaged)
-            except MemtailError as error:
-                trouble, damaged = str(error), list(self._snapshot.damaged)
-            studies = sorted(self._seen.values(), key=lambda e: (not e.is_under_way, e.study.id))
-            now = self._redis
-            fresh = Snapshot(
-                when=time.time(),
-                number=self._snapshot.number + 1,
-                studies=tuple(studies),
-                workers=now.workers,
-                aggregators=now.aggregators,
-                queues=now.queues,
-                trouble=trouble,
-                damaged=tuple(damaged),
-            )
-            if fresh == self._snapshot and self._snapshot.when:
-                # The same but for its time: who waits for a change is not told.
-                self._snapshot = replace(fresh, number=self._snapshot.number)
-            else:
-                self._snapshot = fresh
-                self._tell()
-            return self._snapshot
+                return self._look()
+            finally:
+                with self._done:
+                    self._n_done = self._n_begun
+                    self._done.notify_all()
+
+    def _look(self) -> Snapshot:
+        trouble = self._look_at_redis()
+        damaged: list[str] = []
+        try:
+            self._look_at_studies(damaged)
+        except MemtailError as error:
+            trouble, damaged = str(error), list(self._snapshot.damaged)
+        studies = sorted(self._seen.values(), key=lambda e: (not e.is_under_way, e.study.id))
+        now = self._redis
+        fresh = Snapshot(
+            when=time.time(),
+            number=self._snapshot.number + 1,
+            studies=tuple(studies),
+            workers=now.workers,
+            aggregators=now.aggregators,
+            queues=now.queues,
+            trouble=trouble,
+            damaged=tuple(damaged),
+        )
+        if fresh == self._snapshot and self._snapshot.when:
+            # The same but for its time: who waits for a change is not told.
+            self._snapshot = replace(fresh, number=self._snapshot.number)
+        else:
+            self._snapshot = fresh
+            self._tell()
+        return self._snapshot
 
     def _run(self) -> None:
         while not self._ended.is_set():

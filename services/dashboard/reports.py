@@ -7,6 +7,7 @@ with any manifest; then the tables of the one before are shown.
 import io
 import json
 import threading
+import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from anyio import CapacityLimiter, to_thread
 
 from memtail_core import published
 from memtail_core.errors import DamagedError
+from memtail_core.published import Manifest
 from memtail_core.store import ObjectStore
 from services.dashboard.kept import Kept
 from services.dashboard.observer import StudySeen
@@ -29,6 +31,7 @@ MOST_ROWS = 10_000  # in one answer
 
 _TABLE_BYTES, _PAGE_BYTES, _CHOICE_BYTES = 256 * 2**20, 64 * 2**20, 64 * 2**20
 _THREADS = 4
+_PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds, in which a report's files come to agree
 _LABELS = {"scores": "label", "pairs": "train_label"}
 
 
@@ -75,9 +78,15 @@ class Page:
 
 @dataclass(frozen=True)
 class _Table:
+    """What was read when that of ``asked`` was wanted; it can be of a later report."""
+
+    asked: str | None
     digest: str
     models: int
     rows: Any
+
+    def is_that(self, digest: str | None) -> bool:
+        return digest in (self.asked, self.digest)
 
 
 class Reports:
@@ -98,16 +107,27 @@ class Reports:
             NoReportError: there is no report, or no such file in it.
             BeingReplacedError: another is being published just now.
         """
-        if seen.report is None or name not in seen.report.files:
-            raise NoReportError(f"the report of {seen.study.id} has no such file")
-        content = published.read(self._store, seen.study, seen.report, name)
-        if content is None:
-            raise BeingReplacedError(f"the report of {seen.study.id} is being replaced")
-        return content
+        return self._file(seen, name)[0]
+
+    def _file(self, seen: StudySeen, name: str) -> tuple[bytes, Manifest]:
+        """Likewise, and the manifest that it agrees with: maybe a later one than was seen."""
+        manifest = seen.report
+        for pause in (0.0, *_PAUSES):
+            time.sleep(pause)
+            if manifest is None or name not in manifest.files:
+                raise NoReportError(f"the report of {seen.study.id} has no such file")
+            content = published.read(self._store, seen.study, manifest, name)
+            if content is not None:
+                return content, manifest
+            manifest = published.latest(self._store, seen.study) or manifest
+        raise BeingReplacedError(f"the report of {seen.study.id} is being replaced")
 
     def known(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page | None:
         """The page, if it was made before; waits for nothing."""
-        return self._pages.get(_key(seen, name, wanted))
+        kept = self._tables.get((seen.study.id, name))
+        if kept is None or not kept.is_that(_digest(seen, name)):
+            return None
+        return self._pages.get((kept.digest, wanted))
 
     async def made(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page:
         """As :meth:`page`, in one of a few threads; who waits for one holds none."""
@@ -125,8 +145,7 @@ class Reports:
             found = self._encoded(table, name, wanted)
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{_file(name)} of {seen.study.id} is of another version") from error
-        if seen.report and table.digest == seen.report.files.get(_file(name)):
-            self._pages.put(_key(seen, name, wanted), found)
+        self._pages.put((table.digest, wanted), found)
         return found
 
     def _encoded(self, table: _Table, name: TableName, wanted: Wanted) -> Page:
@@ -144,18 +163,18 @@ class Reports:
     def _table(self, seen: StudySeen, name: TableName) -> _Table:
         if seen.report is None:
             raise NoReportError(f"{seen.study.id} has no report yet")
-        key, digest = (seen.study.id, name), seen.report.files.get(_file(name))
+        key, digest = (seen.study.id, name), _digest(seen, name)
         kept = self._tables.get(key)
-        if kept and kept.digest == digest:
+        if kept and kept.is_that(digest):
             return kept
-        if not self._reading.acquire(blocking=kept is None):
+        if not self._reading.acquire(blocking=kept is None) and kept:
             return kept  # another reads the new one already: the one before will do
         try:
             kept = self._tables.get(key)
-            if kept and kept.digest == digest:
+            if kept and kept.is_that(digest):
                 return kept
             try:
-                content = self.file(seen, _file(name))
+                content, manifest = self._file(seen, _file(name))
             except BeingReplacedError:
                 if kept:
                     return kept
@@ -164,7 +183,8 @@ class Reports:
                 rows = pyarrow.parquet.read_table(io.BytesIO(content)).combine_chunks()
             except (pa.ArrowException, OSError) as error:
                 raise DamagedError(f"{_file(name)} of {seen.study.id} is damaged") from error
-            table = _Table(str(digest), seen.report.trials, _without_nan(rows))
+            actual = manifest.files[_file(name)]
+            table = _Table(digest, actual, manifest.trials, _without_nan(rows))
             self._tables.put(key, table)
             return table
         finally:
@@ -199,8 +219,8 @@ def _file(name: TableName) -> str:
     return f"{name}.parquet"
 
 
-def _key(seen: StudySeen, name: TableName, wanted: Wanted) -> Hashable:
-    return seen.study.id, name, seen.report and seen.report.files.get(_file(name)), wanted
+def _digest(seen: StudySeen, name: TableName) -> str | None:
+    return None if seen.report is None else seen.report.files.get(_file(name))
 
 
 def _without_nan(table: pa.Table) -> pa.Table:

@@ -201,7 +201,7 @@ def _changing(dashboard: Dashboard) -> Iterator[Cluster]:
             yield dashboard.cluster
     finally:
         _AT_ONCE.release()
-        dashboard.observer.wake()
+        dashboard.observer.refresh()
 
 
 def _submit(

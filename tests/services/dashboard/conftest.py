@@ -93,7 +93,7 @@ def show(store: FilesStore, trained: Trained) -> Iterator[Show]:
     opened = []
 
     def opening(**given: Any) -> Shown:
-        settings = Settings(_env_file=None, dashboard_look=0.05, **given)
+        settings = Settings(_env_file=None, **{"dashboard_look": 0.05, **given})
         observer = Observer(store, None, settings.dashboard_look)
         dashboard = Dashboard(store, None, settings, observer)
         client = TestClient(create_app(dashboard), base_url="http://127.0.0.1:8080")

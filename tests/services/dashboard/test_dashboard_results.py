@@ -314,3 +314,17 @@ def test_columns_of_another_version_do_no_harm(show: Show, store: FilesStore) ->
     shown.dashboard.observer.look()
     assert shown.get("/scores", sort="memorization").status_code == 409
     assert shown.get("/scores", label=1).status_code == 409
+
+
+def test_a_report_published_since_the_last_look_is_read(
+    show: Show, store: FilesStore, trained: Trained
+) -> None:
+    """Its files do not agree with the manifest that was seen, but with the one that is there."""
+    shown = show(dashboard_look=1000.0)
+    fewer = replace(trained.analysis, trials=trained.trials.taken(np.arange(30)))
+    shuffled = replace(fewer.scores, memorization=fewer.scores.memorization[::-1])
+    publish(store, trained.study, replace(fewer, scores=shuffled))
+    found = shown.get("/scores", limit=300).json()
+    assert found["models"] == 30
+    assert [row["memorization"] for row in found["items"]] == shuffled.memorization.tolist()
+    assert shown.get("/scores", limit=300).json() == found
