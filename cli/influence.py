@@ -61,6 +61,7 @@ def influence(
     `--test 42` the training examples that test example 42 rests on: of any class, memorized or not.
     """
     from memtail_core.estimation.influence import engine_for
+    from memtail_core.report.queries import why_none
 
     given = (train, test, every, by_class or None, histogram or None, matrix)
     if sum(each is not None for each in given) != 1:
@@ -89,7 +90,7 @@ def influence(
             if len(table):
                 wide_console().print(drawn(table.to_pylist(), ask.material.dataset.classes))
             else:
-                click.echo(ask.why_none(train, test))
+                click.echo(why_none(ask.material, train, test))
             return
     out.write(out.encode(table, format_ or "csv"), output)
 
@@ -104,37 +105,24 @@ class _Ask:
     harmful: bool
 
     def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
-        from memtail_core.estimation.influence import find
         from memtail_core.report import tables
-        from memtail_core.report.queries import Question
+        from memtail_core.report.queries import Question, influence_of_one
 
         material = self.material
         examples = [() if one is None else (one,) for one in (train, test)]
         family = Question(examples[0], examples[1], same_class=False).family(material)
-        evidence = self._evidence
-        with self.looking.at(family.testable(evidence).n_pairs) as bar:
-            found = find(
-                evidence,
-                family,
-                -1.0,
+        with self.looking.at(family.testable(self._evidence).n_pairs) as bar:
+            found = influence_of_one(
+                material,
+                train,
+                test,
+                top,
                 engine=self.engine,
                 most=self.looking.most,
-                strongest=top,
+                harmful=self.harmful,
                 progress=advance(bar),
             )
-        found = found.of_harm() if self.harmful else found
         return tables.pairs_table(found, material.dataset, material.scores.memorization)
-
-    def why_none(self, train: int | None, test: int | None) -> str:
-        evidence = self.material.evidence
-        if test is not None:
-            how = "right" if evidence.n_correct[test] else "wrong"
-            return (
-                f"all {evidence.trials} models get test example {test} {how}: nothing has any "
-                "influence on it"
-            )
-        never = "held it out" if evidence.n_in[train] else "trained on it"
-        return f"no influence of training example {train} can be estimated: no model {never}"
 
     def every(self, of: Literal["train", "test"], top: int) -> "pa.Table":
         from memtail_core.estimation.influence import leading

@@ -8,6 +8,7 @@ import click
 
 from cli.cancel import cancel
 from cli.compare import compare
+from cli.dashboard import dashboard
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.fetch import fetch
@@ -28,7 +29,7 @@ from cli.workers import workers
 from memtail_core.errors import MemtailError
 
 _SECTIONS = {
-    "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
+    "On this machine": (run, status, report, scores, pairs, influence, dashboard, demo, doctor),
     "Experiments": (subgroups, removal, stability, compare, last_layer),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }

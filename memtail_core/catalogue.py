@@ -12,7 +12,7 @@ from memtail_core.arms import Arms
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import DamagedError, DatasetError, StoreError, StudyError
 from memtail_core.store import ObjectStore
-from memtail_core.study import MOST_TRIALS, ArmsTable, Study
+from memtail_core.study import MOST_TRIALS, ArmsTable, Study, dataset_key
 
 
 def register(
@@ -35,9 +35,7 @@ def register(
                 f"{store.location}/{key} belongs to another study "
                 f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
             )
-    content = dataset.to_npz()
-    if not _is_stored(store, study.dataset_key, content, verify):
-        store.put(study.dataset_key, content)
+    put_dataset(store, dataset, verify=verify)
     wanted = max(trials, *(shard.last for shard in shards.stored(store, study)), 1)
     if wanted != goal(store, study):
         store.put(f"{study.prefix}goal.json", json.dumps({"trials": wanted}).encode())
@@ -164,6 +162,28 @@ def load_arms(store: ObjectStore, study: Study) -> Arms | None:
             f"{store.location}/{study.arms_key} is missing: run the experiment again, which stores "
             "it anew"
         ) from None
+
+
+def put_dataset(store: ObjectStore, dataset: Dataset, *, verify: bool = True) -> None:
+    """Put data where their digest says, unless they are there, by reading them or their digest."""
+    key, content = dataset_key(dataset.sha256), dataset.to_npz()
+    if not _is_stored(store, key, content, verify):
+        store.put(key, content)
+
+
+def dataset_of(store: ObjectStore, sha256: str) -> Dataset:
+    """The stored data of this digest, verified.
+
+    Raises:
+        StudyError: there are none.
+        DatasetError: they are damaged.
+    """
+    try:
+        return Dataset.from_npz(store.get(dataset_key(sha256)), sha256)
+    except KeyError:
+        raise StudyError(f"the store '{store.location}' has no dataset {sha256}") from None
+    except DamagedError as error:
+        raise DatasetError(f"the stored dataset {sha256[:12]} is damaged: put it again") from error
 
 
 def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = None) -> Dataset:

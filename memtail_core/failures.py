@@ -7,6 +7,7 @@ tried again and which have failed; two who record the same attempt write the sam
 import re
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, cast
 
@@ -104,6 +105,20 @@ def read(store: ObjectStore, study: Study, shard: Shard | None = None) -> list[F
         except (KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
             continue
     return sorted(found, key=lambda failure: failure.when)
+
+
+def gravest(store: ObjectStore, study: Study, most: int) -> tuple[list[Failure], int]:
+    """At most so many failures, those that stopped something first, and how many there are.
+
+    No more than these are read, however many there are.
+    """
+    keys = list(store.list(_prefix(study)))
+    found = []
+    for key in sorted(keys, key=lambda key: ("-machine." in key, key))[:most]:
+        with suppress(KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
+            found.append(Failure.model_validate_json(store.get(key)))
+    found.sort(key=lambda failure: (failure.kind == "machine", -failure.when))
+    return found, len(keys)
 
 
 def forget(store: ObjectStore, study: Study, which: Iterable[Shard]) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memtail_core.errors import DamagedError
 from memtail_core.store import ObjectStore
+from memtail_core.store.base import is_key
 from memtail_core.study import Study
 
 PAGE = "index.html"
@@ -62,6 +63,36 @@ def fetch(store: ObjectStore, study: Study) -> dict[str, bytes] | None:
         return None
     are_alike = all(_digest(files[name]) == digest for name, digest in manifest.files.items())
     return files if are_alike else None
+
+
+def read(store: ObjectStore, study: Study, manifest: Manifest, name: str) -> bytes | None:
+    """One file of the report that ``manifest`` describes; None where it is not that one any more.
+
+    Only names of the manifest name anything.
+    """
+    if name not in manifest.files or not is_key(name):
+        return None
+    try:
+        content = store.get(_prefix(study) + name)
+    except (KeyError, DamagedError):
+        return None
+    return content if _digest(content) == manifest.files[name] else None
+
+
+def latest(store: ObjectStore, study: Study) -> Manifest | None:
+    """The manifest as it is now, whether or not the files agree with it."""
+    try:
+        return _read(store, study)
+    except (KeyError, ValidationError, DamagedError):
+        return None
+
+
+def version(store: ObjectStore, study: Study) -> str | None:
+    """A word that changes with every report that is published; None before the first."""
+    try:
+        return store.digest(_manifest(study))
+    except (KeyError, DamagedError):
+        return None
 
 
 def page_key(study: Study) -> str:

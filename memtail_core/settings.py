@@ -59,6 +59,21 @@ class Settings(BaseSettings):
     store_patience: Seconds = 600.0
     """Seconds for which a worker goes on trying to reach the store before its attempt fails."""
 
+    dashboard_token: SecretStr | None = None
+    """What the dashboard wants of whoever changes something; without one, nobody can."""
+    dashboard_bind: str = "127.0.0.1"
+    """The address at which others reach the dashboard; but for this machine's own, reading wants
+    the token too."""
+    dashboard_open: bool = False
+    """Whether reading is free on any address."""
+    dashboard_port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    dashboard_hosts: str = ""
+    """Further names that the dashboard answers to, ``memtail.example.org,dashboard``."""
+    dashboard_look: Seconds = 2.0
+    """Seconds between two looks of the dashboard at the store and at Redis."""
+    dashboard_most_bytes: Annotated[int, Field(ge=1)] = 256 * 2**20
+    """The largest dataset that the dashboard takes from a client."""
+
 
 def settings() -> Settings:
     """Read the settings as they are now.

@@ -125,6 +125,11 @@ class Spec(_Table):
         return cls.parse(tables, path_or_name)
 
 
+def dataset_key(sha256: str) -> str:
+    """Where the data of this digest are in a store."""
+    return f"datasets/{sha256}.npz"
+
+
 def name_of(path: str) -> str:
     """The name of a study whose file gives none: ``My Study.toml`` → ``my-study``."""
     return re.sub(r"[^a-z0-9]+", "-", Path(path).stem.lower()).strip("-")[:40]
@@ -190,7 +195,7 @@ class Study(_Table):
     @property
     def dataset_key(self) -> str:
         """Where its data are in a store."""
-        return f"datasets/{self.dataset.sha256}.npz"
+        return dataset_key(self.dataset.sha256)
 
     @property
     def is_experiment(self) -> bool:

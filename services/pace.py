@@ -1,12 +1,13 @@
 """How fast a study goes: the last shards that were stored, as their workers reported them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from statistics import median
 
 import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-_KEPT = 200
+KEPT = 200  # shards of each study
 _DAY = 24 * 3600
 
 
@@ -51,7 +52,7 @@ def report(client: "redis.Redis", study_id: str, done: Stored) -> None:
     key = _key(study_id)
     with client.pipeline(transaction=False) as pipe:
         pipe.lpush(key, done.model_dump_json())
-        pipe.ltrim(key, 0, _KEPT - 1)
+        pipe.ltrim(key, 0, KEPT - 1)
         pipe.expire(key, 7 * _DAY)
         pipe.execute()
 
@@ -67,7 +68,12 @@ def stored(client: "redis.Redis", study_id: str) -> list[Stored]:
 
 def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:
     """The pace of the last few shards of each of ``workers``; None before the first."""
-    found = stored(client, study_id)[: max(8, 4 * workers)]
+    return of(stored(client, study_id), workers)
+
+
+def of(stored: Sequence[Stored], workers: int = 1) -> Pace | None:
+    """The pace of the last few of ``stored``, the latest first; None if there are none."""
+    found = stored[: max(8, 4 * workers)]
     if not found:
         return None
     begun = min(each.when - each.seconds for each in found)

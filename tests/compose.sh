@@ -84,15 +84,16 @@ fi
 import re, secrets, socket, sys
 
 example, project, minio = sys.argv[1:]
-free = [socket.socket() for _ in range(2)]
+free = [socket.socket() for _ in range(3)]
 for each in free:
     each.bind(("127.0.0.1", 0))
-redis_port, s3_port = (each.getsockname()[1] for each in free)
+redis_port, s3_port, dashboard_port = (each.getsockname()[1] for each in free)
 text = re.sub("(?m)=$", lambda _: "=" + secrets.token_hex(20), open(example).read())
 text = text.replace(":9000", f":{s3_port}").replace(":6379", f":{redis_port}")
 print(re.sub("(?m)^#(MEMTAIL_WORKER_S3.*)", r"\1", text))
 print(f"COMPOSE_PROJECT_NAME={project}\nMEMTAIL_MINIO_IMAGE={minio}")
 print(f"MEMTAIL_REDIS_PORT={redis_port}\nMEMTAIL_S3_PORT={s3_port}")
+print(f"MEMTAIL_DASHBOARD_PORT={dashboard_port}")
 end
 unset MEMTAIL_MINIO_IMAGE
 setting() { sed -n "s/^$1=//p" "$work/.env" | tail -1; }
@@ -143,6 +144,21 @@ healthy 180
 took "all healthy"
 dc ps
 
+# --- the dashboard ------------------------------------------------------------------------------
+dashboard=http://127.0.0.1:$(setting MEMTAIL_DASHBOARD_PORT)
+asked() { # CODE ARGUMENTS…: what curl gets, with that status
+  local expected=$1 status
+  shift
+  status=$(curl --noproxy '*' --silent --output "$work/answer" --write-out '%{http_code}' "$@")
+  [[ $status == "$expected" ]] || die "the dashboard answered $status to $*: $(head -c 300 "$work/answer")"
+}
+asked 200 "$dashboard/healthz"
+asked 200 "$dashboard/"
+grep -q 'No study is here yet' "$work/answer" || die "the dashboard shows a study before there is one"
+asked 401 --request POST --json '{"shipped": "digits"}' "$dashboard/api/v1/studies"
+asked 401 --request POST --json '{"shipped": "digits"}' --header "Authorization: Bearer none" "$dashboard/api/v1/studies"
+took "the dashboard answers, and lets nobody write without the token"
+
 # --- a study, with faults -----------------------------------------------------------------------
 memtail submit "${study[@]}" | tee "$work/submit.log"
 took "submitted"
@@ -185,6 +201,12 @@ memtail fetch "$id" -o report >/dev/null
 for file in index.html summary.json scores.parquet; do
   [[ -s $work/report/$file ]] || die "the report lacks $file"
 done
+asked 200 "$dashboard/studies/$id"
+grep -q 'are memorized' "$work/answer" || die "the dashboard does not show what was found"
+asked 200 "$dashboard/studies/$id/report/"
+cmp "$work/answer" "$work/report/index.html" || die "the dashboard shows another report"
+asked 200 "$dashboard/metrics"
+grep -q '^memtail_' "$work/answer" || die "no metrics"
 took "fetched: $(du -sh "$work/report" | cut -f1), $(find "$work/report" -type f | wc -l) files"
 dc logs --no-color aggregator | grep -E 'lost|published|enqueuing' || true
 memtail run "${study[@]}" --store local --workers 2 | tail -2
@@ -193,13 +215,13 @@ cmp "$work/report/scores.parquet" "$work/local/studies/$id/report/scores.parquet
 say "the scores are the same bytes: $(sha256sum <"$work/report/scores.parquet" | cut -c1-16)"
 
 dc logs --no-color >"$work/all.log" 2>&1
-for name in MEMTAIL_BROKER_PASSWORD MEMTAIL_S3_SECRET_KEY MEMTAIL_WORKER_S3_SECRET_KEY; do
+for name in MEMTAIL_BROKER_PASSWORD MEMTAIL_DASHBOARD_TOKEN MEMTAIL_S3_SECRET_KEY MEMTAIL_WORKER_S3_SECRET_KEY; do
   grep -qF "$(setting $name)" "$work/all.log" && die "$name is in the logs"
   for each in $(ids); do
     grep -qF "$(setting $name)" <<<"$(docker top "$each")" && die "$name shows among the processes"
   done
 done
-healthy 90 redis minio aggregator worker
+healthy 90 redis minio aggregator dashboard worker
 dc ps
 took "no secret in logs or processes; all healthy in the end"
 echo "passed"

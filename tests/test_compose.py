@@ -20,15 +20,16 @@ TEXT = {each.name: each.read_text() for each in FILES}
 EVERYTHING = "\n".join(TEXT.values())
 DOCKERFILES = [ROOT / "services" / each / "Dockerfile" for each in ("worker", "aggregator")]
 EXAMPLE = (ROOT / ".env.example").read_text()
-IS_SECRET = re.compile("PASSWORD|SECRET|ACCESS_KEY|AUTH")
+IS_SECRET = re.compile("PASSWORD|SECRET|ACCESS_KEY|AUTH|TOKEN")
 SETTINGS = {f"MEMTAIL_{name.upper()}" for name in Settings.model_fields}
 
 
 def test_ports_are_bound_to_this_machine_unless_told_otherwise() -> None:
     lines = re.findall(r"^ *ports:.*", EVERYTHING, re.MULTILINE)
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
-        assert re.fullmatch(r' *ports: \["\$\{MEMTAIL_BIND:-127\.0\.0\.1\}:[^"]*"\]', line)
+        bind = r"\$\{MEMTAIL_(DASHBOARD_)?BIND:-127\.0\.0\.1\}"
+        assert re.fullmatch(rf' *ports: \["{bind}:[^"]*"\]', line)
     assert "network_mode" not in EVERYTHING
     assert "privileged" not in EVERYTHING.replace("no-new-privileges", "")
 
@@ -42,7 +43,7 @@ def test_no_secret_has_a_default() -> None:
     for key, value in re.findall(r"^ *([A-Z_0-9]+): (.*)", EVERYTHING, re.MULTILINE):
         assert not IS_SECRET.search(key) or value.startswith("${"), key
     for name, value in re.findall(r"^#?(\w+)=(.*)", EXAMPLE, re.MULTILINE):
-        assert not re.search("PASSWORD|SECRET", name) or not value, name
+        assert not re.search("PASSWORD|SECRET|TOKEN", name) or not value, name
 
 
 def test_code_that_a_study_names_is_not_run_unless_told_so() -> None:
@@ -66,9 +67,11 @@ def test_every_image_and_package_is_pinned() -> None:
     pinned = [line for line in lines if not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["cluster"]]
+    extras = project["optional-dependencies"]
+    needed = {*project["dependencies"], *extras["cluster"], *extras["dashboard"]}
+    needed -= {"memtail[cluster]"}
     assert {re.split("[<>=]", each)[0] for each in needed} <= {
-        each.partition("==")[0].lower() for each in pinned
+        each.partition("==")[0].lower().replace("_", "-") for each in pinned
     }
 
 
@@ -89,6 +92,16 @@ def test_the_images_share_their_layers() -> None:
     )
     same = worker.index("VOLUME /var/cache/memtail")
     assert worker[:same] == aggregator[:same]
+
+
+def test_the_dashboard_has_no_rights_but_to_serve() -> None:
+    service = re.search(r"^  dashboard:.*?(?=^\S|^  \w)", TEXT["docker-compose.yml"], re.M | re.S)
+    assert service
+    assert re.search(r"^    read_only: true$", service[0], re.MULTILINE)
+    assert re.search(r"^    cap_drop: \[ALL\]$", service[0], re.MULTILINE)
+    assert re.search(r"^    security_opt: \[no-new-privileges:true\]$", service[0], re.MULTILINE)
+    assert "build:" not in service[0], "the aggregator's image, which gives up root"
+    assert "USER 10001" in (ROOT / "services" / "aggregator" / "Dockerfile").read_text()
 
 
 def test_a_worker_has_the_time_to_give_its_shard_back() -> None:

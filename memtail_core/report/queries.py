@@ -1,6 +1,6 @@
 """Questions about pairs beyond what a report shows: which examples, which direction, how sure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -12,7 +12,7 @@ from memtail_core import catalogue, estimation, trials
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
-from memtail_core.estimation.influence import Evidence, Family
+from memtail_core.estimation.influence import Engine, Evidence, Family, Pairs, find
 from memtail_core.estimation.intervals import reaches
 from memtail_core.report.analysis import refuse_experiments
 from memtail_core.store import ObjectStore
@@ -85,6 +85,51 @@ class Question:
             train = train[reaches(material.scores.memorization[train], self.theta_mem)]
         labels_of = (dataset.y_train, dataset.y_test) if self.same_class else None
         return Family.of(train, test, labels_of)
+
+
+def influence_of_one(
+    material: Material,
+    train: int | None,
+    test: int | None,
+    top: int,
+    *,
+    engine: Engine,
+    most: int,
+    harmful: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Pairs:
+    """The ``top`` pairs of one example with the most influence: of any class, memorized or not.
+
+    Args:
+        material: what is asked.
+        train, test: the example, by its index; one of them.
+        top: how many.
+        engine: what counts.
+        most: pairs that may be listed.
+        harmful: influence to the worse instead.
+        progress: told of pairs that were counted.
+
+    Raises:
+        EstimationError: there is no such example.
+    """
+    examples = [() if one is None else (one,) for one in (train, test)]
+    family = Question(examples[0], examples[1], same_class=False).family(material)
+    evidence = material.evidence.of_errors() if harmful else material.evidence
+    found = find(evidence, family, -1.0, engine=engine, most=most, strongest=top, progress=progress)
+    return found.of_harm() if harmful else found
+
+
+def why_none(material: Material, train: int | None, test: int | None) -> str:
+    """Why nothing has any influence on this test example, or this training example on nothing."""
+    evidence = material.evidence
+    if test is not None:
+        how = "right" if evidence.n_correct[test] else "wrong"
+        return (
+            f"all {evidence.trials} models get test example {test} {how}: nothing has any "
+            "influence on it"
+        )
+    never = "held it out" if evidence.n_in[train] else "trained on it"
+    return f"no influence of training example {train} can be estimated: no model {never}"
 
 
 def _chosen(indices: Sequence[int], n: int, kind: str) -> NDArray[np.int64]:

@@ -1,0 +1,95 @@
+"""Who may read and who may write: a token, compared in constant time; no token, no writing.
+
+To write, the token comes as ``Authorization: Bearer …``, which no browser sends by itself, so that
+no other page can have one's browser change anything. To read, also as the password of the dialog
+that browsers show (Basic, any name).
+"""
+
+import base64
+import binascii
+import hmac
+import ipaddress
+
+from fastapi import Depends, HTTPException, Request, Security
+from fastapi.security import HTTPBearer
+
+from memtail_core.settings import Settings
+from services.dashboard.dashboard import dashboard_of
+
+bearer = HTTPBearer(auto_error=False, description="The token, MEMTAIL_DASHBOARD_TOKEN.")
+_REALM = 'realm="memtail"'
+
+
+def is_reading_free(settings: Settings) -> bool:
+    """Whether no token is wanted of readers: on this machine's own address, or where set so."""
+    if settings.dashboard_open or settings.dashboard_bind == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(settings.dashboard_bind.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+async def reader(request: Request) -> None:
+    """Let pass who may read.
+
+    Raises:
+        HTTPException: 401 without the right token, 403 where none is set and one is wanted.
+    """
+    settings = dashboard_of(request).settings
+    if is_reading_free(settings):
+        return
+    if settings.dashboard_token is None:
+        raise HTTPException(
+            403,
+            "reading from other machines wants a token, and none is set: set "
+            "MEMTAIL_DASHBOARD_TOKEN, or MEMTAIL_DASHBOARD_OPEN=1 to let anyone read",
+        )
+    if not _is_token(request, settings, ("bearer", "basic")):
+        ways = f'Basic {_REALM}, charset="UTF-8", Bearer {_REALM}'
+        raise HTTPException(401, "reading wants the token", {"WWW-Authenticate": ways})
+
+
+async def writer(request: Request, documented: object = Security(bearer)) -> None:
+    """Let pass who may change something.
+
+    Raises:
+        HTTPException: 401 without the right token, 403 where none is set.
+    """
+    del documented
+    settings = dashboard_of(request).settings
+    if settings.dashboard_token is None:
+        raise HTTPException(
+            403, "nothing can be changed from here: no token is set (MEMTAIL_DASHBOARD_TOKEN)"
+        )
+    if not _is_token(request, settings, ("bearer",)):
+        raise HTTPException(
+            401,
+            "changing anything wants the token, as 'Authorization: Bearer TOKEN'",
+            {"WWW-Authenticate": f"Bearer {_REALM}"},
+        )
+
+
+async def documented_reader(documented: object = Security(bearer)) -> None:
+    """Say in the OpenAPI document that reading wants the token; :func:`reader` sees to it."""
+    del documented
+
+
+READER = Depends(reader)
+WRITER = Depends(writer)
+
+
+def _is_token(request: Request, settings: Settings, schemes: tuple[str, ...]) -> bool:
+    """Whether the request has the token; headers are bytes, whatever they may hold."""
+    header = request.headers.get("authorization", "").encode("latin-1", "replace")
+    scheme, _, given = header.partition(b" ")
+    name = scheme.decode("latin-1").lower()
+    if name not in schemes or settings.dashboard_token is None:
+        return False
+    given = given.strip()
+    if name == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return False
+    return hmac.compare_digest(given, settings.dashboard_token.get_secret_value().encode())

@@ -1,0 +1,64 @@
+"""The dashboard as one ASGI app: a management, a results and a metrics API, and the pages."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from services.dashboard import access, metrics, pages, problems
+from services.dashboard.api import events, management, results
+from services.dashboard.dashboard import Dashboard
+from services.dashboard.headers import KnownHosts, SecurityHeaders
+from services.dashboard.limits import BodySizes
+
+__all__ = ["API", "Dashboard", "create_app"]
+
+API = metrics.PREFIX
+
+
+def create_app(dashboard: Dashboard) -> FastAPI:
+    """Build the app; the observer looks while it runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        dashboard.observer.start()
+        # What results need takes seconds to import, for which pages need not wait.
+        threading.Thread(target=_import, name="imports", daemon=True).start()
+        yield
+        dashboard.observer.close()
+        dashboard.influence.close()
+
+    app = FastAPI(
+        title="memtail",
+        summary="Which training examples a network has memorized: studies, progress, results.",
+        version="1",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.dashboard = dashboard
+    app.state.metrics = metrics.Metrics(dashboard.observer)
+    problems.install(app)
+    is_free = access.is_reading_free(dashboard.settings)
+    documented = [] if is_free else [Depends(access.documented_reader)]
+    of_all = problems.described(400, 413, *(() if is_free else (401, 403)))
+    for router in (management.readers, results.router, events.router):
+        app.include_router(router, prefix=API, dependencies=documented, responses=of_all)
+    app.include_router(metrics.router, dependencies=documented, responses=of_all)
+    app.include_router(metrics.health_router, responses=problems.described(400, 413))
+    app.include_router(management.writers, prefix=API)
+    app.include_router(pages.router, dependencies=[access.READER], include_in_schema=False)
+    most = dashboard.settings.dashboard_most_bytes
+    app.add_middleware(BodySizes, datasets_at=f"{API}/datasets", most_of_dataset=most)
+    app.add_middleware(KnownHosts, settings=dashboard.settings)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(metrics.Measured, metrics=app.state.metrics)
+    return app
+
+
+def _import() -> None:
+    import memtail_core.preparation
+    import memtail_core.report.queries  # noqa: F401

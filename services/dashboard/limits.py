@@ -1,0 +1,85 @@
+"""How much and how often: the size of bodies, and how many changes a client may ask for."""
+
+import math
+import time
+from functools import partial
+
+from fastapi import Depends, HTTPException, Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 2**20  # of a body; but of a dataset MEMTAIL_DASHBOARD_MOST_BYTES
+EACH_MINUTE = 30  # changes that one client may ask for
+IN_ALL = 120  # and all of them together
+
+
+class BodySizes:
+    """Refuses a body that is too large: by what it says of itself, or once so much was read."""
+
+    def __init__(self, app: ASGIApp, datasets_at: str, most_of_dataset: int) -> None:
+        self._app, self._datasets_at, self._most_of_dataset = app, datasets_at, most_of_dataset
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_dataset = scope["path"] == self._datasets_at
+        most = self._most_of_dataset if is_dataset else MOST_BYTES
+        said = Headers(scope=scope).get("content-length", "0")
+        if not said.isascii() or not said.isdigit() or len(said) > 18 or int(said) > most:
+            answer = JSONResponse({"detail": _too_large(most)}, 413, {"Connection": "close"})
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, partial(_counted, receive, [0], most), send)
+
+
+async def _counted(receive: Receive, n_read: list[int], most: int) -> Message:
+    """One message of the body, as long as all of them are not too large."""
+    message = await receive()
+    n_read[0] += len(message.get("body", b""))
+    if n_read[0] > most:
+        raise HTTPException(413, _too_large(most), {"Connection": "close"})
+    return message
+
+
+def _too_large(most: int) -> str:
+    return f"the body is too large: at most {most:,} bytes"
+
+
+class Rates:
+    """Counts what each client asks to be changed, in a window of a minute that moves along."""
+
+    def __init__(self, each: int = EACH_MINUTE, in_all: int = IN_ALL) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._each, self._in_all = RateLimitItemPerMinute(each), RateLimitItemPerMinute(in_all)
+
+    def hit(self, client: str) -> float | None:
+        """Count one; return for how many seconds it has to wait, None if it may go on."""
+        for limit, who in ((self._each, client), (self._in_all, "all")):
+            if not self._limiter.hit(limit, who):
+                return self._limiter.get_window_stats(limit, who).reset_time - time.time()
+        return None
+
+
+async def rated(request: Request) -> None:
+    """Let a change pass unless there were too many.
+
+    Raises:
+        HTTPException: 429, with Retry-After.
+    """
+    from services.dashboard.dashboard import dashboard_of
+
+    rates = dashboard_of(request).rates
+    wait = rates.hit(request.client.host if request.client else "unknown")
+    if wait is not None:
+        seconds = max(1, math.ceil(wait))
+        detail = f"too many changes in a minute: try again in {seconds} s"
+        raise HTTPException(429, detail, {"Retry-After": str(seconds)})
+
+
+RATED = Depends(rated)

@@ -1,0 +1,203 @@
+"""``/metrics`` for Prometheus, read from what the observer saw, and ``/healthz``.
+
+Labels are bounded: studies by a number, devices and routes by lists.
+"""
+
+import time
+from collections import Counter as Counted
+from collections.abc import Iterator, Sequence
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.dashboard.access import READER
+from services.dashboard.api import shapes
+from services.dashboard.dashboard import dashboard_of
+from services.dashboard.observer import DEVICES, Observer
+from services.pace import Stored
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which nobody asked for
+
+PREFIX = "/api/v1"
+MOST_STUDIES = 200  # that have metrics of their own
+_STALLED = 60.0  # seconds, and ten looks, without one
+_CONTENT = "text/plain; version=0.0.4; charset=utf-8"
+_SHARD = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000)  # seconds
+_REQUEST = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+_METHODS = ("GET", "HEAD", "POST", "PUT")
+
+router = APIRouter(tags=["metrics"], dependencies=[READER])
+health_router = APIRouter(tags=["metrics"])
+
+
+class Metrics:
+    """The metrics of one dashboard."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Seen(observer))
+        self._shards = Histogram(
+            "memtail_shard_seconds",
+            "What shards took that workers stored while the dashboard looked.",
+            ("study",),
+            buckets=_SHARD,
+            registry=self.registry,
+        )
+        self._requests = Counter(
+            "memtail_dashboard_requests",
+            "Requests answered.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "memtail_dashboard_request_seconds",
+            "What they took, but for events.",
+            ("route",),
+            buckets=_REQUEST,
+            registry=self.registry,
+        )
+        listening = Gauge(
+            "memtail_dashboard_listeners", "Who listens to events.", registry=self.registry
+        )
+        listening.set_function(lambda: observer.n_listeners)
+        self._studies: set[str] = set()
+        observer.told = self.shards_stored
+
+    def shards_stored(self, study_id: str, stored: Sequence[Stored]) -> None:
+        """Count shards that the observer found to be stored."""
+        if study_id not in self._studies and len(self._studies) >= MOST_STUDIES:
+            study_id = "others"
+        self._studies.add(study_id)
+        for each in stored:
+            self._shards.labels(study_id).observe(each.seconds)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        method = method if method in _METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        if not route.endswith("/events"):
+            self._seconds.labels(route).observe(seconds)
+
+
+class _Seen(Collector):
+    """Reads the observer's last look when it is asked."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def describe(self) -> list[Metric]:
+        """Nothing is known of them beforehand."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics."""
+        now = self._observer.latest()
+        shards = GaugeMetricFamily("memtail_shards", "Shards by state.", labels=("study", "state"))
+        pace = GaugeMetricFamily(
+            "memtail_models_per_hour", "Models stored in an hour, lately.", labels=("study",)
+        )
+        for seen in now.studies[:MOST_STUDIES]:
+            for state in ("stored", "running", "waiting", "failed"):
+                n_shards = getattr(seen, state) // seen.study.shard_size
+                shards.add_metric((seen.study.id, state), n_shards)
+            if seen.is_under_way and seen.models_per_hour is not None:
+                pace.add_metric((seen.study.id,), seen.models_per_hour)
+        yield shards
+        yield pace
+        queues = GaugeMetricFamily(
+            "memtail_queue_depth", "Tasks that no worker has taken.", labels=("device",)
+        )
+        for device, n_waiting in now.queues.items():
+            queues.add_metric((device,), n_waiting)
+        yield queues
+        workers = GaugeMetricFamily(
+            "memtail_workers", "Workers that are there.", labels=("device",)
+        )
+        counted = Counted(each.device.partition(":")[0] for each in now.workers)
+        for device in DEVICES:
+            workers.add_metric((device,), counted[device])
+        yield workers
+        yield GaugeMetricFamily(
+            "memtail_aggregators", "Aggregators that are there.", len(now.aggregators)
+        )
+        yield GaugeMetricFamily("memtail_studies", "Studies of the store.", len(now.studies))
+        yield GaugeMetricFamily(
+            "memtail_seen_timestamp_seconds", "When the dashboard looked last.", now.when
+        )
+
+
+class Measured:
+    """Counts every request and what it took."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            route = getattr(scope.get("route"), "path", None)
+            route = "none" if route is None else _prefix(scope["path"], route) + route
+            taken = time.perf_counter() - begun
+            self._metrics.answered(scope["method"], route, status, taken)
+
+
+def _prefix(path: str, route: str) -> str:
+    """``/api/v1``, of which a route of the API does not know."""
+    is_below = path.startswith(f"{PREFIX}/") and not route.startswith(f"{PREFIX}/")
+    return PREFIX if is_below else ""
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "As Prometheus reads it."}},
+)
+async def metrics(request: Request) -> Response:
+    """Shards by state, models an hour, queue depth, seconds a shard, workers, requests."""
+    found: Metrics = request.app.state.metrics
+    return Response(generate_latest(found.registry), headers={"Content-Type": _CONTENT})
+
+
+@health_router.get(
+    "/healthz",
+    operation_id="health",
+    response_model=shapes.Health,
+    responses={503: {"model": shapes.Health, "description": "It does not see all that it should."}},
+)
+async def health(request: Request) -> JSONResponse:
+    """Whether the dashboard sees the store and Redis; free to ask, and so without their names."""
+    dashboard = dashboard_of(request)
+    now = dashboard.observer.latest()
+    stalled = max(_STALLED, 10 * dashboard.settings.dashboard_look)
+    detail = None
+    if now.trouble is not None:
+        detail = "the store or Redis cannot be reached; the dashboard's pages say which"
+    elif time.time() - now.when > stalled:
+        detail = "the dashboard has not been able to look for a while"
+    status = "ok" if detail is None else "trouble"
+    return JSONResponse({"status": status, "detail": detail}, 200 if detail is None else 503)
