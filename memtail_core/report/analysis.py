@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memtail_core import catalogue, estimation, shards, trials
 from memtail_core.data import Dataset
@@ -29,12 +30,17 @@ _MUCH_CHANCE = 0.1  # of the pairs
 _SIGNIFICANT = 0.05  # false discovery rate
 _PERMUTATIONS = 10
 _QUICK = 10**8  # pairs that are counted in a second
+_BINS = 80  # of influence, 0.025 each
 _FEW_OUT = 10  # held-out trials an example needs for its score to be more than a hint
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """A study's trials, read."""
+    """A study's trials, read.
+
+    ``tally``, int64 [bins]: how many of the pairs that were looked at, the ``rule``'s family, have
+    an influence in each of equal bins over [−1, 1]; see :class:`.survey.Survey`.
+    """
 
     study: Study
     dataset: Dataset
@@ -47,6 +53,7 @@ class Analysis:
     fit: Fit
     significant_pairs: int
     permuted_pairs: float | None
+    tally: NDArray[np.int64]
     damaged: tuple[Damaged, ...] = ()
     widened: int = 0
 
@@ -198,7 +205,9 @@ def analyse(
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     engine = engine_for("cpu")
     significant = rule.fdr is not None
-    seen = survey(evidence, family, rule.theta_infl, engine=engine, significant=significant)
+    seen = survey(
+        evidence, family, rule.theta_infl, engine=engine, significant=significant, n_bins=_BINS
+    )
     level = seen.levels.threshold(_SIGNIFICANT)
     pairs = select(evidence, seen, rule.fdr, engine=engine)
     return Analysis(
@@ -213,6 +222,7 @@ def analyse(
         fit=estimation.fit(scores),
         significant_pairs=0 if level is None else int(seen.levels.at_least[level]),
         permuted_pairs=_permuted(evidence, seen.family, pairs, engine),
+        tally=seen.tally,
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import jinja2
 import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from memtail_core.report.analysis import Analysis
-from memtail_core.report.drawing import inline_svg
+from memtail_core.report.drawing import Figure, inline_svg
 from memtail_core.report.pictures import data_uri
 from memtail_core.report.sections.section import Example, Section
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters

@@ -37,6 +37,7 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
     for name, figure in (drawn | of_sections).items():
         yield f"figures/{name}.png", png(figure)
         yield f"figures/{name}.svg", svg(figure)
+        yield f"figures/{name}.csv", tables.to_csv(figure.data)
     for section in sections:
         yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
     yield published.PAGE, page(analysis, drawn, sections).encode()

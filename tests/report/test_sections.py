@@ -1,11 +1,12 @@
 """Sections of experiments in the page: what a name may hold, and what is missing."""
 
+import altair as alt
 import pyarrow as pa
 import pytest
-from matplotlib.figure import Figure
 
 from memtail_core.experiments.removal import Removal
 from memtail_core.experiments.stability_found import AtThreshold, Growth, StabilityFound
+from memtail_core.report.drawing import Figure, figure, values
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
 from memtail_core.report.sections import removal, stability
@@ -21,6 +22,11 @@ from memtail_core.report.sections.section import (
 from tests.conftest import Trained
 
 
+def drawn(words: str) -> Figure:
+    chart = alt.Chart(values([{"words": words}])).mark_text().encode(text="words:N")
+    return figure(chart, pa.table({"words": [words]}), words)
+
+
 def section(*, words: str) -> Section:
     return Section(
         name="made",
@@ -29,7 +35,7 @@ def section(*, words: str) -> Section:
         notes=[words],
         table=pa.table({"a": [1]}),
         shown=Shown(("what", "n"), [(words, "3")]),
-        figures={"made": Drawn(Figure(figsize=(1, 1)), words)},
+        figures={"made": Drawn(drawn(words), words)},
         galleries=[Gallery(words, [Example(0, words), Example(1, words, is_test=True)])],
     )
 

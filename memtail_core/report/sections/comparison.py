@@ -1,21 +1,11 @@
 """The section on a comparison: what changes with the network, and what of it is noise."""
 
-from collections.abc import Callable
-
 import pyarrow as pa
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from memtail_core.data import Dataset
 from memtail_core.experiments.comparison_found import Both, ComparisonFound
-from memtail_core.report.drawing import BLUE, INK, ORANGE, panels
-from memtail_core.report.sections.section import Drawn, Example, Gallery, Section, Shown, decimal
-
-_CAPTION = (
-    "Agreement (Jaccard) of memorized examples (left) and of high-influence pairs (right) at each "
-    "threshold, of halves of equal size: each study with itself, and one with the other. Where the "
-    "lines meet, the studies differ by noise alone."
-)
+from memtail_core.report.sections import comparison_figure
+from memtail_core.report.sections.section import Example, Gallery, Section, Shown, decimal
 
 
 def section(found: ComparisonFound, dataset: Dataset) -> Section:
@@ -27,7 +17,7 @@ def section(found: ComparisonFound, dataset: Dataset) -> Section:
         notes=_notes(found),
         table=_table(found),
         shown=_shown(found),
-        figures={found.name: Drawn(_figure(found), _CAPTION)} if _is_known(found) else {},
+        figures=comparison_figure.figures(found),
         galleries=_galleries(found),
     )
 
@@ -67,10 +57,6 @@ def _notes(found: ComparisonFound) -> list[str]:
     return said
 
 
-def _is_known(found: ComparisonFound) -> bool:
-    return any(row.between is not None for row in (*found.memorized, *found.pairs))
-
-
 def _at(rows: list[Both], threshold: float) -> Both:
     return min(rows, key=lambda row: abs(row.threshold - threshold))
 
@@ -98,32 +84,6 @@ def _shown(found: ComparisonFound) -> Shown:
             values = [decimal(row.jaccard), *halves, decimal(row.difference, 3)]
             rows.append((what, f"{row.threshold:g}", *counts, *values))
     return Shown(columns, rows)
-
-
-def _figure(found: ComparisonFound) -> Figure:
-    def draw(rows: list[Both], what: str) -> Callable[[Axes], None]:
-        def on(axes: Axes) -> None:
-            for name, key, colour in (
-                (f"within {found.names[0]}", "within_one", BLUE),
-                (f"within {found.names[1]}", "within_other", ORANGE),
-                ("between", "between", INK),
-            ):
-                known = [(r.threshold, getattr(r, key)) for r in rows]
-                known = [(x, y) for x, y in known if y is not None]
-                if known:
-                    x, y = zip(*known, strict=True)
-                    style = "o-" if key == "between" else "o--"
-                    axes.plot(x, y, style, color=colour, markersize=3, linewidth=1.2, label=name)
-            axes.set_ylim(0, 1.02)
-            axes.set_xlabel(f"threshold of {what}")
-            axes.set_ylabel("Jaccard of halves")
-            if what == "memorization":
-                axes.legend(frameon=False, fontsize=7)
-
-        return on
-
-    parts = [draw(found.memorized, "memorization"), draw(found.pairs, "influence")]
-    return panels(7, 3, parts)
 
 
 def _galleries(found: ComparisonFound) -> list[Gallery]:

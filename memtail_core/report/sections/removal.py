@@ -1,12 +1,11 @@
 """The section on removal: what test accuracy costs without the memorized examples."""
 
 import pyarrow as pa
-from matplotlib.axes import Axes
 
 from memtail_core.experiments.removal import Removal, Removed
-from memtail_core.report.drawing import BLUE, INK, ORANGE, panel
+from memtail_core.report.sections import removal_figure
+from memtail_core.report.sections.removal_figure import left_of_whole
 from memtail_core.report.sections.section import (
-    Drawn,
     Section,
     Shown,
     count,
@@ -16,12 +15,6 @@ from memtail_core.report.sections.section import (
 
 _SURE = 0.05
 _TITLE = "What memorized examples are worth"
-_CAPTION = (
-    "Test accuracy of networks trained without the examples of memorization from some value on "
-    "(orange, the value beside it) and without as many random ones (blue): mean and standard "
-    "deviation over repeats. Grey: nothing removed. Diamonds: without the training examples of "
-    "the high-influence pairs."
-)
 
 
 def section(found: Removal) -> Section:
@@ -33,7 +26,7 @@ def section(found: Removal) -> Section:
         notes=_notes(found),
         table=_table(found),
         shown=_shown(found),
-        figures={found.name: Drawn(panel(6, 3.2, lambda axes: _draw(axes, found)), _CAPTION)},
+        figures=removal_figure.figures(found),
     )
 
 
@@ -132,49 +125,8 @@ def _shown(found: Removal) -> Shown:
         for cut in found.cuts
     ]
     whole = f"{points(found.whole.mean)} ± {points(found.whole.sd)}"
-    nothing = ("nothing", "0", f"{_left_of_whole(found):.1%}", whole, "", "", "")
+    nothing = ("nothing", "0", f"{left_of_whole(found):.1%}", whole, "", "", "")
     return Shown(columns, [nothing, *rows])
-
-
-def _draw(axes: Axes, found: Removal) -> None:
-    kept = 100 * _left_of_whole(found)
-    mean, sd = 100 * found.whole.mean, 100 * (found.whole.sd or 0.0)
-    axes.axhline(mean, color=INK, alpha=0.5, linewidth=1)
-    axes.axhspan(mean - sd, mean + sd, color=INK, alpha=0.08, linewidth=0)
-    cuts = [cut for cut in found.cuts if cut.threshold is not None]
-    of_pairs = [cut for cut in found.cuts if cut.threshold is None]
-    for name, colour, which in (
-        ("random examples removed", BLUE, "random"),
-        ("memorized examples removed", ORANGE, "memorized"),
-    ):
-        for shape, chosen in (("o-", cuts), ("D", of_pairs)):
-            if chosen:
-                arms = [getattr(cut, which) for cut in chosen]
-                axes.errorbar(
-                    [100 * cut.left for cut in chosen],
-                    [100 * arm.mean for arm in arms],
-                    [100 * (arm.sd or 0.0) for arm in arms],
-                    fmt=shape,
-                    color=colour,
-                    markersize=4,
-                    linewidth=1.2,
-                    capsize=2,
-                    label=name if chosen is cuts or not cuts else None,
-                )
-    for cut in cuts:
-        at = (100 * cut.left, 100 * cut.memorized.mean)
-        axes.annotate(
-            f"{cut.threshold:g}", at, (-4, -9), textcoords="offset points", fontsize=8, ha="right"
-        )
-    axes.set_xlim(right=kept + 0.03 * max(1.0, kept - 100 * min(cut.left for cut in found.cuts)))
-    axes.invert_xaxis()
-    axes.set_xlabel("training set left (%)")
-    axes.set_ylabel("test accuracy (%)")
-    axes.legend(frameon=False, loc="lower left")
-
-
-def _left_of_whole(found: Removal) -> float:
-    return 1 - (found.deduplicated or 0) / found.examples
 
 
 def _what(cut: Removed) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-from matplotlib.figure import Figure
 
 from memtail_core.experiments.paired import Difference
+from memtail_core.report.drawing import Figure
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,32 +1,15 @@
 """The section on stability: would another study say the same?"""
 
 import pyarrow as pa
-from matplotlib.axes import Axes
 
 from memtail_core.experiments.stability_found import AtThreshold, Growth, StabilityFound
-from memtail_core.report.drawing import BLUE, INK, ORANGE, panels
-from memtail_core.report.sections.section import Drawn, Section, Shown, decimal
-
-_NAMES = {
-    "memorized": "memorized examples",
-    "pairs": "high-influence pairs",
-    "correlation": "memorization (correlation)",
-}
-_COLOURS = {"memorized": BLUE, "pairs": ORANGE, "correlation": INK}
-_CAPTION = (
-    "Left: which examples and which pairs two halves of the models have in common (Jaccard) at "
-    "each threshold. Right: how agreement grows with the models of each half; dots are measured "
-    "(mean and deviation over splits), dashes are the fitted law, the dotted line is what was "
-    "asked for."
-)
+from memtail_core.report.sections import stability_figure
+from memtail_core.report.sections.stability_figure import NAMES
+from memtail_core.report.sections.section import Section, Shown, decimal
 
 
 def section(found: StabilityFound) -> Section:
     """Say, list and draw what was found."""
-    figures = {}
-    if any(at.jaccard is not None for at in (*found.memorized, *found.pairs)):
-        figure = panels(7, 3, [lambda axes: _over(axes, found), lambda axes: _grown(axes, found)])
-        figures["stability"] = Drawn(figure, _CAPTION)
     return Section(
         name=found.name,
         title="Would another study say the same?",
@@ -34,7 +17,7 @@ def section(found: StabilityFound) -> Section:
         notes=_notes(found),
         table=_table(found),
         shown=_shown(found),
-        figures=figures,
+        figures=stability_figure.figures(found),
     )
 
 
@@ -49,7 +32,7 @@ def _findings(found: StabilityFound) -> list[str]:
         f"{decimal(correlation.values[-1], 3)}."
     ]
     whole = [
-        f"{_NAMES[each.name]} {decimal(each.expected_of_whole)}"
+        f"{NAMES[each.name]} {decimal(each.expected_of_whole)}"
         for each in (memorized, pairs)
         if each.expected_of_whole is not None
     ]
@@ -63,7 +46,7 @@ def _findings(found: StabilityFound) -> list[str]:
 
 
 def _needed(growth: Growth, found: StabilityFound) -> str:
-    what = _NAMES[growth.name]
+    what = NAMES[growth.name]
     if growth.needed is None:
         return (
             f"How many models it takes to agree at {found.wanted:g} on {what}, these models do not "
@@ -125,35 +108,3 @@ def _shown(found: StabilityFound) -> Shown:
 
     rows = [row("memorization", at) for at in found.memorized]
     return Shown(columns, [*rows, *(row("influence", at) for at in found.pairs)])
-
-
-def _over(axes: Axes, found: StabilityFound) -> None:
-    for name, each in (("memorized", found.memorized), ("pairs", found.pairs)):
-        known = [(at.threshold, at.jaccard) for at in each if at.jaccard is not None]
-        if known:
-            x, y = zip(*known, strict=True)
-            axes.plot(x, y, "o-", color=_COLOURS[name], markersize=3, label=_NAMES[name])
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel("threshold of memorization, or influence")
-    axes.set_ylabel(f"Jaccard, halves of {found.growth[0].sizes[-1]:,}")
-    axes.legend(frameon=False, fontsize=8)
-
-
-def _grown(axes: Axes, found: StabilityFound) -> None:
-    for growth in (each for each in found.growth if each.name in _COLOURS):
-        colour = _COLOURS[growth.name]
-        if growth.law:
-            axes.plot(*zip(*growth.law, strict=True), "--", color=colour, linewidth=1)
-        rows = zip(growth.sizes, growth.values, growth.spreads, strict=True)
-        known = [(t, value, deviation or 0.0) for t, value, deviation in rows if value is not None]
-        if known:
-            x, y, error = zip(*known, strict=True)
-            axes.errorbar(
-                x, y, error, fmt="o", color=colour, markersize=3, label=_NAMES[growth.name]
-            )
-    axes.axhline(found.wanted, color=INK, linewidth=0.8, linestyle=":")
-    axes.set_xscale("log")
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel("models of each side (log scale)")
-    axes.set_ylabel("agreement")
-    axes.legend(frameon=False, fontsize=8)

@@ -1,14 +1,12 @@
 """The section on subgroups: what each example of the long tail is, and the list to act on."""
 
 import pyarrow as pa
-from matplotlib.axes import Axes
 
 from memtail_core.data import Dataset
 from memtail_core.experiments.subgroups import CATEGORIES, STRONG
 from memtail_core.experiments.subgroups_found import Member, SubgroupsFound
-from memtail_core.report.drawing import BLUE, INK, ORANGE, panel
+from memtail_core.report.sections import subgroups_figure
 from memtail_core.report.sections.section import (
-    Drawn,
     Example,
     Gallery,
     Section,
@@ -19,17 +17,12 @@ from memtail_core.report.sections.section import (
 
 _SHOWN = 24  # examples of a category
 _CLUSTERS, _CLUSTER = 6, 12  # shown; examples of each, of either kind
-_COLOURS = {"atypical-useful": BLUE, "likely-mislabeled": ORANGE, "duplicate": INK}
 _MEANING = {
     "typical": "models know them anyway",
     "atypical-useful": "memorized, the label plausible or a test example resting on it: keep",
     "likely-mislabeled": "memorized, the label doubted, hardly anything resting on it: check it",
     "duplicate": "nearly equal another example of the same label: drop one, or mind the test set",
 }
-_CAPTION = (
-    "Every example that is not typical: how much it is memorized, and what networks that held it "
-    "out give its label."
-)
 
 
 def section(found: SubgroupsFound, dataset: Dataset) -> Section:
@@ -41,7 +34,7 @@ def section(found: SubgroupsFound, dataset: Dataset) -> Section:
         notes=_notes(found),
         table=members_table(found, dataset),
         shown=_shown(found),
-        figures=_figures(found),
+        figures=subgroups_figure.figures(found),
         galleries=[*_galleries(found, dataset), *_clusters(found)],
     )
 
@@ -102,31 +95,6 @@ def _shown(found: SubgroupsFound) -> Shown:
 
 def _share(found: SubgroupsFound, category: str) -> str:
     return f"{found.counts[category] / found.examples:.1%}"
-
-
-def _figures(found: SubgroupsFound) -> dict[str, Drawn]:
-    if not found.members:
-        return {}
-    return {"subgroups": Drawn(panel(6, 3, lambda axes: _draw(axes, found)), _CAPTION)}
-
-
-def _draw(axes: Axes, found: SubgroupsFound) -> None:
-    for category, colour in _COLOURS.items():
-        some = [each for each in found.members if each.category == category]
-        known = [
-            (each.memorization, max(each.label_probability, 1e-6))
-            for each in some
-            if each.memorization is not None and each.label_probability is not None
-        ]
-        if known:
-            x, y = zip(*known, strict=True)
-            axes.scatter(
-                x, y, s=9, color=colour, alpha=0.6, linewidths=0, label=category, rasterized=True
-            )
-    axes.set_yscale("log")
-    axes.set_xlabel("memorization")
-    axes.set_ylabel("probability of its label,\nheld out (log scale)")
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
 
 
 def _galleries(found: SubgroupsFound, dataset: Dataset) -> list[Gallery]:

@@ -1,0 +1,102 @@
+"""How many training examples are memorized how much; how many pairs have which influence."""
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from memtail_core.report import axes
+from memtail_core.report.analysis import Analysis
+from memtail_core.report.drawing import BLUE, ORANGE, Figure, figure, values
+from memtail_core.report.tables import histogram_table
+
+_TIED = 1e-9  # 0.7 − 0.45 is 0.25
+
+
+def memorization(analysis: Analysis) -> Figure:
+    """Draw the histogram of memorization; bins of 0.05, one of which begins at the threshold."""
+    rule, scores = analysis.rule, analysis.scores.memorization
+    known = scores[~np.isnan(scores)]
+    edges = _edges(known, rule.theta_mem)
+    lifted = np.where(rule.is_memorized(known), np.maximum(known, rule.theta_mem), known)
+    binned = np.histogram(lifted, edges)[0]
+    table = pa.table({"from": edges[:-1], "to": edges[1:], "examples": binned})
+    said = (
+        f"Histogram of memorization, counts on a log scale: of {len(known):,} training examples "
+        f"{analysis.n_memorized:,} have at least {rule.theta_mem:g}."
+    )
+    names = (
+        f"others: {len(known) - analysis.n_memorized:,}",
+        f"memorized (≥ {rule.theta_mem:g}): {analysis.n_memorized:,}",
+    )
+    chart = _bars(table, "memorization", "examples", rule.theta_mem, names)
+    return figure(chart, table, said)
+
+
+def influence(analysis: Analysis) -> Figure:
+    """Draw the histogram of influence, of all pairs that were looked at."""
+    rule, table = analysis.rule, histogram_table(analysis.tally)
+    n = int(analysis.tally.sum())
+    same = " of the same class" if rule.same_class else ""
+    said = (
+        f"Histogram of influence, counts on a log scale, of {n:,} pairs of a memorized training "
+        f"example and a test example{same}."
+    )
+    names = (f"below {rule.theta_infl:g}", f"at least {rule.theta_infl:g}")
+    return figure(_bars(table, "influence", "pairs", rule.theta_infl, names), table, said)
+
+
+def _edges(known: NDArray[np.float64], theta: float) -> NDArray[np.float64]:
+    first = min(-1, int(np.floor(known.min(initial=0.0) * 20)))
+    edges = np.arange(first, 21) / 20  # exact at 1, where the most memorized are
+    at = int(np.abs(edges - theta).argmin())
+    if abs(edges[at] - theta) < _TIED:
+        edges[at] = theta
+    elif edges[0] < theta < edges[-1]:
+        edges = np.sort([*edges, theta])
+    return edges
+
+
+def _bars(
+    table: pa.Table, of: str, counted: str, theta: float, names: tuple[str, str]
+) -> alt.LayerChart:
+    less, more = names
+    noun = counted.removesuffix("s")
+    shown = [
+        {
+            "from": row["from"],
+            "to": row["to"],
+            "count": row[counted],
+            "kind": more if row["from"] >= theta - _TIED else less,
+            "said": f"{of} {row['from']:.2f} to {row['to']:.2f}: {row[counted]:,} "
+            + (noun if row[counted] == 1 else counted),
+        }
+        for row in table.to_pylist()
+        if row[counted]
+    ]
+    seen = [edge for row in shown for edge in (row["from"], row["to"])]
+    low, high = min([*seen, 0.0, theta]), max([*seen, 0.0, theta])
+    plural = "training examples" if counted == "examples" else counted
+    bars = (
+        alt.Chart(values(shown))
+        .mark_bar(binSpacing=1 if len(shown) < 60 else 0)
+        .encode(
+            x=alt.X(
+                "from:Q",
+                bin=alt.BinParams(binned=True),
+                title=of,
+                scale=alt.Scale(domain=[low, high], nice=False),
+                axis=alt.Axis(tickCount=8, format=".1f"),
+            ),
+            x2="to:Q",
+            y=axes.counts(
+                "count:Q", f"{plural} (log scale)", max((row["count"] for row in shown), default=0)
+            ),
+            y2=alt.Y2Datum(axes.LEAST),
+            color=axes.coloured("kind:N", {more: ORANGE, less: BLUE}, columns=2),
+            tooltip="said:N",
+            description="said:N",
+        )
+    )
+    line = alt.Chart(values([{"at": theta}])).mark_rule(strokeDash=[4, 3], aria=False)
+    return alt.layer(bars, line.encode(x="at:Q"))
