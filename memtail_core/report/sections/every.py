@@ -9,8 +9,16 @@ from memtail_core.experiments.last_layer import LastLayer
 from memtail_core.experiments.removal import Removal
 from memtail_core.experiments.results import Result, kept
 from memtail_core.experiments.stability_found import StabilityFound
+from memtail_core.experiments.stopping_found import StoppingFound
 from memtail_core.experiments.subgroups_found import SubgroupsFound
-from memtail_core.report.sections import comparison, last_layer, removal, stability, subgroups
+from memtail_core.report.sections import (
+    comparison,
+    last_layer,
+    removal,
+    stability,
+    stopping,
+    subgroups,
+)
 from memtail_core.report.sections.section import Section
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -22,6 +30,7 @@ _SECTIONS: dict[type[Result], _Make] = {
     ComparisonFound: comparison.section,
     SubgroupsFound: subgroups.section,
     LastLayer: lambda found, _: last_layer.section(found),
+    StoppingFound: lambda found, _: stopping.section(found),
 }
 
 
