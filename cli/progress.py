@@ -129,7 +129,8 @@ class RunProgress(Observer):
 
     def _say_tuning(self, tuning: Tuning) -> None:
         """Say how the networks train here, and if memory forced a change."""
-        before, self._stack = self._stack, tuning.stack
+        before = self._stack
+        self._stack = min(before or tuning.stack, tuning.stack)
         if before is None and tuning != UNTUNED:
             at_once = (
                 "one network at a time" if tuning.stack == 1 else f"{tuning.stack} networks at once"

@@ -5,7 +5,9 @@ from typing import Any
 
 from memtail_core.data import Dataset
 from memtail_core.experiments.comparison_found import ComparisonFound
+from memtail_core.experiments.consistency import ConsistencyFound
 from memtail_core.experiments.last_layer import LastLayer
+from memtail_core.experiments.privacy import PrivacyFound
 from memtail_core.experiments.removal import Removal
 from memtail_core.experiments.results import Result, kept
 from memtail_core.experiments.stability_found import StabilityFound
@@ -13,7 +15,9 @@ from memtail_core.experiments.stopping_found import StoppingFound
 from memtail_core.experiments.subgroups_found import SubgroupsFound
 from memtail_core.report.sections import (
     comparison,
+    consistency,
     last_layer,
+    privacy,
     removal,
     stability,
     stopping,
@@ -30,6 +34,8 @@ _SECTIONS: dict[type[Result], _Make] = {
     ComparisonFound: comparison.section,
     SubgroupsFound: subgroups.section,
     LastLayer: lambda found, _: last_layer.section(found),
+    ConsistencyFound: consistency.section,
+    PrivacyFound: privacy.section,
     StoppingFound: lambda found, _: stopping.section(found),
 }
 
