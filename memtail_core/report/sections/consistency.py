@@ -16,6 +16,7 @@ from memtail_core.report.sections.section import (
     Shown,
     count,
     decimal,
+    memorization_between,
 )
 
 _SHOWN = 24  # examples of a gallery
@@ -102,9 +103,7 @@ def _notes(found: ConsistencyFound) -> list[str]:
 
 
 def _named(group: Group) -> str:
-    if group.low == -1:
-        return f"memorization below {group.high:g}"
-    return f"memorization {group.low:g} to {group.high:g}"
+    return memorization_between(group.low, group.high)
 
 
 def _shown(found: ConsistencyFound) -> Shown:

@@ -14,6 +14,7 @@ from memtail_core.report.sections.section import (
     Shown,
     count,
     decimal,
+    memorization_between,
 )
 
 _SHOWN = 24  # examples
@@ -90,6 +91,12 @@ def _notes(found: PrivacyFound) -> list[str]:
         "have been trained on, and has so many shadow models: few do. A defence that looks safe "
         "here is not proved safe; only differential privacy would be.",
     ]
+    if any(each.auc is not None and each.auc < 0.5 for each in found.bins):
+        said.append(
+            "Shadow models that leave the target out are, by as much as one model weighs, less "
+            "like it: where there is nothing to be told, the attack is right a little less often "
+            "than by chance."
+        )
     if found.attack != found.attacks[0].name:
         said.append(
             "With so few models each example's own variances are too rough, and examples are "
@@ -116,7 +123,7 @@ def _shown(found: PrivacyFound) -> Shown:
         if each.examples:
             rows.append(
                 (
-                    f"memorization {each.low:g} to {each.high:g}",
+                    memorization_between(each.low, each.high),
                     decimal(each.auc, 3),
                     *("–" if share is None else f"{share:.2%}" for share in each.found),
                     "–",
