@@ -41,11 +41,13 @@ class Part:
 
     Attributes:
         examples: int64 [c], which.
+        x: float64 [T, c], their margins, less each one's mean.
         is_member: bool [T, c], which trials trained on each.
         scores: of each attack, float32 [T, c]: higher means a member.
     """
 
     examples: NDArray[np.int64]
+    x: Floats
     is_member: Bools
     scores: dict[str, Scores]
 
@@ -98,27 +100,58 @@ class Attacks:
                 for name, of in ((OWN, own), (POOLED, pooled))
             }
             scores[LOSS] = self.margin[:, columns].astype(np.float32)
-            yield Part(columns, is_member, scores)
+            yield Part(columns, x, is_member, scores)
             if progress is not None:
                 progress(len(columns))
 
 
-def auc_of_examples(scores: Scores, is_member: Bools) -> Floats:
-    """How well each example's membership is told, float64 [c]: of two trials, one with it.
+def told(x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = None) -> Floats:
+    """How well each example's membership is told, float64 [c]: of two trials, by which is likelier.
 
-    The probability that the one that trained on it scores higher, ties counting half (Mann &
-    Whitney 1947), from scores [T, c] of all trials.
+    The probability that a trial that trained on it has the higher likelihood ratio, ties counting
+    half (Mann & Whitney 1947). Shadow models are the half of the trials that the two are not in:
+    ratios of which each leaves out its own target cannot be compared for one example, for a high
+    margin is then compared with a mean that lacks it, and where there is nothing to be told, the
+    area would be 0.46 (Airola, Pahikkala, Waegeman, De Baets & Salakoski 2011).
+
+    Args:
+        x, is_member: [T, c], margins and membership.
+        is_odd: bool [T], which half a trial is in.
+        variance: float64 [2], in and out, pooled over examples; None: each example's own.
+
+    Returns:
+        NaN where a half has too few trials with the example, or without.
     """
+    found = []
+    for half in (is_odd, ~is_odd):
+        ratio, inside = np.zeros((int(half.sum()), x.shape[1])), is_member[half]
+        enough = inside.any(axis=0) & ~inside.all(axis=0)
+        for side, sign, pooled in zip((True, False), (1, -1), (0, 1), strict=True):
+            group = is_member[~half] == side
+            n = group.sum(axis=0)
+            enough &= n >= 2
+            own = np.where(group, x[~half], 0)
+            mean = own.sum(axis=0) / np.maximum(n, 1)
+            squares = np.maximum((own**2).sum(axis=0) - n * mean**2, 0) / np.maximum(n - 1, 1)
+            of = squares if variance is None else np.full(len(n), variance[pooled])
+            fit = _Fit(n, mean, squares)
+            ratio += sign * _log_density(x[half], fit, np.maximum(of, _LEAST_VARIANCE))
+        found.append(np.where(enough, auc_of_columns(ratio, inside), np.nan))
+    return np.asarray((found[0] + found[1]) / 2)
+
+
+def auc_of_columns(scores: Floats, is_member: Bools) -> Floats:
+    """Return the area under the curve of each column, float64 [c] of [T, c]; NaN without either."""
     ranks = rankdata(scores, axis=0)
     n_in = is_member.sum(axis=0)
-    n_out = len(scores) - n_in
+    pairs = n_in * (len(scores) - n_in)
     above = np.where(is_member, ranks, 0).sum(axis=0) - n_in * (n_in + 1) / 2
-    return np.asarray(above / (n_in * n_out))
+    return np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """A normal distribution of margins without each target: all [T, c]."""
+    """A normal distribution of margins, all [T, c] without each target, or [c] of other trials."""
 
     n: Floats
     mean: Floats

@@ -17,7 +17,7 @@ _BINS = 2 ** (32 - _DROPPED)
 
 def keys(scores: NDArray[np.float32]) -> NDArray[np.int32]:
     """Return the bin of each score, int32 of its shape, in the order of the scores."""
-    bits = np.ascontiguousarray(scores, np.float32).view(np.int32)
+    bits = (np.asarray(scores, np.float32) + np.float32(0)).view(np.int32)  # no −0
     ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     found: NDArray[np.int32] = (ordered >> _DROPPED) + _BINS // 2
     return found

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
-from memtail_core import estimation
+from memtail_core import estimation, plans
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.membership import (
     FEWEST,
@@ -24,7 +24,7 @@ from memtail_core.estimation.membership import (
     POOLED,
     Attacks,
     Part,
-    auc_of_examples,
+    told,
 )
 from memtail_core.estimation.roc import Histogram, Roc, keys
 from memtail_core.experiments.results import Number, Result
@@ -105,7 +105,8 @@ class PrivacyFound(Result):
         bins: by memorization.
         spearman: correlation of memorization and ``auc`` over examples.
         memorization: of each example.
-        auc: of two models, one trained with it, how often the attack tells which.
+        auc: of two models, one trained with it, how often the attack tells which, with the half of
+            the trials that the two are not in as shadow models.
         found: share of the models trained with it of which the attack says so, at a false-positive
             rate of 0.1% over all examples; found_by_loss: the same by loss alone.
     """
@@ -152,10 +153,12 @@ def audit(
     primary = OWN if len(trials) >= _ENOUGH else POOLED
     histograms = {name: Histogram() for name in (OWN, POOLED, LOSS)}
     auc = np.full(trials.n, np.nan)
+    is_odd = trials.trials // plans.block(study) % 2 == 1
+    variance = None if primary == OWN else attacks.pooled.mean(axis=1)
     for part in attacks.parts(progress):
         for name, histogram in histograms.items():
             histogram.add(part.scores[name], part.is_member)
-        auc[part.examples] = auc_of_examples(part.scores[primary], part.is_member)
+        auc[part.examples] = told(part.x, part.is_member, is_odd, variance)
     rocs = {name: histogram.roc() for name, histogram in histograms.items()}
     counts = {name: _Counts.of(roc, len(trials)) for name, roc in rocs.items()}
     found = {name: np.full((len(RATES), trials.n), np.nan) for name in rocs}

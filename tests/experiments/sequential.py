@@ -35,7 +35,7 @@ def simulated(p_in: Floats, p_out: Floats, n_trials: int, rng: np.random.Generat
 
 
 def stopped(trials: Trials, rules: Sequence[Rule], at: Iterator[int]) -> Trials | None:
-    """The first trials that meet all rules, looked at whenever ``at`` says; None: there are none."""
+    """The first trials that meet all rules, at a look that ``at`` names; None: there are none."""
     for look in at:
         if look > len(trials):
             return None

@@ -86,17 +86,12 @@ def _notes(found: PrivacyFound) -> list[str]:
         f"Each of {found.trials:,} models was the target once, all others the shadow models: "
         f"{found.members:,} guesses on members, {found.others:,} on others. Thresholds are common "
         "to all examples and targets. Intervals are over target models and take the shadow models "
-        "as they are.",
+        "as they are. The AUC of examples is how often the attack tells which of two models was "
+        "trained with one, by half as many shadow models.",
         "The attacker knows the training procedure, the label, and every other example that may "
         "have been trained on, and has so many shadow models: few do. A defence that looks safe "
         "here is not proved safe; only differential privacy would be.",
     ]
-    if any(each.auc is not None and each.auc < 0.5 for each in found.bins):
-        said.append(
-            "Shadow models that leave the target out are, by as much as one model weighs, less "
-            "like it: where there is nothing to be told, the attack is right a little less often "
-            "than by chance."
-        )
     if found.attack != found.attacks[0].name:
         said.append(
             "With so few models each example's own variances are too rough, and examples are "
