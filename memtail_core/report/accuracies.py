@@ -21,10 +21,10 @@ def held_in_held_out(analysis: Analysis) -> Figure:
     scores = analysis.scores
     known = ~np.isnan(scores.memorization)
     pair = np.array([scores.accuracy_out[known], scores.accuracy_in[known]])
-    cell = np.clip(np.floor(pair * _CELLS + 1e-9).astype(int), 0, _CELLS - 1)
-    memorized = analysis.rule.is_memorized(scores.memorization[known]).astype(int)
+    across, up = np.clip(np.floor(pair * _CELLS + 1e-9).astype(np.int64), 0, _CELLS - 1)
+    memorized = np.asarray(analysis.rule.is_memorized(scores.memorization[known])).astype(int)
     counts = np.zeros((2, _CELLS, _CELLS), np.int64)
-    np.add.at(counts, (memorized, *cell), 1)
+    np.add.at(counts, (memorized, across, up), 1)
     kind, out, held_in = np.nonzero(counts)
     table = pa.table(
         {
@@ -36,7 +36,7 @@ def held_in_held_out(analysis: Analysis) -> Figure:
             "examples": counts[kind, out, held_in],
         }
     )
-    is_parted = counts.all(axis=0)[out, held_in]
+    is_parted = ((counts[0] > 0) & (counts[1] > 0))[out, held_in]
     shown = [
         _cell(row, both) for row, both in zip(table.to_pylist(), is_parted.tolist(), strict=True)
     ]
@@ -63,7 +63,7 @@ def _cell(row: dict[str, Any], is_parted: bool) -> dict[str, Any]:
     return row | {"x": low, "x2": high, "said": said}
 
 
-def _cells(shown: list[dict[str, Any]], theta: float) -> alt.LayerChart:
+def _cells(shown: list[dict[str, Any]], theta: float) -> list[alt.Chart]:
     largest = max(10, *(row["examples"] for row in shown), 10)
     unit = alt.Scale(domain=[0, 1], nice=False)
     axis = alt.Axis(format="%", tickCount=5, grid=False, zindex=1)
@@ -93,14 +93,14 @@ def _cells(shown: list[dict[str, Any]], theta: float) -> alt.LayerChart:
             color=axes.coloured("kind:N", dict(zip(_KINDS, (BLUE, ORANGE), strict=True)), 2),
             opacity=alt.Opacity(
                 "examples:Q",
-                scale=alt.Scale(type="log", domain=[1, largest], range=[0.25, 1]),
+                scale=alt.Scale(type="log", domain=[1, largest], range=[0.35, 1]),
                 legend=legend,
             ),
             tooltip="said:N",
             description="said:N",
         )
     )
-    lines = [{"at": 0, "to": 0, "of": 0}, {"at": 1, "to": 1, "of": 0}]
+    lines: list[dict[str, float]] = [{"at": 0, "to": 0, "of": 0}, {"at": 1, "to": 1, "of": 0}]
     if 0 <= theta < 1:
         lines += [{"at": 0, "to": theta, "of": 1}, {"at": 1 - theta, "to": 1, "of": 1}]
     diagonals = (
@@ -115,7 +115,7 @@ def _cells(shown: list[dict[str, Any]], theta: float) -> alt.LayerChart:
             ),
         )
     )
-    return alt.layer(cells, diagonals)
+    return [cells, diagonals]
 
 
 def by_class(analysis: Analysis) -> Figure:
@@ -145,7 +145,7 @@ def by_class(analysis: Analysis) -> Figure:
     reach = base.mark_rule(aria=False).encode(x="share_surely:Q", x2="share_possibly:Q")
     more = f"; the {len(rows)} of {len(table):,} most" if len(table) > len(rows) else ""
     said = f"Share of memorized examples in each class, from the most to the least{more}."
-    return figure(alt.layer(bars, reach), table, said, height=max(1, len(rows)) * _ROW)
+    return figure([bars, reach], table, said, height=max(1, len(rows)) * _ROW)
 
 
 def _classes(analysis: Analysis) -> pa.Table:

@@ -13,7 +13,12 @@ def counts(field: str, title: str, largest: float) -> alt.Y:
     """A log axis of counts, from below one to the largest."""
     top = max(10.0, 1.25 * largest)
     scale = alt.Scale(type="log", domain=[LEAST, top], nice=False)
-    return alt.Y(field, scale=scale, title=title, axis=alt.Axis(values=ticks(1, top), format=",d"))
+    return alt.Y(
+        field,
+        scale=scale,
+        title=title,
+        axis=alt.Axis(values=ticks(1, top), tickCount=10, format=",d"),
+    )
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -33,14 +38,17 @@ def coloured(
 
 
 def shortened(names: Sequence[str], longest: int = _LONGEST) -> list[str]:
-    """Names of one line each, at most so long; those that become equal are numbered."""
-    taken: set[str] = set()
-    made = []
-    for number, name in enumerate(names, 1):
-        words = " ".join(name.split())
-        short = words if len(words) <= longest else words[: longest - 1] + "…"
-        while short in taken:
-            short = f"{short[: longest - 8]}… ({number})" if short[-1:] != ")" else short + "'"
-        taken.add(short)
+    """Names of one line each, at most so long; those that become the same are numbered."""
+    lines = [" ".join(name.split()) for name in names]
+    made: list[str] = []
+    for line in lines:
+        short, number = _cut(line, longest), 1
+        while short in made:
+            number += 1
+            short = f"{_cut(line, longest - len(f' ({number})'))} ({number})"
         made.append(short)
     return made
+
+
+def _cut(line: str, longest: int) -> str:
+    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -29,8 +29,8 @@ def memorization(analysis: Analysis) -> Figure:
         f"others: {len(known) - analysis.n_memorized:,}",
         f"memorized (≥ {rule.theta_mem:g}): {analysis.n_memorized:,}",
     )
-    chart = _bars(table, "memorization", "examples", rule.theta_mem, names)
-    return figure(chart, table, said)
+    layers = _bars(table, "memorization", "examples", rule.theta_mem, names)
+    return figure(layers, table, said)
 
 
 def influence(analysis: Analysis) -> Figure:
@@ -59,7 +59,7 @@ def _edges(known: NDArray[np.float64], theta: float) -> NDArray[np.float64]:
 
 def _bars(
     table: pa.Table, of: str, counted: str, theta: float, names: tuple[str, str]
-) -> alt.LayerChart:
+) -> list[alt.Chart]:
     less, more = names
     noun = counted.removesuffix("s")
     shown = [
@@ -99,4 +99,4 @@ def _bars(
         )
     )
     line = alt.Chart(values([{"at": theta}])).mark_rule(strokeDash=[4, 3], aria=False)
-    return alt.layer(bars, line.encode(x="at:Q"))
+    return [bars, line.encode(x="at:Q")]

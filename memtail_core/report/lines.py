@@ -61,7 +61,9 @@ def lines(
     layers = [base.mark_point().encode(tooltip="said:N", description="said:N")]
     if is_joined:
         line = base.mark_line(aria=False)
-        layers.insert(0, line.encode(strokeDash=alt.StrokeDash("of:N", scale=dash, legend=None)))
+        layers.insert(
+            0, line.encode(strokeDash=alt.StrokeDash("of:N", scale=dash, legend=colour["legend"]))
+        )
     if spreads:
         bars = alt.Chart(values(spreads)).mark_rule(aria=False)
         layers.insert(0, bars.encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour))

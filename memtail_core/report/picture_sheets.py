@@ -27,7 +27,7 @@ def typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Fi
     dataset, scores = analysis.dataset, analysis.scores.memorization
     classes = [str(dataset.classes[label]) for label, _ in shown]
     names = shortened(classes)
-    examples = [
+    examples: list[_Row] = [
         {"class": classes[row], "index": i, "memorization": float(scores[i])}
         for row, (_, picks) in enumerate(shown)
         for i in picks
@@ -47,14 +47,14 @@ def typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Fi
     width, height = _PITCH * max(len(picks) for _, picks in shown), _PITCH * len(shown)
     labels = [{"x": -8, "y": _PITCH * (row + 0.5), "text": name} for row, name in enumerate(names)]
     foot = "least memorized → most memorized, within each class"
-    chart = alt.layer(
+    layers = [
         *_pictures(pictures, width, height),
         _text(labels, align="right", fontSize=12),
         _text([{"x": width / 2, "y": height + 12, "text": foot}], fontSize=12),
-    )
+    ]
     said = f"Training examples of {len(shown)} classes, a row each, from typical to memorized."
     table = pa.Table.from_pylist(examples)
-    return figure(chart, table, said, width=width, height=height, is_fluid=False)
+    return figure(layers, table, said, width=width, height=height, is_fluid=False)
 
 
 def pairs(analysis: Analysis) -> Figure:
@@ -71,11 +71,11 @@ def pairs(analysis: Analysis) -> Figure:
         {"x": (_WIDE - _PICTURE) / 2, "y": -8, "text": "trained on"},
         {"x": 2 * _WIDE - _PICTURE / 2, "y": -8, "text": "test examples that rest on it"},
     ]
-    chart = alt.layer(
+    layers = [
         *_pictures(pictures, width, height),
         _text(numbers, fontSize=10),
         _text(heads, align="left", fontSize=12),
-    )
+    ]
     said = (
         f"The {len(found)} training examples of the strongest pairs with their memorization, each "
         "before the test examples that rest on it, with influence and standard error."
@@ -91,7 +91,7 @@ def pairs(analysis: Analysis) -> Figure:
             "standard_error": of.standard_error[strongest],
         }
     )
-    return figure(chart, table, said, width=width, height=height, is_fluid=False)
+    return figure(layers, table, said, width=width, height=height, is_fluid=False)
 
 
 def _supporter(analysis: Analysis, of: Supporter, row: int) -> list[_Row]:
@@ -143,4 +143,5 @@ def _pictures(rows: list[_Row], width: float, height: float) -> list[alt.Chart]:
 
 def _text(rows: list[_Row], **looks: Any) -> alt.Chart:
     marks = alt.Chart(values(rows)).mark_text(baseline="middle", **looks)
-    return marks.encode(x="x:Q", y="y:Q", text="text:N")
+    made: alt.Chart = marks.encode(x="x:Q", y="y:Q", text="text:N")
+    return made

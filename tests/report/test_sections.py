@@ -24,7 +24,7 @@ from tests.conftest import Trained
 
 def drawn(words: str) -> Figure:
     chart = alt.Chart(values([{"words": words}])).mark_text().encode(text="words:N")
-    return figure(chart, pa.table({"words": [words]}), words)
+    return figure([chart], pa.table({"words": [words]}), words)
 
 
 def section(*, words: str) -> Section:

@@ -47,4 +47,4 @@ def _drawn(found: ComparisonFound, rows: list[Both], what: str, of: str) -> Draw
     )
     caption = said + " Where the lines meet, the studies differ by noise alone."
     data = table(points, x="threshold", y="jaccard")
-    return Drawn(figure(alt.layer(*layers), data, said), caption)
+    return Drawn(figure(layers, data, said), caption)

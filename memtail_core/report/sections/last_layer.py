@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from memtail_core.experiments.last_layer import LastLayer, Memorizer
+from memtail_core.experiments.last_layer import LastLayer
 from memtail_core.report.sections import last_layer_figure
 from memtail_core.report.sections.last_layer_figure import THETA, last_of, memorized_by
 from memtail_core.report.sections.section import Section, Shown, decimal

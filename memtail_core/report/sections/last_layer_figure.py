@@ -57,7 +57,7 @@ def _over(found: LastLayer) -> Figure:
     )
     at = alt.Chart(values([{"x": THETA}])).mark_rule(strokeDash=[4, 3], aria=False).encode(x="x:Q")
     data = table(points, x="memorization", y="examples")
-    return figure(alt.layer(at, *layers), data, _CAPTION)
+    return figure([at, *layers], data, _CAPTION)
 
 
 def _profile(found: LastLayer) -> Figure:
@@ -98,4 +98,4 @@ def _profile(found: LastLayer) -> Figure:
     numbers = base.mark_text(align="right", aria=False).encode(
         x=alt.value("width"), text="number:N"
     )
-    return figure(alt.layer(bars, numbers, line), data, _PROFILE, height=30 * len(rows))
+    return figure([bars, numbers, line], data, _PROFILE, height=30 * len(rows))

@@ -45,15 +45,15 @@ def _figure(found: Removal) -> Figure:
         {"x": p.x, "y": p.y, "text": f"{cut.threshold:g}"}
         for p, cut in zip(_points(cuts)[: len(cuts)], cuts, strict=True)
     ]
-    chart = alt.layer(
+    layers = [
         *_whole(found),
         *lines(_points(cuts), x, y, colours),
         *diamonds,
         alt.Chart(values(numbers))
         .mark_text(align="right", dx=-6, dy=11, aria=False)
         .encode(x="x:Q", y="y:Q", text="text:N"),
-    )
-    return figure(chart, _table(found), _CAPTION, height=260)
+    ]
+    return figure(layers, _table(found), _CAPTION, height=260)
 
 
 def _points(cuts: list[Removed]) -> list[Point]:

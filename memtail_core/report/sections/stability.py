@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from memtail_core.experiments.stability_found import AtThreshold, Growth, StabilityFound
 from memtail_core.report.sections import stability_figure
-from memtail_core.report.sections.stability_figure import NAMES
 from memtail_core.report.sections.section import Section, Shown, decimal
+from memtail_core.report.sections.stability_figure import NAMES
 
 
 def section(found: StabilityFound) -> Section:

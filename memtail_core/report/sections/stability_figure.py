@@ -1,5 +1,7 @@
 """Agreement of halves of a study, at each threshold and as they grow, drawn."""
 
+from typing import Any
+
 import altair as alt
 
 from memtail_core.experiments.stability_found import StabilityFound
@@ -57,7 +59,7 @@ def _thresholds(found: StabilityFound, points: list[Point]) -> Figure:
         {name: _COLOURS[name] for name in list(NAMES.values())[:2]},
     )
     data = table(points, x="threshold", y="jaccard")
-    return figure(alt.layer(*layers), data, _CAPTION)
+    return figure(layers, data, _CAPTION)
 
 
 def _grown(found: StabilityFound) -> list[Point]:
@@ -77,7 +79,7 @@ def _grown(found: StabilityFound) -> list[Point]:
 
 
 def _growth(found: StabilityFound, points: list[Point]) -> Figure:
-    law = [
+    law: list[dict[str, Any]] = [
         {"x": trials, "y": value, "of": NAMES[growth.name]}
         for growth in found.growth
         if growth.name in NAMES
@@ -98,9 +100,9 @@ def _growth(found: StabilityFound, points: list[Point]) -> Figure:
         .encode(x=x, y=y, color="of:N")
     )
     wanted = alt.Chart(values([{"y": found.wanted, "said": f"wanted: {found.wanted:g}"}]))
-    chart = alt.layer(
+    layers = [
         wanted.mark_rule(strokeDash=[1, 3]).encode(y="y:Q", tooltip="said:N", description="said:N"),
         fitted,
         *lines(points, x, y, _COLOURS, is_joined=False),
-    )
-    return figure(chart, table(points, x="models", y="agreement"), _GROWN)
+    ]
+    return figure(layers, table(points, x="models", y="agreement"), _GROWN)

@@ -1,6 +1,7 @@
 """What is not typical: its memorization and how plausible its label is, drawn."""
 
 from collections import Counter
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -22,7 +23,7 @@ _CAPTION = (
 
 
 def figures(found: SubgroupsFound) -> dict[str, Drawn]:
-    """A dot for each example; none if all are typical, or nothing is known of those that are not."""
+    """A dot for each example that is not typical, if there are any of known probability."""
     known = [
         (each.index, each.category, each.memorization, each.label_probability)
         for each in found.members
@@ -36,7 +37,7 @@ def figures(found: SubgroupsFound) -> dict[str, Drawn]:
     data = pa.table(dict(zip(names, map(list, zip(*known, strict=True)), strict=True)))
     grid = _FINE if len(known) < _MANY else _COARSE
     counted = Counter((category, *_dot(m, p, grid)) for _, category, m, p in known)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "of": category,
             "x": (x := across / grid[0]),
@@ -46,27 +47,27 @@ def figures(found: SubgroupsFound) -> dict[str, Drawn]:
         }
         for (category, across, up), n in sorted(counted.items())
     ]
-    floor = min(row["y"] for row in rows)
-    tens = [10.0**power for power in range(int(np.floor(np.log10(floor) + 1e-9)), 1)]
+    lowest = min(-1, int(np.floor(np.log10(min(row["y"] for row in rows)) + 1e-9)))
+    tens = [10.0**power for power in range(lowest, 1)]
     chart = (
         alt.Chart(values(rows))
-        .mark_point(size=14, opacity=0.65, aria=len(rows) < 500)
+        .mark_point(size=14, opacity=0.8, aria=len(rows) < 500)
         .encode(
             x=alt.X("x:Q", title="memorization", scale=alt.Scale(zero=False)),
             y=alt.Y(
                 "y:Q",
                 title="probability of its label, held out (log scale)",
                 scale=alt.Scale(type="log", domain=[tens[0], 1], nice=False, padding=4),
-                axis=alt.Axis(values=tens, format="~g"),
+                axis=alt.Axis(values=tens, tickCount=len(tens), format="~g"),
             ),
             color=coloured(
-                "of:N", {k: v for k, v in _COLOURS.items() if found.counts[k]}, 3, "circle"
+                "of:N", {k: v for k, v in _COLOURS.items() if found.counts[k]}, 2, "circle"
             ),
             tooltip="said:N",
             description="said:N",
         )
     )
-    return {"subgroups": Drawn(figure(chart, data, _CAPTION, height=260), _CAPTION)}
+    return {"subgroups": Drawn(figure([chart], data, _CAPTION, height=260), _CAPTION)}
 
 
 def _dot(memorization: float, probability: float, grid: tuple[int, int]) -> tuple[int, int]:
