@@ -290,9 +290,10 @@ class _Crew:
                     self._observer.workers_measured(chosen, self._rates)
 
     def _in_time(self, batch: list[Shard]) -> Iterator[Shard]:
-        """Yield those that can be expected to be done before the end."""
+        """Yield those that can be expected to be done before the end, and in any case the first."""
         for shard in batch:
-            if self._ends is not None and time.monotonic() + self._longest > self._ends:
+            late = self._ends is not None and time.monotonic() + self._longest > self._ends
+            if late and self._longest:
                 self.is_late = True
                 return
             yield shard

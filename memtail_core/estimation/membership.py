@@ -146,7 +146,8 @@ def auc_of_columns(scores: Floats, is_member: Bools) -> Floats:
     n_in = is_member.sum(axis=0)
     pairs = n_in * (len(scores) - n_in)
     above = np.where(is_member, ranks, 0).sum(axis=0) - n_in * (n_in + 1) / 2
-    return np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    found: Floats = np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

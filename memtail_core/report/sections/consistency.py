@@ -139,9 +139,9 @@ def _figures(found: ConsistencyFound) -> dict[str, Drawn]:
     }
     x = alt.X("x:Q", title="share of the training set", scale=SHARE)
     y = alt.Y("y:Q", title="consistency", scale=SHARE)
-    chart = alt.layer(*lines(points, x, y, colours))
+    layers = lines(points, x, y, colours)
     data = table(points, x="ratio", y="consistency")
-    return {"consistency": Drawn(figure(chart, data, _CAPTION), _CAPTION)}
+    return {"consistency": Drawn(figure(layers, data, _CAPTION), _CAPTION)}
 
 
 def _galleries(found: ConsistencyFound) -> list[Gallery]:

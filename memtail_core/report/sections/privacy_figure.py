@@ -53,12 +53,12 @@ def _curves(found: PrivacyFound) -> Figure:
     base = alt.Chart(values(rows)).encode(
         x=x, y=y, color=coloured("of:N", COLOURS, symbol="stroke")
     )
-    chart = alt.layer(
+    layers = [
         guess.mark_line(strokeDash=[1, 3], color=INK, aria=False).encode(x=x, y=y),
         base.mark_line(aria=False),
         base.mark_point(size=90, opacity=0).encode(tooltip="said:N", description="said:N"),
-    )
-    return figure(chart, data, _CAPTION, height=300)
+    ]
+    return figure(layers, data, _CAPTION, height=300)
 
 
 def _examples(known: list[tuple[int, float, float]]) -> Figure:
@@ -95,4 +95,4 @@ def _examples(known: list[tuple[int, float, float]]) -> Figure:
             description="said:N",
         )
     )
-    return figure(chart, data, _EXAMPLES)
+    return figure([chart], data, _EXAMPLES)

@@ -91,5 +91,5 @@ def _figures(found: StoppingFound) -> dict[str, Drawn]:
     colours = {rule: _COLOURS[k % len(_COLOURS)] for k, rule in enumerate(rules)}
     x = alt.X("x:Q", title="models", scale=alt.Scale(zero=False))
     y = alt.Y("y:Q", title="value", scale=alt.Scale(zero=True))
-    chart = alt.layer(*lines(points, x, y, colours))
-    return {"stopping": Drawn(figure(chart, table(points, x="trials"), _CAPTION), _CAPTION)}
+    layers = lines(points, x, y, colours)
+    return {"stopping": Drawn(figure(layers, table(points, x="trials"), _CAPTION), _CAPTION)}
