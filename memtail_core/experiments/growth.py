@@ -143,6 +143,14 @@ def shared(sizes: Indices, values: Floats, n_selected: Floats) -> Curve:
         return Curve(sizes, values, power_law(sizes, missing, counts))
 
 
+def shrinking(size: int, value: float) -> PowerLaw | None:
+    """The law of sets of which only one size was compared: its exponent is ½, as nothing else says.
+
+    None where most of what they select is noise.
+    """
+    return PowerLaw((1 - value) * size**_B, _B) if value > _LEAST_FITTED else None
+
+
 def reliability(sizes: Indices, values: Floats) -> Reliability | None:
     """Least squares over all splits, in log t₀: near the best of a grid, refined."""
     t = np.broadcast_to(sizes[:, None], values.shape)[~np.isnan(values)]

@@ -31,7 +31,7 @@ from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement, top
 from memtail_core.estimation.intervals import agresti_caffo
 from memtail_core.experiments.disagreements import Counts
-from memtail_core.experiments.growth import Curve, shared
+from memtail_core.experiments.growth import Curve, shared, shrinking
 from memtail_core.experiments.halves import whole_blocks
 from memtail_core.study import MOST_TRIALS, Study, SubsetsTable
 from memtail_core.trials import Trials
@@ -114,8 +114,7 @@ class Stable:
     """Two studies as large as this one would agree at least this well on what is memorized.
 
     Halves of the trials are compared, at several sizes, and the law of growth fitted to them says
-    what whole studies would give; where halves are too small for a law, they must agree
-    themselves.
+    what whole studies would give; with too few sizes to fit one, what is missing shrinks as 1 / √t.
 
     Attributes:
         at: the agreement asked for.
@@ -136,6 +135,8 @@ class Stable:
         if curve is None:
             return Seen(np.nan, False, None)
         halves = float(curve.values[-1])
+        if curve.law is None:
+            curve = replace(curve, law=shrinking(int(curve.sizes[-1]), halves))
         whole = curve.expected(len(tally.trials))
         value = max(halves, whole or 0.0) if not np.isnan(halves) else np.nan
         needed = curve.needed(self.at)

@@ -1,6 +1,7 @@
 """Watching a study until it has enough trials, and what is kept of that."""
 
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -25,7 +26,7 @@ from memtail_core.trials import Trials
 
 Reason = Literal["enough", "trials", "hours"]
 
-_LAW = 8  # groups of trials from which on halves of three sizes can be compared
+_HALF = 20  # trials, at least, of halves that can be compared
 
 
 class RuleSeen(BaseModel):
@@ -182,7 +183,7 @@ def _expected(rule: Rule, study: Study, seen: RuleSeen | None) -> tuple[int | No
 
 def _first_known(study: Study, n_stored: int) -> int | None:
     block = max(plans.block(study), 10)
-    first = _LAW * block * -(-20 // block)
+    first = 2 * block * ceil(_HALF / block)
     return first if n_stored < first else None
 
 

@@ -47,7 +47,7 @@ def test_a_run_stops_when_it_is_good_enough(memtail: Memtail) -> None:
     plan = memtail("run", "odd.toml", *rules, "--dry-run")
     assert "as many as it takes of mlp" in plan.stdout
     assert "until     se<=0.15: about 31 models, 48 at most" in plan.stdout
-    assert "memorized stable at 0.99: known after the first 160 models" in plan.stdout
+    assert "memorized stable at 0.99: known after the first 40 models" in plan.stdout
     as_json = json.loads(memtail("run", "odd.toml", *rules, "--dry-run", "--json").stdout)
     assert [each["trials"] for each in as_json["until"]] == [31, None]
     assert not Path("runs").exists()

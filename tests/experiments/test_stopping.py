@@ -130,11 +130,11 @@ def test_the_expected_number_is_the_one_it_takes() -> None:
 def test_stability_is_the_agreement_of_whole_studies() -> None:
     """Two independent studies agree as well as one of them says beforehand."""
     p_in, p_out = rates(400)
-    for n_top in (None, 40):
+    for n_top, n_trials in ((None, 240), (40, 240), (None, 60), (40, 60)):
         said, seen = [], []
         for seed in range(12):
             rng = np.random.default_rng(seed)
-            one, other = (simulated(p_in, p_out, 240, rng) for _ in range(2))
+            one, other = (simulated(p_in, p_out, n_trials, rng) for _ in range(2))
             said.append(Stable(0.5, n_top).look(Tally(one, BLOCK)).value)
             a, b = (estimation.memorization(t.subset, t.train_correct, 400) for t in (one, other))
             chosen = [
@@ -146,7 +146,7 @@ def test_stability_is_the_agreement_of_whole_studies() -> None:
             both = len(np.intersect1d(*chosen))
             either = n_top if n_top else len(np.union1d(*chosen))
             seen.append(both / either)
-        assert np.mean(said) == pytest.approx(np.mean(seen), abs=0.03), n_top
+        assert np.mean(said) == pytest.approx(np.mean(seen), abs=0.03), (n_top, n_trials)
 
 
 def test_too_few_trials_say_nothing() -> None:
@@ -246,6 +246,8 @@ def test_what_is_expected_beforehand(trained: Trained) -> None:
     assert small.trials is not None
     assert small.at_most is not None
     assert 200 < small.trials <= small.at_most == SmallError(0.05).by_design(0.7)[1]
-    assert (both.trials, both.at_most, both.known_after) == (None, None, 160)
+    assert both.trials is not None
+    assert both.trials >= small.trials, "all rules have to be met"
+    assert (both.at_most, both.known_after) == (None, None)
     look = looked(trained.study, conditions, trained.trials)
     assert look.rules[0].expected == small.trials

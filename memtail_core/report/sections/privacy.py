@@ -62,8 +62,8 @@ def _findings(found: PrivacyFound) -> list[str]:
         f"At one false alarm in a thousand, an attacker with {found.trials - 1:,} shadow models "
         f"finds {_at(best, 0)} of a model's training examples; by loss alone {_at(loss, 0)}. At "
         f"one in a hundred: {_at(best, 1)}, and {_at(loss, 1)}.",
-        f"The area under the curve is {best.auc:.3f} ± {best.auc_error:.3f} (by loss alone "
-        f"{loss.auc:.3f} ± {loss.auc_error:.3f}; guessing 0.5).",
+        f"The area under the curve is {best.auc:.4f} ± {best.auc_error:.4f} (by loss "
+        f"alone {loss.auc:.4f} ± {loss.auc_error:.4f}; guessing 0.5).",
     ]
     high, low = found.bins[-1], found.bins[0]
     if high.found[0] is not None and low.found[0] is not None:
