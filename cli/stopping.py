@@ -36,8 +36,9 @@ class Stopping:
         if not self.conditions:
             return trials
         self._expected = expected(store, study, self.conditions)
-        known = [each.trials or each.known_after or trials for each in self._expected]
-        return min(trials, *known)
+        known = [each.trials for each in self._expected if each.trials]
+        first = [each.known_after for each in self._expected if each.known_after]
+        return min([trials, *(known or first)])
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -212,7 +212,7 @@ def test_intervals_hold_where_one_example_decides(every: int | None) -> None:
     assert found[0] <= 0.05, "it is wide"
 
 
-@pytest.mark.parametrize("rule", [SmallError(0.09), Stable(0.8), Stable(0.75, 8)])
+@pytest.mark.parametrize("rule", [SmallError(0.09), Stable(0.9), Stable(0.75, 8)])
 def test_intervals_hold_at_the_time_a_rule_stops(rule: SmallError | Stable) -> None:
     p_in, p_out = rates(60)
     memorized = p_in - p_out >= 0.25
