@@ -285,8 +285,9 @@ def decided(trials: Trials, rules: Sequence[Rule], shard_size: int) -> list[Deci
     if not bounds:
         return []
     of, before = None, 0
+    n_first = int((trials.trials == np.arange(len(trials))).sum())  # up to the first gap
     for look in looks(shard_size):
-        if look > len(trials):
+        if look > n_first:
             break
         more = Counts.of(trials.taken(np.arange(before, look)))
         of, before = more if of is None else of.plus(more), look
