@@ -199,7 +199,7 @@ _REPEATS = 150
 
 @pytest.mark.parametrize("every", [None, 10])
 def test_intervals_hold_where_one_example_decides(every: int | None) -> None:
-    """The worst there is: without widening it misses in 6% and, at other rates, up to 12%."""
+    """The worst there is: without widening it misses in 6% and, at other rates, up to 10%."""
     found, _ = misses(
         np.array([1.0, 1.0]),
         np.array([0.5, 0.97]),
