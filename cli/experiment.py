@@ -83,11 +83,11 @@ def opened(
 
 
 @contextmanager
-def comparing(total: int) -> Iterator[Callable[[int], None]]:
-    """Draw a bar of comparisons done; yield what tells it."""
+def comparing(total: int, doing: str = "comparing") -> Iterator[Callable[[int], None]]:
+    """Draw a bar of what is done; yield what tells it."""
     console = Console(stderr=True)
     bar = rich.progress.Progress(
-        rich.progress.TextColumn("comparing"),
+        rich.progress.TextColumn(doing),
         rich.progress.BarColumn(),
         rich.progress.TaskProgressColumn(),
         rich.progress.TimeRemainingColumn(),
@@ -96,7 +96,7 @@ def comparing(total: int) -> Iterator[Callable[[int], None]]:
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task("comparing", total=total)
+        task = bar.add_task(doing, total=total)
         yield lambda n: bar.advance(task, n)
 
 

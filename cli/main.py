@@ -8,6 +8,7 @@ import click
 
 from cli.cancel import cancel
 from cli.compare import compare
+from cli.consistency import consistency
 from cli.dashboard import dashboard
 from cli.demo import demo
 from cli.doctor import doctor
@@ -15,6 +16,7 @@ from cli.fetch import fetch
 from cli.influence import influence
 from cli.last_layer import last_layer
 from cli.pairs import pairs
+from cli.privacy import privacy
 from cli.removal import removal
 from cli.report import report
 from cli.retry import retry
@@ -30,7 +32,7 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, dashboard, demo, doctor),
-    "Experiments": (subgroups, removal, stability, compare, last_layer),
+    "Experiments": (subgroups, removal, stability, compare, last_layer, privacy, consistency),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

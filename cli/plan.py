@@ -7,8 +7,18 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import ArmsTable, Study
 
 
-def say_study(console: Console, store: ObjectStore, study: Study, asked: int, models: int) -> None:
-    """Print the study's id, its data and models, and what would surprise."""
+def say_study(
+    console: Console,
+    store: ObjectStore,
+    study: Study,
+    asked: int,
+    models: int,
+    how_many: str | None = None,
+) -> None:
+    """Print the study's id, its data and models, and what would surprise.
+
+    ``how_many`` stands for the models where their number is not known.
+    """
     say, data = console.print, study.dataset
     say(f"[bold]{study.id}[/]")
     say(
@@ -17,7 +27,7 @@ def say_study(console: Console, store: ObjectStore, study: Study, asked: int, mo
         markup=False,
     )
     say(
-        f"  models    {models:,} of {study.training['recipe']}, {_subsets(study)}",
+        f"  models    {how_many or f'{models:,}'} of {study.training['recipe']}, {_subsets(study)}",
         markup=False,
     )
     if other := namesake(store, study):
@@ -26,7 +36,7 @@ def say_study(console: Console, store: ObjectStore, study: Study, asked: int, mo
             changed.insert(0, "other data")
         changes = "; ".join(changed[:4])
         say(f"  note      not {other.id} but a new study: {changes}", markup=False)
-    if asked < models:
+    if asked < models and how_many is None:
         say(
             f"  note      {asked:,} models are rounded up to whole shards of {study.shard_size}: "
             f"{models:,}"

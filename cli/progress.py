@@ -2,9 +2,9 @@
 
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import rich.progress
 from rich.console import Console, RenderableType
@@ -18,6 +18,9 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training import UNTUNED, Tuning
 from memtail_core.trials import Damaged
+
+if TYPE_CHECKING:
+    from memtail_core.experiments.stopping_found import Look
 
 _EVERY = 10.0  # seconds between lines where there is no terminal to draw a bar on
 
@@ -36,7 +39,15 @@ class RunProgress(Observer):
     """Prints to stderr, so that stdout is left to results; a plan alone is a result."""
 
     def __init__(
-        self, study: Study, store: ObjectStore, cost: Cost, *, quiet: bool, only_plan: bool
+        self,
+        study: Study,
+        store: ObjectStore,
+        cost: Cost,
+        *,
+        quiet: bool,
+        only_plan: bool,
+        until: Sequence[str] = (),
+        is_open: bool = False,
     ) -> None:
         self._study, self._store, self._cost = study, store, cost
         self._console = Console(stderr=not only_plan, highlight=False, quiet=quiet, soft_wrap=True)
@@ -51,28 +62,49 @@ class RunProgress(Observer):
         self._task = self._bar.add_task(
             "training", total=cost.trials, completed=cost.stored, note="", visible=False
         )
+        self._until, self._is_open, self._total = until, is_open, cost.trials
+        self._stack: int | None = None  # networks at once, so far
         self._told = time.monotonic()
         self._done: list[ShardDone] = []
 
     def say_plan(self) -> None:
         """Say what is about to be done."""
         study, cost, say = self._study, self._cost, self._console.print
-        say_study(self._console, self._store, study, cost.asked, cost.trials)
+        how_many = "as many as it takes" if self._is_open else None
+        say_study(self._console, self._store, study, cost.asked, cost.trials, how_many)
+        for line in self._until:
+            say(f"  until     {line}", markup=False)
         if cost.missing == 0:
             say("  to train  nothing: all models are stored")
             return
         stored = f" ({cost.stored:,} are stored)" if cost.stored else ""
         workers = f"{words.count(cost.workers, 'process', 'processes')} on {cost.device}"
-        say(f"  to train  {cost.missing:,} models{stored}, {workers}")
+        about = "about " if self._is_open else ""
+        say(f"  to train  {about}{cost.missing:,} models{stored}, {workers}")
         known = cost.seconds is not None
         length = words.length(cost.seconds or 0) if known else "known after the first shard"
         say(f"  cost      time: {length}; store: {words.size(cost.store_bytes)}")
 
     def shards_missing(self, missing: list[Shard]) -> None:
         """Start the bar where it was left."""
-        stored = self._cost.trials - len(missing) * self._study.shard_size
+        stored = self._total - len(missing) * self._study.shard_size
         self._done.clear()
         self._bar.update(self._task, completed=stored, visible=True, note="starting")
+
+    def aimed(self, trials: int) -> None:
+        """Draw the bar up to the next look."""
+        self._total = trials
+        self._bar.update(self._task, total=trials)
+
+    def looked(self, look: "Look") -> None:
+        """Say what the rules say."""
+        each = "; ".join(
+            f"{seen.rule}: {'not known yet' if seen.value is None else f'{seen.value:.3f}'}"
+            + (f", about {seen.expected:,} models" if seen.expected and not seen.met else "")
+            for seen in look.rules
+        )
+        is_over = f"; reached: {' or '.join(look.met)}" if look.met else ""
+        self._console.print(f"  at {look.trials:,} models: {each}{is_over}", markup=False)
 
     def shard_done(self, done: ShardDone, workers: int) -> None:
         """Move the bar; without a terminal, print a line now and then."""
@@ -80,7 +112,7 @@ class RunProgress(Observer):
         self._done.append(done)
         self._bar.advance(self._task, self._study.shard_size)
         task = self._bar.tasks[0]
-        left = self._cost.trials - task.completed
+        left = self._total - task.completed
         recent = self._done[-2 * workers :]  # the rate of the processes that are at work now
         rate = workers * self._study.shard_size * len(recent) / sum(d.seconds for d in recent)
         means = {name: _mean([d.accuracy[name] for d in self._done]) for name in done.accuracy}
@@ -92,12 +124,13 @@ class RunProgress(Observer):
         if not self._console.is_terminal and (now - self._told > _EVERY or len(self._done) == 1):
             self._told = now
             self._console.print(
-                f"  {task.completed:,.0f}/{self._cost.trials:,} models · {note} · {accuracies}"
+                f"  {task.completed:,.0f}/{self._total:,} models · {note} · {accuracies}"
             )
 
     def _say_tuning(self, tuning: Tuning) -> None:
         """Say how the networks train here, and if memory forced a change."""
-        before = min((done.tuning.stack for done in self._done), default=None)
+        before = self._stack
+        self._stack = min(before or tuning.stack, tuning.stack)
         if before is None and tuning != UNTUNED:
             at_once = (
                 "one network at a time" if tuning.stack == 1 else f"{tuning.stack} networks at once"
@@ -126,7 +159,7 @@ class RunProgress(Observer):
     def shard_damaged(self, damaged: Damaged) -> None:
         """Say what was set aside."""
         shard = damaged.shard
-        is_planned = shard.first < self._cost.trials
+        is_planned = shard.first < self._total
         again = "trained again" if is_planned else f"--trials {shard.last} trains them again"
         self._console.print(
             f"warning: the models {shard.first} to {shard.last - 1} were unreadable "
@@ -152,7 +185,7 @@ class RunProgress(Observer):
         if kind is KeyboardInterrupt:
             stored = int(self._bar.tasks[0].completed)
             Console(stderr=True, highlight=False, soft_wrap=True).print(
-                f"stopped: {stored:,} of {self._cost.trials:,} models are stored in "
+                f"stopped: {stored:,} of {self._total:,} models are stored in "
                 f"{self._store.location}; the same command continues, or: memtail run "
                 f"{self._study.id} --store {self._store.location}",
                 markup=False,

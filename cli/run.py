@@ -7,6 +7,7 @@ import click
 from cli.options import json_option, open_study, print_json, set_option, store_option, trials_option
 
 if TYPE_CHECKING:
+    from cli.stopping import Stopping
     from memtail_core.data import Dataset
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Networks a process trains at once. [default: the fastest, measured]",
 )
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="RULE",
+    help="Stop when it is good enough: 'se<=0.05', 'top-1000 stable at 0.9', 'memorized stable at "
+    "0.9', or several joined by 'and'. Given several times: whichever comes first.",
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    help="Start no model that would not be done within so many hours.",
+)
 @set_option
 @click.option(
     "--dry-run", is_flag=True, help="Say what would be done, and what it costs; do nothing."
@@ -37,6 +50,8 @@ def run(
     workers: int | None,
     device: str,
     stack: int | None,
+    until: tuple[str, ...],
+    hours: float | None,
     assignments: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
@@ -45,13 +60,17 @@ def run(
 
     STUDY is a study.toml, the name of a study that ships with memtail (digits, mnist-fast, …), or
     the id of a study in the store. Run it again and it continues; with more --trials it grows, and
-    nothing is trained twice.
+    nothing is trained twice. With --until it stops when it is good enough, with as many models as
+    that takes: --trials and --hours are then the most.
     """
+    from cli.stopping import most_of, stopping_of
     from memtail_core.store import open_store
 
+    stopping = stopping_of(until, hours, trials)
     store = open_store(location)
     study, dataset, planned = open_study(store, name, assignments, trials)
-    execute(store, study, dataset, planned, workers, device, stack, dry_run, as_json)
+    most = most_of(stopping, trials, planned)
+    execute(store, study, dataset, most, workers, device, stack, dry_run, as_json, stopping)
 
 
 def execute(
@@ -64,16 +83,20 @@ def execute(
     stack: int | None = None,
     dry_run: bool = False,
     as_json: bool = False,
+    stopping: "Stopping | None" = None,
 ) -> None:
     """Train, report, and say where the report is."""
     from cli.training import train
     from memtail_core import catalogue
-    from memtail_core.report import analyse, publish
+    from memtail_core.report import analyse, as_stopped, publish
 
-    stored = train(store, study, dataset, trials, workers, device, stack, dry_run, as_json)
+    stored = train(
+        store, study, dataset, trials, workers, device, stack, dry_run, as_json, stopping
+    )
     if stored is None or study.is_experiment:  # the experiment reads its models itself
         return
-    analysis = analyse(study, dataset, stored, catalogue.goal(store, study))
+    goal = catalogue.goal(store, study)
+    analysis = as_stopped(store, analyse(study, dataset, stored, goal))
     page = publish(store, analysis)
     if as_json:
         print_json({**analysis.summary(), "report": f"{store.location}/{page}"})

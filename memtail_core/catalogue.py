@@ -36,11 +36,16 @@ def register(
                 f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
             )
     put_dataset(store, dataset, verify=verify)
+    set_goal(store, study, trials)
+    if is_new:
+        store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
+
+
+def set_goal(store: ObjectStore, study: Study, trials: int) -> None:
+    """Remember how many trials are wanted: so many, or those that are stored."""
     wanted = max(trials, *(shard.last for shard in shards.stored(store, study)), 1)
     if wanted != goal(store, study):
         store.put(f"{study.prefix}goal.json", json.dumps({"trials": wanted}).encode())
-    if is_new:
-        store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
 
 
 def goal(store: ObjectStore, study: Study) -> int:

@@ -164,9 +164,14 @@ def _overlap(one: Floats, other: Floats, both: Floats, thresholds: Sequence[floa
 
 
 def _top(a: Floats, b: Floats) -> float:
-    if len(a) == 0:
-        return np.nan
-    wanted = ceil(_TOP * len(a))
+    return top(a, b, ceil(_TOP * len(a))) if len(a) else np.nan
+
+
+def top(a: Floats, b: Floats, wanted: int) -> float:
+    """Return which share of the ``wanted`` highest two sets of scores have in common.
+
+    Where scores tie for the last places, the expectation over ties broken at random on each side.
+    """
     return float((_chosen(a, wanted) * _chosen(b, wanted)).sum() / wanted)
 
 

@@ -59,6 +59,15 @@ class Counts:
             self.in_correct[chosen], self.n_in[chosen], self.out_correct[chosen], self.n_out[chosen]
         )
 
+    def plus(self, other: "Counts") -> "Counts":
+        """Return the counts of these trials and of others."""
+        return Counts(
+            self.in_correct + other.in_correct,
+            self.n_in + other.n_in,
+            self.out_correct + other.out_correct,
+            self.n_out + other.n_out,
+        )
+
     def moderated(self, added: Floats | float) -> tuple[Floats, Floats]:
         """Return p̃_in − p̃_out and its variance with ``added`` successes and failures each."""
         of_in, of_out = self.n_in + 2 * added, self.n_out + 2 * added

@@ -12,6 +12,7 @@ Indices = NDArray[np.int64]
 
 _FITTED = 4  # sizes, the largest: a law that holds in the limit holds worst at the small ones
 _B, _B_SPREAD = 0.5, 0.1  # of the exponent, before anything is measured
+_LEAST_FITTED = 0.3  # agreement; where most of what is selected is noise, there is no law yet
 _FEWEST_FITTED = 3  # a line through two points fits whatever they are
 
 
@@ -126,6 +127,28 @@ class Curve:
         logs, values = np.log(self.sizes[around]), self.values[around]
         share = (value - values[0]) / (values[1] - values[0])
         return ceil(float(np.exp(logs[0] + share * (logs[1] - logs[0]))) - 1e-9)
+
+
+def shared(sizes: Indices, values: Floats, n_selected: Floats) -> Curve:
+    """How the agreement of two sets grows; of m each, 2 m (1 − J) / (1 + J) are in one alone.
+
+    Args:
+        sizes: int64 [S], trials of each side.
+        values: float64 [S], Jaccard index J; NaN where nothing was selected.
+        n_selected: float64 [S], how many a side selects.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        missing = 1 - np.where(values > _LEAST_FITTED, values, np.nan)
+        counts = 2 * n_selected * missing / (2 - missing)
+        return Curve(sizes, values, power_law(sizes, missing, counts))
+
+
+def shrinking(size: int, value: float) -> PowerLaw | None:
+    """The law of sets of which only one size was compared: its exponent is ½, as nothing else says.
+
+    None where most of what they select is noise.
+    """
+    return PowerLaw((1 - value) * size**_B, _B) if value > _LEAST_FITTED else None
 
 
 def reliability(sizes: Indices, values: Floats) -> Reliability | None:

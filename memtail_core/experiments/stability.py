@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, Overlap, agreement
 from memtail_core.estimation.influence import Engine, PairsRule
-from memtail_core.experiments.growth import Curve, power_law, reliability
+from memtail_core.experiments.growth import Curve, power_law, reliability, shared
 from memtail_core.experiments.halves import Half, Look, halves, sizes, whole_blocks
 from memtail_core.trials import Trials
 
@@ -21,8 +21,6 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Progress = Callable[[int], None]
 """Told how many comparisons of two halves were done since it was last told."""
-
-_LEAST_FITTED = 0.3  # agreement; where most of what is selected is noise, there is no law yet
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +105,7 @@ class Stability:
         return tuple(self._shortfall(*each) for each in zip(*figures, strict=True))
 
     def _shortfall(self, values: Floats, n_selected: Floats) -> Curve:
-        """Of sets of m each, 2 m (1 − J) / (1 + J) are in one and not in the other."""
-        means = mean(values)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            missing = 1 - np.where(means > _LEAST_FITTED, means, np.nan)
-            counts = 2 * mean(n_selected) * missing / (2 - missing)
-            law = power_law(self.sizes, missing, counts)
-        return Curve(self.sizes, means, law)
+        return shared(self.sizes, mean(values), mean(n_selected))
 
 
 def stability(

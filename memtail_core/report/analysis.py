@@ -21,6 +21,7 @@ from memtail_core.estimation.influence import (
     select,
     survey,
 )
+from memtail_core.experiments.stopping_found import sequential
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.trials import Accuracies, Damaged, Trials
@@ -54,6 +55,7 @@ class Analysis:
     permuted_pairs: float | None
     tally: NDArray[np.int64]
     damaged: tuple[Damaged, ...] = ()
+    widened: int = 0
 
     @property
     def is_provisional(self) -> bool:
@@ -95,6 +97,11 @@ class Analysis:
             found.append(
                 f"{len(self.damaged)} stored shards are damaged and were left out; memtail run "
                 "trains them again"
+            )
+        if self.widened:
+            found.append(
+                f"{self.widened} of the examples alone decided when to stop (--until): their "
+                "intervals are widened for it"
             )
         if self.n_missing:
             found.append(
@@ -237,7 +244,13 @@ def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = No
     dataset = catalogue.load_dataset(store, study)
     loaded, damaged = trials.load(store, study)
     found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule)
-    return replace(found, damaged=tuple(damaged))
+    return as_stopped(store, replace(found, damaged=tuple(damaged)))
+
+
+def as_stopped(store: ObjectStore, of: Analysis) -> Analysis:
+    """Allow for it in the intervals if the study was stopped by a rule (``--until``)."""
+    scores, n_widened = sequential(store, of.study, of.scores, of.trials)
+    return replace(of, scores=scores, widened=n_widened)
 
 
 def _permuted(evidence: Evidence, family: Family, pairs: Pairs, engine: Engine) -> float | None:

@@ -5,12 +5,24 @@ from typing import Any
 
 from memtail_core.data import Dataset
 from memtail_core.experiments.comparison_found import ComparisonFound
+from memtail_core.experiments.consistency import ConsistencyFound
 from memtail_core.experiments.last_layer import LastLayer
+from memtail_core.experiments.privacy import PrivacyFound
 from memtail_core.experiments.removal import Removal
 from memtail_core.experiments.results import Result, kept
 from memtail_core.experiments.stability_found import StabilityFound
+from memtail_core.experiments.stopping_found import StoppingFound
 from memtail_core.experiments.subgroups_found import SubgroupsFound
-from memtail_core.report.sections import comparison, last_layer, removal, stability, subgroups
+from memtail_core.report.sections import (
+    comparison,
+    consistency,
+    last_layer,
+    privacy,
+    removal,
+    stability,
+    stopping,
+    subgroups,
+)
 from memtail_core.report.sections.section import Section
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -22,6 +34,9 @@ _SECTIONS: dict[type[Result], _Make] = {
     ComparisonFound: comparison.section,
     SubgroupsFound: subgroups.section,
     LastLayer: lambda found, _: last_layer.section(found),
+    ConsistencyFound: consistency.section,
+    PrivacyFound: privacy.section,
+    StoppingFound: lambda found, _: stopping.section(found),
 }
 
 

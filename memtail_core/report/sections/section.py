@@ -104,3 +104,10 @@ def interval(found: Difference) -> str:
 def decimal(value: float | None, digits: int = 2) -> str:
     """A number, or a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def memorization_between(low: float, high: float) -> str:
+    """Name a group of examples by their memorization."""
+    if low == -1:
+        return f"memorization below {high:g}"
+    return f"memorization {low:g} to {high:g}"

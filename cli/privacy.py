@@ -1,0 +1,38 @@
+"""``memtail privacy``: how well can be told which examples a model was trained on?"""
+
+import click
+
+from cli import output as out
+from cli.experiment import comparing, finish, opened
+from cli.options import json_option, store_option, study_argument
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the file.")
+@out.output_option
+@json_option
+def privacy(
+    name: str, location: str, format_: str | None, output: str | None, as_json: bool
+) -> None:
+    """Attack the models of STUDY: which examples betray that they were trained on?
+
+    Each model is the target once, all others are the attacker's shadow models (the likelihood-ratio
+    attack of Carlini et al.). With --output exposed.csv every example becomes a row: how well its
+    membership is told. Trains nothing, and works on unfinished studies; it needs margins.
+    """
+    from memtail_core.experiments.privacy import audit
+    from memtail_core.report.sections.privacy import examples_table
+
+    if as_json and (output or format_):
+        raise click.UsageError("--json prints all that was found; for a file leave it out")
+    format_ = out.format_of(output, format_, out.FORMATS)
+    if output and format_ is None:
+        raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
+    store, study, material = opened(location, name, margins=True)
+    with comparing(2 * material.trials.n, "attacking") as progress:
+        found = audit(study, material.trials, progress)
+    if format_:
+        out.write(out.encode(examples_table(found, material.dataset), format_), output)
+    finish(store, study, found, as_json, err=bool(format_))
