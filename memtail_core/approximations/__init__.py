@@ -1,0 +1,1 @@
+"""Cheap estimates of memorization and influence, from one training or a few."""
