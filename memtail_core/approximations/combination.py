@@ -3,9 +3,9 @@
 Each run holds out some examples, and its errors on them are what memorization is made of: mem_i is
 how often networks are wrong on i when it is held out, less how often when it is not. So from R ≥ 2
 runs, regressors learn both errors of run r from what the other runs say of the example, cross-fitted
-over examples, so that no prediction has seen its own example's errors. One run has nobody to teach it:
-held-out examples show how they are misjudged, but in the very curves that would have to predict it.
-There, and where runs hold nothing out, the signals' ranks are averaged.
+over examples, so that no prediction has seen its own example's errors. One run has nobody to teach
+it: held-out examples show how they are misjudged, but in the very curves that would have to predict
+it. There, and where runs hold nothing out, the signals' ranks are averaged.
 """
 
 from collections.abc import Sequence
@@ -83,8 +83,7 @@ def _error(
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     others = (ranks.sum(0) - ranks) / (len(ranks) - 1)  # what the other runs say, on average
-    everyone = ranks.mean(0)
-    found = np.empty(len(everyone))
+    found = np.empty(ranks.shape[1])
     for number in range(_FOLDS):
         taught = which & (fold != number)
         model = HistGradientBoostingRegressor(
@@ -98,5 +97,5 @@ def _error(
         )
         model.fit(others[taught], wrong[taught].astype(np.float64))
         asked = fold == number
-        found[asked] = model.predict(everyone[asked])
+        found[asked] = np.mean([model.predict(said[asked]) for said in others], axis=0)
     return found

@@ -2,8 +2,8 @@
 
     CSL_i = Σ over epochs e of −log p_{y_i}(x_i; θ_e)
 
-Ravikumar, Soufleri & Roy, "Improved forward-forward … cumulative sample loss" (2024) relate it to
-memorization; what is learned late and forgotten often has lost much by the end.
+Ravikumar et al., "Towards memorization estimation: fast, formal and free" (2025), bound
+memorization by it: what is learned late, or forgotten often, has lost much by the end.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class CumulativeLoss:
     """Mean over epochs and runs of the loss, in nats."""
 
     name = "cumulative-loss"
-    source = "Ravikumar et al. 2024"
+    source = "CSL, Ravikumar et al. 2025"
     trains = True
     reads: tuple[str, ...] = (CURVES,)
     ends_linear = False

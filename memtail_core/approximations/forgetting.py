@@ -33,6 +33,4 @@ class Forgetting:
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
         """See :class:`.Method`."""
         del dataset
-        return mean_over(
-            runs, lambda run: forgetting_events(run.curves.correct).astype(np.float64)
-        )
+        return mean_over(runs, lambda run: forgetting_events(run.curves.correct).astype(np.float64))

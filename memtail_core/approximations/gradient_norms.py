@@ -95,6 +95,4 @@ class GradientNorm:
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
         """See :class:`.Method`."""
         del dataset
-        return mean_over(
-            runs, lambda run: run.part(GRADIENTS)["norm"].astype(np.float64).mean(0)
-        )
+        return mean_over(runs, lambda run: run.part(GRADIENTS)["norm"].astype(np.float64).mean(0))

@@ -55,9 +55,7 @@ def factors(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Fact
 
 
 @contextmanager
-def _watched(
-    network: nn.Module, seen: list[tuple[nn.Module, Tensor, Tensor]]
-) -> Iterator[None]:
+def _watched(network: nn.Module, seen: list[tuple[nn.Module, Tensor, Tensor]]) -> Iterator[None]:
     """Note every layer's inputs and the gradients at its outputs, from the last layer back."""
 
     def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

@@ -52,3 +52,6 @@ class InfluenceMethod(Protocol):
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
         """Return what scores training examples [a] with test examples [b]: float32 [a, b]."""
         ...
+
+
+AnyMethod = Method | InfluenceMethod

@@ -7,8 +7,10 @@ with example i by
     τ_ij = φ_jᵀ (ΦᵀΦ + λ I)⁻¹ φ_i (1 − p_i)
 
 Park et al., "TRAK: attributing model behavior at scale" (2023), averaging the two factors over
-trainings. P is a Kronecker product for each layer, (A δ)(B a)ᵀ, so that no gradient is written out
-(Choe et al., "What is your data worth to GPT?", 2024), and layers are summed.
+trainings. Two things differ here. 1 − p_i is its mean over the epochs: at the end of a training that
+fits, it is next to nothing just where memorization is highest. And P is a Kronecker product for
+each layer, (A δ)(B a)ᵀ, so that no gradient is written out (Choe et al., "What is your data worth to
+GPT?", 2024), and layers are summed.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ from memtail_core.approximations.archive import Arrays
 from memtail_core.approximations.layers import Factors, factors
 from memtail_core.approximations.method import Block, Indices
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
+from memtail_core.approximations.training_dynamics import doubt
 from memtail_core.data import Dataset
 
 DIMENSIONS = 1024
@@ -75,24 +78,23 @@ def preconditioned(
 
 
 class ProjectedGradients:
-    """TRAK's score."""
+    """TRAK's score, with 1 − p_i averaged over the epochs."""
 
     name = "projected-gradients"
-    source = "TRAK, Park et al. 2023"
+    source = "after TRAK, Park et al. 2023"
     reads: tuple[str, ...] = (CURVES, PROJECTIONS.name)
     ends_linear = False
 
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
         """See :class:`.InfluenceMethod`."""
         del dataset
-        sides = []
-        doubt = np.mean([1 - run.curves.probability[-1] for run in runs], axis=0)
+        sides, weight = [], doubt(runs)
         for run in runs:
             found = run.part(PROJECTIONS)
             sides.append((preconditioned(found["train"], run.subset), found["test"]))
 
         def block(train: Indices, test: Indices) -> NDArray[np.float32]:
             alike = np.mean([a[train] @ b[test].T for a, b in sides], axis=0)
-            return np.asarray(alike * doubt[train, None], dtype=np.float32)
+            return np.asarray(alike * weight[train, None], dtype=np.float32)
 
         return block

@@ -8,9 +8,12 @@ from memtail_core.approximations.forgetting import Forgetting
 from memtail_core.approximations.gradient_norms import ErrorNorm, GradientNorm, LastLayerGradient
 from memtail_core.approximations.input_curvature import InputCurvature
 from memtail_core.approximations.label_neighbours import FeatureNeighbours, InputNeighbours
-from memtail_core.approximations.method import InfluenceMethod, Method
+from memtail_core.approximations.method import AnyMethod, InfluenceMethod, Method
 from memtail_core.approximations.projected_gradients import ProjectedGradients
-from memtail_core.approximations.similarity import RepresentationSimilarity
+from memtail_core.approximations.similarity import (
+    RepresentationSimilarity,
+    WeightedSimilarity,
+)
 from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confidence, Variability
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
@@ -19,6 +22,7 @@ from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.representation import ends_linear
 
 ALL = "all"
+
 
 _ALONE: tuple[Method, ...] = (
     InputNeighbours(),
@@ -33,10 +37,23 @@ _ALONE: tuple[Method, ...] = (
     InputCurvature(),
     FeatureNeighbours(),
 )
-METHODS: tuple[Method, ...] = (*_ALONE, Combination(_ALONE))
-INFLUENCE_METHODS: tuple[InfluenceMethod, ...] = (RepresentationSimilarity(), ProjectedGradients())
-
-AnyMethod = Method | InfluenceMethod
+_COMBINED = (  # what is cheap, and grows with memorization all the way
+    "input-neighbours",
+    "cumulative-loss",
+    "confidence",
+    "area-under-margin",
+    "last-layer-gradient",
+    "feature-neighbours",
+)
+METHODS: tuple[Method, ...] = (
+    *_ALONE,
+    Combination([method for method in _ALONE if method.name in _COMBINED]),
+)
+INFLUENCE_METHODS: tuple[InfluenceMethod, ...] = (
+    RepresentationSimilarity(),
+    WeightedSimilarity(),
+    ProjectedGradients(),
+)
 
 
 def named(names: Sequence[str]) -> list[AnyMethod]:

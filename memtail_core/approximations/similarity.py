@@ -1,4 +1,9 @@
-"""Influence by likeness: the cosine of what the last layer is given of two examples."""
+"""Influence by likeness: the cosine of what the last layer is given of two examples.
+
+Likeness alone finds the typical: most test examples are near many training examples, and rest on
+none of them. So it can be weighted with how hard the training example was to learn, for only what
+is memorized has much influence on anything.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +12,8 @@ from numpy.typing import NDArray
 
 from memtail_core.approximations.label_neighbours import FEATURES
 from memtail_core.approximations.method import Block, Indices
-from memtail_core.approximations.run import Run
+from memtail_core.approximations.run import CURVES, Run
+from memtail_core.approximations.training_dynamics import doubt
 from memtail_core.data import Dataset
 
 
@@ -30,6 +36,19 @@ class RepresentationSimilarity:
             return np.mean([a[train] @ b[test].T for a, b in sides], axis=0, dtype=np.float32)
 
         return block
+
+
+class WeightedSimilarity(RepresentationSimilarity):
+    """Cosine similarity × the training example's doubt: 1 − p_y, mean over epochs and runs."""
+
+    name = "weighted-similarity"
+    source = "cosine × (1 − confidence)"
+    reads: tuple[str, ...] = (CURVES, FEATURES.name)
+
+    def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
+        """See :class:`.InfluenceMethod`."""
+        alike, weight = super().between(dataset, runs), doubt(runs).astype(np.float32)
+        return lambda train, test: alike(train, test) * weight[train, None]
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,6 +15,11 @@ from memtail_core.approximations.run import CURVES, Run
 from memtail_core.data import Dataset
 
 
+def doubt(runs: Sequence[Run]) -> Floats:
+    """1 − p_y, mean over epochs and runs: float64 [n]."""
+    return mean_over(runs, lambda run: 1 - run.curves.probability.mean(0))
+
+
 class _OfCurves:
     trains = True
     reads: tuple[str, ...] = (CURVES,)
@@ -30,7 +35,7 @@ class Confidence(_OfCurves):
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
         """See :class:`.Method`."""
         del dataset
-        return mean_over(runs, lambda run: 1 - run.curves.probability.mean(0))
+        return doubt(runs)
 
 
 class Variability(_OfCurves):
