@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import click
 
+from cli.approximate import approximate
 from cli.cancel import cancel
 from cli.compare import compare
 from cli.demo import demo
@@ -29,7 +30,7 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, demo, doctor),
-    "Experiments": (subgroups, removal, stability, compare, last_layer),
+    "Experiments": (subgroups, removal, stability, compare, last_layer, approximate),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

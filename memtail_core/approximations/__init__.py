@@ -5,33 +5,34 @@ after each epoch, and the network itself at a few of them. Methods (:mod:`.metho
 read runs and score examples or pairs; :mod:`.evaluation` compares them with the scores of a study.
 """
 
+from memtail_core.approximations.approximated import Approximated, approximated
 from memtail_core.approximations.evaluation import (
     Cost,
     Evaluation,
     evaluated,
     reference,
-    reliability,
-    timed,
 )
-from memtail_core.approximations.method import Block, InfluenceMethod, Method
-from memtail_core.approximations.pair_evaluation import PairEvaluation, pairs_evaluated, strongest
+from memtail_core.approximations.method import AnyMethod, Block, InfluenceMethod, Method
+from memtail_core.approximations.pair_evaluation import PairEvaluation, pairs_evaluated
 from memtail_core.approximations.recording import missing, recorded
 from memtail_core.approximations.registry import (
     ALL,
     INFLUENCE_METHODS,
     METHODS,
-    AnyMethod,
+    Chosen,
     named,
-    why_not,
 )
 from memtail_core.approximations.run import Run, Setting
+from memtail_core.approximations.study_evaluation import StudyEvaluation, evaluate
 
 __all__ = [
     "ALL",
     "INFLUENCE_METHODS",
     "METHODS",
     "AnyMethod",
+    "Approximated",
     "Block",
+    "Chosen",
     "Cost",
     "Evaluation",
     "InfluenceMethod",
@@ -39,14 +40,13 @@ __all__ = [
     "PairEvaluation",
     "Run",
     "Setting",
+    "StudyEvaluation",
+    "approximated",
+    "evaluate",
     "evaluated",
     "missing",
     "named",
     "pairs_evaluated",
     "recorded",
     "reference",
-    "reliability",
-    "strongest",
-    "timed",
-    "why_not",
 ]

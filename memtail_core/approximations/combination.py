@@ -2,10 +2,10 @@
 
 Each run holds out some examples, and its errors on them are what memorization is made of: mem_i is
 how often networks are wrong on i when it is held out, less how often when it is not. So from R ≥ 2
-runs, regressors learn both errors of run r from what the other runs say of the example, cross-fitted
-over examples, so that no prediction has seen its own example's errors. One run has nobody to teach
-it: held-out examples show how they are misjudged, but in the very curves that would have to predict
-it. There, and where runs hold nothing out, the signals' ranks are averaged.
+runs, regressors learn both errors of run r from what the other runs say of the example; they are
+cross-fitted over examples, so that no prediction has seen its own example's errors. One run has
+nobody to teach it: held-out examples show how they are misjudged, but in the very curves that would
+have to predict it. There, and where runs hold nothing out, the signals' ranks are averaged.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def shaped(order: Floats, runs: Sequence[Run]) -> Floats:
     for run in runs:
         wrong = 1 - run.curves.probability
         errors.append(wrong.mean(0) if run.subset.all() else wrong[-1][~run.subset])
-    return np.quantile(np.concatenate(errors), (rankdata(order) - 0.5) / len(order))
+    return np.asarray(np.quantile(np.concatenate(errors), (rankdata(order) - 0.5) / len(order)))
 
 
 def learned(ranks: Floats, held_out: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> Floats:

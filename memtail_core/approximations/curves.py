@@ -135,5 +135,6 @@ class Watcher:
     def curves(self) -> Curves:
         """All epochs seen."""
         names = self._epochs[0]
-        stacked = {name: np.stack([each[name] for each in self._epochs]) for name in names}
-        return Curves(**{"features": None, **stacked})
+        found = {name: np.stack([each[name] for each in self._epochs]) for name in names}
+        features = found.get("features")
+        return Curves(found["margin"], found["gap"], found["correct"], found["error"], features)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ _SEED = 0
 _FEWEST = 20  # trials that a reference needs
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class Cost:
 
     Attributes:
         seconds: of training, of what it reads of the runs, and of its own arithmetic.
-        trainings: the same in units of one training.
+        trainings: the same in units of one training; None where there was none.
     """
 
     seconds: float
-    trainings: float
+    trainings: float | None
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def reliability(scores: Memorization) -> float:
     return max(0.0, 1 - noise / variance) if variance else np.nan
 
 
-def timed(method: AnyMethod, runs: Sequence[Run], work: Callable[[], Any]) -> tuple[Any, Cost]:
+def timed(method: AnyMethod, runs: Sequence[Run], work: Callable[[], T]) -> tuple[T, Cost]:
     """Do a method's work on runs; return what comes of it, and what it takes in all.
 
     Parts of runs that are not made yet are made by the work, but counted once, with the runs.
@@ -129,10 +130,10 @@ def timed(method: AnyMethod, runs: Sequence[Run], work: Callable[[], Any]) -> tu
     found = work()
     own = time.perf_counter() - start
     own -= sum(sum(run.seconds.values()) for run in runs) - before
-    trains = getattr(method, "trains", True)
-    seconds = max(0.0, own) + (sum(run.cost(method.reads) for run in runs) if trains else 0.0)
-    one = float(np.mean([run.seconds[TRAINING] for run in runs])) if runs else np.nan
-    return found, Cost(seconds, seconds / one)
+    of_runs = sum(run.cost(method.reads) for run in runs) if method.trains else 0.0
+    seconds = max(0.0, own) + of_runs
+    one = float(np.mean([run.seconds[TRAINING] for run in runs])) if runs else None
+    return found, Cost(seconds, None if one is None else seconds / one)
 
 
 def evaluated(

@@ -36,7 +36,8 @@ class ErrorNorm:
 
         def of(run: Run) -> Floats:
             errors = run.curves.error
-            return errors[max(1, round(_EARLY * len(errors))) - 1].astype(np.float64)
+            early = max(1, round(_EARLY * len(errors)))
+            return np.asarray(errors[early - 1], np.float64)
 
         return mean_over(runs, of)
 

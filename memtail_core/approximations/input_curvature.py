@@ -1,9 +1,9 @@
 """Input loss curvature: how fast the loss's gradient in the input changes around an example.
 
 With H the Hessian of the loss in the input and v random signs, E ‖H v‖² = tr(H²) (Hutchinson 1990),
-and H v ≈ (∇L(x + h v) − ∇L(x)) / h. Garg et al., "Memorization through the lens of curvature of loss
-function around samples" (2024), average it over the epochs; here it is averaged over the networks
-kept, and its square root taken, ‖H‖ in Frobenius' norm, which has fewer outliers.
+and H v ≈ (∇L(x + h v) − ∇L(x)) / h. Garg, Ravikumar & Roy, "Memorization through the lens of
+curvature of loss function around samples" (2024), average it over the epochs; here it is averaged
+over the networks kept, and its square root taken, ‖H‖ in Frobenius' norm, which has fewer outliers.
 """
 
 from collections.abc import Callable, Sequence

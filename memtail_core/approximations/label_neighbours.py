@@ -55,9 +55,10 @@ class InputNeighbours:
         """See :class:`.Method`."""
         del runs
         mean, deviation = moments(dataset.x_train)
-        x = (dataset.x_train - mean) / np.where(deviation == 0, 1, deviation)
-        rows = x.reshape(len(x), -1).astype(np.float32)
-        return disagreement(self._search(rows, min(self._k, len(x) - 1)), dataset.y_train)
+        scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
+        x = (dataset.x_train.astype(np.float32) - mean.astype(np.float32)) / scale
+        k = min(self._k, len(x) - 1)
+        return disagreement(self._search(x.reshape(len(x), -1), k), dataset.y_train)
 
 
 def last_features(networks: Networks) -> Arrays:

@@ -3,7 +3,7 @@
 Where a layer is linear in its weights, an example's gradient is a sum of outer products over the
 positions l at which the layer is applied (one, of a fully connected layer):
 
-    G_i = Σ_l δ_il a_ilᵀ        a: the layer's input, with a 1 for the biases; δ: ∂f_i / ∂ its output
+    G_i = Σ_l δ_il a_ilᵀ        a: the layer's input, a 1 for the biases; δ: ∂f_i / ∂ its output
 
 so that its norm (Goodfellow, "Efficient per-example gradient computations", 2015) and projections
 of it need no gradient to be written out. Normalisations and layers of other kinds are left out;
@@ -23,8 +23,9 @@ Factors = tuple[Tensor, Tensor]  # a [B, L, inputs + 1] and δ [B, L, outputs]
 def margins(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Return log p_y − log(1 − p_y) of each example, float32 [B]."""
     logits = network(x).float()
-    own = logits.gather(1, y[:, None])[:, 0]
-    return own - logits.scatter(1, y[:, None], -torch.inf).logsumexp(1)
+    own: Tensor = logits.gather(1, y[:, None])[:, 0]
+    others: Tensor = logits.scatter(1, y[:, None], -torch.inf).logsumexp(1)
+    return own - others
 
 
 def factors(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Factors]]:
@@ -39,7 +40,7 @@ def factors(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Fact
     seen: list[tuple[nn.Module, Tensor, Tensor]] = []
     with _watched(network, seen), torch.enable_grad():
         found = margins(network, x, y)
-        found.sum().backward()  # type: ignore[no-untyped-call]
+        found.sum().backward()
     by_layer: dict[tuple[nn.Module, int], Factors] = {}
     for layer, inputs, gradient in seen:
         for group, (a, delta) in enumerate(_unfolded(layer, inputs, gradient)):
@@ -61,7 +62,7 @@ def _watched(network: nn.Module, seen: list[tuple[nn.Module, Tensor, Tensor]]) -
     def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         kept = inputs[0].detach()
         note: Callable[[Tensor], None] = lambda gradient: seen.append((layer, kept, gradient))  # noqa: E731
-        output.register_hook(note)  # type: ignore[no-untyped-call]
+        output.register_hook(note)
 
     layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     hooks = [layer.register_forward_hook(watch) for layer in layers]
@@ -79,10 +80,10 @@ def _unfolded(layer: nn.Module, inputs: Tensor, gradient: Tensor) -> Iterator[Fa
             return
         patches = functional.unfold(
             inputs,
-            layer.kernel_size,  # type: ignore[arg-type]
-            layer.dilation,  # type: ignore[arg-type]
-            layer.padding,  # type: ignore[arg-type]
-            layer.stride,  # type: ignore[arg-type]
+            layer.kernel_size,
+            layer.dilation,
+            layer.padding,
+            layer.stride,
         )
         deltas = gradient.flatten(2)
         groups = layer.groups

@@ -34,4 +34,4 @@ def levelled(values: Floats, subset: NDArray[np.bool_]) -> Floats:
 
 def mean_over(runs: Sequence[Run], of_run: Callable[[Run], Floats]) -> Floats:
     """Average what each run says, levelled: float64 [n]."""
-    return np.mean([levelled(of_run(run), run.subset) for run in runs], axis=0)
+    return np.asarray(np.mean([levelled(of_run(run), run.subset) for run in runs], axis=0))

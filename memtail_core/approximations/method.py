@@ -46,6 +46,7 @@ class InfluenceMethod(Protocol):
 
     name: str
     source: str
+    trains: bool
     reads: tuple[str, ...]
     ends_linear: bool
 

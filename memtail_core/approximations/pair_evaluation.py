@@ -75,7 +75,7 @@ def same_class(block: Block, dataset: Dataset) -> Iterator[Scored]:
 def strongest(
     block: Block, dataset: Dataset, most: int
 ) -> tuple[Indices, Indices, NDArray[np.float32]]:
-    """The pairs of one class scored highest, from the highest: int64 [P], int64 [P], float32 [P]."""
+    """The pairs of one class scored highest, best first: int64 [P], int64 [P], float32 [P]."""
     train, test = np.zeros(0, np.int64), np.zeros(0, np.int64)
     scores = np.zeros(0, np.float32)
     for part in same_class(block, dataset):
@@ -163,12 +163,12 @@ def _aurocs(block: Block, dataset: Dataset, keys: Indices, weights: Floats) -> F
             scores = part.scores[rows][others[rows]]
             of_rows = np.zeros((len(rows), len(own) + 1))
             for side in ("left", "right"):  # equal to a pair is half above it
-                above = np.searchsorted(ascending, scores, side=side)  # type: ignore[call-overload]
+                above = np.searchsorted(ascending, scores, side=side)
                 np.add.at(of_rows, (row, above), 0.5)
             counts += weights[:, part.train[rows]] @ of_rows
     of_pair, below = weights[:, owner], np.cumsum(counts, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (of_pair * below[:, :-1]).sum(1) / (of_pair.sum(1) * below[:, -1])
+        return np.asarray((of_pair * below[:, :-1]).sum(1) / (of_pair.sum(1) * below[:, -1]))
 
 
 def _is_pair(part: Scored, keys: Indices, n_test: int) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""TRAK: what a step of Newton's method on the linearised network would change, by random projection.
+"""TRAK: what a Newton step of the linearised network would change, by random projection.
 
 With f = log p_y − log(1 − p_y) and φ_i = Pᵀ ∇_θ f(x_i), projected to k numbers, a training is close
 to a logistic regression on the φ of its examples, Φ, and its outcome for a test example j changes
@@ -7,10 +7,10 @@ with example i by
     τ_ij = φ_jᵀ (ΦᵀΦ + λ I)⁻¹ φ_i (1 − p_i)
 
 Park et al., "TRAK: attributing model behavior at scale" (2023), averaging the two factors over
-trainings. Two things differ here. 1 − p_i is its mean over the epochs: at the end of a training that
-fits, it is next to nothing just where memorization is highest. And P is a Kronecker product for
-each layer, (A δ)(B a)ᵀ, so that no gradient is written out (Choe et al., "What is your data worth to
-GPT?", 2024), and layers are summed.
+trainings. Two things differ here. 1 − p_i is its mean over the epochs: at the end of a training
+that fits, it is next to nothing just where memorization is highest. And P is a Kronecker product
+for each layer, (A δ)(B a)ᵀ, so that no gradient is written out (Choe et al., "What is your data
+worth to GPT?", 2024), and layers are summed.
 """
 
 from collections.abc import Sequence
@@ -82,6 +82,7 @@ class ProjectedGradients:
 
     name = "projected-gradients"
     source = "after TRAK, Park et al. 2023"
+    trains = True
     reads: tuple[str, ...] = (CURVES, PROJECTIONS.name)
     ends_linear = False
 

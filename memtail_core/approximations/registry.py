@@ -1,6 +1,7 @@
 """Every approximation by its name, and which of them a study's recipe allows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from memtail_core.approximations.combination import Combination
 from memtail_core.approximations.cumulative_loss import CumulativeLoss
@@ -56,26 +57,65 @@ INFLUENCE_METHODS: tuple[InfluenceMethod, ...] = (
 )
 
 
-def named(names: Sequence[str]) -> list[AnyMethod]:
-    """Return the methods of these names, in the registry's order; ``all``, or no name: all.
+@dataclass(frozen=True)
+class Chosen:
+    """Some of the methods, in the registry's order."""
+
+    methods: tuple[Method, ...]
+    of_influence: tuple[InfluenceMethod, ...]
+
+    def __len__(self) -> int:
+        return len(self.methods) + len(self.of_influence)
+
+    @property
+    def _every(self) -> list[AnyMethod]:
+        return [*self.methods, *self.of_influence]
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+        return [method.name for method in self._every]
+
+    @property
+    def trains(self) -> bool:
+        """Whether any needs a training."""
+        return any(method.trains for method in self._every)
+
+    def applicable(self, recipe: Recipe, dataset: Dataset) -> "tuple[Chosen, dict[str, list[str]]]":
+        """Those that networks of ``recipe`` allow; and the names of the others, by the reason."""
+        why = {method.name: why_not(method, recipe, dataset) for method in self._every}
+        left_out: dict[str, list[str]] = {}
+        for name, reason in why.items():
+            if reason is not None:
+                left_out.setdefault(reason, []).append(name)
+        methods = tuple(m for m in self.methods if why[m.name] is None)
+        return Chosen(methods, tuple(m for m in self.of_influence if why[m.name] is None)), left_out
+
+
+def named(names: Sequence[str]) -> Chosen:
+    """Return the methods of these names; ``all``, or no name: all.
 
     Raises:
         EstimationError: there is no such method.
     """
-    every: dict[str, AnyMethod] = {m.name: m for m in (*METHODS, *INFLUENCE_METHODS)}
+    known = Chosen(METHODS, INFLUENCE_METHODS).names
     for name in names:
-        if name not in every and name != ALL:
-            hint = did_you_mean(name, [*every, ALL])
+        if name not in (*known, ALL):
+            hint = did_you_mean(name, [*known, ALL])
             raise EstimationError(f"--method {name} is no approximation{hint}")
-    return [m for name, m in every.items() if not names or ALL in names or name in names]
+    wanted = set(known if not names or ALL in names else names)
+    return Chosen(
+        tuple(method for method in METHODS if method.name in wanted),
+        tuple(method for method in INFLUENCE_METHODS if method.name in wanted),
+    )
 
 
 def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
     """Why a method cannot be had of networks of ``recipe``, in a few words; None if it can be."""
-    if not getattr(method, "trains", True):
+    if not method.trains:
         return None
     if not isinstance(recipe, GradientRecipe):
-        return f"'{recipe.recipe}' is not trained in epochs, by gradients"
+        return f"'{recipe.recipe}' does not train networks by epochs and gradients"
     if method.ends_linear and not ends_linear(recipe, dataset):
         return f"the last layer of '{recipe.recipe}' is not linear"
     return None

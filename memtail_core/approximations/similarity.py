@@ -22,6 +22,7 @@ class RepresentationSimilarity:
 
     name = "representation-similarity"
     source = "cosine of the last layer's inputs"
+    trains = True
     reads: tuple[str, ...] = (FEATURES.name,)
     ends_linear = True
 
@@ -33,7 +34,8 @@ class RepresentationSimilarity:
         ]
 
         def block(train: Indices, test: Indices) -> NDArray[np.float32]:
-            return np.mean([a[train] @ b[test].T for a, b in sides], axis=0, dtype=np.float32)
+            alike = [a[train] @ b[test].T for a, b in sides]
+            return np.asarray(np.mean(alike, axis=0), np.float32)
 
         return block
 
@@ -53,4 +55,4 @@ class WeightedSimilarity(RepresentationSimilarity):
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return np.asarray(rows / np.maximum(lengths, np.finfo(np.float32).tiny))
