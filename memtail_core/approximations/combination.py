@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from memtail_core.approximations.levelling import Floats
 from memtail_core.approximations.method import Method
@@ -80,8 +81,6 @@ def _error(
     ranks: Floats, which: NDArray[np.bool_], wrong: NDArray[np.bool_], fold: NDArray[np.int64]
 ) -> Floats:
     """How often an example is misjudged in runs like those of ``which``, float64 [n]."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
     others = (ranks.sum(0) - ranks) / (len(ranks) - 1)  # what the other runs say, on average
     found = np.empty(ranks.shape[1])
     for number in range(_FOLDS):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
 
 from memtail_core.approximations.archive import Arrays
 from memtail_core.approximations.levelling import Floats, mean_over
@@ -25,8 +26,6 @@ Nearest = Callable[[NDArray[np.float32], int], NDArray[np.int64]]
 
 def nearest(x: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """The k nearest other rows of each row of x [n, d], the nearest first: int64 [n, k]."""
-    from sklearn.neighbors import NearestNeighbors
-
     index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(x)
     found: NDArray[np.int64] = index.kneighbors(return_distance=False)
     return found
