@@ -40,6 +40,7 @@ class Combination:
 
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
         """See :class:`.Method`."""
+        runs = sorted(runs, key=lambda run: run.key)  # trees depend on the order, by rounding
         ranks = np.stack([self._ranks(dataset, run) for run in runs])  # [R, n, F]
         held_out = np.stack([~run.subset for run in runs])
         if len(runs) < 2 or held_out.sum(1).min() < _FEWEST:
