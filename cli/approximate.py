@@ -107,7 +107,7 @@ def _format(path: str, option: str, asked: str | None) -> str:
 
 
 def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Setting, int]":
-    """The study and its goal; ``stored``: only one of the store will do."""
+    """The study and its goal, of the store if one is called so; ``stored``: only that will do."""
     from memtail_core import catalogue
     from memtail_core.approximations import Setting
     from memtail_core.report.analysis import refuse_experiments
@@ -115,11 +115,12 @@ def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Se
     from memtail_core.training.device import resolve_device
 
     where = resolve_device(device)
-    if stored:
+    store = open_store(location)
+    is_file = name.endswith(".toml")
+    if stored or (not is_file and any(each.startswith(name) for each in catalogue.ids(store))):
         store, study = find_study(location, name)
         dataset, goal = catalogue.load_dataset(store, study), catalogue.goal(store, study)
     else:
-        store = open_store(location)
         study, dataset, goal = open_study(store, name, (), None)
     refuse_experiments(study)
     return Setting(store, study, dataset, where), goal

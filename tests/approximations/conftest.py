@@ -41,7 +41,7 @@ def settled(spec: Spec, folder: Path, wrong: np.ndarray | None = None) -> Settin
 
 @pytest.fixture(scope="session")
 def setting(tmp_path_factory: pytest.TempPathFactory, planted: np.ndarray) -> Setting:
-    spec = digits(training={"epochs": 12, "precision": "float32"})
+    spec = digits(training={"epochs": 40, "batch_size": 16, "precision": "float32"})
     return settled(spec, tmp_path_factory.mktemp("planted") / "runs", planted)
 
 

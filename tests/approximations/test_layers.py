@@ -64,23 +64,20 @@ def test_norms_are_those_of_autograd(name: str) -> None:
     norm = torch.stack([squared_norms(layer) for layer in layers]).sum(0).sqrt()
     gradients = exact(network, x, y)
     torch.testing.assert_close(norm, gradients.norm(dim=1), rtol=1e-4, atol=1e-5)
-    losses = [
-        torch.autograd.grad(
-            functional.cross_entropy(network(x[k : k + 1]), y[k : k + 1]),
-            [m.weight for m in network.modules() if isinstance(m, nn.Linear)][-1],
-        )[0]
+    weight = [m.weight for m in network.modules() if isinstance(m, nn.Linear)][-1]
+    by_loss = [
+        torch.autograd.grad(functional.cross_entropy(network(x[k : k + 1]), y[k : k + 1]), weight)[
+            0
+        ]
         for k in range(9)
     ]
-    last = squared_norms((layers_of_last(layers, network)[0][..., :-1], layers[0][1])).sqrt()
-    loss_norm = torch.stack([g.norm() for g in losses])
-    torch.testing.assert_close(torch.sigmoid(-margin) * last, loss_norm, rtol=1e-4, atol=1e-5)
+    a, delta = layers[0]  # the way back begins at the last layer
+    last = squared_norms((a[..., :-1], delta)).sqrt()
+    found = torch.sigmoid(-margin) * last  # ∇loss = −(1 − p_y) ∇margin
+    torch.testing.assert_close(
+        found, torch.stack([g.norm() for g in by_loss]), rtol=1e-4, atol=1e-5
+    )
     assert all(parameter.grad is None for parameter in network.parameters())
-
-
-def layers_of_last(layers: list[tuple[Tensor, Tensor]], network: nn.Module) -> tuple[Tensor, ...]:
-    """The last layer's gradient comes first: the way back begins there."""
-    del network
-    return layers[0]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
