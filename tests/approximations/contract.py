@@ -5,12 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-
 from memtail_core.approximations import Method, Run
 from memtail_core.approximations.evaluation import auroc
 from memtail_core.approximations.run import CURVES, Part
 from memtail_core.data import Dataset
-
 
 WEAK = {"variability": 0.58}  # highest in between: what is wrong long enough does not vary
 

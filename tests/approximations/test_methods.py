@@ -9,7 +9,6 @@ from memtail_core.approximations import (
     INFLUENCE_METHODS,
     METHODS,
     InfluenceMethod,
-    Method,
     Run,
     named,
 )

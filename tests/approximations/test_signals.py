@@ -1,6 +1,7 @@
 """Each signal against a slow, obvious or exact version of it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_forgetting_events_are_counted(correct: np.ndarray) -> None:
     found = forgetting_events(correct)
     for example, of in enumerate(correct.T):
         events = 0
-        for before, after in zip(of, of[1:], strict=False):
+        for before, after in pairwise(of):
             if before and not after:
                 events += 1
         assert found[example] == (events if any(of) else len(of))

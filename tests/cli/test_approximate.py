@@ -21,10 +21,15 @@ def folder(trained: Trained, tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
+def table(path: str) -> list[dict[str, str]]:
+    with Path(path).open() as file:
+        return list(csv.DictReader(file))
+
+
 def test_scores_come_as_a_table(memtail: Memtail, trained: Trained, folder: Path) -> None:
     result = memtail("approximate", "digits", "-o", "scores.csv", "--pairs", "pairs.csv")
     assert result.exit_code == 0, result.output
-    rows = list(csv.DictReader(Path("scores.csv").open()))
+    rows = table("scores.csv")
     assert len(rows) == 300
     for method in METHODS:
         values = [float(row[method.name.replace("-", "_")]) for row in rows]
@@ -33,7 +38,7 @@ def test_scores_come_as_a_table(memtail: Memtail, trained: Trained, folder: Path
     memorized = trained.analysis.scores.memorization
     combined = [float(row["combination"]) for row in rows]
     assert np.corrcoef(combined, memorized)[0, 1] > 0.5
-    pairs = list(csv.DictReader(Path("pairs.csv").open()))
+    pairs = table("pairs.csv")
     assert {row["method"] for row in pairs} == {m.name for m in named([]).of_influence}
     y, y_test = trained.dataset.y_train, trained.dataset.y_test
     assert all(y[int(row["train_index"])] == y_test[int(row["test_index"])] for row in pairs)
