@@ -10,7 +10,7 @@ of it need no gradient to be written out. Normalisations and layers of other kin
 they have few weights.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -61,7 +61,10 @@ def _watched(network: nn.Module, seen: list[tuple[nn.Module, Tensor, Tensor]]) -
 
     def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         kept = inputs[0].detach()
-        note: Callable[[Tensor], None] = lambda gradient: seen.append((layer, kept, gradient))  # noqa: E731
+
+        def note(gradient: Tensor) -> None:
+            seen.append((layer, kept, gradient))
+
         output.register_hook(note)
 
     layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
@@ -91,8 +94,7 @@ def _unfolded(layer: nn.Module, inputs: Tensor, gradient: Tensor) -> Iterator[Fa
             yield _with_bias(a.transpose(1, 2), layer.bias), delta.transpose(1, 2)
     else:
         a = inputs.reshape(len(inputs), -1, inputs.shape[-1])
-        bias = layer.bias
-        yield _with_bias(a, bias), gradient.reshape(len(inputs), -1, gradient.shape[-1])
+        yield _with_bias(a, layer.bias), gradient.reshape(len(inputs), -1, gradient.shape[-1])
 
 
 def _with_bias(a: Tensor, bias: object) -> Tensor:

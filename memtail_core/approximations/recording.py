@@ -23,7 +23,6 @@ from memtail_core.training.device import (
     is_out_of_memory,
     use_one_core,
 )
-from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.gradient_engine import GradientEngine, out_of_memory
 from memtail_core.training.representation import ends_linear
 
@@ -43,7 +42,7 @@ def recorded(
     """Return the first ``count`` runs of a study; those that are not kept are trained.
 
     Args:
-        setting: the study, whose recipe is a :class:`GradientRecipe`.
+        setting: the study, whose recipe trains networks.
         count: how many.
         whole: whether they train on all examples instead of the subsets of the study's trials.
         progress: told of each run that is there.
@@ -72,17 +71,12 @@ def recorded(
 
 
 def _engine(setting: Setting) -> GradientEngine:
-    recipe = setting.recipe
-    if not isinstance(recipe, GradientRecipe):
-        raise TypeError(f"{recipe.recipe} is no network")
     how = tuning.settled(setting.store, setting.study, setting.dataset, setting.device)
-    return recipe.engine(setting.device, how)
+    return setting.networks.engine(setting.device, how)
 
 
 def _trained(setting: Setting, engine: GradientEngine, number: int, whole: bool) -> Arrays:
-    study, dataset, recipe = setting.study, setting.dataset, setting.recipe
-    if not isinstance(recipe, GradientRecipe):
-        raise TypeError(f"{recipe.recipe} is no network")
+    study, dataset, recipe = setting.study, setting.dataset, setting.networks
     if whole:
         subset = np.ones((1, study.dataset.n_train), np.bool_)
         seeds = np.array([plans.whole_seed(study, number)], np.int64)

@@ -1,7 +1,7 @@
 """One training as approximations see it: its curves, its networks, and what is made of those."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,12 +39,17 @@ class Setting:
         """What trains."""
         return training.restore(self.study.training)
 
+    @property
+    def networks(self) -> GradientRecipe:
+        """The recipe, where it trains networks; see :meth:`.Chosen.applicable`."""
+        if not isinstance(self.recipe, GradientRecipe):
+            raise TypeError(f"{self.recipe.recipe} trains no networks")
+        return self.recipe
+
     @cached_property
     def data(self) -> ResidentData:
         """The examples as networks take them, in float32."""
-        if not isinstance(self.recipe, GradientRecipe):
-            raise TypeError(f"{self.recipe.recipe} is no network")
-        return ResidentData(self.dataset, self.recipe.standardize, torch.device(self.device))
+        return ResidentData(self.dataset, self.networks.standardize, torch.device(self.device))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +64,7 @@ class Networks:
 
     def at(self, number: int) -> nn.Module:
         """Return network ``number`` in float32, in inference mode."""
-        recipe, dataset = self.setting.recipe, self.setting.dataset
-        if not isinstance(recipe, GradientRecipe):
-            raise TypeError(f"{recipe.recipe} is no network")
+        recipe, dataset = self.setting.networks, self.setting.dataset
         with own_randomness(torch.device("cpu")):
             network = recipe.network(channels_first(dataset.shape), len(dataset.classes))
         state = {name: torch.from_numpy(array) for name, array in self.states[number].items()}
@@ -116,6 +119,6 @@ class Run:
             self.seconds[part.name] = float(self._parts[part.name]["seconds"])
         return self._parts[part.name]
 
-    def cost(self, reads: Mapping[str, object] | tuple[str, ...]) -> float:
+    def cost(self, reads: Sequence[str]) -> float:
         """Seconds of the training and of what is read of it."""
         return self.seconds[TRAINING] + sum(self.seconds[name] for name in reads)
