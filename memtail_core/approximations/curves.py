@@ -86,7 +86,7 @@ class Watcher:
     def __call__(self, epoch: int, fit: Fit, data: ResidentData) -> None:
         """Look at the only network of ``fit``."""
         start = time.perf_counter()
-        network = next(iter(fit.network.children()))
+        network = fit.network.get_submodule("network")  # a stack of one
         lengths: list[Tensor] = []
         hook = None
         if self._ends_linear and (last := last_linear(network)) is not None:
