@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import click
 
+from cli.approximate import approximate
 from cli.cancel import cancel
 from cli.compare import compare
 from cli.consistency import consistency
@@ -32,7 +33,10 @@ from memtail_core.errors import MemtailError
 
 _SECTIONS = {
     "On this machine": (run, status, report, scores, pairs, influence, dashboard, demo, doctor),
-    "Experiments": (subgroups, removal, stability, compare, last_layer, privacy, consistency),
+    "Experiments": (
+        *(subgroups, removal, stability, compare, last_layer),
+        *(privacy, consistency, approximate),
+    ),
     "On a cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

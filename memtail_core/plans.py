@@ -71,9 +71,9 @@ def training_seeds(study: Study, trials: range) -> NDArray[np.int64]:
     return (np.array(words, dtype=np.uint64) >> np.uint64(1)).astype(np.int64)
 
 
-def whole_seed(study: Study) -> int:
-    """Return the seed of the one network that an experiment trains on all examples."""
-    word = _sequence(study.seed, _WHOLE, 0).generate_state(1, np.uint64)[0]
+def whole_seed(study: Study, number: int = 0) -> int:
+    """Return the seed of a network that is trained on all examples; experiments train the first."""
+    word = _sequence(study.seed, _WHOLE, number).generate_state(1, np.uint64)[0]
     return int(word >> np.uint64(1))
 
 

@@ -21,6 +21,7 @@ FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"trials", "parallelism", "preparation"},
     {"cost", "tuning"},
     {"execution"},
+    {"approximations"},
     {"experiments"},
     {"report"},
 ]

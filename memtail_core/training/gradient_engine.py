@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
 
+EpochObserver = Callable[[int, Fit, ResidentData], None]  # given the epochs done, from 1
+
 
 class GradientEngine:
     """Trains a :class:`GradientRecipe`, ``tuning.stack`` networks at once.
@@ -88,7 +90,11 @@ class GradientEngine:
         return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
 
     def fitted(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+        self,
+        dataset: Dataset,
+        subsets: NDArray[np.bool_],
+        seeds: NDArray[np.int64],
+        observer: EpochObserver | None = None,
     ) -> tuple[Fit, ResidentData]:
         """Train one stack; return its networks, until the next one's, and the data they know.
 
@@ -96,6 +102,8 @@ class GradientEngine:
             dataset: the data.
             subsets: bool [K, n], of one size.
             seeds: int64 [K].
+            observer: called after each epoch; it may ask the networks for logits, and leaves no
+                trace in how they go on training.
         """
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
@@ -108,8 +116,12 @@ class GradientEngine:
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
             each = batches(self._recipe, members, seeds.tolist(), self.device)
-            for batch, rate in zip(each, rates, strict=True):
+            for steps, (batch, rate) in enumerate(zip(each, rates, strict=True), 1):
                 step(batch, rate)
+                if observer is not None and steps % len(sizes) == 0:
+                    with own_randomness(self.device):
+                        observer(steps // len(sizes), fit, data)
+                    fit.network.train()
         return fit, data
 
     def _started(
@@ -135,13 +147,18 @@ class GradientEngine:
             for rows, labels in zip(x.split(size), y.split(size), strict=True):
                 logits = fit.logits(rows)
                 if not bool(logits.isfinite().all()):
-                    raise TrainingError(
-                        f"a model of '{self._recipe.recipe}' diverged (its outputs are not "
-                        f"finite): lower [training] learning_rate, now {self._recipe.learning_rate}"
-                    )
+                    raise diverged(self._recipe)
                 parts.append(judged(logits, labels))
         correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
         return correct, margin
+
+
+def diverged(recipe: "GradientRecipe") -> TrainingError:
+    """What to do when a network's outputs are not finite."""
+    return TrainingError(
+        f"a model of '{recipe.recipe}' diverged (its outputs are not finite): lower [training] "
+        f"learning_rate, now {recipe.learning_rate}"
+    )
 
 
 def out_of_memory(recipe: "GradientRecipe", device: torch.device) -> OutOfMemoryError:

@@ -92,19 +92,25 @@ def _checked(recipe: Recipe, dataset: Dataset) -> GradientRecipe:
     advice = "use 'mlp', 'cnn', 'resnet9' or, say, 'torchvision:resnet18'"
     if not isinstance(recipe, GradientRecipe):
         raise TrainingError(f"'{recipe.recipe}' is no network, it has no last layer: {advice}")
-    shape = channels_first(dataset.shape)
-    with own_randomness(torch.device("cpu")), torch.inference_mode():
-        network = recipe.network(shape, len(dataset.classes)).eval()
-        linear, outputs = _last_linear(network), []
-        if linear is not None:
-            linear.register_forward_hook(lambda _, __, output: outputs.append(output))
-        logits = network(torch.zeros(1, *shape))
-    if not outputs or not torch.equal(outputs[-1], logits):
+    if not ends_linear(recipe, dataset):
         raise TrainingError(f"the last layer of '{recipe.recipe}' is not linear: {advice}")
     return recipe
 
 
-def _last_linear(network: nn.Module) -> nn.Linear | None:
+def ends_linear(recipe: GradientRecipe, dataset: Dataset) -> bool:
+    """Whether the logits of the recipe's networks are what :func:`last_linear` returns."""
+    shape = channels_first(dataset.shape)
+    with own_randomness(torch.device("cpu")), torch.inference_mode():
+        network = recipe.network(shape, len(dataset.classes)).eval()
+        linear, outputs = last_linear(network), []
+        if linear is not None:
+            linear.register_forward_hook(lambda _, __, output: outputs.append(output))
+        logits = network(torch.zeros(1, *shape))
+    return bool(outputs) and torch.equal(outputs[-1], logits)
+
+
+def last_linear(network: nn.Module) -> nn.Linear | None:
+    """The linear layer that was made last; None if there is none."""
     linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
     return linear[-1] if linear else None
 
@@ -119,7 +125,7 @@ def _layers(network: nn.Module) -> list[nn.Module]:
 
 def _seen(fit: Fit, rows: Tensor) -> dict[str, NDArray[np.float32]]:
     """What the layers of the only network of ``fit`` see of stored rows [N, …]."""
-    last = _last_linear(fit.network)
+    last = last_linear(fit.network)
     later = [layer for layer in _layers(fit.network)[1:] if layer is not last]
     watched = {"input": fit.network}
     watched |= {f"block {number}": layer for number, layer in enumerate(later, 1)}

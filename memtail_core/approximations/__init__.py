@@ -1,0 +1,52 @@
+"""Cheap estimates of memorization and influence, from one training or a few.
+
+A run (:mod:`.recording`) is a training that is watched: what the network makes of every example
+after each epoch, and the network itself at a few of them. Methods (:mod:`.method`, one file each)
+read runs and score examples or pairs; :mod:`.evaluation` compares them with the scores of a study.
+"""
+
+from memtail_core.approximations.approximated import Approximated, approximated
+from memtail_core.approximations.evaluation import (
+    Cost,
+    Evaluation,
+    evaluated,
+    reference,
+)
+from memtail_core.approximations.method import AnyMethod, Block, InfluenceMethod, Method
+from memtail_core.approximations.pair_evaluation import PairEvaluation, pairs_evaluated
+from memtail_core.approximations.recording import missing, recorded
+from memtail_core.approximations.registry import (
+    ALL,
+    INFLUENCE_METHODS,
+    METHODS,
+    Chosen,
+    named,
+)
+from memtail_core.approximations.run import Run, Setting
+from memtail_core.approximations.study_evaluation import StudyEvaluation, evaluate
+
+__all__ = [
+    "ALL",
+    "INFLUENCE_METHODS",
+    "METHODS",
+    "AnyMethod",
+    "Approximated",
+    "Block",
+    "Chosen",
+    "Cost",
+    "Evaluation",
+    "InfluenceMethod",
+    "Method",
+    "PairEvaluation",
+    "Run",
+    "Setting",
+    "StudyEvaluation",
+    "approximated",
+    "evaluate",
+    "evaluated",
+    "missing",
+    "named",
+    "pairs_evaluated",
+    "recorded",
+    "reference",
+]

@@ -1,0 +1,167 @@
+"""How good an approximation is: beside the subsampled memorization of many other trainings."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from memtail_core import estimation
+from memtail_core.approximations.method import AnyMethod, Method
+from memtail_core.approximations.run import TRAINING, Run
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError
+from memtail_core.estimation import Memorization
+from memtail_core.estimation.agreement import agreement
+from memtail_core.estimation.intervals import reaches
+from memtail_core.trials import Trials
+
+MEMORIZED = 0.25
+_RESAMPLES = 200
+_SEED = 0
+_FEWEST = 20  # trials that a reference needs
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure and its 95% interval, by resampling; None where it is not defined.
+
+    Attributes:
+        value, low, high: the figure, and the 2.5% and 97.5% quantiles of resampled ones.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, value: float, resampled: Sequence[float] | Floats) -> "Measured":
+        """Of a figure and those of the resamples; NaN is left out."""
+        known = np.asarray(resampled, np.float64)
+        known = known[~np.isnan(known)]
+        if np.isnan(value) or not len(known):
+            return cls(None if np.isnan(value) else float(value), None, None)
+        low, high = np.quantile(known, (0.025, 0.975)).tolist()
+        return cls(float(value), low, high)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method takes of R runs.
+
+    Attributes:
+        seconds: of training, of what it reads of the runs, and of its own arithmetic.
+        trainings: the same in units of one training; None where there was none.
+    """
+
+    seconds: float
+    trainings: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One method beside the reference, over the examples that have both scores.
+
+    Attributes:
+        method, source, cost: what was compared.
+        pearson, spearman: correlations.
+        top: which share of the highest 5% both have in common.
+        auroc: how often a memorized example (≥ 0.25) is scored above another one.
+    """
+
+    method: str
+    source: str
+    cost: Cost
+    pearson: Measured
+    spearman: Measured
+    top: Measured
+    auroc: Measured
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def reference(trials: Trials, used: int) -> tuple[Trials, Memorization]:
+    """The trials that no approximation has used, and their scores.
+
+    Args:
+        trials: those of the study.
+        used: trials 0 … used − 1 were.
+
+    Raises:
+        EstimationError: they are too few.
+    """
+    rest = trials.taken(np.flatnonzero(trials.trials >= used))
+    if len(rest) < _FEWEST:
+        raise EstimationError(
+            f"{len(rest)} models of the study are left to compare with: train at least "
+            f"{used + _FEWEST} (memtail run --trials)"
+        )
+    return rest, estimation.memorization(rest.subset, rest.train_correct, rest.n)
+
+
+def reliability(scores: Memorization) -> float:
+    """How much of the scores' variance is not noise, so that √ of it bounds the correlations.
+
+    1 − mean SE² / variance (Spearman 1904).
+    """
+    known = ~np.isnan(scores.memorization)
+    if known.sum() < 2:
+        return np.nan
+    variance = float(scores.memorization[known].var())
+    noise = float(np.square(scores.standard_error[known]).mean())
+    return max(0.0, 1 - noise / variance) if variance else np.nan
+
+
+def timed(method: AnyMethod, runs: Sequence[Run], work: Callable[[], T]) -> tuple[T, Cost]:
+    """Do a method's work on runs; return what comes of it, and what it takes in all.
+
+    Parts of runs that are not made yet are made by the work, but counted once, with the runs.
+    """
+    before = sum(sum(run.seconds.values()) for run in runs)
+    start = time.perf_counter()
+    found = work()
+    own = time.perf_counter() - start
+    own -= sum(sum(run.seconds.values()) for run in runs) - before
+    of_runs = sum(run.cost(method.reads) for run in runs) if method.trains else 0.0
+    seconds = max(0.0, own) + of_runs
+    one = float(np.mean([run.seconds[TRAINING] for run in runs])) if runs else None
+    return found, Cost(seconds, None if one is None else seconds / one)
+
+
+def evaluated(
+    method: Method, dataset: Dataset, runs: Sequence[Run], memorization: Floats
+) -> Evaluation:
+    """Compare a method's scores with the reference's, float64 [n]."""
+    scores, cost = timed(method, runs, lambda: method.scores(dataset, runs))
+    known = ~np.isnan(memorization)
+    wanted, given = memorization[known], scores[known]
+    rng = np.random.default_rng(_SEED)
+    drawn = [rng.integers(len(wanted), size=len(wanted)) for _ in range(_RESAMPLES)]
+    figures = _figures(wanted, given)
+    resampled = np.array([_figures(wanted[rows], given[rows]) for rows in drawn])
+    measured = [Measured.of(v, r) for v, r in zip(figures, resampled.T, strict=True)]
+    return Evaluation(method.name, method.source, cost, *measured)
+
+
+def _figures(wanted: Floats, given: Floats) -> tuple[float, float, float, float]:
+    alike = agreement(wanted, given, ())
+    is_memorized = reaches(wanted, MEMORIZED)
+    return alike.pearson, alike.spearman, alike.top, auroc(given, is_memorized)
+
+
+def auroc(scores: Floats, is_positive: NDArray[np.bool_]) -> float:
+    """P[score of a positive > of a negative] + ½ P[equal]; NaN where there are none of either."""
+    n_positive = int(is_positive.sum())
+    n_negative = len(scores) - n_positive
+    if not n_positive or not n_negative:
+        return np.nan
+    above = float(rankdata(scores)[is_positive].sum()) - n_positive * (n_positive + 1) / 2
+    return above / (n_positive * n_negative)

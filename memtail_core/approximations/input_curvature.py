@@ -1,0 +1,90 @@
+"""Input loss curvature: how fast the loss's gradient in the input changes around an example.
+
+With H the Hessian of the loss in the input and v random signs, E ‖H v‖² = tr(H²) (Hutchinson 1990),
+and H v ≈ (∇L(x + h v) − ∇L(x)) / h. Garg, Ravikumar & Roy, "Memorization through the lens of
+curvature of loss function around samples" (2024), average it over the epochs; here it is averaged
+over the networks kept, and its square root taken, ‖H‖ in Frobenius' norm, which has fewer outliers.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from memtail_core.approximations.archive import Arrays
+from memtail_core.approximations.levelling import Floats, mean_over
+from memtail_core.approximations.run import Networks, Part, Run
+from memtail_core.data import Dataset
+
+_DIRECTIONS = 4
+_STEP = 1e-3  # h, in the units of a network's inputs: standard deviations, where standardized
+_ROWS = 256
+_SEED = 0
+
+
+def curvature(
+    loss: Callable[[Tensor], Tensor], x: Tensor, signs: Tensor, step: float = _STEP
+) -> Tensor:
+    """Estimate ‖H_i‖ of each example, float [B].
+
+    Args:
+        loss: losses [B] of inputs [B, …], each of its own input alone.
+        x: inputs [B, …].
+        signs: ± 1, [directions, B, …].
+        step: h.
+    """
+
+    def gradient(at: Tensor) -> Tensor:
+        at = at.detach().requires_grad_()
+        (found,) = torch.autograd.grad(loss(at).sum(), at)
+        return found
+
+    here = gradient(x)
+    changes = [(gradient(x + step * v) - here).flatten(1).square().sum(1) for v in signs]
+    return torch.stack(changes).mean(0).sqrt() / step
+
+
+def input_curvatures(networks: Networks) -> Arrays:
+    """‖H‖ of every training example at each of the S networks kept: float32 [S, n]."""
+    data = networks.setting.data
+    random = torch.Generator().manual_seed(_SEED)
+    found = []
+    for number in range(len(networks)):
+        network, parts = networks.at(number).requires_grad_(False), []
+        for rows, y in zip(data.x_train.split(_ROWS), data.y_train.split(_ROWS), strict=True):
+            x = data.inputs(rows).float()
+            shape = (_DIRECTIONS, *x.shape)
+            signs = (torch.randint(2, shape, generator=random) * 2 - 1).to(x)
+            parts.append(
+                curvature(
+                    lambda at, y=y, network=network: functional.cross_entropy(  # type: ignore[misc]
+                        network(at).float(), y, reduction="none"
+                    ),
+                    x,
+                    signs,
+                )
+            )
+        found.append(torch.cat(parts))
+    return {"curvature": torch.stack(found).cpu().numpy()}
+
+
+CURVATURE = Part("curvature", input_curvatures)
+
+
+class InputCurvature:
+    """The curvature, mean over the networks kept and over runs."""
+
+    name = "input-curvature"
+    source = "Garg et al. 2024"
+    trains = True
+    reads: tuple[str, ...] = (CURVATURE.name,)
+    ends_linear = False
+
+    def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
+        """See :class:`.Method`."""
+        del dataset
+        return mean_over(
+            runs, lambda run: run.part(CURVATURE)["curvature"].astype(np.float64).mean(0)
+        )

@@ -1,0 +1,121 @@
+"""Every approximation by its name, and which of them a study's recipe allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memtail_core.approximations.combination import Combination
+from memtail_core.approximations.cumulative_loss import CumulativeLoss
+from memtail_core.approximations.forgetting import Forgetting
+from memtail_core.approximations.gradient_norms import ErrorNorm, GradientNorm, LastLayerGradient
+from memtail_core.approximations.input_curvature import InputCurvature
+from memtail_core.approximations.label_neighbours import FeatureNeighbours, InputNeighbours
+from memtail_core.approximations.method import AnyMethod, InfluenceMethod, Method
+from memtail_core.approximations.projected_gradients import ProjectedGradients
+from memtail_core.approximations.similarity import (
+    RepresentationSimilarity,
+    WeightedSimilarity,
+)
+from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confidence, Variability
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError, did_you_mean
+from memtail_core.training import Recipe
+from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.representation import ends_linear
+
+ALL = "all"
+
+
+_ALONE: tuple[Method, ...] = (
+    InputNeighbours(),
+    CumulativeLoss(),
+    Confidence(),
+    Variability(),
+    AreaUnderMargin(),
+    Forgetting(),
+    ErrorNorm(),
+    LastLayerGradient(),
+    GradientNorm(),
+    InputCurvature(),
+    FeatureNeighbours(),
+)
+_COMBINED = (  # what is cheap, and grows with memorization all the way
+    "input-neighbours",
+    "cumulative-loss",
+    "confidence",
+    "area-under-margin",
+    "last-layer-gradient",
+    "feature-neighbours",
+)
+METHODS: tuple[Method, ...] = (
+    *_ALONE,
+    Combination([method for method in _ALONE if method.name in _COMBINED]),
+)
+INFLUENCE_METHODS: tuple[InfluenceMethod, ...] = (
+    RepresentationSimilarity(),
+    WeightedSimilarity(),
+    ProjectedGradients(),
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some of the methods, in the registry's order."""
+
+    methods: tuple[Method, ...]
+    of_influence: tuple[InfluenceMethod, ...]
+
+    def __len__(self) -> int:
+        return len(self.methods) + len(self.of_influence)
+
+    @property
+    def _every(self) -> list[AnyMethod]:
+        return [*self.methods, *self.of_influence]
+
+    @property
+    def names(self) -> list[str]:
+        """What they are called."""
+        return [method.name for method in self._every]
+
+    @property
+    def trains(self) -> bool:
+        """Whether any needs a training."""
+        return any(method.trains for method in self._every)
+
+    def applicable(self, recipe: Recipe, dataset: Dataset) -> "tuple[Chosen, dict[str, list[str]]]":
+        """Those that networks of ``recipe`` allow; and the names of the others, by the reason."""
+        why = {method.name: why_not(method, recipe, dataset) for method in self._every}
+        left_out: dict[str, list[str]] = {}
+        for name, reason in why.items():
+            if reason is not None:
+                left_out.setdefault(reason, []).append(name)
+        methods = tuple(m for m in self.methods if why[m.name] is None)
+        return Chosen(methods, tuple(m for m in self.of_influence if why[m.name] is None)), left_out
+
+
+def named(names: Sequence[str]) -> Chosen:
+    """Return the methods of these names; ``all``, or no name: all.
+
+    Raises:
+        EstimationError: there is no such method.
+    """
+    known = Chosen(METHODS, INFLUENCE_METHODS).names
+    for name in names:
+        if name not in (*known, ALL):
+            hint = did_you_mean(name, [*known, ALL])
+            raise EstimationError(f"--method {name} is no approximation{hint}")
+    wanted = set(known if not names or ALL in names else names)
+    return Chosen(
+        tuple(method for method in METHODS if method.name in wanted),
+        tuple(method for method in INFLUENCE_METHODS if method.name in wanted),
+    )
+
+
+def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
+    """Why a method cannot be had of networks of ``recipe``, in a few words; None if it can be."""
+    if not method.trains:
+        return None
+    if not isinstance(recipe, GradientRecipe):
+        return f"'{recipe.recipe}' does not train networks by epochs and gradients"
+    if method.ends_linear and not ends_linear(recipe, dataset):
+        return f"the last layer of '{recipe.recipe}' is not linear"
+    return None

@@ -1,0 +1,74 @@
+"""An observer sees every epoch, and leaves the training as it was to the last bit."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from memtail_core.data import Dataset
+from memtail_core.training.engine import Tuning
+from memtail_core.training.fitting import Fit
+from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient_engine import GradientEngine
+from memtail_core.training.networks import CNN, MLP, ResNet9
+from memtail_core.training.resident import ResidentData
+
+
+class Dropping(MLP):
+    """Draws random numbers in training mode, which an observer must not take from it."""
+
+    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(20, n_classes))
+
+
+RECIPES = [
+    MLP(widths=(6,), epochs=3, batch_size=8),
+    CNN(channels=(4,), hidden=5, epochs=3, batch_size=8, flip=True, crop=1),
+    ResNet9(width=2, epochs=3, batch_size=8),
+    Dropping(epochs=3, batch_size=8),
+]
+
+
+def trained(
+    recipe: GradientRecipe, dataset: Dataset, stack: int, observer: Callable[..., None] | None
+) -> list[torch.Tensor]:
+    engine = GradientEngine(recipe, "cpu", Tuning(stack))
+    subsets = np.zeros((stack, 37), bool)
+    subsets[:, :23] = True
+    fit, _ = engine.fitted(dataset, subsets, np.arange(stack), observer)
+    return [tensor.clone() for tensor in fit.state()]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "stack"),
+    [*((recipe, 1) for recipe in RECIPES), (RECIPES[0], 3), (RECIPES[2], 3)],
+)
+def test_training_is_the_same_bits_with_an_observer(
+    dataset: Dataset, recipe: GradientRecipe, stack: int
+) -> None:
+    seen = []
+
+    def observe(epoch: int, fit: Fit, data: ResidentData) -> None:
+        torch.rand(5)
+        seen.append((epoch, fit.logits(data.x_train).shape))
+
+    expected = trained(recipe, dataset, stack, None)
+    found = trained(recipe, dataset, stack, observe)
+    assert seen == [(epoch, (stack, 37, 3)) for epoch in (1, 2, 3)]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_the_last_epoch_seen_is_the_network_returned(dataset: Dataset) -> None:
+    seen = []
+    recipe = MLP(widths=(6,), epochs=4, batch_size=8, schedule="constant")
+    engine = GradientEngine(recipe, "cpu", Tuning())
+    fit, data = engine.fitted(
+        dataset,
+        np.ones((1, 37), bool),
+        np.array([3]),
+        lambda epoch, fit, data: seen.append(fit.logits(data.x_test)),
+    )
+    assert torch.equal(seen[-1], fit.logits(data.x_test))
+    assert not torch.equal(seen[-2], seen[-1])
