@@ -9,7 +9,6 @@ from memtail_core.estimation.calibration.splines import curves
 
 Floats = NDArray[np.float64]
 
-_MOST_ROWS = 30_000  # more teach little more
 _FEWEST_WRONG = 10
 _CHUNK = 20_000
 _SURE = 1e-5
@@ -27,9 +26,6 @@ class Blend:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
 
-        if len(x) > _MOST_ROWS:
-            rows = rng.choice(len(x), _MOST_ROWS, replace=False)
-            x, y = x[rows], y[rows]
         wrong = int((~y).sum())
         self._rate = (len(y) - wrong + 0.5) / (len(y) + 1)
         self._models: list[Any] = []

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 
 Floats = NDArray[np.float64]
 
-_STRONGEST = 1e4
+_STRONGEST = 100.0
 _FARTHEST = 2.0  # standard errors
 
 

@@ -17,9 +17,9 @@ from memtail_core.estimation.calibration.tally import Observed, Sides
 Floats = NDArray[np.float64]
 
 _TEACHERS = 8  # trials left out one by one
-_MOST_ROWS = 80_000  # of all teachers together, on each side
-_ROUNDS = 4  # of several left out at once
-_MOST_OUT = 10
+_MOST_ROWS = 20_000  # of all teachers together, on each side; more teach little more
+_ROUNDS = 6  # of several left out at once
+_MOST_OUT = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +41,12 @@ class Foretold:
     rounds: tuple[Floats, ...]
 
 
-def rounds(n_trials: int) -> list[range]:
-    """The trials left out at once, to tell how sure estimates are: a quarter, four times."""
+def rounds(n_trials: int, rng: np.random.Generator) -> list[list[int]]:
+    """The trials left out at once, to tell how sure estimates are: a third, several times."""
     if n_trials < 3:
         return []
-    size = min(max(2, n_trials // 4), _MOST_OUT)
-    many = min(_ROUNDS, n_trials // size)
-    return [range(r * size, (r + 1) * size) for r in range(many)]
+    size = min(max(2, round(n_trials / 3)), _MOST_OUT)
+    return [sorted(rng.permutation(n_trials)[:size].tolist()) for _ in range(_ROUNDS)]
 
 
 def foretell(
@@ -63,10 +62,9 @@ def foretell(
         rng: which examples teach, where they are many.
     """
     teachers = rng.permutation(len(trials))[:_TEACHERS].tolist()
-    share = min(1.0, _MOST_ROWS / (len(teachers) * len(known.fold)))
     full = known.features(total)
     asked = [full, *(known.features(total - out) for out in left)]
-    lessons = _lessons(trials, known, total, teachers, share, rng)
+    lessons = _lessons(trials, known, total, teachers, rng)
     found = []
     for lesson in lessons:
         like = np.vstack([lesson.features, full])
@@ -104,19 +102,20 @@ def _lessons(
     known: Known,
     total: Sides,
     teachers: list[int],
-    share: float,
     rng: np.random.Generator,
 ) -> tuple[_Lesson, _Lesson]:
     parts: tuple[list[_Lesson], list[_Lesson]] = ([], [])
     for k in teachers:
         others = total - trials.trial(k)
         features = known.features(others)
-        chosen = rng.random(len(known.fold)) < share
         for part, is_there, side in (
             (parts[0], trials.inside[k], others.held_in),
             (parts[1], ~trials.inside[k], others.held_out),
         ):
-            rows = np.flatnonzero(is_there & chosen)
+            rows = np.flatnonzero(is_there)
+            most = _MOST_ROWS // len(teachers)
+            if len(rows) > most:
+                rows = np.sort(rng.choice(rows, most, replace=False))
             right = trials.correct[k, rows]
             part.append(_Lesson(features[rows], rows, right, side.correct[rows], side.n[rows]))
     held_in, held_out = (_joined(part) for part in parts)

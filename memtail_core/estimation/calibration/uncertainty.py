@@ -2,9 +2,8 @@
 
 Were the estimate e_i the mean of a posterior Beta(ν_i e_i, ν_i (1 − e_i)), then of h further trials
 a beta-binomial number would be right. How that number scatters between examples of like estimates
-shows ν: ν_i = κ (n_i + s), with κ for each range of e, the one that makes the left-out trials most
-likely. κ = 1 says the prior was as good as it claimed; the prediction has seen the same trials as the
-rate, so it is often less.
+shows ν: ν_i = κ (n_i + 1), with κ for each range of e, the one that makes the left-out trials most
+likely. It extends to as many trials more as were left out.
 
 The interval of a difference comes from those of its two rates (MOVER; Zou & Donner 2008):
 
@@ -21,7 +20,8 @@ from scipy.special import betaincinv, betaln
 Floats = NDArray[np.float64]
 
 _EDGES = (0.5, 0.9, 0.98)  # of e, between the ranges that have a κ of their own
-_PRIOR = 0.5  # how firmly κ of a range is held to that of all: the spread of its logarithm
+_USUAL = 1.5  # κ, before anything is known
+_FIRM = 0.5  # how far it strays: the standard deviation of its logarithm
 _SURE = 1e-4
 
 
@@ -30,16 +30,14 @@ class Reliability:
     """How much an estimated rate can be relied upon.
 
     Attributes:
-        s: the prior's strength.
         kappa: float64 [4], of estimates below 0.5, 0.9, 0.98, and above.
     """
 
-    s: float
     kappa: Floats
 
     def concentration(self, estimate: Floats, n: Floats) -> Floats:
         """ν, float64 [n]: as many trials' worth the estimate is."""
-        found: Floats = self.kappa[np.digitize(estimate, _EDGES)] * (n + self.s)
+        found: Floats = self.kappa[np.digitize(estimate, _EDGES)] * (n + 1)
         return found
 
     def interval(self, estimate: Floats, n: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -57,15 +55,14 @@ class Reliability:
         return e * (1 - e) / (self.concentration(estimate, n) + 1)
 
 
-UNKNOWN = Reliability(2.0, np.full(len(_EDGES) + 1, 0.5))
+UNKNOWN = Reliability(np.full(len(_EDGES) + 1, _USUAL))
 """Where nothing was left out to learn from: with fewer than three trials."""
 
 
-def reliability(s: float, estimate: Floats, n: Floats, right: Floats, of: Floats) -> Reliability:
+def reliability(estimate: Floats, n: Floats, right: Floats, of: Floats) -> Reliability:
     """Learn κ from left-out trials.
 
     Args:
-        s: the prior's strength.
         estimate, n: float64 [K], made without them, and the trials it was made from.
         right, of: float64 [K], how many of how many left-out trials were right.
     """
@@ -73,24 +70,22 @@ def reliability(s: float, estimate: Floats, n: Floats, right: Floats, of: Floats
     if not tells.any():
         return UNKNOWN
     e = np.clip(estimate[tells], _SURE, 1 - _SURE)
-    base, k, h = n[tells] + s, right[tells], of[tells]
+    base, k, h = n[tells] + 1, right[tells], of[tells]
     region = np.digitize(estimate[tells], _EDGES)
 
-    def best(chosen: NDArray[np.bool_], towards: float | None) -> float:
+    def best(chosen: NDArray[np.bool_]) -> float:
         a, b = base[chosen] * e[chosen], base[chosen] * (1 - e[chosen])
 
         def unlikely(log_kappa: float) -> float:
             kappa = np.exp(log_kappa)
             fit = betaln(k[chosen] + kappa * a, h[chosen] - k[chosen] + kappa * b)
             fit = fit - betaln(kappa * a, kappa * b)
-            held = 0.0 if towards is None else ((log_kappa - towards) / _PRIOR) ** 2 / 2
-            return float(held - fit.sum())
+            return float((np.log(kappa / _USUAL) / _FIRM) ** 2 / 2 - fit.sum())
 
         return float(minimize_scalar(unlikely, bounds=(-6, 3), method="bounded").x)
 
-    everywhere = best(np.ones(len(e), np.bool_), None)
-    kappa = [best(region == r, everywhere) for r in range(len(_EDGES) + 1)]
-    return Reliability(s, np.exp(kappa))
+    kappa = [best(region == r) for r in range(len(_EDGES) + 1)]
+    return Reliability(np.exp(kappa))
 
 
 def difference(

@@ -95,10 +95,10 @@ def calibrated(
     if len(trials) == 1:
         held_in, held_out = known.margins(total)
         return _difference(
-            _Side(total.held_in, held_in.correct, held_in.correct, UNKNOWN),
-            _Side(total.held_out, held_out.correct, held_out.correct, UNKNOWN),
+            _Side(total.held_in, held_in.correct, held_in.correct, np.inf, UNKNOWN),
+            _Side(total.held_out, held_out.correct, held_out.correct, np.inf, UNKNOWN),
         )
-    left = [trials.trials(each) for each in rounds(len(trials))]
+    left = [trials.trials(each) for each in rounds(len(trials), rng)]
     foretold = foretell(trials, known, total, left, rng)
     return _difference(
         _side(foretold[0], total.held_in, [each.held_in for each in left]),
@@ -113,6 +113,7 @@ class _Side:
     tally: Tally
     prediction: Floats
     estimate: Floats
+    strength: float
     reliability: Reliability
 
 
@@ -124,9 +125,9 @@ def _side(foretold: Foretold, tally: Tally, left: list[Tally]) -> _Side:
         rest = tally - out
         seen.append((shrunk(prediction, rest.correct, rest.n, s), rest.n, out.correct, out.n))
     if not seen:
-        return _Side(tally, foretold.full, estimate, UNKNOWN)
-    sure = reliability(s, *(np.concatenate(each) for each in zip(*seen, strict=True)))
-    return _Side(tally, foretold.full, estimate, sure)
+        return _Side(tally, foretold.full, estimate, s, UNKNOWN)
+    sure = reliability(*(np.concatenate(each) for each in zip(*seen, strict=True)))
+    return _Side(tally, foretold.full, estimate, s, sure)
 
 
 def _difference(held_in: _Side, held_out: _Side) -> Calibrated:
@@ -138,7 +139,7 @@ def _difference(held_in: _Side, held_out: _Side) -> Calibrated:
         (held_in.estimate, held_out.estimate), (low_in, low_out), (high_in, high_out)
     )
     variances = [side.reliability.variance(side.estimate, side.tally.n) for side in sides]
-    weights = [side.tally.n / (side.tally.n + side.reliability.s) for side in sides]
+    weights = [side.tally.n / (side.tally.n + side.strength) for side in sides]
     return Calibrated(
         memorization=held_in.estimate - held_out.estimate,
         accuracy_in=held_in.estimate,
