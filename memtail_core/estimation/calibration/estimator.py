@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from memtail_core.estimation.calibration.features import Known
 from memtail_core.estimation.calibration.neighbourhood import Neighbourhood
 from memtail_core.estimation.calibration.shrinkage import shrunk, strength
-from memtail_core.estimation.calibration.tally import Observed, Sides, Tally
+from memtail_core.estimation.calibration.tally import Observed, Tally
 from memtail_core.estimation.calibration.teachers import Foretold, foretell, rounds
 from memtail_core.estimation.calibration.uncertainty import (
     UNKNOWN,
@@ -43,7 +43,7 @@ class Calibrated:
         standard_error: float64 [n], of memorization: the square root of the expected squared error.
         ci_low, ci_high: float64 [n], a 95% interval.
         prediction: float64 [n], memorization by what the features say alone.
-        weight: float64 [n], the share of the unbiased rates in the estimate, the mean of both sides.
+        weight: float64 [n], the share of the unbiased rates, the mean of both sides.
     """
 
     memorization: Floats

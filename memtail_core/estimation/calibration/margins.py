@@ -94,9 +94,7 @@ def _one_side(side: Tally, known: Floats, fold: NDArray[np.int64], noise: float 
     return Margin(expected, mean, correct, spread)
 
 
-def _expected(
-    own: Floats, weight: Floats, known: Floats, fold: NDArray[np.int64]
-) -> Floats:
+def _expected(own: Floats, weight: Floats, known: Floats, fold: NDArray[np.int64]) -> Floats:
     """f(z_i): a ridge regression on splines of z, fitted for each fold on all others."""
     values = filled(known)
     values = values[:, values.std(axis=0) > 0]

@@ -18,12 +18,13 @@ class Neighbourhood:
     """The nearest training examples of each, itself left out.
 
     Attributes:
-        index: int64 [n, k], the nearest first.
-        distance: float64 [n, k].
+        index: int64 [n, k], the nearest first; is_there: bool [n, k], where there are so many.
+        distance: float64 [n, k]; NaN where there is none.
         same: bool [n, k], whether the label is the same.
     """
 
     index: NDArray[np.int64]
+    is_there: NDArray[np.bool_]
     distance: Floats
     same: NDArray[np.bool_]
 
@@ -31,14 +32,17 @@ class Neighbourhood:
     def of(
         cls, index: NDArray[np.integer], distance: NDArray[np.floating], labels: NDArray[np.integer]
     ) -> "Neighbourhood":
-        """Compare the labels."""
-        at = np.asarray(index, np.int64)
-        return cls(at, np.asarray(distance, np.float64), labels[at] == labels[:, None])
+        """Compare the labels; an index of −1 is no neighbour."""
+        is_there = np.asarray(index) >= 0
+        at = np.where(is_there, index, 0).astype(np.int64)
+        same = is_there & (labels[at] == labels[:, None])
+        apart = np.where(is_there, distance, np.nan).astype(np.float64)
+        return cls(at, is_there, apart, same)
 
     def constants(self) -> Floats:
         """What no trial changes: agreement of labels among the nearest, and distances, [n, 6]."""
         near = self.index.shape[1]
-        shares = [self.same[:, : min(k, near)].mean(axis=1) for k in _AGREEMENT]
+        shares = [_share(self.same[:, :k], self.is_there[:, :k]) for k in _AGREEMENT]
         far = self.distance[:, min(_NEAR, near) - 1]
         return np.stack([*shares, self.distance[:, 0], far], axis=1)
 
@@ -48,10 +52,15 @@ class Neighbourhood:
         found = []
         for values in (held_in.mean_margin, held_out.mean_margin, held_out.rate):
             at = self.index[:, :_NEAR]
-            known = ~np.isnan(values[at])
+            known = self.is_there[:, :_NEAR] & ~np.isnan(values[at])
             near = np.where(known, values[at], 0)
-            for counts in (known & self.same[:, :_NEAR], known):
-                many = counts.sum(axis=1)
-                total = (near * counts).sum(axis=1)
-                found.append(np.divide(total, many, np.full(len(at), np.nan), where=many > 0))
+            found += [_share(near, known & self.same[:, :_NEAR]), _share(near, known)]
         return np.stack(found, axis=1)
+
+
+def _share(values: NDArray[np.generic], counted: NDArray[np.bool_]) -> Floats:
+    """The mean of what is counted in each row; NaN where nothing is."""
+    many = counted.sum(axis=1)
+    total = (values * counted).sum(axis=1)
+    found: Floats = np.divide(total, many, np.full(len(many), np.nan), where=many > 0)
+    return found

@@ -2,11 +2,11 @@
 
     estimate_i = (k_i + s · prediction_i) / (n_i + s)
 
-k_i of n_i trials were right; s is the prior's strength in trials (the mean of a beta posterior whose
-prior has mean prediction_i and strength s). s is the one with the least squared error on trials
-that neither the prediction nor the rate has seen. And no estimate leaves its unbiased rate by more
-than a few of its standard errors, whatever the prediction (limited translation; Efron & Morris
-1971): with many trials the estimate is the rate.
+k_i of n_i trials were right; s is the prior's strength in trials: the estimate is the mean of a
+posterior whose beta prior has the mean prediction_i. s is the one with the least squared error on
+trials that neither the prediction nor the rate has seen. And no estimate leaves its unbiased rate
+by more than two of its standard errors, whatever the prediction (limited translation; Efron &
+Morris 1971): with many trials the estimate is the rate.
 """
 
 import numpy as np
@@ -19,9 +19,7 @@ _STRONGEST = 100.0
 _FARTHEST = 2.0  # standard errors
 
 
-def strength(
-    prediction: Floats, correct: Floats, n: Floats, happened: NDArray[np.bool_]
-) -> float:
+def strength(prediction: Floats, correct: Floats, n: Floats, happened: NDArray[np.bool_]) -> float:
     """Return s, from left-out trials.
 
     Args:

@@ -1,11 +1,13 @@
 """What the trials say of every example, as sums that a trial can be taken out of again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 Floats = NDArray[np.float64]
 
@@ -78,19 +80,21 @@ class Sides:
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """T trials in an order that does not depend on the one they came in.
+    """T trials, read in an order that does not depend on the one they came in.
 
     Attributes:
         inside, correct: bool [T, n].
-        margin: float [T, n], squashed: asinh(margin / scale), with a scale of half the spread of
-            held-out margins, so that what is far from the border of the classes hardly counts.
-        soft: float [T, n], the probability given to the label.
+        margin: float [T, n], or None: then bits stand for margins.
+        order: int64 [T], by their subsets.
+        scale: margins are squashed, asinh(margin / scale), with a scale of half the spread of
+            held-out ones: what is far from the border of the classes hardly counts.
     """
 
     inside: NDArray[np.bool_]
     correct: NDArray[np.bool_]
-    margin: NDArray[np.float32]
-    soft: NDArray[np.float32]
+    margin: NDArray[np.floating] | None
+    order: NDArray[np.int64]
+    scale: float
 
     @classmethod
     def of(
@@ -99,34 +103,43 @@ class Observed:
         correct: NDArray[np.bool_],
         margin: NDArray[np.floating] | None,
     ) -> "Observed":
-        """Put the trials in order, by their subsets; without margins, bits stand for them."""
-        order = np.lexsort(np.packbits(inside, axis=1).T[::-1])
-        inside, correct = inside[order], correct[order]
+        """Put the trials in order, and find the scale of the margins."""
+        order = np.lexsort(np.packbits(inside, axis=1).T[::-1]).astype(np.int64)
         if margin is None:
-            soft = correct.astype(np.float32)
-            return cls(inside, correct, 2 * soft - 1, soft)
-        given = margin[order].astype(np.float32)
-        held_out = given[~inside]
-        spread = float((held_out if len(held_out) else given).std(dtype=np.float64))
-        squashed = np.arcsinh(given / (spread / 2 or 1.0))
-        return cls(inside, correct, squashed, 1 / (1 + np.exp(-np.clip(given, -80, 80))))
+            return cls(inside, correct, None, order, 1.0)
+        count = total = square = 0.0
+        for k in order:
+            values = margin[k, ~inside[k]].astype(np.float64)
+            count, total = count + len(values), total + float(values.sum())
+            square += float((values**2).sum())
+        spread = np.sqrt(max(square / count - (total / count) ** 2, 0)) if count else 0.0
+        return cls(inside, correct, margin, order, float(spread) / 2 or 1.0)
 
     def __len__(self) -> int:
         return len(self.inside)
 
     def trial(self, k: int) -> Sides:
-        """The tallies of one trial alone."""
-        inside, values = self.inside[k].astype(np.float64), self._values(k)
+        """The tallies of the k-th trial alone."""
+        inside = self.inside[self.order[k]].astype(np.float64)
+        values = self._values(k)
         return Sides(
             Tally(inside, *(value * inside for value in values)),
             Tally(1 - inside, *(value * (1 - inside) for value in values)),
         )
 
-    def trials(self, which: range | list[int]) -> Sides:
+    def trials(self, which: Iterable[int]) -> Sides:
         """The tallies of several trials."""
         return reduce(add, (self.trial(k) for k in which))
 
+    def outcome(self, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which examples the k-th trial trained on, and which it got right, bool [n] each."""
+        return self.inside[self.order[k]], self.correct[self.order[k]]
+
     def _values(self, k: int) -> tuple[Floats, ...]:
-        margin = self.margin[k].astype(np.float64)
-        soft = self.soft[k].astype(np.float64)
-        return self.correct[k].astype(np.float64), margin, margin**2, soft
+        correct = self.correct[self.order[k]].astype(np.float64)
+        if self.margin is None:
+            sign = 2 * correct - 1
+            return correct, sign, sign**2, correct
+        given = self.margin[self.order[k]].astype(np.float64)
+        squashed = np.arcsinh(given / self.scale)
+        return correct, squashed, squashed**2, expit(given)

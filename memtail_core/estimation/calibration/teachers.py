@@ -107,16 +107,17 @@ def _lessons(
     parts: tuple[list[_Lesson], list[_Lesson]] = ([], [])
     for k in teachers:
         others = total - trials.trial(k)
+        inside, correct = trials.outcome(k)
         features = known.features(others)
         for part, is_there, side in (
-            (parts[0], trials.inside[k], others.held_in),
-            (parts[1], ~trials.inside[k], others.held_out),
+            (parts[0], inside, others.held_in),
+            (parts[1], ~inside, others.held_out),
         ):
             rows = np.flatnonzero(is_there)
             most = _MOST_ROWS // len(teachers)
             if len(rows) > most:
                 rows = np.sort(rng.choice(rows, most, replace=False))
-            right = trials.correct[k, rows]
+            right = correct[rows]
             part.append(_Lesson(features[rows], rows, right, side.correct[rows], side.n[rows]))
     held_in, held_out = (_joined(part) for part in parts)
     return held_in, held_out

@@ -1,4 +1,4 @@
-"""How sure an estimated rate is, learned from trials it has not seen, and the interval that follows.
+"""How sure an estimated rate is, learned from trials it has not seen, and its interval.
 
 Were the estimate e_i the mean of a posterior Beta(ν_i e_i, ν_i (1 − e_i)), then of h further trials
 a beta-binomial number would be right. How that number scatters between examples of like estimates
@@ -20,7 +20,7 @@ from scipy.special import betaincinv, betaln
 Floats = NDArray[np.float64]
 
 _EDGES = (0.5, 0.9, 0.98)  # of e, between the ranges that have a κ of their own
-_USUAL = 1.5  # κ, before anything is known
+_USUAL = 1.0  # κ, before anything is known: a posterior of the trials and one more
 _FIRM = 0.5  # how far it strays: the standard deviation of its logarithm
 _SURE = 1e-4
 
