@@ -94,9 +94,10 @@ def calibrated(
     total = trials.trials(range(len(trials)))
     if len(trials) == 1:
         held_in, held_out = known.margins(total)
+        nothing = np.full(n, np.inf)
         return _difference(
-            _Side(total.held_in, held_in.correct, held_in.correct, np.inf, UNKNOWN),
-            _Side(total.held_out, held_out.correct, held_out.correct, np.inf, UNKNOWN),
+            _Side(total.held_in, held_in.correct, held_in.correct, nothing, UNKNOWN),
+            _Side(total.held_out, held_out.correct, held_out.correct, nothing, UNKNOWN),
         )
     left = [trials.trials(each) for each in rounds(len(trials), rng)]
     foretold = foretell(trials, known, total, left, rng)
@@ -113,21 +114,23 @@ class _Side:
     tally: Tally
     prediction: Floats
     estimate: Floats
-    strength: float
+    strength: Floats
     reliability: Reliability
 
 
 def _side(foretold: Foretold, tally: Tally, left: list[Tally]) -> _Side:
     s = strength(foretold.taught, foretold.correct, foretold.n, foretold.happened)
-    estimate = shrunk(foretold.full, tally.correct, tally.n, s)
+    estimate = shrunk(foretold.full, tally.correct, tally.n, s.of(foretold.full))
     seen = []
     for prediction, out in zip(foretold.rounds, left, strict=True):
         rest = tally - out
-        seen.append((shrunk(prediction, rest.correct, rest.n, s), rest.n, out.correct, out.n))
+        seen.append(
+            (shrunk(prediction, rest.correct, rest.n, s.of(prediction)), rest.n, out.correct, out.n)
+        )
     if not seen:
-        return _Side(tally, foretold.full, estimate, s, UNKNOWN)
+        return _Side(tally, foretold.full, estimate, s.of(foretold.full), UNKNOWN)
     sure = reliability(*(np.concatenate(each) for each in zip(*seen, strict=True)))
-    return _Side(tally, foretold.full, estimate, s, sure)
+    return _Side(tally, foretold.full, estimate, s.of(foretold.full), sure)
 
 
 def _difference(held_in: _Side, held_out: _Side) -> Calibrated:

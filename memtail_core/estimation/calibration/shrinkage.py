@@ -3,11 +3,13 @@
     estimate_i = (k_i + s · prediction_i) / (n_i + s)
 
 k_i of n_i trials were right; s is the prior's strength in trials: the estimate is the mean of a
-posterior whose beta prior has the mean prediction_i. s is the one with the least squared error on
-trials that neither the prediction nor the rate has seen. And no estimate leaves its unbiased rate
-by more than two of its standard errors, whatever the prediction (limited translation; Efron &
-Morris 1971): with many trials the estimate is the rate.
+posterior whose beta prior has the mean prediction_i. s is the one that makes those trials most
+likely that neither the prediction nor the rate has seen, for each range of predictions. And no
+estimate leaves its unbiased rate by more than two of its standard errors, whatever the prediction
+(limited translation; Efron & Morris 1971): with many trials the estimate is the rate.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,33 @@ from scipy.optimize import minimize_scalar
 
 Floats = NDArray[np.float64]
 
-_STRONGEST = 100.0
+_EDGES = (0.1, 0.5, 0.9, 0.98)  # of predictions, between the ranges that have an s of their own
+_WEAKEST, _USUAL, _STRONGEST = 0.05, 10.0, 100.0  # trials
+_FIRM = 1.0  # how far s strays: the standard deviation of its logarithm
+_SURE = 1e-4
 _FARTHEST = 2.0  # standard errors
 
 
-def strength(prediction: Floats, correct: Floats, n: Floats, happened: NDArray[np.bool_]) -> float:
-    """Return s, from left-out trials.
+@dataclass(frozen=True, eq=False)
+class Strength:
+    """The prior's strength, by what it predicts.
+
+    Attributes:
+        trials: float64 [5], s of predictions below 0.1, 0.5, 0.9, 0.98, and above.
+    """
+
+    trials: Floats
+
+    def of(self, prediction: Floats) -> Floats:
+        """s of each prediction, float64 [n]."""
+        found: Floats = self.trials[np.digitize(prediction, _EDGES)]
+        return found
+
+
+def strength(
+    prediction: Floats, correct: Floats, n: Floats, happened: NDArray[np.bool_]
+) -> Strength:
+    """Learn s from left-out trials.
 
     Args:
         prediction: float64 [K], made without the left-out trial.
@@ -28,19 +51,25 @@ def strength(prediction: Floats, correct: Floats, n: Floats, happened: NDArray[n
         happened: bool [K], whether it was right.
     """
     seen = n > 0
-    if not seen.any():
-        return _STRONGEST
     p, k, of, y = prediction[seen], correct[seen], n[seen], happened[seen]
+    sure = np.clip(p, _SURE, 1 - _SURE)
+    region = np.digitize(p, _EDGES)
 
-    def error(log_strength: float) -> float:
-        s = np.exp(log_strength)
-        return float((((k + s * p) / (of + s) - y) ** 2).mean())
+    def best(chosen: NDArray[np.bool_], towards: float) -> float:
+        def unlikely(log_s: float) -> float:
+            s = np.exp(log_s)
+            next_right = (k[chosen] + s * sure[chosen]) / (of[chosen] + s)
+            chance = np.where(y[chosen], next_right, 1 - next_right)
+            return float(((log_s - towards) / _FIRM) ** 2 / 2 - np.log(chance).sum())
 
-    found = minimize_scalar(error, bounds=(-3, np.log(_STRONGEST)), method="bounded")
-    return float(np.exp(found.x))
+        bounds = (np.log(_WEAKEST), np.log(_STRONGEST))
+        return float(minimize_scalar(unlikely, bounds=bounds, method="bounded").x)
+
+    everywhere = best(np.ones(len(p), np.bool_), np.log(_USUAL))
+    return Strength(np.exp([best(region == r, everywhere) for r in range(len(_EDGES) + 1)]))
 
 
-def shrunk(prediction: Floats, correct: Floats, n: Floats, s: float) -> Floats:
+def shrunk(prediction: Floats, correct: Floats, n: Floats, s: Floats) -> Floats:
     """Return the estimate, float64 [n]; the prediction where there is no trial."""
     estimate = (correct + s * prediction) / (n + s)
     smooth = (correct + 1) / (n + 2)

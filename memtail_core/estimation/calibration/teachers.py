@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 _TEACHERS = 8  # trials left out one by one
 _MOST_ROWS = 20_000  # of all teachers together, on each side; more teach little more
 _ROUNDS = 6  # of several left out at once
-_MOST_OUT = 16
+_MOST_OUT = 10
 
 
 @dataclass(frozen=True, eq=False)
