@@ -6,10 +6,10 @@
     python benchmarks/efficiency.py time --train 50000
 
 For each number of trials, several draws of consecutive ones that share none, in whole balanced
-blocks where there are so many; the reference is the paper's estimate from all trials that were not
+blocks where there are so many. The reference is the paper's estimate from all trials that were not
 drawn, its own noise taken out: of the correlation by its reliability (Spearman 1904), of the
-squared error by subtraction, of the intervals by widening them by the reference's. An example without a
-plain estimate is given the mean of the others.
+squared error by subtraction, of the intervals by widening them by the reference's. An example
+without a plain estimate is given the mean of the others. Where nothing can be said there is null.
 """
 
 import resource
@@ -127,9 +127,9 @@ def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool)
         for side, whose in enumerate(("our", "their")):
             for name in measured[0][side]:
                 values = np.array([each[side][name] for each in measured])
-                found[f"{whose}_{name}"] = float(values.mean())
+                found[f"{whose}_{name}"] = _said(values.mean())
                 if len(values) > 1:
-                    found[f"{whose}_{name}_sd"] = float(values.std(ddof=1))
+                    found[f"{whose}_{name}_sd"] = _said(values.std(ddof=1))
         show(found | {"cpu_seconds": float(np.mean(seconds))} | _machine(), as_json)
 
 
@@ -261,6 +261,10 @@ def _filled(values: Floats) -> Floats:
 
 def _mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else float("nan")
+
+
+def _said(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _flipped(names: list[str]) -> str:
