@@ -3,7 +3,7 @@
 Were the estimate e_i the mean of a posterior Beta(ν_i e_i, ν_i (1 − e_i)), then of h further trials
 a beta-binomial number would be right. How that number scatters between examples of like estimates
 shows ν: ν_i = κ (n_i + 1), with κ for each range of e, the one that makes the left-out trials most
-likely. It extends to as many trials more as were left out.
+likely, less one of its standard errors: what is not known for certain makes intervals wider.
 
 The interval of a difference comes from those of its two rates (MOVER; Zou & Donner 2008):
 
@@ -23,6 +23,7 @@ _EDGES = (0.5, 0.9, 0.98)  # of e, between the ranges that have a κ of their ow
 _USUAL = 1.0  # κ, before anything is known: a posterior of the trials and one more
 _FIRM = 0.5  # how far it strays: the standard deviation of its logarithm
 _SURE = 1e-4
+_STEP = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,9 @@ def reliability(estimate: Floats, n: Floats, right: Floats, of: Floats) -> Relia
             fit = fit - betaln(kappa * a, kappa * b)
             return float((np.log(kappa / _USUAL) / _FIRM) ** 2 / 2 - fit.sum())
 
-        return float(minimize_scalar(unlikely, bounds=(-6, 3), method="bounded").x)
+        at = float(minimize_scalar(unlikely, bounds=(-6, 3), method="bounded").x)
+        curvature = (unlikely(at + _STEP) - 2 * unlikely(at) + unlikely(at - _STEP)) / _STEP**2
+        return at - float(1 / np.sqrt(max(curvature, _FIRM**-2 / 4)))
 
     kappa = [best(region == r) for r in range(len(_EDGES) + 1)]
     return Reliability(np.exp(kappa))
