@@ -28,16 +28,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as 
 from benchmarks.table import run, show
 from cli.options import find_study, store_option
 from memtail_core import catalogue, trials
+from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization, memorization
 from memtail_core.estimation.agreement import agreement
-from memtail_core.estimation.calibration import Calibrated, calibrated, left_out
+from memtail_core.estimation.calibration import Calibrated, calibrated
+from memtail_core.report.calibration import Neighbours, calibrate, without_trials
 from memtail_core.training.device import machine_kind
 from memtail_core.trials import Trials
 
 _Z = 1.959963984540054
-_NEIGHBOURS = 50
-_COMPONENTS = 60
 _PER_BLOCK = 20  # draws of fewer trials begin this far apart: whole blocks of the balanced design
 
 Floats = NDArray[np.float64]
@@ -50,38 +50,21 @@ class Material:
 
     name: str
     trials: Trials
-    label: NDArray[np.int64]
-    neighbours: tuple[NDArray[np.int64], Floats]
+    dataset: Dataset
+    neighbours: Neighbours
     clues: Floats
-    prepared: float
 
     @classmethod
     def of(cls, location: str, name: str) -> "Material":
         """Load a study; look for neighbours, and ask the kernel machine."""
         store, study = find_study(location, name)
         found, _ = trials.load(store, study, margins=True)
-        if len(found) < 10:
-            raise EstimationError(f"{study.id} has {len(found)} trials: train more, memtail run")
         dataset = catalogue.load_dataset(store, study)
-        begun = clock.process_time()
-        inputs = dataset.x_train.reshape(found.n, -1).astype(np.float32)
-        near, clues = nearest(inputs), left_out(inputs, dataset.y_train)
-        return cls(study.name, found, dataset.y_train, near, clues, clock.process_time() - begun)
+        return cls(study.name, found, dataset, *without_trials(dataset))
 
     def calibrated(self, drawn: Trials) -> Calibrated:
         """Estimate from these trials."""
-        inside, correct = (
-            np.unpackbits(bits, axis=1, count=drawn.n).astype(bool)
-            for bits in (drawn.subset, drawn.train_correct)
-        )
-        return calibrated(
-            inside,
-            correct,
-            self.label,
-            margin=drawn.train_margin,
-            neighbours=self.neighbours,
-            clues=self.clues,
-        )
+        return calibrate(drawn, self.dataset, self.neighbours, self.clues)
 
 
 @click.group()
@@ -183,8 +166,9 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
     rng = np.random.default_rng(0)
     label = rng.integers(10, size=n)
     x = (rng.normal(size=(10, inputs))[label] + 3 * rng.normal(size=(n, inputs))).astype(np.float32)
+    dataset = Dataset(x, label, x[:1], label[:1], tuple(map(str, range(10))))
     begun = clock.process_time()
-    near, clues = nearest(x), left_out(x, label)
+    near, clues = without_trials(dataset)
     prepared = clock.process_time() - begun
     inside = rng.random((count, n)) < 0.7
     margin = (rng.normal(3, 3, n) + np.where(inside, 3, 0) + rng.normal(size=(count, n))).astype(
@@ -201,19 +185,6 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
         "neighbours_and_kernel_machine_seconds": prepared,
     }
     show(found | _machine(), as_json)
-
-
-def nearest(inputs: NDArray[np.float32]) -> tuple[NDArray[np.int64], Floats]:
-    """The 50 nearest of each by the first 60 principal components, itself left out."""
-    from sklearn.decomposition import PCA
-    from sklearn.neighbors import NearestNeighbors
-
-    points, k = inputs, min(_NEIGHBOURS, len(inputs) - 1)
-    if inputs.shape[1] > _COMPONENTS:
-        points = PCA(_COMPONENTS, svd_solver="randomized", random_state=0).fit_transform(inputs)
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
-    distance, index = search.kneighbors()  # of themselves: leaves each one out
-    return index, distance
 
 
 def judged(found: Scores, reference: Memorization) -> dict[str, float]:
