@@ -24,6 +24,7 @@ _USUAL = 1.0  # κ, before anything is known: a posterior of the trials and one 
 _FIRM = 0.5  # how far it strays: the standard deviation of its logarithm
 _SURE = 1e-4
 _STEP = 0.1
+_BESIDE = 0.05  # so near to a pole an end is drawn to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,11 @@ class Reliability:
 
     Attributes:
         kappa: float64 [4], of estimates below 0.5, 0.9, 0.98, and above.
+        doubt: the interval is that of every one of these multiples of κ, put together.
     """
 
     kappa: Floats
+    doubt: tuple[float, ...] = (1.0,)
 
     def concentration(self, estimate: Floats, n: Floats) -> Floats:
         """ν, float64 [n]: as many trials' worth the estimate is."""
@@ -42,12 +45,16 @@ class Reliability:
         return found
 
     def interval(self, estimate: Floats, n: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
-        """The central interval of the posterior, widened to hold the estimate."""
+        """The interval of the posterior, widened to hold the estimate.
+
+        It is central, unless the density has a pole at 0 or 1: an end there is part of it, and
+        what is left out is left out at the other end.
+        """
         e = np.clip(estimate, _SURE, 1 - _SURE)
-        nu = self.concentration(estimate, n)
-        tail = (1 - level) / 2
-        low = betaincinv(nu * e, nu * (1 - e), tail)
-        high = betaincinv(nu * e, nu * (1 - e), 1 - tail)
+        found = [
+            _interval(e, times * self.concentration(estimate, n), level) for times in self.doubt
+        ]
+        low, high = np.min([f[0] for f in found], axis=0), np.max([f[1] for f in found], axis=0)
         return np.minimum(low, estimate), np.maximum(high, estimate)
 
     def variance(self, estimate: Floats, n: Floats) -> Floats:
@@ -56,7 +63,18 @@ class Reliability:
         return e * (1 - e) / (self.concentration(estimate, n) + 1)
 
 
-UNKNOWN = Reliability(np.full(len(_EDGES) + 1, _USUAL))
+def _interval(e: Floats, nu: Floats, level: float) -> tuple[Floats, Floats]:
+    a, b = nu * e, nu * (1 - e)
+    at_0, at_1 = (a < 1) & (e < 0.5), (b < 1) & (e >= 0.5)
+    tail = (1 - level) / 2
+    low = np.where(at_0, 0, betaincinv(a, b, np.where(at_1, 2 * tail, tail)))
+    high = np.where(at_1, 1, betaincinv(a, b, 1 - np.where(at_0, 2 * tail, tail)))
+    low = np.where((a < 1) & (low < _BESIDE), 0, low)
+    high = np.where((b < 1) & (high > 1 - _BESIDE), 1, high)
+    return low, high
+
+
+UNKNOWN = Reliability(np.full(len(_EDGES) + 1, _USUAL), doubt=(0.5, 1.0, 4.0))
 """Where nothing was left out to learn from: with fewer than three trials."""
 
 

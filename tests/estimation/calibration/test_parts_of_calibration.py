@@ -7,7 +7,12 @@ from scipy.stats import beta
 from memtail_core.estimation.calibration.kernel import _RIDGES, left_out
 from memtail_core.estimation.calibration.shrinkage import shrunk, strength
 from memtail_core.estimation.calibration.tally import Observed
-from memtail_core.estimation.calibration.uncertainty import Reliability, difference, reliability
+from memtail_core.estimation.calibration.uncertainty import (
+    UNKNOWN,
+    Reliability,
+    difference,
+    reliability,
+)
 from tests.estimation.calibration.simulated import simulated
 
 
@@ -115,12 +120,22 @@ def test_how_sure_estimates_are_is_found(kappa: float) -> None:
 def test_one_left_out_trial_tells_nothing_of_certainty() -> None:
     e = np.full(1000, 0.3)
     found = reliability(e, np.full(1000, 3.0), np.ones(1000), np.ones(1000))
-    assert (found.kappa == Reliability(np.ones(4)).kappa).all()
+    assert (found.kappa == UNKNOWN.kappa).all()
 
 
 def test_the_interval_of_a_rate_is_that_of_the_beta_distribution() -> None:
     low, high = Reliability(np.ones(4)).interval(np.array([0.3]), np.array([9.0]))
     assert (low[0], high[0]) == pytest.approx(beta(3, 7).interval(0.95))
+
+
+def test_an_end_where_the_density_has_a_pole_is_part_of_the_interval() -> None:
+    sure = Reliability(np.ones(4))
+    estimate = np.array([0.02, 0.98, 0.5])
+    low, high = sure.interval(estimate, np.array([9.0, 9.0, 0.0]))
+    assert low[0] == low[2] == 0
+    assert high[1] == high[2] == 1
+    assert high[0] == pytest.approx(beta(0.2, 9.8).ppf(0.95))
+    assert low[1] == pytest.approx(beta(9.8, 0.2).ppf(0.05))
 
 
 def test_the_interval_of_a_difference_by_hand() -> None:
