@@ -1,7 +1,7 @@
 """Trials that are left out, and what they teach: models of what they get right, cross-fitted.
 
-An example is foretold by models that learned from other examples, a trial by features that it had no
-part in: no outcome that is foretold was seen, and so what is learned of the predictions holds.
+An example is foretold by models that learned from other examples, a trial by features that it had
+no part in: no outcome that is foretold was seen, and so what is learned of the predictions holds.
 """
 
 from dataclasses import dataclass
