@@ -11,6 +11,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
+from memtail_core.estimation.calibration import Calibrated
 from memtail_core.estimation.influence import Leading, Pairs
 from memtail_core.report.analysis import Analysis
 
@@ -40,6 +41,13 @@ def scores_table(analysis: Analysis) -> pa.Table:
     columns["class"] = pa.array(np.array(dataset.classes, dtype=object)[dataset.y_train])
     columns["name"] = pa.array([dataset.train_name(i) for i in range(analysis.trials.n)])
     return pa.table(columns)
+
+
+def with_calibrated(table: pa.Table, found: Calibrated) -> pa.Table:
+    """Put the calibrated estimates and their 95% intervals beside the scores."""
+    table = table.append_column("calibrated", pa.array(found.memorization))
+    table = table.append_column("calibrated_low", pa.array(found.ci_low))
+    return table.append_column("calibrated_high", pa.array(found.ci_high))
 
 
 def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64]) -> pa.Table:

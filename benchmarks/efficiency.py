@@ -1,0 +1,251 @@
+"""How few trials memorization takes: calibrated estimates and plain ones, against many others.
+
+    python benchmarks/efficiency.py trials fashion-cnn-5k --store runs
+    python benchmarks/efficiency.py trials digits --counts 1,5,20 --draws 1   # under a minute
+    python benchmarks/efficiency.py noise fashion-planted planted.npz         # planted wrong labels
+    python benchmarks/efficiency.py time --train 50000
+
+For each number of trials, several draws of consecutive ones that share none, in whole balanced
+blocks where there are so many. The reference is the paper's estimate from all trials that were not
+drawn, its own noise taken out: of the correlation by its reliability (Spearman 1904), of the
+squared error by subtraction, of the intervals by widening them by the reference's. An example
+without a plain estimate is given the mean of the others. Where nothing can be said there is null.
+"""
+
+import resource
+import sys
+import time as clock
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+
+from benchmarks.table import run, show
+from cli.options import find_study, store_option
+from memtail_core import catalogue, trials
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError
+from memtail_core.estimation import Memorization, memorization
+from memtail_core.estimation.agreement import agreement
+from memtail_core.estimation.calibration import Calibrated, calibrated
+from memtail_core.report.calibration import Neighbours, calibrate, without_trials
+from memtail_core.training.device import machine_kind
+from memtail_core.trials import Trials
+
+_Z = 1.959963984540054
+_PER_BLOCK = 20  # draws of fewer trials begin this far apart: whole blocks of the balanced design
+
+Floats = NDArray[np.float64]
+Scores = Memorization | Calibrated
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A study's trials, and what is known of its examples without them."""
+
+    name: str
+    trials: Trials
+    dataset: Dataset
+    neighbours: Neighbours
+    clues: Floats
+
+    @classmethod
+    def of(cls, location: str, name: str) -> "Material":
+        """Load a study; look for neighbours, and ask the kernel machine."""
+        store, study = find_study(location, name)
+        found, _ = trials.load(store, study, margins=True)
+        dataset = catalogue.load_dataset(store, study)
+        return cls(study.name, found, dataset, *without_trials(dataset))
+
+    def calibrated(self, drawn: Trials) -> Calibrated:
+        """Estimate from these trials."""
+        return calibrate(drawn, self.dataset, self.neighbours, self.clues)
+
+
+@click.group()
+def main() -> None:
+    """Measure how few trials memorization takes."""
+
+
+@main.command(name="trials")
+@click.argument("study")
+@store_option
+@click.option("--counts", default="1,3,5,10,20,40,80,160", show_default=True)
+@click.option("--draws", default=4, show_default=True, help="Of each number, if there are so many.")
+@click.option("--json", "as_json", is_flag=True)
+def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool) -> None:
+    """Error, agreement and coverage by the number of trials; ± is the spread between draws."""
+    material = Material.of(location, study)
+    total = len(material.trials)
+    for count in map(int, counts.split(",")):
+        apart = max(_PER_BLOCK, count)
+        starts = [d * apart for d in range(draws) if d * apart + count <= total // 2]
+        if not starts:
+            raise EstimationError(f"{total} trials are too few to draw {count}: train more")
+        measured, seconds = [], []
+        for start in starts:
+            rows = np.arange(start, start + count)
+            others = material.trials.taken(np.setdiff1d(np.arange(total), rows))
+            drawn = material.trials.taken(rows)
+            begun = clock.process_time()
+            ours = material.calibrated(drawn)
+            seconds.append(clock.process_time() - begun)
+            theirs = memorization(drawn.subset, drawn.train_correct, drawn.n)
+            reference = memorization(others.subset, others.train_correct, others.n)
+            measured.append((judged(ours, reference), judged(theirs, reference)))
+        rmse = [np.mean([each[side]["rmse"] for each in measured]) for side in (0, 1)]
+        found: dict[str, Any] = {
+            "what": f"RMSE, {material.name}, {count} trials",
+            "ours": float(rmse[0]),
+            "theirs": float(rmse[1]),
+            "ratio": float(rmse[1] / rmse[0]),
+            "draws": len(starts),
+            "reference_trials": total - count,
+        }
+        for side, whose in enumerate(("our", "their")):
+            for name in measured[0][side]:
+                values = np.array([each[side][name] for each in measured])
+                found[f"{whose}_{name}"] = _said(values.mean())
+                if len(values) > 1:
+                    found[f"{whose}_{name}_sd"] = _said(values.std(ddof=1))
+        show(found | {"cpu_seconds": float(np.mean(seconds))} | _machine(), as_json)
+
+
+@main.command()
+@click.argument("study")
+@click.argument("planted", type=click.Path())
+@store_option
+@click.option("--counts", default="1,5,20", show_default=True)
+@click.option("--draws", default=4, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def noise(study: str, planted: str, location: str, counts: str, draws: int, as_json: bool) -> None:
+    """How well memorization tells wrong labels that were planted: the area under the ROC."""
+    from sklearn.metrics import roc_auc_score
+
+    material = Material.of(location, study)
+    with np.load(f"{planted.removesuffix('.npz')}.truth.npz") as file:
+        wrong = np.isin(np.arange(material.trials.n), file[_flipped(file.files)])
+    by_kernel = float(roc_auc_score(wrong, -material.clues[:, 2]))
+    for count in map(int, counts.split(",")):
+        areas = []
+        for draw in range(draws):
+            rows = np.arange(count) + draw * max(_PER_BLOCK, count)
+            if rows[-1] >= len(material.trials):
+                break
+            drawn = material.trials.taken(rows)
+            ours = material.calibrated(drawn).memorization
+            theirs = memorization(drawn.subset, drawn.train_correct, drawn.n).memorization
+            areas.append([roc_auc_score(wrong, each) for each in (ours, _filled(theirs))])
+        means = np.mean(areas, axis=0)
+        found = {
+            "what": f"AUROC of {wrong.sum()} wrong labels, {material.name}, {count} trials",
+            "ours": float(means[0]),
+            "theirs": float(means[1]),
+            "ratio": float((1 - means[1]) / max(1 - means[0], 1e-9)),
+            "draws": len(areas),
+            "kernel_machine_alone": by_kernel,
+        }
+        if len(areas) > 1:
+            spread = np.std(areas, axis=0, ddof=1)
+            found |= {"our_sd": float(spread[0]), "their_sd": float(spread[1])}
+        show(found | _machine(), as_json)
+
+
+@main.command()
+@click.option("--train", "n", default=5000, show_default=True, help="Training examples.")
+@click.option("--trials", "count", default=20, show_default=True)
+@click.option("--inputs", default=784, show_default=True, help="Numbers an example has.")
+@click.option("--json", "as_json", is_flag=True)
+def time(n: int, count: int, inputs: int, as_json: bool) -> None:
+    """CPU seconds of an estimate from synthetic trials, and of what is known without them."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(10, size=n)
+    x = (rng.normal(size=(10, inputs))[label] + 3 * rng.normal(size=(n, inputs))).astype(np.float32)
+    dataset = Dataset(x, label, x[:1], label[:1], tuple(map(str, range(10))))
+    begun = clock.process_time()
+    near, clues = without_trials(dataset)
+    prepared = clock.process_time() - begun
+    inside = rng.random((count, n)) < 0.7
+    margin = (rng.normal(3, 3, n) + np.where(inside, 3, 0) + rng.normal(size=(count, n))).astype(
+        np.float16
+    )
+    begun = clock.process_time()
+    calibrated(inside, margin > 0, label, margin=margin, neighbours=near, clues=clues)
+    seconds = clock.process_time() - begun
+    found = {
+        "what": f"CPU seconds, {n:,} examples, {count} trials",
+        "ours": seconds,
+        "theirs": None,
+        "ratio": None,
+        "neighbours_and_kernel_machine_seconds": prepared,
+    }
+    show(found | _machine(), as_json)
+
+
+def judged(found: Scores, reference: Memorization) -> dict[str, float]:
+    """Compare with the reference, its noise taken out."""
+    known = ~np.isnan(reference.memorization)
+    r, estimate = reference.memorization[known], _filled(found.memorization)[known]
+    noise = _variance(reference, added=0.0)[known].mean()
+    agreed = agreement(estimate, r, ())
+    low, high = found.ci_low[known], found.ci_high[known]
+    half = _Z**2 * _variance(reference, added=0.5)[known]
+    plain = found.memorization[known]
+    holds = (plain - np.sqrt((plain - low) ** 2 + half) <= r) & (
+        r <= plain + np.sqrt((high - plain) ** 2 + half)
+    )
+    said = ~np.isnan(plain)
+    return {
+        "rmse": float(np.sqrt(max(0, ((estimate - r) ** 2).mean() - noise))),
+        "pearson": agreed.pearson / float(np.sqrt(1 - noise / r.var())),
+        "spearman": agreed.spearman,
+        "top_5_percent": agreed.top,
+        "bias": float((estimate - r).mean()),
+        "bias_where_memorized": _mean((estimate - r)[r >= 0.5]),
+        "covered": _mean(holds[said]),
+        "covered_memorized": _mean(holds[said & (estimate >= 0.25)]),
+        "covered_ambiguous": _mean(holds[said & (estimate >= 0.05) & (estimate < 0.25)]),
+        "covered_if_truly_memorized": _mean(holds[said & (r >= 0.25)]),
+        "width": _mean((high - low)[said]),
+        "with_an_estimate": float(said.mean()),
+    }
+
+
+def _variance(scores: Memorization, added: float) -> Floats:
+    """Squared standard error; ``added`` successes and failures keep it above 0."""
+    found = np.zeros(len(scores.n_in))
+    for rate, n in ((scores.accuracy_in, scores.n_in), (scores.accuracy_out, scores.n_out)):
+        p = (rate * n + added) / (n + 2 * added)
+        found += p * (1 - p) / (n + 2 * added)
+    return found
+
+
+def _filled(values: Floats) -> Floats:
+    known = values[~np.isnan(values)]
+    return np.where(np.isnan(values), known.mean() if len(known) else 0.0, values)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _said(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _flipped(names: list[str]) -> str:
+    return next(name for name in ("flipped", "flips") if name in names)
+
+
+def _machine() -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"our_peak_bytes": peak, "machine": machine_kind("cpu")}
+
+
+if __name__ == "__main__":
+    run(main)
