@@ -17,7 +17,7 @@ from memtail_core.errors import MemtailError
 from memtail_core.failures import Failure
 from memtail_core.store import ObjectStore
 from services.dashboard import throughput
-from services.dashboard.observer import StudySeen
+from services.dashboard.snapshot import StudySeen
 
 _MOST_FAILURES = 50
 _SHARE = 0.1  # of the time, at most, is spent on making one thing again and again

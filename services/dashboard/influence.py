@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from memtail_core.errors import MemtailError
 from memtail_core.store import ObjectStore
 from services.dashboard.kept import Kept
-from services.dashboard.observer import StudySeen
+from services.dashboard.snapshot import StudySeen
 
 if TYPE_CHECKING:
     from memtail_core.report.queries import Material

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from memtail_core.study import MOST_TRIALS, shipped
 from services.dashboard import endpoints, published_report, static_files, study_file, words
 from services.dashboard.dashboard import Dashboard, dashboard_of
-from services.dashboard.observer import Snapshot, StudySeen
+from services.dashboard.snapshot import Snapshot, StudySeen
 
 _MOST = 200  # studies on one page
 _FILES = {  # of a report, and what is in them

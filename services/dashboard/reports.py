@@ -23,7 +23,7 @@ from memtail_core.errors import DamagedError
 from memtail_core.published import Manifest
 from memtail_core.store import ObjectStore
 from services.dashboard.kept import Kept
-from services.dashboard.observer import StudySeen
+from services.dashboard.snapshot import StudySeen
 
 TableName = Literal["scores", "pairs"]
 Format = Literal["json", "csv", "parquet"]

@@ -17,7 +17,7 @@ from services.dashboard.problems import described
 MOST_LISTENERS = 1000
 
 
-def _with_room(request: Request) -> None:
+async def _with_room(request: Request) -> None:
     if dashboard_of(request).observer.n_listeners >= MOST_LISTENERS:
         raise HTTPException(503, "too many listen: try again later", {"Retry-After": "30"})
 

@@ -18,8 +18,8 @@ from services.dashboard.api import shapes
 from services.dashboard.api.shapes import StudyId
 from services.dashboard.dashboard import Dashboard, dashboard_of
 from services.dashboard.limits import RATED
-from services.dashboard.observer import StudySeen
 from services.dashboard.problems import described
+from services.dashboard.snapshot import StudySeen
 from services.submission import Cluster
 
 _AT_ONCE = threading.BoundedSemaphore(4)  # changes; they load data, and write to store and queue
@@ -34,7 +34,9 @@ writers = APIRouter(
 )
 
 
-def study_seen(study_id: StudyId, request: Request) -> StudySeen:
+# Dependencies are coroutines, though they wait for nothing: others FastAPI runs in threads, and
+# two changes of thread for each are most of what such a request costs.
+async def study_seen(study_id: StudyId, request: Request) -> StudySeen:
     """The study that a path names, as it was last seen."""
     found = dashboard_of(request).observer.latest().study(study_id)
     if found is None:
@@ -42,8 +44,12 @@ def study_seen(study_id: StudyId, request: Request) -> StudySeen:
     return found
 
 
+async def _dashboard(request: Request) -> Dashboard:
+    return dashboard_of(request)
+
+
 Seen = Annotated[StudySeen, Depends(study_seen)]
-The = Annotated[Dashboard, Depends(dashboard_of)]
+The = Annotated[Dashboard, Depends(_dashboard)]
 
 
 @readers.get("/studies", operation_id="list_studies", response_model=list[shapes.StudyStatus])

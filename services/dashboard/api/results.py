@@ -1,6 +1,6 @@
 """The results API: scores and pairs of the published report, influence of one example."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -12,7 +12,6 @@ from services.dashboard.api import shapes
 from services.dashboard.api.management import Seen, The
 from services.dashboard.dashboard import Dashboard
 from services.dashboard.influence import Asked, BusyError
-from services.dashboard.observer import StudySeen
 from services.dashboard.problems import described
 from services.dashboard.reports import (
     MOST_ROWS,
@@ -23,6 +22,7 @@ from services.dashboard.reports import (
     TableName,
     Wanted,
 )
+from services.dashboard.snapshot import StudySeen
 
 router = APIRouter(tags=["results"], dependencies=[READER], responses=described(404, 409, 422, 503))
 
@@ -51,11 +51,11 @@ _SORTS = {
 }  # fmt: skip
 
 
-def _wanted(name: TableName) -> Callable[..., Wanted]:
+def _wanted(name: TableName) -> Callable[..., Awaitable[Wanted]]:
     """The query of a page, for one of the tables."""
     sorts: Any = _SORTS[name]
 
-    def wanted(
+    async def wanted(
         format: Annotated[Format, Query(description="How it is written.")] = "json",
         offset: Annotated[int, Query(ge=0, le=2**40)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 100,

@@ -1,7 +1,6 @@
 """A dashboard on a copy of a small trained study, without a cluster and with one."""
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from celery import Celery
 from fastapi.testclient import TestClient
 
 from memtail_core import catalogue, published
@@ -22,11 +22,10 @@ from memtail_core.report import Analysis, tables
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
-from services import broker
+from services import broker, queue, submission
 from services.dashboard.app import Dashboard, create_app
 from services.dashboard.limits import Rates
 from services.dashboard.observer import Observer
-from services.queue import app as queue_app
 from services.queue import configuration
 from services.submission import Cluster
 from tests.conftest import Trained, digits
@@ -135,21 +134,22 @@ def on_cluster(
 ) -> Iterator[Shown]:
     """A dashboard with a real Redis, on a folder, served by a real server; nobody trains."""
     folder = shutil.copytree(published_folder, tmp_path_factory.mktemp("shown") / "runs")
-    store, before = FilesStore(folder), dict(os.environ)
-    with redis_server() as server:
-        os.environ |= {"MEMTAIL_BROKER_URL": server.url, "MEMTAIL_STORE": str(folder)}
-        settings = Settings(_env_file=None, dashboard_token=TOKEN, dashboard_look=0.1)
-        queue_app.conf.update(configuration(settings))
+    store = FilesStore(folder)
+    with redis_server() as server, pytest.MonkeyPatch.context() as patch:
+        settings = Settings(
+            _env_file=None, broker_url=server.url, dashboard_token=TOKEN, dashboard_look=0.1
+        )
+        app = Celery("memtail")  # its own: that of the process keeps the first Redis it has met
+        app.conf.update(configuration(settings))
+        patch.setattr(queue, "app", app)
+        patch.setattr(submission, "app", app)
         cluster = Cluster(store, broker.connect(settings), settings)
         observer = Observer(store, cluster, settings.dashboard_look)
         dashboard = Dashboard(store, cluster, settings, observer)
         vars(dashboard)["rates"] = Rates(10**6, 10**6)
-        try:
-            with serving(dashboard) as address, httpx.Client(base_url=address) as client:
-                yield Shown(trained.study, store, dashboard, client)
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        with serving(dashboard) as address, httpx.Client(base_url=address) as client:
+            yield Shown(trained.study, store, dashboard, client)
+        app.close()
 
 
 @pytest.fixture(scope="session")

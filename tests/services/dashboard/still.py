@@ -13,7 +13,8 @@ from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard.app import create_app
 from services.dashboard.dashboard import Dashboard
-from services.dashboard.observer import Observer, Snapshot, StudySeen
+from services.dashboard.observer import Observer
+from services.dashboard.snapshot import Snapshot, StudySeen
 from services.submission import Cluster
 
 TOKEN = "a-token-of-the-tests"

@@ -16,7 +16,8 @@ from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from services import broker, leases, orders, pace, presence
 from services.dashboard import observer as observing
-from services.dashboard.observer import Observer, Snapshot
+from services.dashboard.observer import Observer
+from services.dashboard.snapshot import Snapshot
 from services.leases import Lease
 from services.orders import Order
 from services.pace import Stored
