@@ -72,7 +72,8 @@ class Publisher:
                     store, study, FilesStore(self._cluster.settings.cache)
                 )
                 goal = catalogue.goal(store, study)
-                report.publish(store, report.analyse(study, dataset, loaded, goal))
+                found = report.analyse(study, dataset, loaded, goal)
+                report.publish(store, report.as_stopped(store, found))
                 kind = "final" if now.is_complete else "provisional"
                 log.info("%s: published a %s report of %d models", study.id, kind, len(loaded))
         except Exception as error:
