@@ -21,7 +21,7 @@ from tests.servers import chromium
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-_PATIENCE = 20_000  # milliseconds; these machines are slow
+_PATIENCE = 60_000  # milliseconds; these machines are slow
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from memtail_core.report.exploration.sprites import Look, Sheets, looks, sheet, 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
-BUDGET = 8_000_000  # bytes; base64 adds a third, and the numbers of a page of 15 MB take the rest
+BUDGET = 7_000_000  # bytes; base64 adds a third, numbers and experiments take the rest of 15 MB
 _SAMPLE = 512
 _FEWER = 0.95  # as many, where more did not fit
 
