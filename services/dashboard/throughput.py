@@ -108,7 +108,7 @@ def _svg(found: Rates) -> str:
     said = f"Models an hour, in intervals of {found.width} seconds: " + ", ".join(
         f"{rate:,.0f}" for rate in found.models_per_hour
     )
-    drawn = drawing.figure(chart, pa.Table.from_pylist(rows), said, height=130)
+    drawn = drawing.figure([chart], pa.Table.from_pylist(rows), said, height=130)
     # The page's policy forbids styles that are written into it.
     return re.sub(r' style="[^"]*"', "", drawing.inline_svg(drawn))
 
