@@ -1,4 +1,4 @@
-"""Trials in which some training examples are what like test examples rest on: the truth is known."""
+"""Trials in which test examples rest on the training example most like them, if it is near."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -76,7 +76,7 @@ def test_with_many_trials_it_is_the_papers_estimate() -> None:
 
 
 def test_nothing_comes_of_nothing() -> None:
-    trials, found = of(40, effect=0.0)
+    _, found = of(40, effect=0.0)
     assert (found.unbiased >= 0.15).mean() > 0.05
     assert (found.influence >= 0.15).mean() < 0.001
     assert np.abs(found.influence).mean() < 0.02
