@@ -3,6 +3,7 @@
     python benchmarks/efficiency.py trials fashion-cnn-5k --store runs
     python benchmarks/efficiency.py trials digits --counts 1,5,20 --draws 1   # under a minute
     python benchmarks/efficiency.py noise fashion-planted planted.npz         # planted wrong labels
+    python benchmarks/efficiency.py pairs fashion-cnn-5k --counts 20,40 --draws 1   # influence
     python benchmarks/efficiency.py time --train 50000
 
 For each number of trials, several draws of consecutive ones that share none, in whole balanced
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
+from benchmarks.pairs_found import compared
 from benchmarks.table import run, show
 from cli.options import find_study, store_option
 from memtail_core import catalogue, trials
@@ -33,6 +35,9 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization, memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.calibration import Calibrated, calibrated
+from memtail_core.estimation.influence import PairsRule
+from memtail_core.neighbours import Space
+from memtail_core.report.calibrated_pairs import calibrate_pairs
 from memtail_core.report.calibration import Neighbours, calibrate, without_trials
 from memtail_core.training.device import machine_kind
 from memtail_core.trials import Trials
@@ -113,6 +118,49 @@ def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool)
                 found[f"{whose}_{name}"] = _said(values.mean())
                 if len(values) > 1:
                     found[f"{whose}_{name}_sd"] = _said(values.std(ddof=1))
+        show(found | {"cpu_seconds": float(np.mean(seconds))} | _machine(), as_json)
+
+
+@main.command()
+@click.argument("study")
+@store_option
+@click.option("--counts", default="20,40,80,160", show_default=True)
+@click.option("--draws", default=2, show_default=True, help="Of each number, if there are so many.")
+@click.option("--json", "as_json", is_flag=True)
+def pairs(study: str, location: str, counts: str, draws: int, as_json: bool) -> None:
+    """How many of the pairs that many trials find few trials find: calibrated, and counted."""
+    material = Material.of(location, study)
+    space = Space.of(material.dataset)
+    total = len(material.trials)
+    for count in map(int, counts.split(",")):
+        apart = max(_PER_BLOCK, count)
+        starts = [d * apart for d in range(draws) if d * apart + count <= total // 2]
+        if not starts:
+            raise EstimationError(f"{total} trials are too few to draw {count}: train more")
+        measured, seconds = [], []
+        for start in starts:
+            rows = np.arange(start, start + count)
+            others = material.trials.taken(np.setdiff1d(np.arange(total), rows))
+            drawn = material.trials.taken(rows)
+            begun = clock.process_time()
+            scores = material.calibrated(drawn)
+            ours = calibrate_pairs(drawn, material.dataset, scores, space, PairsRule())
+            seconds.append(clock.process_time() - begun)
+            measured.append(compared(ours, drawn, others))
+        means = {name: [each[name] for each in measured] for name in measured[0]}
+        our_found, their_found = (float(np.mean(means[f"{w}_found"])) for w in ("our", "their"))
+        found: dict[str, Any] = {
+            "what": f"share of the reference's pairs found, {material.name}, {count} trials",
+            "ours": our_found,
+            "theirs": their_found,
+            "ratio": our_found / their_found if their_found else None,
+            "draws": len(starts),
+            "reference_trials": total - count,
+        }
+        for name, values in means.items():
+            found[name] = _said(float(np.mean(values)))
+            if len(values) > 1:
+                found[f"{name}_sd"] = _said(float(np.std(values, ddof=1)))
         show(found | {"cpu_seconds": float(np.mean(seconds))} | _machine(), as_json)
 
 

@@ -76,15 +76,24 @@ class Question:
             EstimationError: there is no such example or class.
         """
         dataset = material.dataset
+        train, test = self.examples(dataset)
+        if self.theta_mem is not None:
+            train = train[reaches(material.scores.memorization[train], self.theta_mem)]
+        labels_of = (dataset.y_train, dataset.y_test) if self.same_class else None
+        return Family.of(train, test, labels_of)
+
+    def examples(self, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the training and the test examples, memorized or not.
+
+        Raises:
+            EstimationError: there is no such example or class.
+        """
         train = _chosen(self.train, len(dataset.y_train), "training")
         test = _chosen(self.test, len(dataset.y_test), "test")
         if self.classes:
             labels = [_label(dataset, name) for name in self.classes]
             train = train[np.isin(dataset.y_train[train], labels)]
-        if self.theta_mem is not None:
-            train = train[reaches(material.scores.memorization[train], self.theta_mem)]
-        labels_of = (dataset.y_train, dataset.y_test) if self.same_class else None
-        return Family.of(train, test, labels_of)
+        return train, test
 
 
 def influence_of_one(

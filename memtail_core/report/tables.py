@@ -14,6 +14,7 @@ from memtail_core.data import Dataset
 from memtail_core.estimation.calibration import Calibrated
 from memtail_core.estimation.influence import Leading, Pairs
 from memtail_core.report.analysis import Analysis
+from memtail_core.report.calibrated_pairs import Candidates
 
 _SCORES = (
     "memorization",
@@ -68,6 +69,28 @@ def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64
             "test_label": dataset.y_test[pairs.test_index],
             "train_name": pa.array([dataset.train_name(i) for i in pairs.train_index], pa.string()),
             "test_name": pa.array([dataset.test_name(i) for i in pairs.test_index], pa.string()),
+        }
+    )
+
+
+def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> pa.Table:
+    """One row per pair, in this order; what was never held in or out has no counted influence."""
+    found, dataset = candidates.found, candidates.dataset
+    train, test = candidates.train[rows], candidates.test[rows]
+    counted = found.unbiased[rows]
+    missing = np.isnan(counted)
+    return pa.table(
+        {
+            "train_index": train,
+            "test_index": test,
+            "calibrated": found.influence[rows],
+            "influence": pa.array(counted, mask=missing),
+            "standard_error": pa.array(found.standard_error[rows], mask=missing),
+            "memorization": candidates.scores.memorization[train],
+            "train_label": dataset.y_train[train],
+            "test_label": dataset.y_test[test],
+            "train_name": pa.array([dataset.train_name(i) for i in train.tolist()], pa.string()),
+            "test_name": pa.array([dataset.test_name(i) for i in test.tolist()], pa.string()),
         }
     )
 

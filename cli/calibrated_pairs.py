@@ -1,0 +1,113 @@
+"""``memtail pairs --calibrated``: what it lists, and what does not go with it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli import output as out
+from cli import words
+from cli.options import find_study, print_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from memtail_core.report.queries import Question
+
+_SHOWN = 20
+_WHY_NOT = {
+    "--fdr": "it has no p-values",
+    "--permutations": "it has no p-values",
+    "--harmful": "it looks for influence to the better",
+    "--any-class": "it looks at pairs of one class",
+    "--memory": "it looks at 10 million pairs at most, 2.5 GB",
+    "--device": "it counts on the processor",
+}
+
+
+def refuse(given: dict[str, bool]) -> None:
+    """Refuse options that ``--calibrated`` has no meaning for, by name and whether given."""
+    for name, is_given in given.items():
+        if is_given:
+            raise click.UsageError(f"{name} does not go with --calibrated: {_WHY_NOT[name]}")
+
+
+def list_calibrated(
+    name: str,
+    location: str,
+    *,
+    question: "Question",
+    theta: float,
+    theta_mem: float,
+    top: int | None,
+    format_: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """List the pairs, or write them."""
+    from memtail_core.estimation.influence import PairsRule
+    from memtail_core.report import tables
+    from memtail_core.report.calibrated_pairs import calibrate_pairs_stored
+
+    store, study = find_study(location, name)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with console.status("estimating"):
+        candidates = calibrate_pairs_stored(
+            store, study, PairsRule(theta_mem=theta_mem, theta_infl=theta)
+        )
+    if candidates.n_damaged:
+        console.print(
+            f"[yellow]warning:[/] {words.count(candidates.n_damaged, 'damaged shard')} left out; "
+            "memtail run trains what is missing"
+        )
+    among = candidates.asked(question)
+    rows = candidates.listed(theta, among)
+    table = tables.calibrated_pairs_table(candidates, rows[:top])
+    summary = {
+        "study": study.id,
+        "trials": candidates.n_trials,
+        "candidates": int(among.sum()),
+        "found": len(rows),
+    }
+    if format_ and not as_json:
+        out.write(out.encode(table, format_), output)
+    elif as_json:
+        print_json({**summary, "pairs": table.to_pylist()})
+        return
+    _say(summary, table, candidates.dataset.classes, shown=not format_)
+
+
+def _say(summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool) -> None:
+    from cli.pairs import wide_console
+
+    console = wide_console(stderr=not shown)
+    console.print(
+        f"[bold]{summary['found']:,} pairs[/] of {summary['candidates']:,} of a memorized training "
+        "example and a test example of its class"
+    )
+    if shown and len(table):
+        console.print(_drawn(table.slice(0, _SHOWN).to_pylist(), classes))
+        if len(table) > _SHOWN:
+            console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")
+
+
+def _drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
+    from cli.pairs import called
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("train", "test", "class", "mem.", "calibrated", "influence"):
+        numeric = title in ("mem.", "calibrated", "influence")
+        table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        counted = row["influence"]
+        table.add_row(
+            called(row["train_index"], row["train_name"]),
+            called(row["test_index"], row["test_name"]),
+            escape(words.plain(str(classes[row["train_label"]]))),
+            f"{row['memorization']:.2f}",
+            f"{row['calibrated']:.2f}",
+            "–" if counted is None else f"{counted:.2f} ± {row['standard_error']:.2f}",
+        )
+    return table
