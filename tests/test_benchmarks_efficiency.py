@@ -43,6 +43,16 @@ def test_both_estimates_are_measured_against_the_other_trials(store: str) -> Non
     assert five["our_rmse_sd"] > 0
 
 
+def test_pairs_of_few_trials_are_measured_against_those_of_the_others(store: str) -> None:
+    (found,) = ran("pairs", "small", "--store", store, "--counts", "10", "--draws", "2")
+    assert found["what"] == "share of the reference's pairs found, small, 10 trials"
+    assert (found["draws"], found["reference_trials"]) == (2, 50)
+    assert found["reference_pairs"] > 0
+    for whose in ("our", "their"):
+        assert 0 <= found[f"{whose}_found"] <= found[f"{whose}_among_ten_times"] <= 1
+    assert found["our_rmse"] < found["their_rmse"]
+
+
 def test_wrong_labels_that_were_planted_are_looked_for(store: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "planted.truth.npz", flipped=np.arange(12), n=250)
     planted = str(tmp_path / "planted.npz")

@@ -156,5 +156,6 @@ def _alike(
 
 
 def _unit(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    length = np.linalg.norm(points, axis=1, keepdims=True)
-    return points / np.where(length > 0, length, 1)
+    length = np.sqrt(np.square(points).sum(axis=1, keepdims=True))
+    found: NDArray[np.float32] = points / np.maximum(length, np.float32(1e-12))
+    return found

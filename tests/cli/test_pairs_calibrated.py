@@ -81,8 +81,10 @@ def test_what_it_has_no_meaning_for_is_refused(
     memtail: Memtail, trained: Trained, options: tuple[str, ...]
 ) -> None:
     store = ("--store", str(trained.folder))
-    line = refused(memtail("pairs", "digits", *store, "--calibrated", *options))
-    assert f"{options[0]} does not go with --calibrated: it" in line
+    result = memtail("pairs", "digits", *store, "--calibrated", *options)
+    assert result.exit_code == 2
+    assert result.stderr.count("Error:") == 1
+    assert f"{options[0]} does not go with --calibrated: it" in result.stderr.splitlines()[-1]
 
 
 def test_an_example_that_is_not_there_is_refused(memtail: Memtail, trained: Trained) -> None:
