@@ -30,6 +30,8 @@ from tests.faults import Faults
 from tests.servers import RedisServer, S3Server, redis_server
 
 _TIMEOUT = 120.0  # seconds; far more than any step takes
+_READY = multiprocessing.get_context("forkserver")
+_READY.set_forkserver_preload(["cli.main", "memtail_core.report", "services.submission"])
 
 
 class Service:
@@ -155,12 +157,11 @@ class Cluster:
     def memtail(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run a command as a user does, and expect its exit code.
 
-        In a fork of this process, which has imported all that takes its time.
+        In a fork of a process that has imported all that takes its time, and done nothing else:
+        one that has drawn a chart has threads, without which a fork of it hangs.
         """
         out, err = self.folder / "stdout", self.folder / "stderr"
-        forked = multiprocessing.get_context("fork").Process(
-            target=_command, args=(arguments, self.env, self.folder, out, err)
-        )
+        forked = _READY.Process(target=_command, args=(arguments, self.env, self.folder, out, err))
         forked.start()
         forked.join(_TIMEOUT)
         if forked.is_alive():
