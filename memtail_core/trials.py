@@ -10,11 +10,8 @@ the comment at the end of the zip archive: the file proves itself wherever it is
     about                                JSON: study id, versions, device, tuning
 """
 
-import hashlib
-import io
 import json
 import platform
-import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import plans
+from memtail_core import archive, plans
 from memtail_core.arms import Arms
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
@@ -35,7 +32,6 @@ from memtail_core.training import Engine
 if TYPE_CHECKING:
     from memtail_core.estimation.influence import Evidence
 
-_DIGEST_LENGTH = 64
 _PACKED = ("subset", "train_correct", "test_correct")
 _BY_TRIAL = (*_PACKED, "train_margin", "test_margin", "trials", "seconds")
 
@@ -166,12 +162,7 @@ def encode(trials: Trials) -> bytes:
         arrays |= {"train_margin": trials.train_margin, "test_margin": trials.test_margin}
     arrays |= {"trials": trials.trials, "seconds": trials.seconds}
     arrays["about"] = np.array(json.dumps(trials.about[0], sort_keys=True))
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = b"0" * _DIGEST_LENGTH
-    content = buffer.getvalue()[:-_DIGEST_LENGTH]
-    return content + hashlib.sha256(content).hexdigest().encode()
+    return archive.packed(arrays)
 
 
 def decode(content: bytes, study: Study, shard: Shard) -> Trials:
@@ -180,15 +171,11 @@ def decode(content: bytes, study: Study, shard: Shard) -> Trials:
     Raises:
         DamagedError: it is, or holds other trials than ``shard`` of ``study``.
     """
-    body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
-    if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise DamagedError("its SHA-256 does not match: it was cut short or altered")
+    part = archive.unpacked(content)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            part = {name: file[name] for name in file.files}
         about = json.loads(str(part["about"]))
         are_others = about["study"] != study.id or part["trials"].tolist() != list(shard.trials)
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DamagedError("it is no shard's file, though its SHA-256 matches") from error
     if are_others:
         raise DamagedError(f"it holds other trials: of {about['study']}")

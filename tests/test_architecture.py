@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the ground up; rooms of one floor do not import each other
     {"errors", "processes"},
-    {"validation", "user_code", "settings"},
+    {"validation", "user_code", "settings", "archive"},
     {"study", "arms"},
     {"store"},
     {"shards"},

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from memtail_core.approximations.archive import Arrays
 from memtail_core.approximations.levelling import Floats, mean_over
 from memtail_core.approximations.run import Networks, Part, Run
+from memtail_core.archive import Arrays
 from memtail_core.data import Dataset
 
 _DIRECTIONS = 4

@@ -21,11 +21,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.approximations.archive import Arrays
 from memtail_core.approximations.layers import Factors, factors
 from memtail_core.approximations.method import Block, Indices
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
 from memtail_core.approximations.training_dynamics import doubt
+from memtail_core.archive import Arrays
 from memtail_core.data import Dataset
 
 DIMENSIONS = 1024

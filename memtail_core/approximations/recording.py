@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import plans, tuning
-from memtail_core.approximations.archive import Arrays, packed, unpacked
 from memtail_core.approximations.curves import Curves, Watcher
 from memtail_core.approximations.run import CURVES, TRAINING, Networks, Run, Setting
+from memtail_core.archive import Arrays, packed, unpacked
 from memtail_core.errors import DamagedError, EstimationError
 from memtail_core.study import Study, SubsetsTable
 from memtail_core.training.device import (

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from memtail_core import training
-from memtail_core.approximations.archive import Arrays, packed, unpacked
 from memtail_core.approximations.curves import Curves
+from memtail_core.archive import Arrays, packed, unpacked
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.store import ObjectStore

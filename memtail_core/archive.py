@@ -17,7 +17,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Encode arrays by name, as shards are (:mod:`memtail_core.trials`)."""
+    """Encode arrays by name; the same arrays give the same bytes."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     with zipfile.ZipFile(buffer, "a") as archive:
