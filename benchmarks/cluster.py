@@ -26,9 +26,10 @@ import redis
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.table import run, show
-from memtail_core import execution, published
-from memtail_core.execution import Observer, ShardDone
-from memtail_core.preparation import Prepared, prepare
+from memtail_core.catalogue import reports
+from memtail_core.running import execution
+from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running.preparation import Prepared, prepare
 from memtail_core.settings import settings
 from memtail_core.store import FilesStore, open_store
 from memtail_core.study import Spec
@@ -148,7 +149,7 @@ def _submitted(cluster: Cluster, prepared: Prepared, shards: int) -> float:
     submission.submit(cluster, study, dataset, 5 * shards, Order(device="cpu", stack=_STACK))
     while len(stored := pace.stored(cluster.client, study.id)) < shards:
         time.sleep(0.5)
-    while published.whole(cluster.store, study) is None:  # or the next run would wait for it
+    while reports.whole(cluster.store, study) is None:  # or the next run would wait for it
         time.sleep(0.5)
     return max(each.when for each in stored) - min(each.when - each.seconds for each in stored)
 

@@ -29,18 +29,19 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as 
 from benchmarks.pairs_found import compared
 from benchmarks.table import run, show
 from cli.options import find_study, store_option
-from memtail_core import catalogue, trials
+from memtail_core import catalogue
+from memtail_core.analysis.calibrated_pairs import calibrate_pairs
+from memtail_core.analysis.calibrated_scores import Neighbours, calibrate, without_trials
 from memtail_core.data import Dataset
+from memtail_core.data.neighbours import Space
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization, memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.calibration import Calibrated, calibrated
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.neighbours import Space
-from memtail_core.report.calibrated_pairs import calibrate_pairs
-from memtail_core.report.calibration import Neighbours, calibrate, without_trials
+from memtail_core.running import trials
+from memtail_core.running.trials import Trials
 from memtail_core.training.device import machine_kind
-from memtail_core.trials import Trials
 
 _Z = 1.959963984540054
 _PER_BLOCK = 20  # draws of fewer trials begin this far apart: whole blocks of the balanced design

@@ -20,10 +20,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as 
 
 from benchmarks.roofline import operations, peak
 from benchmarks.table import run, show
-from memtail_core import execution, training
+from memtail_core import training
+from memtail_core.analysis import analyse
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
-from memtail_core.report import analyse
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
 from memtail_core.training.device import compute_reproducibly, machine_kind, resolve_device

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.analysis.calibrated_pairs import Candidates, pairs_of
 from memtail_core.data import Dataset
 from memtail_core.estimation import memorization
 from memtail_core.estimation.calibration.differences import differences
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import reaches
-from memtail_core.report.calibrated_pairs import Candidates, pairs_of
-from memtail_core.trials import Trials
+from memtail_core.running.trials import Trials
 
 _MORE = 10
 

@@ -34,15 +34,19 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.table import run, show
-from memtail_core import catalogue, execution, published, shards
+from memtail_core import catalogue
+from memtail_core.analysis import analyse
+from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
-from memtail_core.report import analyse, tables
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
+from memtail_core.report import tables
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
+from memtail_core.running.trials import Trials
 from memtail_core.settings import Settings
-from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
-from memtail_core.trials import Trials
 from services import broker, orders, pace
 from services.orders import Order
 from services.pace import Stored
@@ -68,13 +72,13 @@ def main(
     """Measure a dashboard with so many readers while shards land."""
     with tempfile.TemporaryDirectory() as folder, redis_server() as queue:
         os.environ["MEMTAIL_BROKER_URL"] = queue.url
-        study, reports, later = _trained(Path(folder))
+        study, published, later = _trained(Path(folder))
         store = FilesStore(f"{folder}/runs")
         with _served(f"{folder}/runs") as (address, process):
             ended = threading.Event()
             landed: list[float] = []
             landing = threading.Thread(
-                target=_land, args=(store, study, reports, later, per_second, ended, landed)
+                target=_land, args=(store, study, published, later, per_second, ended, landed)
             )
             landing.start()
             before = sum(process.cpu_times()[:2])
@@ -147,7 +151,7 @@ class Found:
 
 
 def _trained(folder: Path) -> tuple[Study, dict[int, dict[str, bytes]], dict[Shard, bytes]]:
-    """A study of digits, half of its shards in the store; two reports, and the other half."""
+    """A study of digits, half of its shards in the store; two published, and the other half."""
     spec = {
         "study": {"trials": _TRIALS, "shard_size": _SHARD},
         "dataset": {"source": "sklearn:digits"},
@@ -158,13 +162,13 @@ def _trained(folder: Path) -> tuple[Study, dict[int, dict[str, bytes]], dict[Sha
     trials = execution.run(study, store, dataset, _TRIALS, workers=2)
     catalogue.register(store, study, dataset, _TRIALS)
     orders.place(store, study, Order(device="cpu"))
-    reports = {n: _report(study, dataset, trials.taken(np.arange(n))) for n in (_TRIALS, _FEWER)}
-    published.write(store, study, reports[_TRIALS], _TRIALS)
+    published = {n: _report(study, dataset, trials.taken(np.arange(n))) for n in (_TRIALS, _FEWER)}
+    reports.write(store, study, published[_TRIALS], _TRIALS)
     later = {}
     for shard in shards.planned(study, _TRIALS)[_TRIALS // _SHARD // 2 :]:
         later[shard] = store.get(shard.key(study))
         store.delete(shard.key(study))
-    return study, reports, later
+    return study, published, later
 
 
 def _report(study: Study, dataset: Dataset, trials: Trials) -> dict[str, bytes]:
@@ -180,7 +184,7 @@ def _report(study: Study, dataset: Dataset, trials: Trials) -> dict[str, bytes]:
 def _land(
     store: FilesStore,
     study: Study,
-    reports: dict[int, dict[str, bytes]],
+    published: dict[int, dict[str, bytes]],
     later: dict[Shard, bytes],
     per_second: float,
     ended: threading.Event,
@@ -200,7 +204,7 @@ def _land(
         landed.append(now)
         if number % 20 == 10:
             n_trials = _FEWER if number % 40 == 10 else _TRIALS
-            published.write(store, study, reports[n_trials], n_trials)
+            reports.write(store, study, published[n_trials], n_trials)
         if ended.wait(1 / per_second):
             return
 

@@ -18,8 +18,8 @@ import click
 sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
 
 from benchmarks.table import run, show
-from memtail_core import failures, published
-from memtail_core.shards import Shard
+from memtail_core.catalogue import failures, reports
+from memtail_core.plan.shards import Shard
 from tests.servers import S3Server, s3_server
 from tests.services.cluster import Cluster, Service, running
 
@@ -127,7 +127,7 @@ def _aggregator_killed(cluster: Cluster, worker: Service) -> float:
     cluster.services[0].kill()
     begun = time.monotonic()
     cluster.aggregator()
-    cluster.wait_until("it is whole", lambda: published.whole(cluster.store, cluster.study))
+    cluster.wait_until("it is whole", lambda: reports.whole(cluster.store, cluster.study))
     return time.monotonic() - begun
 
 

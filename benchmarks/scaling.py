@@ -22,9 +22,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as 
 
 from benchmarks.memory import own_peak
 from benchmarks.table import run, show
-from memtail_core import plans, training
+from memtail_core import training
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
+from memtail_core.plan import designs
+from memtail_core.running.preparation import prepare
 from memtail_core.study import Spec, Study
 from memtail_core.training import Tuning
 from memtail_core.training.device import (
@@ -96,8 +97,8 @@ def _train(
     compute_reproducibly()
     recipe = training.restore(study.training)
     warm_up = recipe.model_copy(update={"epochs": 1}).engine(device, tuning)
-    subsets = plans.subsets(study, range(trials))
-    seeds = plans.training_seeds(study, range(trials))
+    subsets = designs.subsets(study, range(trials))
+    seeds = designs.training_seeds(study, range(trials))
     warm_up.train(dataset, subsets[: tuning.stack], seeds[: tuning.stack])
     del warm_up  # its memory is not the other's
     engine = recipe.engine(device, tuning)

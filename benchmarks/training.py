@@ -31,11 +31,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as 
 from benchmarks.memory import own_peak, watched
 from benchmarks.roofline import operations, peak
 from benchmarks.table import run, show
-from memtail_core import execution, plans, training
+from memtail_core import training
 from memtail_core.data import Dataset
-from memtail_core.execution import Observer, ShardDone
-from memtail_core.parallelism import usable_cores
-from memtail_core.preparation import prepare
+from memtail_core.plan import designs
+from memtail_core.running import execution
+from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 from memtail_core.training.device import machine_kind, resolve_device
@@ -186,7 +188,7 @@ def _their_models(
     if warm_up:
         recipe = recipe.model_copy(update={"epochs": 1})
     start, accuracies = time.perf_counter(), []
-    rows = zip(plans.subsets(study, trials), plans.training_seeds(study, trials), strict=True)
+    rows = zip(designs.subsets(study, trials), designs.training_seeds(study, trials), strict=True)
     for subset, seed in rows:
         correct, test = train(dataset, subset, int(seed % 2**31), recipe)
         accuracies.append((correct[subset].mean(), correct[~subset].mean(), test.mean()))

@@ -58,8 +58,9 @@ def approximate(
     in training is kept with the study; nothing is trained twice.
     """
     from cli.approximations import give, say_evaluation, say_plan
-    from memtail_core import approximations, catalogue, trials
+    from memtail_core import approximations, catalogue
     from memtail_core.errors import EstimationError
+    from memtail_core.running import trials
 
     if evaluate and (output or pairs_output or format_):
         raise click.UsageError("--evaluate only compares: leave out --output, --pairs, --format")
@@ -109,8 +110,8 @@ def _format(path: str, option: str, asked: str | None) -> str:
 def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Setting, int]":
     """The study and its goal, of the store if one is called so; ``stored``: only that will do."""
     from memtail_core import catalogue
+    from memtail_core.analysis.analysis import refuse_experiments
     from memtail_core.approximations import Setting
-    from memtail_core.report.analysis import refuse_experiments
     from memtail_core.store import open_store
     from memtail_core.training.device import resolve_device
 

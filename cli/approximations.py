@@ -22,7 +22,7 @@ _WIDTH = 110
 def say_plan(setting: "Setting", chosen: "Chosen", count: int, whole: bool, as_json: bool) -> None:
     """Say what would be trained."""
     from memtail_core.approximations import missing
-    from memtail_core.cost import seconds_per_model
+    from memtail_core.running.cost import seconds_per_model
 
     needed = count if chosen.trains else 0
     lacking = len(missing(setting, count, whole=whole)) if chosen.trains else 0

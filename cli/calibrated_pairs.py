@@ -10,11 +10,12 @@ from rich.table import Table
 from cli import output as out
 from cli import words
 from cli.options import find_study, print_json
+from cli.pair_tables import called, wide_console
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from memtail_core.report.queries import Question
+    from memtail_core.analysis.queries import Question
 
 _SHOWN = 20
 _WHY_NOT = {
@@ -47,9 +48,9 @@ def list_calibrated(
     as_json: bool,
 ) -> None:
     """List the pairs, or write them."""
+    from memtail_core.analysis.calibrated_pairs import calibrate_pairs_stored
     from memtail_core.estimation.influence import PairsRule
     from memtail_core.report import tables
-    from memtail_core.report.calibrated_pairs import calibrate_pairs_stored
 
     store, study = find_study(location, name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -80,8 +81,6 @@ def list_calibrated(
 
 
 def _say(summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool) -> None:
-    from cli.pairs import wide_console
-
     console = wide_console(stderr=not shown)
     console.print(
         f"[bold]{summary['found']:,} pairs[/] of {summary['candidates']:,} of a memorized training "
@@ -94,8 +93,6 @@ def _say(summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: boo
 
 
 def _drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
-    from cli.pairs import called
-
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("train", "test", "class", "mem.", "calibrated", "influence"):
         numeric = title in ("mem.", "calibrated", "influence")

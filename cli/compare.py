@@ -29,12 +29,12 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
     What do they memorize alike, which pairs do they share, and how much of the difference is noise:
     each is also compared with itself, half of its models with the other half. Trains nothing.
     """
-    from memtail_core import plans
     from memtail_core.estimation.influence import PairsRule, engine_for
-    from memtail_core.experiments.comparison import compare as compared
-    from memtail_core.experiments.comparison_found import found
-    from memtail_core.experiments.stability_found import INFLUENCE_THRESHOLDS, THRESHOLDS
-    from memtail_core.experiments.yardstick import Side
+    from memtail_core.experiments.comparison.plan import compare as compared
+    from memtail_core.experiments.comparison.result import found
+    from memtail_core.experiments.comparison.yardstick import Side
+    from memtail_core.experiments.stability.result import INFLUENCE_THRESHOLDS, THRESHOLDS
+    from memtail_core.plan import designs
 
     if len(names) < 2:
         raise click.UsageError("name two studies or more")
@@ -44,8 +44,8 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
     for (store, study, mine), (_, other, theirs) in combinations(opened, 2):
         with comparing(splits + 1) as progress:
             of = compared(
-                Side(study.name, mine.trials, plans.block(study)),
-                Side(other.name, theirs.trials, plans.block(other)),
+                Side(study.name, mine.trials, designs.block(study)),
+                Side(other.name, theirs.trials, designs.block(other)),
                 mine.dataset.y_train,
                 mine.dataset.y_test,
                 PairsRule(),

@@ -44,8 +44,8 @@ def consistency(
     models already. The mean over the shares is the C-score of Jiang et al. The models are kept:
     again, nothing is trained twice. With --output scores.csv every example becomes a row.
     """
-    from memtail_core.experiments.consistency import RATIOS, analyse, study_at
-    from memtail_core.report.sections.consistency import examples_table
+    from memtail_core.experiments.consistency.result import RATIOS, analyse, study_at
+    from memtail_core.experiments.consistency.section import examples_table
 
     if as_json and (output or format_):
         raise click.UsageError("--json prints all that was found; for a file leave it out")
@@ -57,7 +57,7 @@ def consistency(
     store, study, material = finished(location, name)
     others = [study_at(study, ratio) for ratio in ratios or RATIOS]
     if dry_run and as_json:
-        from memtail_core.cost import estimate
+        from memtail_core.running.cost import estimate
         from memtail_core.training.device import resolve_device
 
         on = resolve_device(device)

@@ -17,7 +17,7 @@ def demo(location: str, workers: int | None, as_json: bool) -> None:
     About a minute on two cores. The same as `memtail run digits`.
     """
     from cli.run import execute
-    from memtail_core.preparation import prepare
+    from memtail_core.running.preparation import prepare
     from memtail_core.store import open_store
     from memtail_core.study import Spec
 

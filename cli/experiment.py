@@ -14,13 +14,13 @@ from cli import words
 from cli.options import find_study, print_json
 
 if TYPE_CHECKING:
+    from memtail_core.analysis.queries import Material
     from memtail_core.data import Dataset
+    from memtail_core.drawing.section import Shown
     from memtail_core.experiments.results import Result
-    from memtail_core.report.queries import Material
-    from memtail_core.report.sections.section import Shown
+    from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
-    from memtail_core.trials import Trials
 
 Command = Callable[..., Any]
 
@@ -76,7 +76,7 @@ def opened(
     location: str, name: str, *, margins: bool = False
 ) -> "tuple[ObjectStore, Study, Material]":
     """Open a study and read the models it has so far; with margins if asked."""
-    from memtail_core.report.queries import Material
+    from memtail_core.analysis.queries import Material
 
     store, study = find_study(location, name)
     return store, study, Material.of(store, study, margins=margins)
@@ -108,8 +108,9 @@ def finished(
     Raises:
         EstimationError: it is unfinished: what it says today is not what it will say tomorrow.
     """
-    from memtail_core import catalogue, shards
+    from memtail_core import catalogue
     from memtail_core.errors import EstimationError
+    from memtail_core.plan import shards
 
     store, study, material = opened(location, name, margins=margins)
     missing = shards.missing(store, study, catalogue.goal(store, study))
@@ -143,8 +144,8 @@ def _trained_by_cluster(
     from cli.cluster import connected
     from cli.plan import say_study
     from cli.watch import until_over
-    from memtail_core import trials
     from memtail_core.errors import TrainingError
+    from memtail_core.running import trials
     from services import submission
 
     console = Console(stderr=True, quiet=where.as_json, highlight=False, soft_wrap=True)
@@ -172,9 +173,9 @@ def finish(
     store: "ObjectStore", study: "Study", result: "Result", as_json: bool, err: bool = False
 ) -> None:
     """Keep what was found, add it to the study's report, and say it; on stderr if ``err``."""
+    from memtail_core.experiments.registry import of_result
     from memtail_core.experiments.results import keep
     from memtail_core.report import analyse_stored, publish
-    from memtail_core.report.sections.every import of_result
 
     keep(store, study, result)
     analysis = analyse_stored(store, study)

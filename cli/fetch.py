@@ -18,12 +18,13 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
     import json
 
     from cli.findings import say_findings
-    from memtail_core import catalogue, published
+    from memtail_core import catalogue
+    from memtail_core.catalogue import reports
 
     store, study = find_study(location, name)
     if study.is_experiment:
         raise StoreError(f"{study.id} has no report: fetch that of the study it belongs to")
-    files = published.fetch(store, study)
+    files = reports.fetch(store, study)
     if files is None or "summary.json" not in files:
         raise StoreError(
             f"{study.id} has no report yet, or one that is just being written: try again, or "
@@ -35,7 +36,7 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     summary = json.loads(files["summary.json"])
-    page = str(folder / published.PAGE)
+    page = str(folder / reports.PAGE)
     if as_json:
         print_json({**summary, "report": page})
         return

@@ -10,14 +10,14 @@ import numpy as np
 from cli import output as out
 from cli.looking import Looking, advance, looking_options
 from cli.options import find_study, store_option, study_argument
-from cli.pairs import drawn, wide_console
+from cli.pair_tables import drawn, wide_console
 from memtail_core.errors import EstimationError, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from memtail_core.analysis.queries import Material
     from memtail_core.estimation.influence import Engine, Evidence
-    from memtail_core.report.queries import Material
 
 _BINS = 200  # each of 0.01
 
@@ -60,8 +60,8 @@ def influence(
     `--train 17` lists the test examples on which training example 17 has most influence,
     `--test 42` the training examples that test example 42 rests on: of any class, memorized or not.
     """
+    from memtail_core.analysis.queries import why_none
     from memtail_core.estimation.influence import engine_for
-    from memtail_core.report.queries import why_none
 
     given = (train, test, every, by_class or None, histogram or None, matrix)
     if sum(each is not None for each in given) != 1:
@@ -105,8 +105,8 @@ class _Ask:
     harmful: bool
 
     def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
+        from memtail_core.analysis.queries import Question, influence_of_one
         from memtail_core.report import tables
-        from memtail_core.report.queries import Question, influence_of_one
 
         material = self.material
         examples = [() if one is None else (one,) for one in (train, test)]
@@ -150,9 +150,9 @@ class _Ask:
         return tables.class_table(means, data)
 
     def for_histogram(self) -> "pa.Table":
+        from memtail_core.analysis.queries import Question
         from memtail_core.estimation.influence import survey
         from memtail_core.report import tables
-        from memtail_core.report.queries import Question
 
         family = Question(same_class=False).family(self.material)
         evidence = self.material.evidence

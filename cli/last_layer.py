@@ -41,8 +41,8 @@ def last_layer(
     """
     from rich.console import Console
 
-    from memtail_core.experiments.last_layer import analyse, study_of
-    from memtail_core.experiments.representations import is_represented, represented
+    from memtail_core.experiments.last_layer.plan import analyse, study_of
+    from memtail_core.experiments.last_layer.representations import is_represented, represented
     from memtail_core.training.device import resolve_device
 
     store, study, material = finished(location, name)

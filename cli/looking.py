@@ -13,8 +13,8 @@ from cli import words
 from cli.output import FORMATS, output_option
 
 if TYPE_CHECKING:
+    from memtail_core.analysis.queries import Material
     from memtail_core.estimation.influence import Engine
-    from memtail_core.report.queries import Material
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
 
@@ -64,9 +64,9 @@ class Looking:
     def __init__(
         self, store: "ObjectStore", study: "Study", engine: "Engine", memory: int | None
     ) -> None:
-        from memtail_core import shards
         from memtail_core.estimation.influence import footprint, most_pairs
-        from memtail_core.parallelism import free_memory
+        from memtail_core.plan import shards
+        from memtail_core.running.parallelism import free_memory
 
         n_trials = len(shards.stored(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test
@@ -77,7 +77,7 @@ class Looking:
 
     def load(self) -> "Material":
         """Load what the study has, and say if some of it is damaged."""
-        from memtail_core.report.queries import Material
+        from memtail_core.analysis.queries import Material
 
         found = Material.of(self._store, self._study)
         if found.n_damaged:

@@ -72,7 +72,7 @@ def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
         return store, catalogue.find(store, name_of(name))
     spec = Spec.load(name)
     if len(catalogue.named(store, spec.study.name)) > 1:  # only the data tell which is meant
-        from memtail_core.preparation import prepare
+        from memtail_core.running.preparation import prepare
 
         return store, catalogue.find(store, prepare(spec).study.id)
     return store, catalogue.find(store, spec.study.name)
@@ -85,7 +85,7 @@ def open_study(
     from rich.console import Console
     from rich.markup import escape
 
-    from memtail_core.preparation import prepare
+    from memtail_core.running.preparation import prepare
 
     is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
     if not is_spec and any(each.startswith(name) for each in catalogue.ids(store)):

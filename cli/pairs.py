@@ -3,9 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from cli import output as out
 from cli import words
@@ -20,12 +17,12 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from cli.pair_tables import drawn, wide_console
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN = 20
-_WIDTH = 110
 
 
 @click.command()
@@ -92,9 +89,9 @@ def pairs(
     With --calibrated by an estimate that learns from the models what counting them does not show:
     with few models it ranks pairs much better; the counted influence stands beside it.
     """
+    from memtail_core.analysis.queries import Question
     from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
     from memtail_core.report import tables
-    from memtail_core.report.queries import Question
 
     if as_json and output:
         raise click.UsageError("--json prints; for a file say --output pairs.json alone")
@@ -184,37 +181,3 @@ def _say(
         console.print(drawn(table.slice(0, _SHOWN).to_pylist(), classes))
         if len(table) > _SHOWN:
             console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")
-
-
-def wide_console(*, stderr: bool = False) -> Console:
-    """A console on which a table of pairs is whole; one that is narrower wraps its lines."""
-    console = Console(highlight=False, soft_wrap=True, stderr=stderr)
-    console.width = max(console.width, _WIDTH)
-    return console
-
-
-def drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
-    """Draw pairs as a table for a terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("train", "", "mem.", "test", "", "influence", "95% interval", "p", "q"):
-        numeric = title not in ("train", "test", "")
-        table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        memorized = row["memorization"]
-        table.add_row(
-            called(row["train_index"], row["train_name"]),
-            escape(words.plain(str(classes[row["train_label"]]))),
-            "–" if memorized is None else f"{memorized:.2f}",
-            called(row["test_index"], row["test_name"]),
-            escape(words.plain(str(classes[row["test_label"]]))),
-            f"{row['influence']:.2f} ± {row['standard_error']:.2f}",
-            f"{row['ci_low']:.2f} … {row['ci_high']:.2f}",
-            f"{row['p_value']:.1g}",
-            f"{row['q_value']:.1g}",
-        )
-    return table
-
-
-def called(index: int, name: str) -> str:
-    """An example's index, and its name where it has one."""
-    return str(index) if name == str(index) else escape(f"{index} ({words.plain(name)})")

@@ -22,8 +22,8 @@ def privacy(
     attack of Carlini et al.). With --output exposed.csv every example becomes a row: how well its
     membership is told. Trains nothing, and works on unfinished studies; it needs margins.
     """
-    from memtail_core.experiments.privacy import audit
-    from memtail_core.report.sections.privacy import examples_table
+    from memtail_core.experiments.privacy.result import audit
+    from memtail_core.experiments.privacy.section import examples_table
 
     if as_json and (output or format_):
         raise click.UsageError("--json prints all that was found; for a file leave it out")

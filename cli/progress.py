@@ -11,16 +11,16 @@ from rich.console import Console, RenderableType
 
 from cli import words
 from cli.plan import say_study
-from memtail_core.cost import Cost
-from memtail_core.execution import Observer, ShardDone
-from memtail_core.shards import Shard
+from memtail_core.plan.shards import Shard
+from memtail_core.running.cost import Cost
+from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running.trials import Damaged
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training import UNTUNED, Tuning
-from memtail_core.trials import Damaged
 
 if TYPE_CHECKING:
-    from memtail_core.experiments.stopping_found import Look
+    from memtail_core.experiments.stopping.result import Look
 
 _EVERY = 10.0  # seconds between lines where there is no terminal to draw a bar on
 

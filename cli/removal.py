@@ -46,12 +46,12 @@ def removal(
     high-influence pairs. The networks are kept: again, nothing is trained twice.
     """
     from memtail_core import catalogue
-    from memtail_core.experiments.removal import THRESHOLDS, analyse, plan
+    from memtail_core.experiments.removal.plan import THRESHOLDS, analyse, plan
 
     store, study, material = finished(location, name)
     duplicates = None
     if deduplicate:
-        from memtail_core.experiments.duplicates import in_test_set
+        from memtail_core.data.near_duplicates import in_test_set
 
         duplicates = in_test_set(material.dataset).is_duplicate
     planned = plan(

@@ -88,7 +88,9 @@ def execute(
     """Train, report, and say where the report is."""
     from cli.training import train
     from memtail_core import catalogue
-    from memtail_core.report import analyse, as_stopped, publish
+    from memtail_core.analysis import analyse
+    from memtail_core.experiments.stopping.result import as_stopped
+    from memtail_core.report import publish
 
     stored = train(
         store, study, dataset, trials, workers, device, stack, dry_run, as_json, stopping

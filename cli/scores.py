@@ -40,8 +40,8 @@ def scores(
     that learns from the models what counting them does not show, with its 95% interval: with few
     models much nearer, and never missing.
     """
+    from memtail_core.analysis.calibrated_scores import calibrate_stored
     from memtail_core.report import analyse_stored, tables
-    from memtail_core.report.calibration import calibrate_stored
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
     if is_calibrated and format_ == "npz":

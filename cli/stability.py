@@ -38,19 +38,15 @@ def stability(
     On which examples are memorized, on the high-influence pairs, and how that grows with the number
     of models. Trains nothing, and works on unfinished studies.
     """
-    from memtail_core import plans
+    from memtail_core.analysis.halves import sizes
     from memtail_core.estimation.influence import PairsRule, engine_for
-    from memtail_core.experiments.halves import sizes
-    from memtail_core.experiments.stability import stability as stability_of
-    from memtail_core.experiments.stability_found import (
-        INFLUENCE_THRESHOLDS,
-        THRESHOLDS,
-        found,
-    )
+    from memtail_core.experiments.stability.plan import stability as stability_of
+    from memtail_core.experiments.stability.result import INFLUENCE_THRESHOLDS, THRESHOLDS, found
+    from memtail_core.plan import designs
 
     store, study, material = opened(location, name)
     rule, data = PairsRule(), material.dataset
-    block = plans.block(study)
+    block = designs.block(study)
     with comparing(len(sizes(material.trials.trials, block)) * splits) as progress:
         of = stability_of(
             material.trials,

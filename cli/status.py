@@ -10,8 +10,10 @@ from rich.table import Table
 
 from cli import words
 from cli.options import find_study, json_option, print_json, store_option
-from memtail_core import catalogue, published, shards
+from memtail_core import catalogue
+from memtail_core.catalogue import reports
 from memtail_core.errors import MemtailError
+from memtail_core.plan import shards
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
 
@@ -86,7 +88,7 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
 def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
     n_stored = len(shards.stored(store, study)) * study.shard_size
     goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
-    page = published.page_key(study)
+    page = reports.page_key(study)
     return {
         "id": study.id,
         "recipe": study.training["recipe"],
@@ -102,7 +104,9 @@ def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
 
 def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     """Accuracies and fit of what is stored; reads every shard."""
-    from memtail_core import estimation, failures, trials
+    from memtail_core import estimation
+    from memtail_core.catalogue import failures
+    from memtail_core.running import trials
 
     loaded, damaged = trials.load(store, study)
     found: dict[str, Any] = {

@@ -8,11 +8,11 @@ from cli import words
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
-    from memtail_core.experiments.stopping import Condition
-    from memtail_core.experiments.stopping_found import Expected, Look, Watch
+    from memtail_core.experiments.stopping.result import Expected, Look, Watch
+    from memtail_core.experiments.stopping.rules import Condition
+    from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
-    from memtail_core.trials import Trials
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Stopping:
 
     def planned(self, store: "ObjectStore", study: "Study", trials: int) -> int:
         """Say how many models it is expected to take; those after which more is known, if so."""
-        from memtail_core.experiments.stopping_found import expected
+        from memtail_core.experiments.stopping.result import expected
 
         if not self.conditions:
             return trials
@@ -59,7 +59,7 @@ class Stopping:
 
     def watch(self, study: "Study", tell: "Callable[[Look], None]") -> "Watch | None":
         """Return what looks at the study, if there are conditions."""
-        from memtail_core.experiments.stopping_found import Watch
+        from memtail_core.experiments.stopping.result import Watch
 
         return Watch(study, self.conditions, tell) if self.conditions else None
 
@@ -78,7 +78,7 @@ def stopping_of(until: Sequence[str], hours: float | None, trials: int | None) -
     Raises:
         StudyError: a condition is none.
     """
-    from memtail_core.experiments.stopping import parse
+    from memtail_core.experiments.stopping.rules import parse
 
     if not until and hours is None:
         return None

@@ -44,11 +44,11 @@ def subgroups(
     """
     from rich.console import Console
 
+    from memtail_core.data import near_duplicates
     from memtail_core.estimation.influence import PairsRule
-    from memtail_core.experiments import duplicates
-    from memtail_core.experiments.subgroups import subgroups as told_apart
-    from memtail_core.experiments.subgroups_found import found
-    from memtail_core.report.sections.subgroups import members_table
+    from memtail_core.experiments.subgroups.plan import subgroups as told_apart
+    from memtail_core.experiments.subgroups.result import found
+    from memtail_core.experiments.subgroups.section import members_table
 
     if as_json and (output or format_):
         raise click.UsageError("--json prints all that was found; for a file leave it out")
@@ -58,8 +58,8 @@ def subgroups(
     store, study, material = finished(location, name, margins=True)
     rule = PairsRule(theta_infl=theta, fdr=0.05)
     with Console(stderr=True).status("looking for near-duplicates"):
-        in_train = duplicates.within_training_set(material.dataset)
-        in_test = duplicates.in_test_set(material.dataset)
+        in_train = near_duplicates.within_training_set(material.dataset)
+        in_test = near_duplicates.in_test_set(material.dataset)
     of = told_apart(material.trials, material.dataset, in_train, in_test, rule, doubted)
     result = found(study, len(material.trials), of, rule, doubted)
     if format_:

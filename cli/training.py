@@ -7,9 +7,9 @@ from cli.options import print_json
 if TYPE_CHECKING:
     from cli.stopping import Stopping
     from memtail_core.data import Dataset
+    from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
-    from memtail_core.trials import Trials
 
 
 def train(
@@ -29,8 +29,8 @@ def train(
     ``stopping`` says when fewer than ``trials`` are enough, and keeps what it saw.
     """
     from cli.progress import RunProgress
-    from memtail_core import execution, tuning
-    from memtail_core.cost import estimate
+    from memtail_core.running import execution, tuning
+    from memtail_core.running.cost import estimate
     from memtail_core.training.device import resolve_device
 
     device = resolve_device(device)

@@ -14,7 +14,7 @@ from rich.text import Text
 from cli import words
 from cli.findings import say_findings
 from cli.options import find_study, json_option, print_json, store_option, study_argument
-from memtail_core import failures, published
+from memtail_core.catalogue import failures, reports
 from memtail_core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def until_over(cluster: "Cluster", study: "Study", console: Console) -> "Survey"
 
 def _summary(cluster: "Cluster", study: "Study", seen: "Survey") -> dict[str, Any] | None:
     """The summary of the final report, if it is published."""
-    manifest = published.whole(cluster.store, study)
+    manifest = reports.whole(cluster.store, study)
     if manifest is None or manifest.trials != len(seen.standing.stored) * study.shard_size:
         return None
     summary: dict[str, Any] = json.loads(cluster.store.get(f"{study.prefix}report/summary.json"))

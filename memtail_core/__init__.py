@@ -16,16 +16,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from memtail_core.analysis import analyse
     from memtail_core.data import Dataset
     from memtail_core.errors import MemtailError
     from memtail_core.estimation import memorization
     from memtail_core.estimation.influence import Evidence, find
-    from memtail_core.execution import run
-    from memtail_core.preparation import prepare
-    from memtail_core.report import analyse, publish
+    from memtail_core.report import publish
+    from memtail_core.running.execution import run
+    from memtail_core.running.preparation import prepare
+    from memtail_core.running.trials import Trials
     from memtail_core.store import open_store
     from memtail_core.study import Spec, Study
-    from memtail_core.trials import Trials
 
 _HOMES = {
     "Dataset": "data",
@@ -33,14 +34,14 @@ _HOMES = {
     "MemtailError": "errors",
     "Spec": "study",
     "Study": "study",
-    "Trials": "trials",
-    "analyse": "report",
+    "Trials": "running.trials",
+    "analyse": "analysis",
     "find": "estimation.influence",
     "memorization": "estimation",
     "open_store": "store",
-    "prepare": "preparation",
+    "prepare": "running.preparation",
     "publish": "report",
-    "run": "execution",
+    "run": "running.execution",
 }
 
 __all__ = [

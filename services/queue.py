@@ -10,8 +10,8 @@ from typing import Any
 
 from celery import Celery
 
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings, settings
-from memtail_core.shards import Shard
 from memtail_core.study import Study
 from services import broker
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 import redis
 
-from memtail_core import catalogue, failures, shards
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
-from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from services import broker, leases, orders, presence
@@ -67,7 +69,7 @@ def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
     workers = sum(queue_of(each.device) == queue for each in everyone)
     now = standing(cluster.store, study)
     here = cluster.store.location
-    from memtail_core import cost  # imports torch, for which other commands need not wait
+    from memtail_core.running import cost  # imports torch, for which other commands need not wait
 
     each = cost.seconds_per_model(cluster.store, study)
     n_missing = len(missing) * study.shard_size
@@ -106,7 +108,7 @@ def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order:
         TrainingError: the order does not suit the recipe.
         StoreError, BrokerError: one of them cannot be reached.
     """
-    from memtail_core import tuning
+    from memtail_core.running import tuning
 
     tuning.check(study, order.stack)
     before = standing(cluster.store, study)

@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 import redis
 
-from memtail_core import catalogue, failures, shards
-from memtail_core.failures import Kind
-from memtail_core.shards import Shard
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Kind
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from services import leases, orders, pace, presence

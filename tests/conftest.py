@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from memtail_core import execution
+from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
-from memtail_core.report import Analysis, analyse
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
+from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 from memtail_core.training.device import use_one_core
-from memtail_core.trials import Trials
 
 use_one_core()  # as every training process does; two test processes on two threads each would crawl
 

@@ -1,4 +1,4 @@
-"""The house stands: a room imports only from floors below it."""
+"""The house stands: rooms import only from rooms below them, and no two files import each other."""
 
 import ast
 import subprocess
@@ -8,61 +8,144 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FLOORS = [  # from the ground up; rooms of one floor do not import each other
-    {"errors", "processes"},
-    {"validation", "user_code", "settings", "archive"},
-    {"study", "arms"},
-    {"store"},
-    {"shards"},
-    {"data"},
-    {"catalogue", "failures", "plans", "published"},
-    {"training"},
-    {"estimation", "neighbours"},
-    {"trials", "parallelism", "preparation"},
-    {"cost", "tuning"},
-    {"execution"},
-    {"approximations"},
-    {"experiments"},
-    {"report"},
+ROOMS = [  # of memtail_core, from the ground up
+    "errors",
+    "settings",
+    "store",
+    "study",
+    "data",
+    "plan",
+    "training",
+    "estimation",
+    "catalogue",
+    "running",
+    "drawing",
+    "analysis",
+    "approximations",
+    "experiments",
+    "report",
 ]
-LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor}
-FILES = sorted((ROOT / "memtail_core").rglob("*.py"))
+PACKAGES = ["memtail_core", "services", "cli"]  # likewise
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
 
 
-def room(path: Path) -> str:
-    return path.relative_to(ROOT / "memtail_core").parts[0].removesuffix(".py")
-
-
-def imported(path: Path) -> set[str]:
+def imported(source: str) -> set[str]:
     """Full names of all that a file imports, at the top or in a function."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    names = set()
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_a_room_imports_only_from_below(path: Path) -> None:
-    names = imported(path)
-    assert not {n for n in names if n.split(".")[0] in ("cli", "services", "celery", "redis")}
-    assert not {n for n in names if n.startswith("minio")} or path.match("store/minio/*.py")
-    if path.name == "__init__.py" and path.parent.name == "memtail_core":
-        return  # the public names, imported when first used
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == "memtail_core" and parts[1] != room(path):
-            assert LEVEL[parts[1]] < LEVEL[room(path)], f"{path.name} imports {name}"
+def is_upward(importer: str, name: str) -> bool:
+    """Whether the file ``importer`` may not import ``name``."""
+    mine, theirs = importer.split("."), name.split(".")
+    if theirs[0] not in PACKAGES:
+        return False
+    if mine[0] != theirs[0]:
+        return PACKAGES.index(theirs[0]) > PACKAGES.index(mine[0])
+    if mine[0] != "memtail_core" or len(mine) == 1:  # the public names, imported when first used
+        return False
+    return theirs[1] in ROOMS and ROOMS.index(theirs[1]) > ROOMS.index(mine[1])
+
+
+def circles(sources: dict[str, str]) -> list[set[str]]:
+    """The sets of files that import each other, directly or through others."""
+    needs = {
+        name: {
+            found
+            for each in imported(source)
+            if (found := each if each in sources else each.rpartition(".")[0]) in sources
+            and found != name
+        }
+        for name, source in sources.items()
+    }
+    while free := {name for name, others in needs.items() if not others & needs.keys()}:
+        needs = {name: others for name, others in needs.items() if name not in free}
+    reachable = {name: others & needs.keys() for name, others in needs.items()}
+    for _ in needs:
+        reachable = {
+            name: others.union(*(reachable[other] for other in others))
+            for name, others in reachable.items()
+        }
+    found = [
+        {other for other in others if name in reachable[other]}
+        for name, others in reachable.items()
+        if name in others
+    ]
+    return [each for i, each in enumerate(found) if each not in found[:i]]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_imports_only_from_below(name: str) -> None:
+    names = imported(FILES[name].read_text())
+    assert not {each for each in names if is_upward(name, each)}
+
+
+def test_an_upward_import_is_found() -> None:
+    assert is_upward("memtail_core.plan.shards", "memtail_core.report.publish")
+    assert is_upward("memtail_core.analysis.queries", "memtail_core.experiments.results.Result")
+    assert is_upward("memtail_core.errors", "cli.main")
+    assert is_upward("services.queue", "cli.main")
+    assert not is_upward("cli.run", "memtail_core.report.publish")
+    assert not is_upward("memtail_core.report.tables", "memtail_core.plan.shards.Shard")
+
+
+def test_no_files_import_each_other() -> None:
+    assert circles({name: path.read_text() for name, path in FILES.items()}) == []
+
+
+def test_a_circle_is_found() -> None:
+    sources = {
+        "a": "import b",
+        "b": "def f():\n    from c.d import x",
+        "c.d": "from a import y",
+        "e": "import a",
+        "f": "",
+    }
+    assert circles(sources) == [{"a", "b", "c.d"}]
+    assert circles(sources | {"c.d": "from f import y"}) == []
 
 
 def test_every_room_has_its_floor() -> None:
-    assert {room(path) for path in FILES} - {"__init__"} == LEVEL.keys()
+    rooms = {name.split(".")[1] for name in FILES if name.startswith("memtail_core.")}
+    assert rooms == set(ROOMS)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("memtail_core")])
+def test_the_core_needs_no_queue_and_one_place_the_bucket(name: str) -> None:
+    names = imported(FILES[name].read_text())
+    assert not {each for each in names if each.split(".")[0] in ("celery", "redis")}
+    if not name.startswith("memtail_core.store.minio"):
+        assert not {each for each in names if each.split(".")[0] == "minio"}
+
+
+def test_worker_and_aggregator_do_not_import_each_other() -> None:
+    for mine, other in (("worker", "aggregator"), ("aggregator", "worker")):
+        for name, path in FILES.items():
+            if name.startswith(f"services.{mine}"):
+                names = imported(path.read_text())
+                assert not {each for each in names if each.startswith(f"services.{other}")}, name
 
 
 def test_importing_memtail_imports_no_torch() -> None:
     script = "import sys, memtail_core, cli.main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_commands_need_neither_celery_nor_redis_to_start() -> None:
+    script = (
+        "import sys, cli.main, memtail_core.running.execution, memtail_core.report; "
+        "sys.exit(bool({'celery', 'redis', 'minio'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
@@ -74,22 +157,3 @@ def test_every_public_name_is_there() -> None:
     assert sorted(memtail_core._HOMES) == sorted(memtail_core.__all__)
     with pytest.raises(AttributeError):
         memtail_core.nothing  # noqa: B018
-
-
-SERVICES = sorted((ROOT / "services").rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", SERVICES, ids=lambda p: p.relative_to(ROOT).as_posix())
-def test_services_import_no_commands_and_not_each_other(path: Path) -> None:
-    names = imported(path)
-    assert not {name for name in names if name.split(".")[0] == "cli"}
-    other = {"worker": "services.aggregator", "aggregator": "services.worker"}.get(path.parent.name)
-    assert not other or not {name for name in names if name.startswith(other)}
-
-
-def test_commands_need_neither_celery_nor_redis_to_start() -> None:
-    script = (
-        "import sys, cli.main, memtail_core.execution, memtail_core.report; "
-        "sys.exit(bool({'celery', 'redis', 'minio'} & sys.modules.keys()))"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

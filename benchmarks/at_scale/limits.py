@@ -13,7 +13,7 @@ from benchmarks.roofline import peak
 from memtail_core.estimation.influence.compiled import compiled, ones
 from memtail_core.estimation.influence.engine import Tile
 from memtail_core.estimation.influence.processor import Processor
-from memtail_core.parallelism import usable_cores
+from memtail_core.running.parallelism import usable_cores
 
 _EDGES = (1024, 4096)  # of int8 products; which one is fastest differs
 _INNER = 2048  # about as many trials as there are

@@ -6,22 +6,11 @@ read runs and score examples or pairs; :mod:`.evaluation` compares them with the
 """
 
 from memtail_core.approximations.approximated import Approximated, approximated
-from memtail_core.approximations.evaluation import (
-    Cost,
-    Evaluation,
-    evaluated,
-    reference,
-)
+from memtail_core.approximations.evaluation import Cost, Evaluation, evaluated, reference
 from memtail_core.approximations.method import AnyMethod, Block, InfluenceMethod, Method
 from memtail_core.approximations.pair_evaluation import PairEvaluation, pairs_evaluated
 from memtail_core.approximations.recording import missing, recorded
-from memtail_core.approximations.registry import (
-    ALL,
-    INFLUENCE_METHODS,
-    METHODS,
-    Chosen,
-    named,
-)
+from memtail_core.approximations.registry import ALL, INFLUENCE_METHODS, METHODS, Chosen, named
 from memtail_core.approximations.run import Run, Setting
 from memtail_core.approximations.study_evaluation import StudyEvaluation, evaluate
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.archive import Arrays
+from memtail_core.store.archive import Arrays
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.gradient_engine import diverged

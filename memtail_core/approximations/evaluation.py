@@ -17,7 +17,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.intervals import reaches
-from memtail_core.trials import Trials
+from memtail_core.running.trials import Trials
 
 MEMORIZED = 0.25
 _RESAMPLES = 200

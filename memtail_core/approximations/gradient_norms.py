@@ -14,8 +14,8 @@ import torch
 from memtail_core.approximations.layers import factors, squared_norms
 from memtail_core.approximations.levelling import Floats, mean_over
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
-from memtail_core.archive import Arrays
 from memtail_core.data import Dataset
+from memtail_core.store.archive import Arrays
 
 _EARLY = 0.1  # of the epochs, where Paul et al. found EL2N as good as later
 _ROWS = 128

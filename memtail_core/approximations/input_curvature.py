@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from memtail_core.approximations.levelling import Floats, mean_over
 from memtail_core.approximations.run import Networks, Part, Run
-from memtail_core.archive import Arrays
 from memtail_core.data import Dataset
+from memtail_core.store.archive import Arrays
 
 _DIRECTIONS = 4
 _STEP = 1e-3  # h, in the units of a network's inputs: standard deviations, where standardized

@@ -13,8 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from memtail_core.approximations.levelling import Floats, mean_over
 from memtail_core.approximations.run import Networks, Part, Run
-from memtail_core.archive import Arrays
 from memtail_core.data import Dataset
+from memtail_core.store.archive import Arrays
 from memtail_core.training.representation import last_linear
 from memtail_core.training.resident import moments
 

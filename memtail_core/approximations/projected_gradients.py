@@ -25,8 +25,8 @@ from memtail_core.approximations.layers import Factors, factors
 from memtail_core.approximations.method import Block, Indices
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
 from memtail_core.approximations.training_dynamics import doubt
-from memtail_core.archive import Arrays
 from memtail_core.data import Dataset
+from memtail_core.store.archive import Arrays
 
 DIMENSIONS = 1024
 _ROWS = 128

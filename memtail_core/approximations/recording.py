@@ -12,17 +12,14 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import plans, tuning
 from memtail_core.approximations.curves import Curves, Watcher
 from memtail_core.approximations.run import CURVES, TRAINING, Networks, Run, Setting
-from memtail_core.archive import Arrays, packed, unpacked
 from memtail_core.errors import DamagedError, EstimationError
+from memtail_core.plan import designs
+from memtail_core.running import tuning
+from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study, SubsetsTable
-from memtail_core.training.device import (
-    compute_reproducibly,
-    is_out_of_memory,
-    use_one_core,
-)
+from memtail_core.training.device import compute_reproducibly, is_out_of_memory, use_one_core
 from memtail_core.training.gradient_engine import GradientEngine, out_of_memory
 from memtail_core.training.representation import ends_linear
 
@@ -79,10 +76,10 @@ def _trained(setting: Setting, engine: GradientEngine, number: int, whole: bool)
     study, dataset, recipe = setting.study, setting.dataset, setting.networks
     if whole:
         subset = np.ones((1, study.dataset.n_train), np.bool_)
-        seeds = np.array([plans.whole_seed(study, number)], np.int64)
+        seeds = np.array([designs.whole_seed(study, number)], np.int64)
     else:
         trials = range(number, number + 1)
-        subset, seeds = plans.subsets(study, trials), plans.training_seeds(study, trials)
+        subset, seeds = designs.subsets(study, trials), designs.training_seeds(study, trials)
     watcher = Watcher(recipe, ends_linear=ends_linear(recipe, dataset))
     start = time.perf_counter()
     try:

@@ -11,10 +11,7 @@ from memtail_core.approximations.input_curvature import InputCurvature
 from memtail_core.approximations.label_neighbours import FeatureNeighbours, InputNeighbours
 from memtail_core.approximations.method import AnyMethod, InfluenceMethod, Method
 from memtail_core.approximations.projected_gradients import ProjectedGradients
-from memtail_core.approximations.similarity import (
-    RepresentationSimilarity,
-    WeightedSimilarity,
-)
+from memtail_core.approximations.similarity import RepresentationSimilarity, WeightedSimilarity
 from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confidence, Variability
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean

@@ -13,13 +13,14 @@ from torch import nn
 
 from memtail_core import training
 from memtail_core.approximations.curves import Curves
-from memtail_core.archive import Arrays, packed, unpacked
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.store import ObjectStore
+from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study
 from memtail_core.training.device import own_randomness
-from memtail_core.training.gradient import GradientRecipe, channels_first
+from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient_options import channels_first
 from memtail_core.training.resident import ResidentData
 
 TRAINING, CURVES = "training", "curves"

@@ -13,7 +13,7 @@ from memtail_core.approximations.run import TRAINING, Run
 from memtail_core.data import Dataset
 from memtail_core.estimation.influence import PairsRule, engine_for, find
 from memtail_core.estimation.intervals import reaches
-from memtail_core.trials import Trials
+from memtail_core.running.trials import Trials
 
 _RULE = PairsRule(fdr=0.05)
 

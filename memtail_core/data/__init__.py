@@ -10,7 +10,9 @@ from typing import Any
 
 import pydantic
 
-from memtail_core.data import (
+from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
+from memtail_core.data.dataset import Dataset
+from memtail_core.data.sources import (
     folder,
     npz,
     python_function,
@@ -18,12 +20,10 @@ from memtail_core.data import (
     table,
     torchvision_datasets,
 )
-from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
-from memtail_core.data.dataset import Dataset
 from memtail_core.data.splits import Source, Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
-from memtail_core.validation import given_and_expected
+from memtail_core.study.validation import given_and_expected
 
 __all__ = ["SOURCES", "Dataset", "Splits", "load"]
 

@@ -3,21 +3,13 @@
 A result is plain numbers; whatever is said or drawn of it is made anew by the report.
 """
 
-import math
-from typing import Annotated, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from memtail_core.errors import StoreError
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
-
-
-def _known(value: object) -> object:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_known)]  # None where there is none; never NaN
 
 
 class Result(BaseModel):

@@ -1,6 +1,6 @@
-"""Scores → tables, figures and one self-contained page, kept beside the study's shards."""
+"""Analysis → tables, figures and one self-contained page, kept beside the study's shards."""
 
-from memtail_core.report.analysis import Analysis, analyse, analyse_stored, as_stopped
 from memtail_core.report.publication import publish
+from memtail_core.report.stored import analyse_stored
 
-__all__ = ["Analysis", "analyse", "analyse_stored", "as_stopped", "publish"]
+__all__ = ["analyse_stored", "publish"]

@@ -6,9 +6,9 @@ import altair as alt
 import numpy as np
 import pyarrow as pa
 
-from memtail_core.report import axes
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.drawing import BLUE, INK, ORANGE, Figure, figure, values
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing import axes
+from memtail_core.drawing.charts import BLUE, INK, ORANGE, Figure, figure, values
 
 _CELLS = 40  # of accuracy, from 0 to 1
 _KINDS = ("others", "memorized")

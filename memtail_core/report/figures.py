@@ -1,8 +1,8 @@
 """The report's figures, each defined once: for the page and for a paper."""
 
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing.charts import Figure
 from memtail_core.report import accuracies, histograms, picture_sheets
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.drawing import Figure
 from memtail_core.report.selection import spread_by_class
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from memtail_core.report import axes
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.drawing import BLUE, ORANGE, Figure, figure, values
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing import axes
+from memtail_core.drawing.charts import BLUE, ORANGE, Figure, figure, values
 from memtail_core.report.tables import histogram_table
 
 _TIED = 1e-9  # 0.7 − 0.45 is 0.25

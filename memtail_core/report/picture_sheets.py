@@ -5,10 +5,10 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.axes import shortened
-from memtail_core.report.drawing import ORANGE, Figure, figure, values
-from memtail_core.report.pictures import data_uri
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing.axes import shortened
+from memtail_core.drawing.charts import ORANGE, Figure, figure, values
+from memtail_core.drawing.pictures import data_uri
 from memtail_core.report.selection import Supporter, supporters
 
 _PICTURE, _PITCH = 40, 47  # pixels

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 
-from memtail_core import published
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.catalogue import reports
+from memtail_core.drawing.charts import png, svg
+from memtail_core.experiments import registry
 from memtail_core.report import figures, tables
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.drawing import png, svg
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.exploration.exploration import subgroups_of
 from memtail_core.report.page import linked, page
-from memtail_core.report.sections import every
 from memtail_core.store import ObjectStore
 
 
@@ -19,8 +19,8 @@ def publish(store: ObjectStore, analysis: Analysis) -> str:
 
     All is made before anything is written.
     """
-    published.write(store, analysis.study, dict(_files(store, analysis)), len(analysis.trials))
-    return published.page_key(analysis.study)
+    reports.write(store, analysis.study, dict(_files(store, analysis)), len(analysis.trials))
+    return reports.page_key(analysis.study)
 
 
 def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]]:
@@ -34,7 +34,7 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
         json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode(),
     )
     drawn = figures.figures(analysis)
-    sections = list(every.of_study(store, analysis.study, analysis.dataset))
+    sections = list(registry.of_study(store, analysis.study, analysis.dataset))
     of_sections = {name: each.figure for s in sections for name, each in s.figures.items()}
     for name, figure in (drawn | of_sections).items():
         yield f"figures/{name}.png", png(figure)
@@ -45,4 +45,4 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
     subgroups = subgroups_of(store, analysis)
     train, test = linked(analysis, sections)
     explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
-    yield published.PAGE, page(analysis, drawn, sections, explored).encode()
+    yield reports.PAGE, page(analysis, drawn, sections, explored).encode()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memtail_core.report.analysis import Analysis
+from memtail_core.analysis.analysis import Analysis
 
 _MOST_CLASSES = 20
 _PER_CLASS = 10

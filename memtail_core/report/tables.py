@@ -10,11 +10,11 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.analysis.calibrated_pairs import Candidates
 from memtail_core.data import Dataset
 from memtail_core.estimation.calibration import Calibrated
 from memtail_core.estimation.influence import Leading, Pairs
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.calibrated_pairs import Candidates
 
 _SCORES = (
     "memorization",

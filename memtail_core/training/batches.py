@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient_options import GradientOptions
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Batch:
 
 
 def batches(
-    recipe: "GradientRecipe", members: Tensor, seeds: Sequence[int], device: torch.device
+    recipe: GradientOptions, members: Tensor, seeds: Sequence[int], device: torch.device
 ) -> Iterator[Batch]:
     """Yield every batch of every epoch: all examples of each subset, in each model's own order.
 
@@ -79,7 +77,7 @@ def batch_sizes(m: int, batch_size: int) -> list[int]:
     return sizes
 
 
-def learning_rates(recipe: "GradientRecipe", steps: int) -> list[float]:
+def learning_rates(recipe: GradientOptions, steps: int) -> list[float]:
     """The learning rate of every step: constant, or up to the peak in 15% and down to 0."""
     if recipe.schedule == "constant":
         return [recipe.learning_rate] * steps

@@ -1,13 +1,10 @@
 """SGD with momentum: float32 masters of weights that may compute in bfloat16."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.optim.sgd import sgd
 
-if TYPE_CHECKING:
-    from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient_options import GradientOptions
 
 
 class Descent:
@@ -18,7 +15,7 @@ class Descent:
     whatever the weights compute in: a bfloat16 weight would swallow small steps.
     """
 
-    def __init__(self, network: nn.Module, recipe: "GradientRecipe", dtype: torch.dtype) -> None:
+    def __init__(self, network: nn.Module, recipe: GradientOptions, dtype: torch.dtype) -> None:
         """Take over ``network``, whose weights are float32, and let it compute in ``dtype``."""
         self._recipe = recipe
         self.weights = list(network.parameters())

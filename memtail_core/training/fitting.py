@@ -1,7 +1,6 @@
 """K networks in training on resident data: a step, the state it changes, what they say."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +9,15 @@ from torch.nn import functional
 from memtail_core.training.batches import Batch
 from memtail_core.training.captured import CapturedStep
 from memtail_core.training.descent import Descent
+from memtail_core.training.gradient_options import GradientOptions
 from memtail_core.training.resident import ResidentData
 from memtail_core.training.stacking import stacked
-
-if TYPE_CHECKING:
-    from memtail_core.training.gradient import GradientRecipe
 
 
 class Fit:
     """A stack of networks with their optimizer; :meth:`restart` makes it the next stack."""
 
-    def __init__(self, recipe: "GradientRecipe", data: ResidentData, seeds: Sequence[int]) -> None:
+    def __init__(self, recipe: GradientOptions, data: ResidentData, seeds: Sequence[int]) -> None:
         self._recipe, self._data = recipe, data
         self.k = len(seeds)
         self.network = self._untrained(seeds)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +15,9 @@ from memtail_core.training.batches import Batch, batch_sizes, batches, learning_
 from memtail_core.training.device import is_out_of_memory, own_randomness
 from memtail_core.training.engine import Outcomes, Tuning
 from memtail_core.training.fitting import Fit
+from memtail_core.training.gradient_options import GradientOptions
 from memtail_core.training.judgement import judged
 from memtail_core.training.resident import ResidentData
-
-if TYPE_CHECKING:
-    from memtail_core.training.gradient import GradientRecipe
 
 # Constants, for the batch can change the last bits of the logits: what a cache, or a GPU, likes.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
@@ -30,12 +27,12 @@ EpochObserver = Callable[[int, Fit, ResidentData], None]  # given the epochs don
 
 
 class GradientEngine:
-    """Trains a :class:`GradientRecipe`, ``tuning.stack`` networks at once.
+    """Trains a :class:`GradientOptions`, ``tuning.stack`` networks at once.
 
     A stack's networks train on subsets of one size; where sizes differ, so do the stacks.
     """
 
-    def __init__(self, recipe: "GradientRecipe", device: str, tuning: Tuning) -> None:
+    def __init__(self, recipe: GradientOptions, device: str, tuning: Tuning) -> None:
         self._recipe = recipe
         self.device = torch.device(device)
         self.tuning = tuning
@@ -153,7 +150,7 @@ class GradientEngine:
         return correct, margin
 
 
-def diverged(recipe: "GradientRecipe") -> TrainingError:
+def diverged(recipe: GradientOptions) -> TrainingError:
     """What to do when a network's outputs are not finite."""
     return TrainingError(
         f"a model of '{recipe.recipe}' diverged (its outputs are not finite): lower [training] "
@@ -161,7 +158,7 @@ def diverged(recipe: "GradientRecipe") -> TrainingError:
     )
 
 
-def out_of_memory(recipe: "GradientRecipe", device: torch.device) -> OutOfMemoryError:
+def out_of_memory(recipe: GradientOptions, device: torch.device) -> OutOfMemoryError:
     """What to do when not even one network can be trained."""
     return OutOfMemoryError(
         f"out of memory on {device} while training '{recipe.recipe}': use fewer --workers, a "

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from memtail_core.data import Dataset
+from memtail_core.data.user_code import function, source_digest
 from memtail_core.errors import StudyError, TrainingError, did_you_mean
 from memtail_core.training.engine import UNTUNED, Outcomes, Tuning
 from memtail_core.training.judgement import judged
 from memtail_core.training.recipe import Recipe
-from memtail_core.user_code import function, source_digest
 
 _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core a process
 

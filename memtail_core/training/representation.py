@@ -20,8 +20,9 @@ from memtail_core.errors import TrainingError
 from memtail_core.training.device import is_out_of_memory, own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe, channels_first
+from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.gradient_engine import GradientEngine, out_of_memory
+from memtail_core.training.gradient_options import channels_first
 from memtail_core.training.recipe import Recipe
 
 _MOST_FEATURES = 1024  # of a map, which has many at the early layers of a network

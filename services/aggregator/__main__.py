@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from memtail_core.errors import MemtailError
-from memtail_core.processes import ENVIRONMENT
+from memtail_core.running.processes import ENVIRONMENT
 from memtail_core.settings import settings
 from memtail_core.store import open_store
 

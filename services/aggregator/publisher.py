@@ -8,8 +8,12 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from memtail_core import catalogue, published, report, trials
+from memtail_core import catalogue, report
+from memtail_core.analysis import analyse
+from memtail_core.catalogue import reports
 from memtail_core.errors import MemtailError
+from memtail_core.experiments.stopping.result import as_stopped
+from memtail_core.running import trials
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.submission import Cluster
@@ -40,7 +44,7 @@ class Publisher:
             return now.is_complete
         n_stored = len(set(now.stored) & set(now.planned))
         if now.is_complete and n_stored:
-            manifest = published.whole(self._cluster.store, study)
+            manifest = reports.whole(self._cluster.store, study)
             if manifest and manifest.trials == len(now.stored) * study.shard_size:
                 return True
             if time.monotonic() < self._failed_until.get(study.id, 0.0):
@@ -72,8 +76,8 @@ class Publisher:
                     store, study, FilesStore(self._cluster.settings.cache)
                 )
                 goal = catalogue.goal(store, study)
-                found = report.analyse(study, dataset, loaded, goal)
-                report.publish(store, report.as_stopped(store, found))
+                found = analyse(study, dataset, loaded, goal)
+                report.publish(store, as_stopped(store, found))
                 kind = "final" if now.is_complete else "provisional"
                 log.info("%s: published a %s report of %d models", study.id, kind, len(loaded))
         except Exception as error:

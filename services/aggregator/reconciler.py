@@ -7,9 +7,9 @@ trains. What is seen here is a hint at worst, since training a shard twice does 
 import logging
 import time
 
-from memtail_core import failures
-from memtail_core.failures import Failure
-from memtail_core.shards import Shard
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Failure
+from memtail_core.plan.shards import Shard
 from memtail_core.study import Study
 from services import broker, leases
 from services.leases import Lease

@@ -13,7 +13,7 @@ import click
 import uvicorn
 
 from memtail_core.errors import MemtailError, StudyError
-from memtail_core.processes import ENVIRONMENT
+from memtail_core.running.processes import ENVIRONMENT
 from memtail_core.settings import Settings, settings
 from memtail_core.store import open_store
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
+import math
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPBearer
@@ -93,3 +94,20 @@ def _is_token(request: Request, settings: Settings, schemes: tuple[str, ...]) ->
         except (binascii.Error, ValueError):
             return False
     return hmac.compare_digest(given, settings.dashboard_token.get_secret_value().encode())
+
+
+async def rated(request: Request) -> None:
+    """Let a change pass unless there were too many.
+
+    Raises:
+        HTTPException: 429, with Retry-After.
+    """
+    rates = dashboard_of(request).rates
+    wait = rates.hit(request.client.host if request.client else "unknown")
+    if wait is not None:
+        seconds = max(1, math.ceil(wait))
+        detail = f"too many changes in a minute: try again in {seconds} s"
+        raise HTTPException(429, detail, {"Retry-After": str(seconds)})
+
+
+RATED = Depends(rated)

@@ -20,7 +20,7 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import Spec, Study, shipped
 
 if TYPE_CHECKING:
-    from memtail_core.preparation import Prepared
+    from memtail_core.running.preparation import Prepared
 
 MOST_SHARDS = 10_000  # in one submission
 
@@ -52,7 +52,9 @@ def prepared(store: ObjectStore, spec: Spec) -> "Prepared":
         StudyError: they are wrong, or name what no client may.
         DatasetError: the data are unusable.
     """
-    from memtail_core.preparation import prepare  # imports torch, for which no page need wait
+    from memtail_core.running.preparation import (
+        prepare,  # imports torch, for which no page need wait
+    )
 
     kind, _, argument = spec.dataset.source.partition(":")
     if kind not in ("sklearn", "stored"):

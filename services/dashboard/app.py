@@ -60,5 +60,4 @@ def create_app(dashboard: Dashboard) -> FastAPI:
 
 
 def _import() -> None:
-    import memtail_core.preparation
-    import memtail_core.report.queries  # noqa: F401
+    pass

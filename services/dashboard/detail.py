@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from memtail_core import failures, published
+from memtail_core.catalogue import failures, reports
+from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import MemtailError
-from memtail_core.failures import Failure
 from memtail_core.store import ObjectStore
 from services.dashboard import throughput
 from services.dashboard.snapshot import StudySeen
@@ -102,7 +102,7 @@ class Details:
         if seen.report is None:
             return None
         try:
-            content = published.read(self._store, seen.study, seen.report, "summary.json")
+            content = reports.read(self._store, seen.study, seen.report, "summary.json")
             return Findings.of(json.loads(content or b""))
         except (MemtailError, ValueError, TypeError, LookupError, AttributeError):
             return None  # of another version, or just away

@@ -21,7 +21,7 @@ from services.dashboard.kept import Kept
 from services.dashboard.snapshot import StudySeen
 
 if TYPE_CHECKING:
-    from memtail_core.report.queries import Material
+    from memtail_core.analysis.queries import Material
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Influence:
 
 def _load(store: ObjectStore, seen: StudySeen) -> _Loaded:
     """In the loader's thread."""
-    from memtail_core.report.queries import Material
+    from memtail_core.analysis.queries import Material
 
     material = Material.of(store, seen.study)
     _ = material.scores, material.evidence  # which take their time once
@@ -150,10 +150,10 @@ def _load(store: ObjectStore, seen: StudySeen) -> _Loaded:
 
 def _answer(loaded: _Loaded, seen: StudySeen, asked: Asked) -> bytes:
     """In a thread of those that compute."""
+    from memtail_core.analysis.queries import influence_of_one, why_none
     from memtail_core.estimation.influence import engine_for, footprint, most_pairs
-    from memtail_core.parallelism import free_memory
     from memtail_core.report import tables
-    from memtail_core.report.queries import influence_of_one, why_none
+    from memtail_core.running.parallelism import free_memory
 
     material = loaded.material
     engine = engine_for("cpu")

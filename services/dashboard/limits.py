@@ -1,10 +1,9 @@
 """How much and how often: the size of bodies, and how many changes a client may ask for."""
 
-import math
 import time
 from functools import partial
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import HTTPException
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -64,22 +63,3 @@ class Rates:
             if not self._limiter.hit(limit, who):
                 return self._limiter.get_window_stats(limit, who).reset_time - time.time()
         return None
-
-
-async def rated(request: Request) -> None:
-    """Let a change pass unless there were too many.
-
-    Raises:
-        HTTPException: 429, with Retry-After.
-    """
-    from services.dashboard.dashboard import dashboard_of
-
-    rates = dashboard_of(request).rates
-    wait = rates.hit(request.client.host if request.client else "unknown")
-    if wait is not None:
-        seconds = max(1, math.ceil(wait))
-        detail = f"too many changes in a minute: try again in {seconds} s"
-        raise HTTPException(429, detail, {"Retry-After": str(seconds)})
-
-
-RATED = Depends(rated)

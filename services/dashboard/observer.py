@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from memtail_core import catalogue, published
+from memtail_core import catalogue
+from memtail_core.catalogue import reports
+from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import MemtailError
-from memtail_core.published import Manifest
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from services import broker, leases, pace, presence
@@ -297,10 +298,10 @@ class Observer:
 
     def _report(self, study: Study) -> Manifest | None:
         """The manifest of a whole report; its files are only read again when it is another."""
-        version = published.version(self._store, study)
+        version = reports.version(self._store, study)
         known = self._reports.get(study.id)
         if known is None or known[0] != version or known[1] is None:
-            whole = published.whole(self._store, study) if version else None
+            whole = reports.whole(self._store, study) if version else None
             self._reports[study.id] = known = (version, whole)
         return known[1]
 

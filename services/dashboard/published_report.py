@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from memtail_core import published
+from memtail_core.catalogue import reports
 from services.dashboard.dashboard import dashboard_of
 from services.dashboard.reports import BeingReplacedError
 
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/studies/{study_id}/report/{name:path}")
 def file_of_report(request: Request, study_id: str, name: str) -> Response:
     """A file of the report, or its page; only the names in its manifest name anything."""
-    name = name or published.PAGE
+    name = name or reports.PAGE
     dashboard = dashboard_of(request)
     seen = dashboard.observer.latest().study(study_id)
     if seen is None or seen.report is None or name not in seen.report.files:
@@ -48,7 +48,7 @@ def file_of_report(request: Request, study_id: str, name: str) -> Response:
     except BeingReplacedError as error:
         raise HTTPException(503, f"{error}: try again", {"Retry-After": "1"}) from error
     kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    if name != published.PAGE:
+    if name != reports.PAGE:
         kept = quote(f"{seen.study.name}-{name}".replace("/", "-"))
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{kept}"
     return Response(content, media_type=kind, headers=headers)

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from anyio import CapacityLimiter, to_thread
 
-from memtail_core import published
+from memtail_core.catalogue import reports
+from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import DamagedError
-from memtail_core.published import Manifest
 from memtail_core.store import ObjectStore
 from services.dashboard.kept import Kept
 from services.dashboard.snapshot import StudySeen
@@ -116,10 +116,10 @@ class Reports:
             time.sleep(pause)
             if manifest is None or name not in manifest.files:
                 raise NoReportError(f"the report of {seen.study.id} has no such file")
-            content = published.read(self._store, seen.study, manifest, name)
+            content = reports.read(self._store, seen.study, manifest, name)
             if content is not None:
                 return content, manifest
-            manifest = published.latest(self._store, seen.study) or manifest
+            manifest = reports.latest(self._store, seen.study) or manifest
         raise BeingReplacedError(f"the report of {seen.study.id} is being replaced")
 
     def known(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page | None:

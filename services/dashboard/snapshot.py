@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from memtail_core.published import Manifest
+from memtail_core.catalogue.reports import Manifest
 from memtail_core.study import Study
 from services.leases import Lease
 from services.pace import Stored

@@ -73,7 +73,7 @@ def _svg(found: Rates) -> str:
     import altair as alt
     import pyarrow as pa
 
-    from memtail_core.report import drawing
+    from memtail_core.drawing import charts as drawing
 
     n, width = len(found.models_per_hour), found.width
     unit, seconds = _unit(n * width)

@@ -8,7 +8,7 @@ import time
 import uuid
 
 from memtail_core.errors import MachineError, MemtailError
-from memtail_core.processes import ENVIRONMENT
+from memtail_core.running.processes import ENVIRONMENT
 from memtail_core.settings import settings
 from memtail_core.store import open_store
 

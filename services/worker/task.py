@@ -12,12 +12,13 @@ from typing import Any
 import redis
 from celery.utils.log import get_task_logger
 
-from memtail_core import failures, trials
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import StoreError
-from memtail_core.execution import ShardDone
-from memtail_core.failures import Failure
+from memtail_core.plan.shards import Shard
+from memtail_core.running import trials
+from memtail_core.running.execution import ShardDone
 from memtail_core.settings import settings
-from memtail_core.shards import Shard
 from memtail_core.study import Study
 from services import leases, orders, pace
 from services.leases import Lease

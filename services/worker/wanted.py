@@ -3,8 +3,10 @@
 import time
 from dataclasses import dataclass
 
-from memtail_core import catalogue, failures, shards
-from memtail_core.shards import Shard
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 

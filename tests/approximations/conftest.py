@@ -9,7 +9,7 @@ import pytest
 from memtail_core import catalogue
 from memtail_core.approximations import Run, Setting, recorded
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
 from tests.conftest import digits

@@ -5,13 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from memtail_core.approximations import (
-    INFLUENCE_METHODS,
-    METHODS,
-    InfluenceMethod,
-    Run,
-    named,
-)
+from memtail_core.approximations import INFLUENCE_METHODS, METHODS, InfluenceMethod, Run, named
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from tests.approximations.contract import MethodContract, only

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from memtail_core import execution
-from memtail_core.experiments.duplicates import in_test_set
-from memtail_core.preparation import prepare
+from memtail_core.data.near_duplicates import in_test_set
 from memtail_core.report import publish
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from tests.cli.conftest import Memtail, refused
 from tests.conftest import Trained, digits

@@ -96,6 +96,6 @@ def test_an_example_that_is_not_there_is_refused(memtail: Memtail, trained: Trai
 def test_too_many_candidates_are_refused(
     memtail: Memtail, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memtail_core.report.calibrated_pairs.MOST_CANDIDATES", 3)
+    monkeypatch.setattr("memtail_core.analysis.calibrated_pairs.MOST_CANDIDATES", 3)
     result = memtail("pairs", "digits", "--store", str(trained.folder), "--calibrated")
     assert "raise --min-memorization" in refused(result)

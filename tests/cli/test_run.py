@@ -225,7 +225,7 @@ def test_a_study_that_cannot_be_read_does_not_hide_the_others(
 def test_a_finished_study_is_reported_however_little_memory_is_free(
     memtail: Memtail, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memtail_core import parallelism
+    from memtail_core.running import parallelism
 
     shutil.copytree(trained.folder, "runs")
     monkeypatch.setattr(parallelism, "free_memory", lambda: 2**20)
@@ -298,9 +298,9 @@ def test_fewer_at_once_for_lack_of_memory_is_told(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from cli.progress import RunProgress
-    from memtail_core import cost
-    from memtail_core.execution import ShardDone
-    from memtail_core.shards import Shard
+    from memtail_core.plan.shards import Shard
+    from memtail_core.running import cost
+    from memtail_core.running.execution import ShardDone
     from memtail_core.training import Tuning
 
     plan = cost.estimate(trained.store, trained.study, trained.dataset, 60, "cpu", 1)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from memtail_core.report.calibration import without_trials
+from memtail_core.analysis.calibrated_scores import without_trials
 from tests.cli.conftest import Memtail
 from tests.conftest import Trained
 

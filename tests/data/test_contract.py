@@ -10,8 +10,7 @@ import pytest
 from memtail_core.data import SOURCES, Dataset, load
 from memtail_core.errors import DatasetError, StudyError
 from memtail_core.study import DatasetTable
-
-from .contract import KINDS, Kind, Truth
+from tests.data.contract import KINDS, Kind, Truth
 
 
 @dataclass

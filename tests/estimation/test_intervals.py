@@ -5,10 +5,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
-from memtail_core import plans
 from memtail_core.estimation import memorization
 from memtail_core.estimation.intervals import agresti_caffo, difference, reaches
-from tests.test_plans import study
+from memtail_core.plan import designs
+from tests.plan.test_designs import study
 
 COUNTS = [(7, 3), (14, 6), (35, 15), (70, 30), (210, 90)]  # 10 to 300 trials at ratio 0.7
 
@@ -63,7 +63,7 @@ def test_the_interval_covers_through_plan_and_estimator(design: str, t: int) -> 
     """4,000 examples with known probabilities, trained by coin tosses."""
     n, rng = 4000, np.random.default_rng(t)
     p_in, p_out = 1 - 0.2 * rng.beta(0.3, 8, n), rng.beta(0.5, 0.5, n)
-    subset = plans.subsets(study(n, 0.7, design), range(t))
+    subset = designs.subsets(study(n, 0.7, design), range(t))
     correct = rng.random((t, n)) < np.where(subset, p_in, p_out)
     found = memorization(np.packbits(subset, axis=1), np.packbits(correct, axis=1), n)
     known = ~np.isnan(found.memorization)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import estimation
-from memtail_core.experiments.stopping import Rule, Tally, decided, looks, widened
-from memtail_core.trials import Trials
+from memtail_core.experiments.stopping.rules import Rule, Tally, decided, looks, widened
+from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]
 

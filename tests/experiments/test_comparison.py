@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
+from memtail_core.analysis.disagreements import Counts, Disagreements, disagreements, p_values
+from memtail_core.analysis.halves import Half
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.influence.processor import Processor
 from memtail_core.estimation.intervals import agresti_caffo
-from memtail_core.experiments.comparison import Comparison, compare
-from memtail_core.experiments.disagreements import Counts, Disagreements, disagreements, p_values
-from memtail_core.experiments.halves import Half
-from memtail_core.experiments.yardstick import Side, _four
-from memtail_core.trials import Trials
+from memtail_core.experiments.comparison.plan import Comparison, compare
+from memtail_core.experiments.comparison.yardstick import Side, _four
+from memtail_core.running.trials import Trials
 from tests.estimation.oracle import difference_of_means
 from tests.experiments.test_stability import World, of_bits, simulated, without
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from memtail_core.errors import StudyError
-from memtail_core.experiments.consistency import Consistency, analyse, mean, study_at
-from memtail_core.report.sections import consistency
-from memtail_core.trials import Trials
+from memtail_core.experiments.consistency import section as consistency
+from memtail_core.experiments.consistency.result import Consistency, analyse, mean, study_at
+from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
 

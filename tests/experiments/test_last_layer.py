@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memtail_core import estimation, execution, plans
+from memtail_core import estimation
 from memtail_core.errors import TrainingError
-from memtail_core.experiments import representations
-from memtail_core.experiments.last_layer import THRESHOLDS, LastLayer, analyse, study_of
-from memtail_core.experiments.representations import represented
-from memtail_core.preparation import prepare
+from memtail_core.experiments.last_layer import representations
+from memtail_core.experiments.last_layer.plan import THRESHOLDS, LastLayer, analyse, study_of
+from memtail_core.experiments.last_layer.representations import represented
+from memtail_core.plan import designs
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from tests.conftest import Trained, digits
 
@@ -68,7 +70,7 @@ def test_the_last_layer_is_trained_on_the_subsets_of_the_study(
     assert study.name == "digits-last-layer"
     assert study.shard_size == 100
     rows = range(40)
-    assert (plans.subsets(study, rows) == plans.subsets(trained.study, rows)).all()
+    assert (designs.subsets(study, rows) == designs.subsets(trained.study, rows)).all()
     found = execution.run(study, store, features, 40, workers=1)
     result = analyse(
         trained.study, trained.trials, trained.dataset, {"last": (study, found)}, of, 1e-3

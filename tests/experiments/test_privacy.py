@@ -6,9 +6,9 @@ from scipy.stats import norm
 
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.membership import LOSS, OWN, POOLED
-from memtail_core.experiments.privacy import PrivacyFound, audit
-from memtail_core.report.sections import privacy
-from memtail_core.trials import Trials
+from memtail_core.experiments.privacy import section as privacy
+from memtail_core.experiments.privacy.result import PrivacyFound, audit
+from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
 

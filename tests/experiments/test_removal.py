@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from memtail_core import estimation, execution, plans
+from memtail_core import estimation
+from memtail_core.analysis.halves import two_halves
 from memtail_core.catalogue import register_arms
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.experiments import removal
-from memtail_core.experiments.halves import two_halves
-from memtail_core.experiments.paired import difference, holm, p_of_none
-from memtail_core.experiments.removal import Plan, analyse, plan
+from memtail_core.estimation.paired import difference, holm, p_of_none
+from memtail_core.experiments.removal import plan as removal
+from memtail_core.experiments.removal.plan import Plan, analyse, plan
+from memtail_core.plan import designs
+from memtail_core.running import execution
+from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
-from memtail_core.trials import Trials
 from tests.conftest import Trained
 
 EASY = PairsRule(theta_infl=0.3)
@@ -69,7 +71,7 @@ def _in_pairs(trials: Trials, trained: Trained) -> np.ndarray:
 
 
 def test_arms_are_each_cut_and_as_many_random_ones(trained: Trained, planned: Plan) -> None:
-    rows = plans.subsets(planned.study, range(2 * len(planned.arms)), planned.arms)
+    rows = designs.subsets(planned.study, range(2 * len(planned.arms)), planned.arms)
     assert rows[0].all()
     for k, cut in enumerate(planned.cuts):
         memorized, random = rows[1 + 2 * k], rows[2 + 2 * k]
@@ -87,7 +89,7 @@ def test_duplicates_are_left_out_everywhere(trained: Trained) -> None:
     found = plan(
         trained.study, trained.trials, trained.dataset, (0.25,), EASY, duplicates=duplicates
     )
-    rows = plans.subsets(found.study, range(len(found.arms)), found.arms)
+    rows = designs.subsets(found.study, range(len(found.arms)), found.arms)
     assert not rows[:, :20].any()
     assert rows[0, 20:].all()
     sizes = rows.sum(axis=1)
@@ -105,7 +107,7 @@ def test_nothing_to_remove_is_said(trained: Trained) -> None:
 def made(planned: Plan, test_correct: np.ndarray, trained: Trained) -> Trials:
     """Trials of the arms that say what is wanted of them."""
     n_trials, n = len(test_correct), trained.trials.n
-    subset = plans.subsets(planned.study, range(n_trials), planned.arms)
+    subset = designs.subsets(planned.study, range(n_trials), planned.arms)
     return Trials(
         n=n,
         n_test=test_correct.shape[1],

@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from memtail_core import plans
+from memtail_core.analysis.halves import Half, Look, halves, sizes
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.growth import Curve, Needed, PowerLaw, Reliability
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.influence.processor import Processor
-from memtail_core.experiments.growth import Curve, Needed, PowerLaw, Reliability
-from memtail_core.experiments.halves import Half, Look, halves, sizes
-from memtail_core.experiments.stability import Stability, mean, spread, stability
-from memtail_core.trials import Trials
+from memtail_core.experiments.stability.plan import Stability, mean, spread, stability
+from memtail_core.plan import designs
+from memtail_core.running.trials import Trials
 from tests.estimation.influence.oracle import all_pairs
 from tests.estimation.oracle import difference_of_means
-from tests.test_plans import study
+from tests.plan.test_designs import study
 
 THRESHOLDS = (0.1, 0.25, 0.5)
 INFLUENCES = (0.15, 0.4)
@@ -67,7 +67,7 @@ def simulated(
     """A study of the balanced design; every other test example rests on one training example."""
     n, rng = len(world.p_in), np.random.default_rng(seed)
     if subset is None:
-        subset = plans.subsets(study(n, 0.7, seed=seed), range(t))
+        subset = designs.subsets(study(n, 0.7, seed=seed), range(t))
     correct = rng.random((t, n)) < np.where(subset, world.p_in, world.p_out)
     rests_on = np.argsort(-world.memorization)[:n_test]
     helped = subset[:, rests_on] & (np.arange(n_test) % 2 == 0)

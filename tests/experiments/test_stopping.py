@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from memtail_core import estimation
+from memtail_core.analysis.disagreements import Counts
 from memtail_core.errors import StudyError
 from memtail_core.estimation.intervals import agresti_caffo
-from memtail_core.experiments.disagreements import Counts
-from memtail_core.experiments.stopping import (
+from memtail_core.experiments.stopping.result import Watch, expected, looked
+from memtail_core.experiments.stopping.rules import (
     Condition,
     Decided,
     SmallError,
@@ -22,8 +23,7 @@ from memtail_core.experiments.stopping import (
     parse,
     widened,
 )
-from memtail_core.experiments.stopping_found import Watch, expected, looked
-from memtail_core.trials import Trials
+from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 from tests.experiments.sequential import BLOCK, misses, simulated
 

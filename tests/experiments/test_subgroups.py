@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from memtail_core.data import Dataset
+from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.experiments import subgroups as sub
-from memtail_core.experiments.duplicates import Nearest
-from memtail_core.experiments.subgroups import CATEGORIES, subgroups
-from memtail_core.experiments.subgroups_found import SubgroupsFound, found
-from memtail_core.trials import Trials
+from memtail_core.experiments.subgroups import plan as sub
+from memtail_core.experiments.subgroups.plan import CATEGORIES, subgroups
+from memtail_core.experiments.subgroups.result import SubgroupsFound, found
+from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
 N, N_TEST, T = 120, 60, 400

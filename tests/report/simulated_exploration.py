@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from memtail_core.data import Dataset
+from memtail_core.data.neighbours import Neighbours
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Pairs, PairsRule
-from memtail_core.neighbours import Neighbours
 from memtail_core.report.exploration.encoding import encoded
 from memtail_core.report.exploration.exploration import Exploration
 from memtail_core.report.exploration.near_duplicates import UNKNOWN, NearDuplicates

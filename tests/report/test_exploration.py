@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
 from memtail_core.estimation.influence import Family, engine_for, influence
 from memtail_core.experiments.results import keep
-from memtail_core.experiments.subgroups_found import Member, SubgroupsFound
-from memtail_core.preparation import prepare
-from memtail_core.report import Analysis, analyse
+from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
 from memtail_core.report.exploration.encoding import i16e4
 from memtail_core.report.exploration.exploration import subgroups_of
 from memtail_core.report.exploration.partners import partners, significance_level
 from memtail_core.report.exploration.words import in_words
+from memtail_core.running.preparation import prepare
+from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
-from memtail_core.trials import Trials
 from tests.conftest import Trained
 from tests.estimation.influence.oracle import Pair, all_pairs, evidence
 from tests.report.simulated_exploration import simulated, simulated_exploration

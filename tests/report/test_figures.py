@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from memtail_core.analysis import Analysis, analyse
+from memtail_core.drawing.charts import Figure, inline_svg, png, spec
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.report import Analysis, analyse
-from memtail_core.report.drawing import Figure, inline_svg, png, spec
 from memtail_core.report.figures import figures
-from memtail_core.trials import Trials
+from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from memtail_core import execution
-from memtail_core.preparation import prepare
-from memtail_core.report import Analysis, analyse
+from memtail_core.analysis import Analysis, analyse
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
 from tests.browser import Visit, Visited

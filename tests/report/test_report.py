@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from memtail_core.analysis import Analysis, analyse
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.report import Analysis, analyse, analyse_stored, publish, tables
+from memtail_core.report import analyse_stored, publish, tables
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
@@ -90,7 +91,7 @@ def test_no_trials_no_report(trained: Trained, tmp_path: Path) -> None:
 
 def test_scores_that_are_all_missing_still_make_a_report(trained: Trained, tmp_path: Path) -> None:
     """One model: every example is only in or only out."""
-    from memtail_core.trials import Trials
+    from memtail_core.running.trials import Trials
 
     t = trained.trials
     one = Trials(**{k: v[:1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()})
@@ -134,7 +135,7 @@ def test_supporters_hold_every_pair_of_theirs(analysis: Analysis) -> None:
 
 
 def test_large_colour_images_become_small_pictures() -> None:
-    from memtail_core.report.pictures import data_uri
+    from memtail_core.drawing.pictures import data_uri
 
     image = np.random.default_rng(0).integers(256, size=(400, 300, 3), dtype=np.uint8)
     assert len(data_uri(image)) < 40_000

@@ -4,20 +4,18 @@ from typing import Any
 
 import pytest
 
-from memtail_core.experiments.comparison_found import Both, ComparisonFound
-from memtail_core.experiments.last_layer import LastLayer, Memorizer
-from memtail_core.experiments.removal import Removal
-from memtail_core.experiments.representations import LAST
-from memtail_core.experiments.stability_found import AtThreshold, Growth, StabilityFound
-from memtail_core.experiments.subgroups_found import Member, SubgroupsFound
-from memtail_core.report.drawing import Figure, inline_svg, png, spec
-from memtail_core.report.sections import (
-    comparison_figure,
-    last_layer_figure,
-    removal_figure,
-    stability_figure,
-    subgroups_figure,
-)
+from memtail_core.drawing.charts import Figure, inline_svg, png, spec
+from memtail_core.experiments.comparison import figure as comparison_figure
+from memtail_core.experiments.comparison.result import Both, ComparisonFound
+from memtail_core.experiments.last_layer import figure as last_layer_figure
+from memtail_core.experiments.last_layer.plan import LastLayer, Memorizer
+from memtail_core.experiments.last_layer.representations import LAST
+from memtail_core.experiments.removal import figure as removal_figure
+from memtail_core.experiments.removal.plan import Removal
+from memtail_core.experiments.stability import figure as stability_figure
+from memtail_core.experiments.stability.result import AtThreshold, Growth, StabilityFound
+from memtail_core.experiments.subgroups import figure as subgroups_figure
+from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
 
 
 def shown(figure: Figure) -> list[dict[str, Any]]:

@@ -4,21 +4,14 @@ import altair as alt
 import pyarrow as pa
 import pytest
 
-from memtail_core.experiments.removal import Removal
-from memtail_core.experiments.stability_found import AtThreshold, Growth, StabilityFound
-from memtail_core.report.drawing import Figure, figure, values
+from memtail_core.drawing.charts import Figure, figure, values
+from memtail_core.drawing.section import Drawn, Example, Gallery, Section, Shown, decimal, points
+from memtail_core.experiments.removal import section as removal
+from memtail_core.experiments.removal.plan import Removal
+from memtail_core.experiments.stability import section as stability
+from memtail_core.experiments.stability.result import AtThreshold, Growth, StabilityFound
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
-from memtail_core.report.sections import removal, stability
-from memtail_core.report.sections.section import (
-    Drawn,
-    Example,
-    Gallery,
-    Section,
-    Shown,
-    decimal,
-    points,
-)
 from tests.conftest import Trained
 
 

@@ -19,8 +19,8 @@ from redis import Redis
 
 from cli.main import main
 from memtail_core import catalogue
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
-from memtail_core.shards import Shard
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
 from services import broker, leases

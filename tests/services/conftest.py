@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from memtail_core import execution
-from memtail_core.preparation import prepare
-from memtail_core.report import analyse, publish
+from memtail_core.analysis import analyse
+from memtail_core.report import publish
+from memtail_core.running import execution
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
 from tests.servers import S3Server, s3_server

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memtail_core import published
+from memtail_core.catalogue import reports
 from tests.services.cluster import Cluster
 
 SMALL = ("small.toml", "--stack", "3", "--trials", "12")
@@ -44,7 +44,7 @@ def test_a_study_from_submission_to_report(cluster: Cluster) -> None:
     assert "are memorized" in fetched
     assert "here/index.html" in fetched
     page = (cluster.folder / "here" / "index.html").read_bytes()
-    assert page == cluster.store.get(published.page_key(study))
+    assert page == cluster.store.get(reports.page_key(study))
     assert not (cluster.folder / "here" / "manifest.json").exists()
     assert "complete" in cluster.memtail("status", "small").stdout
     assert cluster.memtail("scores", "small").stdout.count("\n") == 401

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from memtail_core import catalogue, failures, plans
-from memtail_core.preparation import prepare
-from memtail_core.shards import Shard
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.plan import designs
+from memtail_core.plan.shards import Shard
+from memtail_core.running.preparation import prepare
 from memtail_core.study import Spec, Study
 from services import broker, orders
 from services.queue import queue_of
@@ -155,7 +157,7 @@ def test_cancel_frees_the_workers_and_keeps_what_is_stored(own: Cluster) -> None
 
 def seed_of(study: Study, trial: int) -> str:
     """The seed that the recipe is called with for a trial."""
-    return str(int(plans.training_seeds(study, [trial])[0]) % 2**32)
+    return str(int(designs.training_seeds(study, [trial])[0]) % 2**32)
 
 
 def let_go(worker: Service) -> int:

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from memtail_core import failures, published
-from memtail_core.shards import Shard
+from memtail_core.catalogue import failures, reports
+from memtail_core.plan.shards import Shard
 from services import broker
 from services.queue import queue_of
 from tests.services.cluster import Cluster, Service
@@ -171,10 +171,10 @@ def test_an_aggregator_killed_while_it_publishes(cluster: Cluster, local_scores:
             lambda n=files: len(list(cluster.store.list(f"{study.prefix}report/"))) >= n,
         )
         aggregator.kill()
-        assert published.whole(cluster.store, study) is None, "it was killed in between"
+        assert reports.whole(cluster.store, study) is None, "it was killed in between"
     cluster.aggregator()
     assert cluster.finish() == local_scores
-    assert published.whole(cluster.store, study)
+    assert reports.whole(cluster.store, study)
 
 
 def test_two_aggregators_do_no_harm(cluster: Cluster, local_scores: bytes) -> None:
@@ -185,4 +185,4 @@ def test_two_aggregators_do_no_harm(cluster: Cluster, local_scores: bytes) -> No
     wait_mid_shard(cluster, workers[0], 2)
     workers[0].kill()
     assert cluster.finish() == local_scores
-    cluster.wait_until("the report is whole", lambda: published.whole(cluster.store, cluster.study))
+    cluster.wait_until("the report is whole", lambda: reports.whole(cluster.store, cluster.study))

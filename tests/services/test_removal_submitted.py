@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from memtail_core import catalogue, execution, trials
+from memtail_core import catalogue
+from memtail_core.running import execution, trials
 from memtail_core.store import FilesStore
 from tests.services.cluster import Cluster
 

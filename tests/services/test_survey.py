@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from memtail_core import catalogue, failures
-from memtail_core.failures import Failure, Kind
-from memtail_core.shards import Shard
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Failure, Kind
+from memtail_core.plan.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services import orders

@@ -6,7 +6,8 @@ tile of pairs at a time, lists those that reach a bar and forgets the rest.
 """
 
 from memtail_core.estimation.influence.classes import by_class
-from memtail_core.estimation.influence.engine import Engine, engine_for
+from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.engines import engine_for
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.families import Family
 from memtail_core.estimation.influence.footprint import footprint, most_pairs

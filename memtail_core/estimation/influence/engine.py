@@ -1,8 +1,7 @@
-"""What counts the pairs: one protocol, and the engine that suits a machine."""
+"""What counts the pairs: one protocol, and what its implementations share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -106,26 +105,3 @@ class Engine(Protocol):
 
     def counts(self, rows: Words, columns: Any, n_columns: int) -> NDArray[np.int32]:
         """Return every count, int32 [R, C]."""
-
-
-def engine_for(device: str = "auto") -> Engine:
-    """Return the engine for ``auto``, ``cpu`` or ``cuda``.
-
-    Raises:
-        MachineError: there is no such device.
-    """
-    from memtail_core.estimation.influence.processor import Processor
-
-    if device == "cpu" or (device == "auto" and not _may_have_gpu()):
-        return Processor()
-    from memtail_core.estimation.influence.tensors import Tensors
-    from memtail_core.training.device import resolve_device
-
-    found = resolve_device(device)
-    return Processor() if found == "cpu" else Tensors(found)
-
-
-def _may_have_gpu() -> bool:
-    """Look for a driver; asking torch itself takes seconds."""
-    dev = Path("/dev")
-    return any(dev.glob("nvidia[0-9]*")) or (dev / "dxg").exists()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.neighbours import Neighbours
+from memtail_core.data.neighbours import Neighbours
 from memtail_core.report.exploration.exploration import Exploration
 from memtail_core.report.exploration.partners import Partners
 from memtail_core.report.exploration.sprites import COLUMNS, ROWS, Sheets

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.analysis.analysis import Analysis
 from memtail_core.data import Dataset
+from memtail_core.data.neighbours import Neighbours, Space
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Family, Pairs, PairsRule, engine_for
 from memtail_core.experiments.results import kept
-from memtail_core.experiments.subgroups import CATEGORIES
-from memtail_core.experiments.subgroups_found import SubgroupsFound
-from memtail_core.neighbours import Neighbours, Space
-from memtail_core.report.analysis import Analysis
+from memtail_core.experiments.subgroups.plan import CATEGORIES
+from memtail_core.experiments.subgroups.result import SubgroupsFound
 from memtail_core.report.exploration import near_duplicates
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
 from memtail_core.report.exploration.partners import Partners, partners, significance_level

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.data import Dataset
-from memtail_core.experiments import duplicates
-from memtail_core.experiments.subgroups_found import SubgroupsFound
+from memtail_core.data import Dataset, near_duplicates
+from memtail_core.experiments.subgroups.result import SubgroupsFound
 
 Indices = NDArray[np.int64]
 
@@ -69,7 +68,7 @@ def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
         y_train=dataset.y_train[looked_at],
         train_names=(),
     )
-    nearest = duplicates.in_test_set(part)
+    nearest = near_duplicates.in_test_set(part)
     of = {
         int(looked_at[row]): (True, int(nearest.partner[row]))
         for row in np.flatnonzero(nearest.is_duplicate)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from memtail_core.parallelism import usable_cores
-from memtail_core.report.pictures import picture
+from memtail_core.drawing.pictures import picture
+from memtail_core.running.parallelism import usable_cores
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]

@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from memtail_core.drawing.charts import Figure, inline_svg, spec
 from memtail_core.report import tables
-from memtail_core.report.drawing import Figure, inline_svg, spec
 
 
 @dataclass(frozen=True, eq=False)

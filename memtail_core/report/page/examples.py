@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.pictures import data_uri
-from memtail_core.report.sections.section import Example
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing.pictures import data_uri
+from memtail_core.drawing.section import Example
 
 _SHOWN_FEATURES = 8
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from memtail_core.report.analysis import Analysis
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing.section import Section
 from memtail_core.report.page.spectrum import spectrum
-from memtail_core.report.sections.section import Section
 from memtail_core.report.selection import spread_by_class
 
 

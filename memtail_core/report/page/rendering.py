@@ -11,13 +11,13 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from memtail_core.report.analysis import Analysis
-from memtail_core.report.drawing import Figure, javascript
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.drawing.charts import Figure, javascript
+from memtail_core.drawing.section import Section
 from memtail_core.report.page.charts import Chart, chart
 from memtail_core.report.page.embedding import as_json, policy, script
 from memtail_core.report.page.examples import of_experiment, of_test, of_train
 from memtail_core.report.page.spectrum import spectrum
-from memtail_core.report.sections.section import Section
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
 
 _SCRIPTS = (  # in this order; together they are one script

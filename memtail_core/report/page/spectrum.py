@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.report.analysis import Analysis
+from memtail_core.analysis.analysis import Analysis
 
 _COLUMNS = 16  # the paper's threshold, 0.25, is where the fifth begins
 _TALLEST = 5

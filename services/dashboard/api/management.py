@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from memtail_core import catalogue, failures
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.study import Spec, Study
 from services import broker, orders, submission
 from services.dashboard import admission
-from services.dashboard.access import READER, WRITER
+from services.dashboard.access import RATED, READER, WRITER
 from services.dashboard.api import shapes
 from services.dashboard.api.shapes import StudyId
 from services.dashboard.dashboard import Dashboard, dashboard_of
-from services.dashboard.limits import RATED
 from services.dashboard.problems import described
 from services.dashboard.snapshot import StudySeen
 from services.submission import Cluster

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from memtail_core.failures import Failure
+from memtail_core.catalogue.failures import Failure
 from memtail_core.study import MOST_TRIALS
 from services.orders import Device
 from services.pace import Stored

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
 
-from memtail_core import plans
 from memtail_core.estimation import memorization
 from memtail_core.estimation.calibration import Calibrated, calibrated
-from tests.test_plans import study
+from memtail_core.plan import designs
+from tests.plan.test_designs import study
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def simulated(n_trials: int, n: int = 1500, seed: int = 0) -> Simulated:
     place = rng.random((n, 2))
     hard = 4 * np.sin(6 * place[:, 0]) * np.sin(6 * place[:, 1]) + 2.5 + rng.normal(0, 1.2, n)
     easy = 1.0 + np.maximum(hard, -2) + rng.normal(3, 0.5, n)
-    inside = plans.subsets(study(n, 0.7, "balanced"), range(n_trials))
+    inside = designs.subsets(study(n, 0.7, "balanced"), range(n_trials))
     margin = np.where(inside, easy, hard) + rng.normal(0, 1, (n_trials, n))
     distance, index = NearestNeighbors(n_neighbors=21).fit(place).kneighbors(place)
     return Simulated(

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from memtail_core import plans
 from memtail_core.estimation import memorization
 from memtail_core.estimation.influence import Evidence, Family, Pairs
+from memtail_core.plan import designs
 from tests.estimation.influence.oracle import Bools, evidence, packed
-from tests.test_plans import study
+from tests.plan.test_designs import study
 
 N, N_TEST, REPLICATIONS = 200, 150, 100
 EVERY_PAIR = Family.of(np.arange(N), np.arange(N_TEST))
@@ -62,7 +62,7 @@ class Setting:
 
     def _world(self, seed: int) -> World:
         rng = np.random.default_rng(seed)
-        subset = plans.subsets(study(N, 0.7, self.design, seed), range(self.trials))
+        subset = designs.subsets(study(N, 0.7, self.design, seed), range(self.trials))
         is_memorized = np.arange(N) < self.memorized * N
         out = np.where(is_memorized, rng.uniform(0.1, 0.6, N), rng.uniform(0.5, 0.87, N))
         inside = np.where(is_memorized, 0.97, out + 0.1)

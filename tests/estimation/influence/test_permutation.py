@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from memtail_core import plans
 from memtail_core.estimation.influence import Engine, Family, PairsRule, find, pairs_of_permuted
+from memtail_core.plan import designs
 from tests.estimation.influence.oracle import evidence
 from tests.estimation.oracle import random_trials
-from tests.test_plans import study
+from tests.plan.test_designs import study
 
 
 def assert_mean_is(found: np.ndarray, expected: float) -> None:
@@ -28,7 +28,7 @@ def test_without_influence_as_many_pairs_are_found_as_were_expected(
     family = PairsRule(same_class=same_class).family(memorization, y_train, y_test)
     differences, expected = [], []
     for seed in range(10):
-        subset = plans.subsets(study(n, 0.7, design, seed), range(t))
+        subset = designs.subsets(study(n, 0.7, design, seed), range(t))
         correct = rng.random((t, n_test)) < rng.random(n_test)
         found = find(evidence(subset, correct), family, theta, engine=engine)
         differences.append(len(found) - found.expected_by_chance)

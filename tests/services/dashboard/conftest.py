@@ -15,10 +15,12 @@ import uvicorn
 from celery import Celery
 from fastapi.testclient import TestClient
 
-from memtail_core import catalogue, published
+from memtail_core import catalogue
+from memtail_core.analysis import Analysis
+from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
-from memtail_core.report import Analysis, tables
+from memtail_core.report import tables
+from memtail_core.running.preparation import prepare
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
@@ -75,7 +77,7 @@ def publish(store: FilesStore, study: Study, analysis: Analysis) -> None:
         "index.html": b"<script>alert(1)</script>",
         "figures/memorization.svg": b"<svg onload='alert(1)'/>",
     }
-    published.write(store, study, files, len(analysis.trials))
+    reports.write(store, study, files, len(analysis.trials))
 
 
 @pytest.fixture

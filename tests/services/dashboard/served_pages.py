@@ -13,11 +13,13 @@ import httpx
 import redis
 from pydantic import SecretStr
 
-from memtail_core import catalogue, failures, shards
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Failure
 from memtail_core.data import Dataset
-from memtail_core.failures import Failure
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
-from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services import broker, leases, orders, pace, presence

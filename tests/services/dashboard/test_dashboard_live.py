@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from memtail_core.errors import StudyError
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
-from memtail_core.shards import Shard
 from services.dashboard import __main__ as starting
 from services.dashboard.api import events
 from tests.servers.process import free_port

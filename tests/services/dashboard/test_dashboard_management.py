@@ -11,12 +11,13 @@ import httpx
 import numpy as np
 import pytest
 
-from memtail_core import catalogue, failures
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Failure
 from memtail_core.data import Dataset
 from memtail_core.errors import DatasetError
-from memtail_core.failures import Failure
-from memtail_core.preparation import prepare
-from memtail_core.shards import Shard
+from memtail_core.plan.shards import Shard
+from memtail_core.running.preparation import prepare
 from memtail_core.study import Spec, shipped
 from services import broker, orders
 from services.dashboard import admission

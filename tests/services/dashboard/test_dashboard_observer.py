@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from memtail_core import catalogue, failures
+from memtail_core import catalogue
+from memtail_core.catalogue import failures
+from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import StoreError
-from memtail_core.failures import Failure
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
-from memtail_core.shards import Shard
 from memtail_core.store import FilesStore
 from services import broker, leases, orders, pace, presence
 from services.dashboard import observer as observing

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from memtail_core import catalogue, published
+from memtail_core import catalogue
+from memtail_core.analysis.queries import Material, Question
+from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
 from memtail_core.estimation.influence import engine_for, find
-from memtail_core.report.queries import Material, Question
-from memtail_core.shards import Shard
+from memtail_core.plan.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard import influence
@@ -122,7 +123,7 @@ def test_an_unknown_score_is_null(show: Show, store: FilesStore, trained: Traine
 
 
 def test_files_of_the_report_are_only_those_of_its_manifest(shown: Shown) -> None:
-    manifest = published.whole(shown.store, shown.study)
+    manifest = reports.whole(shown.store, shown.study)
     assert manifest
     for name, digest in manifest.files.items():
         found = shown.get(f"/report/{name}")
@@ -177,7 +178,7 @@ def test_while_a_report_is_replaced_the_one_before_is_shown(shown: Shown) -> Non
 
 def test_a_table_that_is_none_is_told(show: Show, store: FilesStore) -> None:
     shown = show()
-    published.write(store, shown.study, {"scores.parquet": b"PAR1 nonsense PAR1"}, 40)
+    reports.write(store, shown.study, {"scores.parquet": b"PAR1 nonsense PAR1"}, 40)
     shown.dashboard.observer.wake()
     shown.dashboard.observer.look()
     assert shown.get("/scores").status_code == 409
@@ -309,7 +310,7 @@ def test_columns_of_another_version_do_no_harm(show: Show, store: FilesStore) ->
     shown = show()
     buffer = io.BytesIO()
     pq.write_table(pa.table({"index": [0, 1]}), buffer)
-    published.write(store, shown.study, {"scores.parquet": buffer.getvalue()}, 40)
+    reports.write(store, shown.study, {"scores.parquet": buffer.getvalue()}, 40)
     shown.dashboard.observer.wake()
     shown.dashboard.observer.look()
     assert shown.get("/scores", sort="memorization").status_code == 409

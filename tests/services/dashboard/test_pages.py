@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from memtail_core import failures, published
+from memtail_core.catalogue import failures, reports
+from memtail_core.catalogue.failures import Failure
 from memtail_core.data import Dataset
-from memtail_core.failures import Failure
 from memtail_core.store import FilesStore
 from memtail_core.study import ArmsTable, Study
 from services.dashboard import static_files
@@ -64,7 +64,7 @@ def test_what_others_wrote_is_only_text(
     worker = Presence(
         name=HOSTILE, role="worker", host=HOSTILE, device=HOSTILE, store=HOSTILE, since=1e300
     )
-    manifest = published.Manifest(trials=5, files={HOSTILE: "0" * 64})
+    manifest = reports.Manifest(trials=5, files={HOSTILE: "0" * 64})
     found = client(
         folder,
         seen(study, at_work=(lease,), n_failures=1, report=manifest),

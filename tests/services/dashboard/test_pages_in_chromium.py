@@ -13,7 +13,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect
 
-from memtail_core import catalogue, failures, published
+from memtail_core import catalogue
+from memtail_core.catalogue import failures, reports
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
 from services import leases, orders
@@ -189,7 +190,7 @@ def test_a_report_can_do_nothing_to_the_dashboard(
         "fetch('/api/v1/studies').then(() => document.title = 'reached', "
         "() => document.title = 'refused')</script>"
     )
-    published.write(served.store, served.study, {"index.html": script.encode()}, 5)
+    reports.write(served.store, served.study, {"index.html": script.encode()}, 5)
     seen = go(f"/studies/{served.study.id}")
     with seen.page.context.expect_page() as opened:
         seen.page.click("text=Open the report")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from memtail_core import published
+from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
@@ -27,8 +27,8 @@ def reported(folder: FilesStore, prepared: tuple[Study, Dataset]) -> Iterator[Te
         "summary.json": json.dumps(summary).encode(),
         "figures/pairs.svg": b"<svg/>",
     }
-    published.write(folder, study, files, 400)
-    manifest = published.whole(folder, study)
+    reports.write(folder, study, files, 400)
+    manifest = reports.whole(folder, study)
     yield client(folder, seen(study, "complete", stored=400, report=manifest))
 
 
@@ -80,7 +80,7 @@ def test_a_summary_of_another_kind_hides_nothing_else(
     folder: FilesStore, prepared: tuple[Study, Dataset], summary: bytes
 ) -> None:
     study = prepared[0]
-    published.write(folder, study, {"summary.json": summary}, 400)
-    manifest = published.whole(folder, study)
+    reports.write(folder, study, {"summary.json": summary}, 400)
+    manifest = reports.whole(folder, study)
     found = client(folder, seen(study, "complete", stored=400, report=manifest))
     assert "Complete: 400 models" in parsed(found, f"/studies/{study.id}").text

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from memtail_core.data import Dataset
-from memtail_core.preparation import prepare
+from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study, shipped
 from services.dashboard import study_file

@@ -1,0 +1,248 @@
+"""Everything a report says, computed once from the trials: scores, pairs, accuracies, warnings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core import estimation
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError
+from memtail_core.estimation import Fit, Memorization
+from memtail_core.estimation.influence import (
+    Engine,
+    Evidence,
+    Family,
+    Pairs,
+    PairsRule,
+    engine_for,
+    pairs_of_permuted,
+    select,
+    survey,
+)
+from memtail_core.plan import shards
+from memtail_core.running.trials import Accuracies, Damaged, Trials
+from memtail_core.study import Study
+
+_MUCH_CHANCE = 0.1  # of the pairs
+_SIGNIFICANT = 0.05  # false discovery rate
+_PERMUTATIONS = 10
+_QUICK = 10**8  # pairs that are counted in a second
+_BINS = 80  # of influence, 0.025 each
+_FEW_OUT = 10  # held-out trials an example needs for its score to be more than a hint
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A study's trials, read.
+
+    ``tally``, int64 [bins]: how many of the pairs that were looked at, the ``rule``'s family, have
+    an influence in each of equal bins over [−1, 1]; see :class:`.survey.Survey`.
+    """
+
+    study: Study
+    dataset: Dataset
+    trials: Trials
+    goal: int
+    rule: PairsRule
+    scores: Memorization
+    pairs: Pairs
+    accuracies: Accuracies
+    fit: Fit
+    significant_pairs: int
+    permuted_pairs: float | None
+    tally: NDArray[np.int64]
+    damaged: tuple[Damaged, ...] = ()
+    widened: int = 0
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether trials are still missing."""
+        return len(self.trials) < self.goal
+
+    @property
+    def n_memorized(self) -> int:
+        """Examples whose estimate is at least theta_mem."""
+        return self._count(self.scores.memorization)
+
+    @property
+    def n_surely_memorized(self) -> int:
+        """Examples whose whole 95% interval is at least theta_mem."""
+        return self._count(self.scores.ci_low)
+
+    @property
+    def n_possibly_memorized(self) -> int:
+        """Examples whose 95% interval reaches theta_mem."""
+        return self._count(self.scores.ci_high)
+
+    @property
+    def n_scored(self) -> int:
+        """Examples with an estimate."""
+        return self.trials.n - self.n_missing
+
+    @property
+    def n_missing(self) -> int:
+        """Examples without an estimate: never held in, or never held out."""
+        return int(np.isnan(self.scores.memorization).sum())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing the scores, a sentence each."""
+        found = [self.fit.warning] if self.fit.warning else []
+        if self.is_provisional:
+            found.append(f"provisional: {len(self.trials)} of {self.goal} models are trained")
+        if self.damaged:
+            found.append(
+                f"{len(self.damaged)} stored shards are damaged and were left out; memtail run "
+                "trains them again"
+            )
+        if self.widened:
+            found.append(
+                f"{self.widened} of the examples alone decided when to stop (--until): their "
+                "intervals are widened for it"
+            )
+        if self.n_missing:
+            found.append(
+                f"{self.n_missing} of {self.trials.n} examples have no score: no model held them "
+                "out, or none trained on them; train more (--trials)"
+            )
+        elif (few := int(self.scores.n_out.min())) < _FEW_OUT:
+            found.append(
+                f"some examples were held out by only {few} models: their scores are rough, as "
+                "their intervals say; train more (--trials)"
+            )
+        chance = min(self.pairs.expected_by_chance, len(self.pairs))
+        if chance >= max(0.5, _MUCH_CHANCE * len(self.pairs)) and len(self.pairs):
+            found.append(
+                f"about {chance:,.0f} of the {len(self.pairs):,} high-influence pairs are expected "
+                "by chance with so few models; train more (--trials)"
+            )
+        if any(_differ(about, self.trials.about[0]) for about in self.trials.about):
+            found.append("the models were trained by different machines or versions of software")
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``: plain numbers, strings, lists and dicts."""
+        scores, pairs = self.scores, self.pairs
+        by_test = np.unique(pairs.test_index, return_counts=True)[1]
+        known = ~np.isnan(scores.memorization)
+        return {
+            "study": self.study.model_dump(mode="json"),
+            "id": self.study.id,
+            "trials": len(self.trials),
+            "goal": self.goal,
+            "provisional": self.is_provisional,
+            "warnings": self.warnings,
+            "accuracy": {
+                name: {"mean": float(values.mean()), "sd": float(values.std(ddof=1))}
+                if len(values) > 1
+                else {"mean": float(values.mean()), "sd": None}
+                for name, values in vars(self.accuracies).items()
+            },
+            "fit": vars(self.fit),
+            "memorization": {
+                "threshold": self.rule.theta_mem,
+                "memorized": self.n_memorized,
+                "surely": self.n_surely_memorized,
+                "possibly": self.n_possibly_memorized,
+                "missing": self.n_missing,
+                "scored": self.n_scored,
+                "examples": self.trials.n,
+                "mean": float(scores.memorization[known].mean()) if known.any() else None,
+                "largest_standard_error": (
+                    float(scores.standard_error[known].max()) if known.any() else None
+                ),
+                "held_out_trials": [int(scores.n_out.min()), int(scores.n_out.max())],
+            },
+            "pairs": {
+                "theta_mem": self.rule.theta_mem,
+                "theta_infl": self.rule.theta_infl,
+                "same_class": self.rule.same_class,
+                "fdr": self.rule.fdr,
+                "pairs": len(pairs),
+                "tested": pairs.n_tested,
+                "expected_by_chance": pairs.expected_by_chance,
+                "found_with_permuted_trials": self.permuted_pairs,
+                "significant": self.significant_pairs,
+                "significant_at_fdr": _SIGNIFICANT,
+                "train_examples": len(np.unique(pairs.train_index)),
+                "test_examples": len(by_test),
+                "test_examples_in_one_pair": int((by_test == 1).sum()),
+            },
+            "seconds_per_model": float(self.trials.seconds.mean()),
+            "trained_by": list(self.trials.about),
+        }
+
+    def _count(self, values: Any) -> int:
+        return int(self.rule.is_memorized(values).sum())
+
+
+def analyse(
+    study: Study,
+    dataset: Dataset,
+    trials: Trials,
+    goal: int = 0,
+    rule: PairsRule | None = None,
+) -> Analysis:
+    """Estimate memorization and find the pairs.
+
+    Args:
+        study, dataset, trials: what was trained; the trials are those stored so far.
+        goal: how many are wanted; fewer trials (in whole shards) make the analysis provisional.
+        rule: which pairs to look for.
+
+    Raises:
+        EstimationError: there are no trials, or they are an experiment's.
+    """
+    refuse_experiments(study)
+    if len(trials) == 0:
+        raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
+    rule = rule or PairsRule()
+    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    evidence = trials.evidence()
+    family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
+    engine = engine_for("cpu")
+    significant = rule.fdr is not None
+    seen = survey(
+        evidence, family, rule.theta_infl, engine=engine, significant=significant, n_bins=_BINS
+    )
+    level = seen.levels.threshold(_SIGNIFICANT)
+    pairs = select(evidence, seen, rule.fdr, engine=engine)
+    return Analysis(
+        study=study,
+        dataset=dataset,
+        trials=trials,
+        goal=max(len(trials), len(shards.planned(study, goal)) * study.shard_size),
+        rule=rule,
+        scores=scores,
+        pairs=pairs,
+        accuracies=trials.accuracies(),
+        fit=estimation.fit(scores),
+        significant_pairs=0 if level is None else int(seen.levels.at_least[level]),
+        permuted_pairs=_permuted(evidence, seen.family, pairs, engine),
+        tally=seen.tally,
+    )
+
+
+def refuse_experiments(study: Study) -> None:
+    """Raise EstimationError for a study whose trials leave examples out on purpose."""
+    if study.is_experiment:
+        raise EstimationError(
+            f"{study.id} has no scores: an experiment trained it, leaving examples out on purpose; "
+            "what came of it is in the report of the study it belongs to"
+        )
+
+
+def _permuted(evidence: Evidence, family: Family, pairs: Pairs, engine: Engine) -> float | None:
+    """Check what is expected by chance, unless it would take long; how many pairs on average."""
+    if pairs.bar is None or family.n_pairs > _QUICK:
+        return None
+    seeds = range(_PERMUTATIONS)
+    return float(pairs_of_permuted(evidence, family, pairs.bar, seeds, engine=engine).mean())
+
+
+def _differ(about: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell provenances apart; how an engine was tuned changes a model's rounding alone."""
+    tuning = {"stack": None, "precision": None}
+    return about | tuning != other | tuning

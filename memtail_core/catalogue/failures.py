@@ -1,0 +1,132 @@
+"""Why shards could not be trained: one object for each attempt, beside the shards.
+
+``studies/<id>/failures/<shard>/<attempt>-<kind>.json``. The listing alone tells which shards are
+tried again and which have failed; two who record the same attempt write the same key.
+"""
+
+import re
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from memtail_core.errors import (
+    DamagedError,
+    DatasetError,
+    MachineError,
+    OutOfMemoryError,
+    StudyError,
+    TrainingError,
+)
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+Kind = Literal["study", "machine", "last"]
+
+_FILE = re.compile(r"(\d+)-(study|machine|last)\.json")
+
+
+class Failure(BaseModel):
+    """One attempt at a shard that failed.
+
+    Attributes:
+        shard: its name, ``0000000-0000010``.
+        attempt: 1 for the first.
+        kind: "study": its code, recipe or data are wrong, trying again changes nothing;
+            "machine": a worker was lost, had too little memory, did not reach the store; "last":
+            likewise, once too often to try again.
+        reason: one line.
+        worker: who tried.
+        when: seconds since 1970.
+        traceback: where in the code, if anywhere.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    shard: str
+    attempt: int
+    kind: Kind
+    reason: str
+    worker: str
+    when: float
+    traceback: str = ""
+
+    @classmethod
+    def of(
+        cls, error: BaseException, shard: Shard, attempt: int, most: int, worker: str
+    ) -> "Failure":
+        """Describe ``error``, with its traceback; of ``most`` attempts the last is the last."""
+        is_study = isinstance(error, StudyError | DatasetError | TrainingError)
+        kind: Kind = "machine" if attempt < most else "last"
+        if is_study and not isinstance(error, MachineError | OutOfMemoryError):
+            kind = "study"
+        reason = " ".join(f"{error}".split()) or type(error).__name__
+        if not is_study:
+            reason = f"{type(error).__name__}: {reason}"
+        return cls(
+            shard=shard.name,
+            attempt=attempt,
+            kind=kind,
+            reason=reason,
+            worker=worker,
+            when=datetime.now(UTC).timestamp(),
+            traceback="".join(traceback.format_exception(error)),
+        )
+
+
+def record(store: ObjectStore, study: Study, failure: Failure) -> None:
+    """Keep a failure."""
+    key = f"{_prefix(study)}{failure.shard}/{failure.attempt}-{failure.kind}.json"
+    store.put(key, failure.model_dump_json(indent=2).encode())
+
+
+def attempts(store: ObjectStore, study: Study) -> dict[Shard, list[tuple[int, Kind]]]:
+    """Which attempts at each shard failed, from the listing alone."""
+    found: dict[Shard, list[tuple[int, Kind]]] = {}
+    for key in store.list(_prefix(study)):
+        _, name, file = key.rsplit("/", 2)
+        shard, parts = shards.named(study, name), _FILE.fullmatch(file)
+        if shard and parts:
+            found.setdefault(shard, []).append((int(parts[1]), cast(Kind, parts[2])))
+    return {shard: sorted(each) for shard, each in found.items()}
+
+
+def read(store: ObjectStore, study: Study, shard: Shard | None = None) -> list[Failure]:
+    """Every failure of the study, or of one shard, the earliest first."""
+    found = []
+    for key in store.list(_prefix(study) + (f"{shard.name}/" if shard else "")):
+        try:
+            found.append(Failure.model_validate_json(store.get(key)))
+        except (KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
+            continue
+    return sorted(found, key=lambda failure: failure.when)
+
+
+def gravest(store: ObjectStore, study: Study, most: int) -> tuple[list[Failure], int]:
+    """At most so many failures, those that stopped something first, and how many there are.
+
+    No more than these are read, however many there are.
+    """
+    keys = list(store.list(_prefix(study)))
+    found = []
+    for key in sorted(keys, key=lambda key: ("-machine." in key, key))[:most]:
+        with suppress(KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
+            found.append(Failure.model_validate_json(store.get(key)))
+    found.sort(key=lambda failure: (failure.kind == "machine", -failure.when))
+    return found, len(keys)
+
+
+def forget(store: ObjectStore, study: Study, which: Iterable[Shard]) -> None:
+    """Remove what is recorded of these shards, so that they count as never tried."""
+    for shard in which:
+        for key in list(store.list(f"{_prefix(study)}{shard.name}/")):
+            store.delete(key)
+
+
+def _prefix(study: Study) -> str:
+    return f"{study.prefix}failures/"

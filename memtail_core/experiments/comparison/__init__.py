@@ -1,0 +1,1 @@
+"""What changes with the network, recipe or epochs, and what of it is noise?"""

@@ -1,0 +1,125 @@
+"""Two studies beside themselves: agreement within each and between them, at equal trials."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.analysis.halves import Half, Look, halves, whole_blocks
+from memtail_core.estimation.agreement import Agreement, Overlap, agreement
+from memtail_core.experiments.stability.plan import Progress
+from memtail_core.running.trials import Trials
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of two studies.
+
+    Attributes:
+        name: what it is called.
+        trials: its trials.
+        block: trials in a block of its design: ``plans.block_size(ratio)`` if balanced, else 1.
+    """
+
+    name: str
+    trials: Trials
+    block: int
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """Agreement at equal numbers of trials: of each side with itself, and of one with the other.
+
+    R splits; ``between`` is of halves that have no block number in common, so that no subset is on
+    both of its sides even where the two studies drew the same, the mean of two such comparisons.
+
+    Attributes:
+        trials: trials in each half, of the one and of the other side.
+        jaccard: float64 [3, R, K], of memorized sets: within one, within other, between.
+        pairs: float64 [3, R, L], Jaccard of high-influence pairs, likewise.
+        pearson, spearman, overall: float64 [3, R], likewise; the last the mean |a − b|.
+        squared: float64 [3, R], mean (a − b)².
+    """
+
+    trials: tuple[int, int]
+    jaccard: Floats
+    pairs: Floats
+    pearson: Floats
+    spearman: Floats
+    overall: Floats
+    squared: Floats
+
+
+def yardstick(
+    one: Side,
+    other: Side,
+    size: int,
+    look: Look,
+    thresholds: Sequence[float],
+    splits: int,
+    seed: int,
+    progress: Progress | None,
+) -> Yardstick:
+    """Compare halves of ``size`` trials (whole blocks of them), ``splits`` times; see the class."""
+    per_side = (size // one.block * one.block, size // other.block * other.block)
+    found: list[list[tuple[Agreement, Overlap, float]]] = []
+    for split in range(splits):
+        rng = np.random.default_rng([seed, size, split])
+        a, b, c, d = _four(one, other, per_side, rng)
+        sides = [Half(one.trials, a), Half(one.trials, b)]
+        sides += [Half(other.trials, c), Half(other.trials, d)]
+        pairs = look.pairs(sides)
+        found.append([])
+        for i, j in ((0, 1), (2, 3), (0, 2), (1, 3)):
+            x, y = sides[i].memorization, sides[j].memorization
+            overlap = look.overlap(pairs[i], pairs[j])
+            found[-1].append((agreement(x, y, thresholds), overlap, mean_known((x - y) ** 2)))
+        if progress is not None:
+            progress(1)
+
+    def figures(of: Callable[[Agreement, Overlap, float], Floats | float]) -> Floats:
+        each = np.array([[of(*comparison) for comparison in split] for split in found], np.float64)
+        each = np.moveaxis(each, 1, 0)
+        return np.stack([each[0], each[1], (each[2] + each[3]) / 2])
+
+    return Yardstick(
+        trials=per_side,
+        jaccard=figures(lambda scores, *_: scores.overlap.jaccard),
+        pairs=figures(lambda _, pairs, __: pairs.jaccard),
+        pearson=figures(lambda scores, *_: scores.pearson),
+        spearman=figures(lambda scores, *_: scores.spearman),
+        overall=figures(lambda scores, *_: scores.overall),
+        squared=figures(lambda _, __, squared: squared),
+    )
+
+
+def _four(
+    one: Side, other: Side, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Draw halves a, b of one and c, d of the other.
+
+    Where blocks are of one size, a and c have no block number in common, nor have b and d: c takes
+    the blocks of b, d those of a, as far as the other side has them, and the rest fills both up.
+    """
+    a, b = halves(one.trials.trials, one.block, rng, size[0])
+    if one.block != other.block:
+        return a, b, *halves(other.trials.trials, other.block, rng, size[1])
+    rows = whole_blocks(other.trials.trials, other.block)
+    numbers = other.trials.trials[rows[:, 0]] // other.block
+    in_a, in_b = (np.isin(numbers, one.trials.trials[each] // one.block) for each in (a, b))
+    rest = rng.permutation(np.flatnonzero(~(in_a | in_b)))
+    n = size[1] // other.block
+    missing = n - int(in_b.sum())
+    c = np.concatenate([np.flatnonzero(in_b), rest[:missing]])
+    d = np.concatenate([np.flatnonzero(in_a), rest[missing : missing + n - int(in_a.sum())]])
+    return a, b, np.sort(rows[c].ravel()), np.sort(rows[d].ravel())
+
+
+def mean_known(values: Floats) -> float:
+    """Return the mean of what is not missing; NaN of nothing."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan

@@ -1,0 +1,1 @@
+"""What is known without being seen: C-scores over several subset ratios."""

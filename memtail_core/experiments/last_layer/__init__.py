@@ -1,0 +1,1 @@
+"""Where memorization happens: the last layer trained alone."""

@@ -1,0 +1,1 @@
+"""What an attacker can tell about the training set."""

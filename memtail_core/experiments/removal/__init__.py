@@ -1,0 +1,1 @@
+"""What test accuracy costs without the memorized examples."""

@@ -1,0 +1,1 @@
+"""Would another study say the same, and how many models does that take?"""

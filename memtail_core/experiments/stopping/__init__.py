@@ -1,0 +1,1 @@
+"""Are there enough trials? Stopping rules, and what they cost the intervals."""

@@ -1,0 +1,1 @@
+"""What each memorized example is: mislabeled, atypical but useful, or a duplicate."""

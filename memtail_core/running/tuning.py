@@ -1,0 +1,79 @@
+"""How a study is trained on each kind of machine: measured once, then kept with the study.
+
+Networks at once and precision change the rounding of a model's training. Whoever trains a shard,
+and however often, must therefore choose alike, so the first to start on a kind of machine measures
+and writes ``studies/<id>/tuning/<kind>.json``, and all later ones read it.
+"""
+
+import json
+import re
+
+from memtail_core.data import Dataset
+from memtail_core.errors import StoreError, TrainingError
+from memtail_core.running import parallelism
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+from memtail_core.training import Tuning, restore
+from memtail_core.training.device import machine_kind
+
+_SHARE = 0.5  # of the free memory, for all the stacks that train at once
+
+
+def check(study: Study, stack: int | None) -> None:
+    """Refuse to train ``stack`` networks at once where that cannot be.
+
+    Raises:
+        TrainingError: it is not positive, or this recipe trains one model at a time.
+    """
+    if stack is not None and (stack < 1 or (stack > 1 and not restore(study.training).stackable)):
+        raise TrainingError(
+            f"--stack {stack}: '{study.training['recipe']}' trains one model at a time"
+            if stack > 1
+            else f"--stack {stack}: train at least one network at once"
+        )
+
+
+def settled(
+    store: ObjectStore, study: Study, dataset: Dataset, device: str, stack: int | None = None
+) -> Tuning:
+    """Return how to train ``study`` on ``device``: what is kept for such a machine, or is measured.
+
+    Args:
+        store: where it is kept.
+        study, dataset: what is trained.
+        device: where.
+        stack: networks at once, if the user chose (a shard's at the most); then only the
+            precision is open.
+
+    Raises:
+        StoreError: what is kept is damaged.
+    """
+    kind = machine_kind(device)
+    asked = "" if stack is None else f"-stack-{stack}"
+    name = re.sub("[^a-z0-9]+", "-", kind.lower()).strip("-")
+    key = f"{study.prefix}tuning/{name}{asked}.json"
+    if not store.exists(key):
+        most = study.shard_size
+        stacks = _stacks(study, dataset, device) if stack is None else [min(stack, most)]
+        found = restore(study.training).tuned(dataset, study.subset_size, device, stacks)
+        about = {"machine": kind, "stack": found.stack, "precision": found.precision}
+        store.add(key, json.dumps(about).encode())  # another's, if it was faster
+    try:
+        kept = json.loads(store.get(key))
+        return Tuning(kept["stack"], kept["precision"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{store.location}/{key} is damaged: delete it") from error
+
+
+def _stacks(study: Study, dataset: Dataset, device: str) -> list[int]:
+    """1, 2, 4, … as fits: they cut a shard into stacks alike, and are at home in memory."""
+    recipe = restore(study.training)
+    most = study.shard_size if recipe.stackable else 1
+    if device == "cpu" and (need := recipe.model_bytes(dataset)):
+        free = _SHARE * parallelism.free_memory() / parallelism.usable_cores()
+        most = max(1, min(most, int(free / need)))
+    sizes, parts = {1}, 1
+    while (size := -(-most // parts)) > 1:
+        sizes.add(size)
+        parts *= 2
+    return sorted(sizes)

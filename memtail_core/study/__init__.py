@@ -1,0 +1,25 @@
+"""A study: the file a user writes (a Spec), and the immutable description that is trained."""
+
+from memtail_core.study.spec import Spec, name_of, shipped
+from memtail_core.study.study import DatasetIdentity, Study, dataset_key
+from memtail_core.study.tables import (
+    MOST_TRIALS,
+    ArmsTable,
+    DatasetTable,
+    StudyTable,
+    SubsetsTable,
+)
+
+__all__ = [
+    "MOST_TRIALS",
+    "ArmsTable",
+    "DatasetIdentity",
+    "DatasetTable",
+    "Spec",
+    "Study",
+    "StudyTable",
+    "SubsetsTable",
+    "dataset_key",
+    "name_of",
+    "shipped",
+]

@@ -1,0 +1,125 @@
+"""The study: what is trained, with its id.
+
+A :class:`Study` is a :class:`.spec.Spec` whose data have been read and whose recipe's defaults have
+been filled in: it holds everything that changes the numbers, and its id is a digest of just that.
+The NUMBER of trials is in neither digest nor study: a study can grow.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import ConfigDict, Field
+
+from memtail_core.errors import StudyError
+from memtail_core.study.tables import NAME, ArmsTable, SubsetsTable, Table
+
+
+def dataset_key(sha256: str) -> str:
+    """Where the data of this digest are in a store."""
+    return f"datasets/{sha256}.npz"
+
+
+class DatasetIdentity(Table):
+    """What a study knows of its data: enough to find them by digest and to refuse others."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    source: str
+    kind: Literal["images", "features"]
+    shape: tuple[int, ...]
+    n_train: int
+    n_test: int
+    classes: tuple[str, ...]
+
+
+class Study(Table):
+    """One immutable description: dataset × recipe × plan, made by :func:`memtail_core.prepare`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    format: Literal[1] = 1  # raised when what a study, a plan or a shard means changes
+    name: Annotated[str, Field(pattern=f"^{NAME}$")]
+    seed: int
+    shard_size: int
+    margins: bool
+    dataset: DatasetIdentity
+    subsets: SubsetsTable | ArmsTable
+    training: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Readable name plus a digest of everything that changes the numbers."""
+        return f"{self.name}-{self.digest[:10]}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of all that changes the numbers or the shards."""
+        what = self.model_dump(mode="json", exclude={"name": True, "dataset": True})
+        what["dataset"] = self.dataset.sha256
+        return hashlib.sha256(_canonical(what)).hexdigest()
+
+    @property
+    def subset_size(self) -> int:
+        """The number m of examples in each trial's subset: ratio × n, rounded; of arms the most."""
+        if isinstance(self.subsets, ArmsTable):
+            return self.dataset.n_train
+        return round(self.subsets.ratio * self.dataset.n_train)
+
+    @property
+    def prefix(self) -> str:
+        """Where the study's objects are in a store."""
+        return f"studies/{self.id}/"
+
+    @property
+    def dataset_key(self) -> str:
+        """Where its data are in a store."""
+        return dataset_key(self.dataset.sha256)
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether its trials leave examples out on purpose, so that no score comes of them."""
+        return isinstance(self.subsets, ArmsTable)
+
+    @property
+    def arms_key(self) -> str:
+        """Where the arms of an experiment are in a store."""
+        return f"{self.prefix}arms.npz"
+
+    def to_json(self) -> bytes:
+        """Canonical JSON, the content of ``study.json``."""
+        return _canonical(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_json(cls, content: bytes, where: str = "study.json") -> "Study":
+        """Read ``study.json``; raises StudyError if it is none."""
+        try:
+            return cls.model_validate_json(content)
+        except pydantic.ValidationError as error:
+            raise StudyError(
+                f"{where} is damaged or of another version: restore it, or move that folder away"
+            ) from error
+
+    def differences(self, other: "Study") -> list[str]:
+        """What differs from ``other``, a line ``training.epochs: 10 → 20`` each."""
+        mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        keys = sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
+        return [f"{k}: {_short(mine.get(k))} → {_short(theirs.get(k))}" for k in keys]
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _short(value: Any) -> str:
+    text = "not set" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        flat |= _flat(inner, f"{prefix}.{key}" if prefix else key)
+    return flat

@@ -1,0 +1,56 @@
+"""The tables of a study: what a user may write, and what a stored study holds, key by key."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME = r"[a-z0-9][a-z0-9-]{0,39}"
+
+MOST_TRIALS = 1_000_000  # the keys of shards have seven digits, and nobody trains more
+
+
+class Table(BaseModel):
+    """Base of all tables: unknown keys are refused, values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class StudyTable(Table):
+    """``[study]``: what it is called and how its trials are cut into shards."""
+
+    name: Annotated[str, Field(pattern=f"^{NAME}$")] = "study"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 200
+    shard_size: Annotated[int, Field(ge=1, le=10_000)] = 10
+    margins: bool = True
+
+
+class DatasetTable(Table):
+    """``[dataset]``: the source, how much of it, and the source's own options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    source: str
+    train_limit: Annotated[int, Field(ge=2)] | None = None
+    test_limit: Annotated[int, Field(ge=1)] | None = None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The source's own options."""
+        return dict(self.model_extra or {})
+
+
+class SubsetsTable(Table):
+    """``[subsets]``: which random subsets the trials train on."""
+
+    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    design: Literal["balanced", "independent"] = "balanced"
+
+
+class ArmsTable(Table):
+    """The plan of an experiment: :class:`.plan.arms.Arms`, one trial of each arm a repeat."""
+
+    design: Literal["arms"] = "arms"
+    count: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
