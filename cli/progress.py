@@ -85,7 +85,7 @@ class RunProgress(Observer):
         length = words.length(cost.seconds or 0) if known else "known after the first shard"
         say(f"  cost      time: {length}; store: {words.size(cost.store_bytes)}")
 
-    def shards_missing(self, missing: list[Shard]) -> None:
+    def shards_missing(self, missing: Sequence[Shard]) -> None:
         """Start the bar where it was left."""
         stored = self._total - len(missing) * self._study.shard_size
         self._done.clear()
