@@ -1,12 +1,10 @@
 """What the commands of experiments share: a finished study in, models trained, a section out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from rich.console import Console
 from rich.table import Table
 
@@ -80,24 +78,6 @@ def opened(
 
     store, study = find_study(location, name)
     return store, study, Material.of(store, study, margins=margins)
-
-
-@contextmanager
-def comparing(total: int, doing: str = "comparing") -> Iterator[Callable[[int], None]]:
-    """Draw a bar of what is done; yield what tells it."""
-    console = Console(stderr=True)
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn(doing),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda n: bar.advance(task, n)
 
 
 def finished(
