@@ -69,5 +69,5 @@ def scores(
             table = tables.with_estimates(table, chosen.name, estimates)
         content = out.encode(table, format_)
     for warning in analysis.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"Warning: {warning}", err=True)
     out.write(content, output)
