@@ -30,7 +30,7 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
     What do they memorize alike, which pairs do they share, and how much of the difference is noise:
     each is also compared with itself, half of its models with the other half. Trains nothing.
     """
-    from memtail_core.estimation.influence import PairsRule, engine_for
+    from memtail_core.estimation.influence import PairsRule, counter_for
     from memtail_core.experiments.comparison.plan import compare as compared
     from memtail_core.experiments.comparison.result import found
     from memtail_core.experiments.comparison.yardstick import Side
@@ -53,7 +53,7 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
                 thresholds=THRESHOLDS,
                 influence_thresholds=INFLUENCE_THRESHOLDS,
                 splits=splits,
-                engine=engine_for("cpu"),
+                engine=counter_for("cpu"),
                 progress=progress,
             )
         finish(store, study, found(study, other, of), as_json)

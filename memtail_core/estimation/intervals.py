@@ -37,7 +37,7 @@ def agresti_caffo(
     return low, high
 
 
-def difference(
+def difference_of_proportions(
     in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts
 ) -> tuple[Floats, Floats]:
     """Return p_in − p_out and its standard error √(p_in q_in / n_in + p_out q_out / n_out).

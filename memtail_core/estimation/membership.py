@@ -36,7 +36,7 @@ _LEAST_VARIANCE = 1e-6  # of a margin that all models give, but for rounding to 
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class AttackedExamples:
     """Attacks on some examples.
 
     Attributes:
@@ -86,7 +86,7 @@ class Attacks:
         pooled = np.maximum(squares / np.maximum(freedom, 1), _LEAST_VARIANCE)
         return cls(margin, subset, enough, pooled)
 
-    def parts(self, progress: Callable[[int], None] | None = None) -> Iterator[Part]:
+    def parts(self, progress: Callable[[int], None] | None = None) -> Iterator[AttackedExamples]:
         """Score all targets, some examples at a time; ``progress`` is told how many."""
         for columns in _chunks(self.examples, len(self.margin)):
             x, is_member = _columns(self.margin, self.subset, columns)
@@ -100,12 +100,14 @@ class Attacks:
                 for name, of in ((OWN, own), (POOLED, pooled))
             }
             scores[LOSS] = self.margin[:, columns].astype(np.float32)
-            yield Part(columns, x, is_member, scores)
+            yield AttackedExamples(columns, x, is_member, scores)
             if progress is not None:
                 progress(len(columns))
 
 
-def told(x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = None) -> Floats:
+def membership_auc(
+    x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = None
+) -> Floats:
     """How well each example's membership is told, float64 [c]: of two trials, by which is likelier.
 
     The probability that a trial that trained on it has the higher likelihood ratio, ties counting

@@ -15,7 +15,7 @@ from PIL import Image
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
-from memtail_core.estimation.influence import Family, engine_for, influence
+from memtail_core.estimation.influence import Family, counter_for, influence
 from memtail_core.experiments.results import keep
 from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
@@ -31,7 +31,7 @@ from tests.conftest import Trained
 from tests.estimation.influence.oracle import Pair, all_pairs, evidence
 from tests.report.simulated_exploration import simulated, simulated_exploration
 
-ENGINE = engine_for("cpu")
+ENGINE = counter_for("cpu")
 
 
 # --- partners, by looking at every pair ---

@@ -16,7 +16,15 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.membership import FEWEST, LOSS, OWN, POOLED, Attacks, Part, told
+from memtail_core.estimation.membership import (
+    FEWEST,
+    LOSS,
+    OWN,
+    POOLED,
+    AttackedExamples,
+    Attacks,
+    membership_auc,
+)
 from memtail_core.estimation.roc import Histogram, Roc, keys
 from memtail_core.experiments.results import Result
 from memtail_core.plan import designs
@@ -151,7 +159,7 @@ def audit(
     for part in attacks.parts(progress):
         for name, histogram in histograms.items():
             histogram.add(part.scores[name], part.is_member)
-        auc[part.examples] = told(part.x, part.is_member, is_odd, variance)
+        auc[part.examples] = membership_auc(part.x, part.is_member, is_odd, variance)
     rocs = {name: histogram.roc() for name, histogram in histograms.items()}
     counts = {name: _Counts.of(roc, len(trials)) for name, roc in rocs.items()}
     found = {name: np.full((len(RATES), trials.n), np.nan) for name in rocs}
@@ -201,7 +209,7 @@ class _Counts:
         zeros = np.zeros((2, n_trials)), np.zeros((2, len(RATES), n_trials))
         return cls([roc.at(rate)[1] for rate in RATES], *zeros, np.zeros((2, n_trials)))
 
-    def add(self, part: Part, scores: NDArray[np.float32], roc: Roc) -> Floats:
+    def add(self, part: AttackedExamples, scores: NDArray[np.float32], roc: Roc) -> Floats:
         """Count some examples; return of each the share of members found, float64 [R, c]."""
         key, kinds = keys(scores), (part.is_member, ~part.is_member)
         found = np.empty((len(RATES), len(part.examples)))
