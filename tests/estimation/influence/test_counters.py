@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from memtail_core.errors import MachineError
-from memtail_core.estimation.influence import PairCounter, counter_for, processor, tensors
+from memtail_core.estimation.influence import PairCounter, bit_counter, counter_for, matrix_counter
 from memtail_core.estimation.influence.counter import Hits, Tile
 from memtail_core.estimation.influence.null_distribution import NEVER
 from tests.estimation.influence.oracle import Bools, evidence, exact_influence
@@ -137,8 +137,8 @@ def test_influences_of_1_and_minus_1_count_in_the_last_and_first_bin(
 def test_more_hits_than_there_is_room_for(
     every_counter: PairCounter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "_ROOM", 1500)
-    monkeypatch.setattr(tensors, "_PAIRS", 1500)
+    monkeypatch.setattr(bit_counter, "_ROOM", 1500)
+    monkeypatch.setattr(matrix_counter, "_PAIRS", 1500)
     subset, correct = tossed(20, 37, 600)
     counts = counted(subset, correct)
     least = np.zeros((2, 600), np.int64)
@@ -151,7 +151,7 @@ def test_more_hits_than_there_is_room_for(
 
 def test_more_hits_than_there_really_is_room_for(every_counter: PairCounter) -> None:
     subset, correct = tossed(9, 550, 600)
-    assert processor._ROOM < 550 * 600
+    assert bit_counter._ROOM < 550 * 600
     least = np.zeros((1, 600), np.int64)
     hits = every_counter.scan(
         tile(every_counter, subset, correct, least, np.zeros(550, np.int64), 4)
@@ -175,7 +175,7 @@ def test_an_engine_says_what_it_is(every_counter: PairCounter) -> None:
 
 
 def test_the_processor_is_chosen_when_asked_for() -> None:
-    assert isinstance(counter_for("cpu"), processor.BitCounter)
+    assert isinstance(counter_for("cpu"), bit_counter.BitCounter)
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

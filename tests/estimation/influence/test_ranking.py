@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from memtail_core.estimation.influence import PairCounter, tensors
+from memtail_core.estimation.influence import PairCounter, matrix_counter
 from memtail_core.estimation.influence.counter import Ranking
 from tests.estimation.influence.oracle import Bools, evidence
 
@@ -109,7 +109,7 @@ def test_one_place_holds_the_strongest(every_counter: PairCounter) -> None:
 def test_rows_are_ranked_a_few_at_a_time(
     every_counter: PairCounter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tensors, "_PAIRS", 1000)
+    monkeypatch.setattr(matrix_counter, "_PAIRS", 1000)
     rows, columns = tossed(50, 23, 400)
     found = ranked(every_counter, rows, columns, [1] * 400, 4, 400)
     assert_is(found, strongest(rows, columns, [1] * 400, 4))
