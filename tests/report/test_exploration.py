@@ -148,7 +148,7 @@ def test_a_studys_partners_are_of_one_class_and_have_the_influence_of_its_matrix
     exploration: Exploration, analysis: Analysis
 ) -> None:
     from_bits = analysis.trials.evidence()
-    matrix = influence(from_bits, np.arange(300), np.arange(100), engine=ENGINE).influence
+    matrix = influence(from_bits, np.arange(300), np.arange(100), counter=ENGINE).influence
     labels = exploration.dataset.y_train, exploration.dataset.y_test
     for lists, of, (mine, theirs) in (
         (exploration.supported, matrix, labels),
