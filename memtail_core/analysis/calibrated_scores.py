@@ -57,7 +57,8 @@ def without_trials(dataset: Dataset) -> tuple[Neighbours, NDArray[np.float64]]:
     The 50 nearest by the first 60 principal components, and ``left_out``; a table's columns are
     standardized.
     """
-    inputs = dataset.x_train.reshape(len(dataset.x_train), -1).astype(np.float32)
+    chunks = dataset.train.chunks()
+    inputs = np.concatenate([x.reshape(len(x), -1).astype(np.float32) for x in chunks])
     if dataset.kind == "features":
         spread = inputs.std(axis=0)
         inputs = (inputs - inputs.mean(axis=0)) / np.where(spread > 0, spread, 1)

@@ -53,9 +53,12 @@ class InputNeighbours:
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
         """See :class:`.Method`."""
         del runs
-        mean, deviation = moments(dataset.x_train)
+        mean, deviation = moments(dataset.train)
         scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
-        x = (dataset.x_train.astype(np.float32) - mean.astype(np.float32)) / scale
+        chunks = dataset.train.chunks()
+        x = np.concatenate(
+            [(chunk.astype(np.float32) - mean.astype(np.float32)) / scale for chunk in chunks]
+        )
         k = min(self._k, len(x) - 1)
         return disagreement(self._search(x.reshape(len(x), -1), k), dataset.y_train)
 

@@ -12,6 +12,7 @@ import pydantic
 
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
+from memtail_core.data.examples import Examples, InMemory
 from memtail_core.data.sources import (
     folder,
     npz,
@@ -25,7 +26,7 @@ from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
 from memtail_core.study.validation import given_and_expected
 
-__all__ = ["SOURCES", "Dataset", "Splits", "load"]
+__all__ = ["SOURCES", "Dataset", "Examples", "InMemory", "Splits", "load"]
 
 SOURCES: dict[str, Source] = {
     "torchvision": torchvision_datasets.load,

@@ -1,4 +1,4 @@
-"""The one in-memory form every source ends in: arrays, class names, a digest of the content."""
+"""The one form every source ends in: examples, labels, class names and a digest of the content."""
 
 import hashlib
 import io
@@ -18,6 +18,7 @@ from memtail_core.data.checks import (
     checked_split,
     class_indices,
 )
+from memtail_core.data.examples import Examples, InMemory
 from memtail_core.errors import DatasetError
 
 
@@ -26,9 +27,10 @@ class Dataset:
     """A classification dataset with its test set. Build it with :meth:`from_arrays`.
 
     Attributes:
-        x_train: uint8 [n, height, width, channels] for images, float32 [n, d] for features.
+        train: n examples of shape [height, width, channels], uint8, for images, or [d], float32,
+            for features.
         y_train: int64 [n], class indices in 0 … C − 1.
-        x_test, y_test: the same for the test set.
+        test, y_test: the same for the test set.
         classes: C names.
         train_names, test_names: what the user calls each example (a file, a row), or empty: then
             its index in the source is its name.
@@ -36,9 +38,9 @@ class Dataset:
             column of 0 and 1 per word.
     """
 
-    x_train: NDArray[Any]
+    train: Examples
     y_train: NDArray[np.int64]
-    x_test: NDArray[Any]
+    test: Examples
     y_test: NDArray[np.int64]
     classes: tuple[str, ...]
     train_names: tuple[str, ...] = field(default=())
@@ -48,26 +50,28 @@ class Dataset:
     @property
     def kind(self) -> Literal["images", "features"]:
         """Images (4 dimensions, uint8) or features (2 dimensions, float32)."""
-        return "images" if self.x_train.ndim == 4 else "features"
+        return "images" if len(self.shape) == 3 else "features"
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        return tuple(self.x_train.shape[1:])
+        return self.train.shape
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        arrays = (self.x_train, self.y_train, self.x_test, self.y_test)
-        return sum(array.nbytes for array in arrays)
+        """Bytes of all examples and labels."""
+        return sum(each.nbytes for each in (self.train, self.y_train, self.test, self.y_test))
 
     @cached_property
     def sha256(self) -> str:
         """Digest of the content: the same data have the same digest anywhere."""
         digest = hashlib.sha256()
-        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+        for examples, y in ((self.train, self.y_train), (self.test, self.y_test)):
+            digest.update(f"{examples.dtype.str}{(len(examples), *examples.shape)}".encode())
+            for chunk in examples.chunks():
+                digest.update(np.ascontiguousarray(chunk).data)
+            digest.update(f"{y.dtype.str}{y.shape}".encode())
+            digest.update(np.ascontiguousarray(y).data)
         words = [self.classes, self.train_names, self.test_names]
         words += [self.features] if self.features else []
         digest.update(json.dumps(words, ensure_ascii=False).encode())
@@ -138,9 +142,9 @@ class Dataset:
                 "a classifier needs at least two classes"
             )
         return cls(
-            x_train,
+            InMemory(x_train),
             y_train.astype(np.int64),
-            x_test,
+            InMemory(x_test),
             y_test.astype(np.int64),
             checked_classes(classes),
             checked_names(train_names, len(x_train), "train_names"),
@@ -153,9 +157,9 @@ class Dataset:
         buffer = io.BytesIO()
         np.savez(
             buffer,
-            x_train=self.x_train,
+            x_train=self.train.whole(),
             y_train=self.y_train,
-            x_test=self.x_test,
+            x_test=self.test.whole(),
             y_test=self.y_test,
             classes=np.array(self.classes, dtype=np.str_),
             train_names=np.array(self.train_names, dtype=np.str_),
@@ -170,9 +174,14 @@ class Dataset:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 part = {name: file[name] for name in file.files}
-            arrays = (part[name] for name in ("x_train", "y_train", "x_test", "y_test"))
             words = ("classes", "train_names", "test_names", "features")
-            dataset = cls(*arrays, *(tuple(part[name].tolist()) for name in words))
+            dataset = cls(
+                InMemory(part["x_train"]),
+                part["y_train"],
+                InMemory(part["x_test"]),
+                part["y_test"],
+                *(tuple(part[name].tolist()) for name in words),
+            )
         except MemoryError:
             raise
         except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes

@@ -70,9 +70,11 @@ def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
     return _nearest(train, train, is_same_set=True)
 
 
-def in_test_set(dataset: Dataset, device: str = "cpu") -> Nearest:
-    """Find each training example's nearest test example."""
-    return _nearest(*_prepared(dataset, device), is_same_set=False)
+def in_test_set(
+    dataset: Dataset, device: str = "cpu", rows: NDArray[np.int64] | None = None
+) -> Nearest:
+    """Find each training example's nearest test example; only of ``rows``, if given."""
+    return _nearest(*_prepared(dataset, device, rows), is_same_set=False)
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,14 @@ class _Prepared:
     rows: Tensor
 
 
-def _prepared(dataset: Dataset, device: str) -> tuple[_Prepared, _Prepared]:
+def _prepared(
+    dataset: Dataset, device: str, rows: NDArray[np.int64] | None = None
+) -> tuple[_Prepared, _Prepared]:
+    x_train = dataset.train.whole() if rows is None else dataset.train.take(rows)
+    x_test = dataset.test.whole()
     if dataset.kind == "images":
-        return _images(dataset.x_train, device), _images(dataset.x_test, device)
-    train, test = (torch.from_numpy(x).to(device) for x in (dataset.x_train, dataset.x_test))
+        return _images(x_train, device), _images(x_test, device)
+    train, test = (torch.from_numpy(x).to(device) for x in (x_train, x_test))
     mean, deviation = train.mean(0), train.std(0, correction=0)
     deviation = torch.where(deviation == 0, 1.0, deviation)
     train, test = (train - mean) / deviation, (test - mean) / deviation

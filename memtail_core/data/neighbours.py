@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from memtail_core.data import Dataset
+from memtail_core.data.dataset import Dataset
+from memtail_core.data.examples import Examples
 
 _COMPONENTS = 64
 _FITTED = 4096  # training examples, evenly, that means, deviations and components are of
@@ -54,9 +55,9 @@ class Space:
         """Standardize and project every example."""
         from sklearn.decomposition import PCA
 
-        n = len(dataset.x_train)
+        n = len(dataset.train)
         evenly = np.linspace(0, n - 1, min(n, _FITTED)).round().astype(np.int64)
-        sample = _inputs(dataset.x_train[evenly])
+        sample = _inputs(dataset.train.take(evenly))
         by_group = sample.reshape(-1, dataset.shape[-1])  # a channel, or a column
         deviation = by_group.std(axis=0, dtype=np.float64)
         deviation[deviation == 0] = 1
@@ -69,14 +70,14 @@ class Space:
             fitted = PCA(kept, svd_solver="randomized", iterated_power=2, random_state=0)
             components = fitted.fit((sample - mean) * scale).components_.T
 
-        def project(x: NDArray[np.uint8] | Floats) -> Floats:
+        def project(examples: Examples) -> Floats:
             parts = []
-            for start in range(0, len(x), _ROWS):
-                points = (_inputs(x[start : start + _ROWS]) - mean) * scale
+            for x in examples.chunks(_ROWS):
+                points = (_inputs(x) - mean) * scale
                 parts.append(points if components is None else points @ components)
             return np.concatenate(parts)
 
-        return cls(project(dataset.x_train), project(dataset.x_test))
+        return cls(project(dataset.train), project(dataset.test))
 
     def of_train(self, k: int, examples: Indices | None = None) -> Neighbours:
         """Find the k other training examples nearest to these training examples, or to all."""

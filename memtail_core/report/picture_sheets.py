@@ -37,7 +37,7 @@ def typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Fi
         {
             "x": _PITCH * (column + 0.5),
             "y": _PITCH * (row + 0.5),
-            "picture": data_uri(dataset.x_train[each["index"]], is_exact=True),
+            "picture": data_uri(dataset.train.take([each["index"]])[0], is_exact=True),
             "framed": bool(analysis.rule.is_memorized(each["memorization"])),
             "said": f"{names[row]}, training example {each['index']}: memorization "
             f"{each['memorization']:.2f}",
@@ -101,7 +101,7 @@ def _supporter(analysis: Analysis, of: Supporter, row: int) -> list[_Row]:
     first: _Row = {
         "x": 0.5 * _WIDE,
         "y": y,
-        "picture": data_uri(dataset.x_train[train], is_exact=True),
+        "picture": data_uri(dataset.train.take([train])[0], is_exact=True),
         "framed": True,
         "number": own,
         "said": f"training example {train}: memorization {own}",
@@ -114,7 +114,7 @@ def _supporter(analysis: Analysis, of: Supporter, row: int) -> list[_Row]:
             {
                 "x": _WIDE * (column + 2),
                 "y": y,
-                "picture": data_uri(dataset.x_test[test], is_exact=True),
+                "picture": data_uri(dataset.test.take([test])[0], is_exact=True),
                 "framed": False,
                 "number": value,
                 "said": f"test example {test}: influence {value} of training example {train}",

@@ -53,7 +53,9 @@ class PredictorEngine:
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`."""
-        x_train, x_test = (_read_only(self._inputs(x)) for x in (dataset.x_train, dataset.x_test))
+        x_train, x_test = (
+            _read_only(self._inputs(each.whole())) for each in (dataset.train, dataset.test)
+        )
         parts = []
         for subset, seed in zip(subsets, seeds, strict=True):
             start = time.perf_counter()

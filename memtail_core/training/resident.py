@@ -1,13 +1,11 @@
 """A dataset resident on the device, as ready for the network as memory allows."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, Examples
 from memtail_core.training.augmentation import augmented
 from memtail_core.training.batches import Batch
 
@@ -37,7 +35,7 @@ class ResidentData:
         scale = 1 / 255 if self._is_image else 1.0
         mean, deviation = np.zeros(dataset.shape[-1]), np.ones(dataset.shape[-1])
         if standardize:  # one fixed preprocessing for all trials: over the whole training set
-            mean, deviation = moments(dataset.x_train)
+            mean, deviation = moments(dataset.train)
             mean, deviation = mean * scale, np.where(deviation == 0, 1.0, deviation * scale)
         # As long as a row: a broadcast over three channels would be a loop of three.
         repeats = int(np.prod(dataset.shape[:-1]))
@@ -45,16 +43,16 @@ class ResidentData:
         self._offset = torch.from_numpy(np.tile(-mean / deviation, repeats)).float().to(device)
         self.y_train = torch.from_numpy(dataset.y_train).to(device)
         self.y_test = torch.from_numpy(dataset.y_test).to(device)
-        values = dataset.x_train.size + dataset.x_test.size
+        values = dataset.train.size + dataset.test.size
         self._is_ready = values * dtype.itemsize <= READY_BYTES
-        self.x_train, self.x_test = self._rows(dataset.x_train), self._rows(dataset.x_test)
+        self.x_train, self.x_test = self._rows(dataset.train), self._rows(dataset.test)
         self._view = dataset.shape
         self.shape = (
             (dataset.shape[2], *dataset.shape[:2]) if self._is_image else tuple(dataset.shape)
         )
 
-    def _rows(self, examples: NDArray[Any]) -> Tensor:
-        rows = torch.from_numpy(examples).flatten(1).to(self.device)
+    def _rows(self, examples: Examples) -> Tensor:
+        rows = torch.from_numpy(examples.whole()).flatten(1).to(self.device)
         return torch.cat([self._scaled(r) for r in rows.split(_ROWS)]) if self._is_ready else rows
 
     def _scaled(self, rows: Tensor) -> Tensor:
@@ -81,11 +79,10 @@ class ResidentData:
         return x.unflatten(0, batch.examples.shape), y.view(batch.examples.shape)
 
 
-def moments(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def moments(examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation over examples (and pixels) of each channel or column, float64 [c]."""
-    axes = tuple(range(x.ndim - 1))
-    count = x[..., 0].size
-    chunks = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
-    mean = sum(chunk.sum(axes, dtype=np.float64) for chunk in chunks) / count
-    squares = sum(np.square(chunk - mean).sum(axes) for chunk in chunks)
+    axes = tuple(range(len(examples.shape)))
+    count = examples.size // examples.shape[-1]
+    mean = sum(chunk.sum(axes, dtype=np.float64) for chunk in examples.chunks(_ROWS)) / count
+    squares = sum(np.square(chunk - mean).sum(axes) for chunk in examples.chunks(_ROWS))
     return np.asarray(mean), np.sqrt(squares / count)

@@ -1,7 +1,8 @@
 """Which training examples nearly equal another example, as far as it is known or quickly found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,19 +57,13 @@ def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
     A few ordinary ones are looked at too, for near is what is nearer than usual; of a small
     training set all.
     """
-    n, size = len(dataset.x_train), dataset.x_train[0].size
+    n, size = len(dataset.train), prod(dataset.shape)
     looked_at = np.arange(n)
     if n * size > _QUICK:
         looked_at = np.union1d(train, looked_at[:: max(1, n // _ORDINARY)])
-    if len(looked_at) * size > _QUICK or dataset.x_test.size > _QUICK_TEST_SET:
+    if len(looked_at) * size > _QUICK or dataset.test.size > _QUICK_TEST_SET:
         return UNKNOWN
-    part = replace(
-        dataset,
-        x_train=dataset.x_train[looked_at],
-        y_train=dataset.y_train[looked_at],
-        train_names=(),
-    )
-    nearest = near_duplicates.in_test_set(part)
+    nearest = near_duplicates.in_test_set(dataset, rows=looked_at)
     of = {
         int(looked_at[row]): (True, int(nearest.partner[row]))
         for row in np.flatnonzero(nearest.is_duplicate)

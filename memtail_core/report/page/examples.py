@@ -43,7 +43,7 @@ def of_train(analysis: Analysis, i: int) -> Looks:
         index=i,
         name=dataset.train_name(i),
         label=dataset.classes[dataset.y_train[i]],
-        **_looks(analysis, dataset.x_train[i]),
+        **_looks(analysis, dataset.train.take([i])[0]),
         is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
         low=float(scores.ci_low[i]),
@@ -61,7 +61,7 @@ def of_test(analysis: Analysis, j: int) -> Looks:
         index=j,
         name=dataset.test_name(j),
         label=dataset.classes[dataset.y_test[j]],
-        **_looks(analysis, dataset.x_test[j]),
+        **_looks(analysis, dataset.test.take([j])[0]),
     )
 
 
