@@ -64,7 +64,7 @@ def assert_holds_the_truth(source: Source, dataset: Dataset) -> None:
     for part in ("train", "test"):
         x, y, _ = source.truth_of(part)
         at = source.indices(dataset, part)
-        np.testing.assert_array_equal(getattr(dataset, f"x_{part}"), x[at])
+        np.testing.assert_array_equal(getattr(dataset, part).whole(), x[at])
         np.testing.assert_array_equal(getattr(dataset, f"y_{part}"), y[at])
 
 
