@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from memtail_core import catalogue
 from memtail_core.analysis.analysis import refuse_experiments
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, neighbours
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.calibration import Calibrated, calibrated, left_out
 from memtail_core.running import trials
@@ -57,22 +57,8 @@ def without_trials(dataset: Dataset) -> tuple[Neighbours, NDArray[np.float64]]:
     The 50 nearest by the first 60 principal components, and ``left_out``; a table's columns are
     standardized.
     """
-    chunks = dataset.train.chunks()
-    inputs = np.concatenate([x.reshape(len(x), -1).astype(np.float32) for x in chunks])
-    if dataset.kind == "features":
-        spread = inputs.std(axis=0)
-        inputs = (inputs - inputs.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return _nearest(inputs), left_out(inputs, dataset.y_train)
-
-
-def _nearest(inputs: NDArray[np.float32]) -> Neighbours:
-    from sklearn.decomposition import PCA
-    from sklearn.neighbors import NearestNeighbors
-
-    points = inputs
-    if min(inputs.shape) > _COMPONENTS:
-        points = PCA(_COMPONENTS, svd_solver="randomized", random_state=0).fit_transform(inputs)
-    k = min(_NEIGHBOURS, len(inputs) - 1)
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points)
-    distance, index = search.kneighbors()  # of themselves: leaves each one out
-    return index, distance
+    inputs = neighbours.vectors(dataset)
+    if not dataset.modality.has_one_unit:
+        inputs = neighbours.standardized(inputs)
+    found = neighbours.nearest(neighbours.principal(inputs, _COMPONENTS), _NEIGHBOURS)
+    return (found.index, found.distance.astype(np.float64)), left_out(inputs, dataset.y_train)

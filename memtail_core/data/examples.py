@@ -105,14 +105,53 @@ class InMemory(Examples):
 
     def take(self, rows: Rows) -> NDArray[Any]:
         """See :class:`Examples`; a slice of consecutive rows is a view, without a copy."""
-        if isinstance(rows, slice):
-            return self._array[rows]
-        index = np.asarray(rows, dtype=np.int64)
-        if index.size and index.min() < 0:
-            raise IndexError(f"example {index.min()}: rows count from 0")
+        index = rows if isinstance(rows, slice) else checked_rows(rows, len(self))
         taken: NDArray[Any] = self._array[index]
         return taken
 
     def whole(self) -> NDArray[Any]:
         """See :class:`Examples`; without a copy."""
         return self._array
+
+
+class Selection(Examples):
+    """Some rows of other examples, in any order; nothing is copied."""
+
+    def __init__(self, examples: Examples, rows: NDArray[np.int64]) -> None:
+        """Select ``rows``, indices into ``examples``."""
+        self._examples, self._rows = examples, rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See :class:`Examples`."""
+        return self._examples.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """See :class:`Examples`."""
+        return self._examples.dtype
+
+    def __len__(self) -> int:
+        """Return how many rows are selected."""
+        return len(self._rows)
+
+    def take(self, rows: Rows) -> NDArray[Any]:
+        """See :class:`Examples`."""
+        index = rows if isinstance(rows, slice) else checked_rows(rows, len(self))
+        return self._examples.take(self._rows[index])
+
+    def whole(self) -> NDArray[Any]:
+        """See :class:`Examples`."""
+        return self._examples.take(self._rows)
+
+
+def checked_rows(rows: NDArray[np.int64] | Sequence[int], n: int) -> NDArray[np.int64]:
+    """Return indices as an array.
+
+    Raises:
+        IndexError: one of them is not in 0 … n − 1.
+    """
+    index = np.asarray(rows, dtype=np.int64)
+    if index.size and not 0 <= index.min() <= index.max() < n:
+        raise IndexError(f"rows {index.min()} to {index.max()}: there are {n}, counted from 0")
+    return index

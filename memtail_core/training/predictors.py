@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
 from memtail_core.data.user_code import function, source_digest
 from memtail_core.errors import StudyError, TrainingError, did_you_mean
 from memtail_core.training.engine import UNTUNED, Outcomes, Tuning
@@ -45,7 +46,7 @@ class PredictorEngine:
     tuning = UNTUNED
 
     def __init__(
-        self, name: str, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
+        self, name: str, train_one: Train, inputs: Callable[[NDArray[Any], Feed], NDArray[Any]]
     ) -> None:
         self._name, self._train_one, self._inputs = name, train_one, inputs
 
@@ -54,7 +55,8 @@ class PredictorEngine:
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`."""
         x_train, x_test = (
-            _read_only(self._inputs(each.whole())) for each in (dataset.train, dataset.test)
+            _read_only(self._inputs(each.whole(), dataset.feed))
+            for each in (dataset.train, dataset.test)
         )
         parts = []
         for subset, seed in zip(subsets, seeds, strict=True):
@@ -167,7 +169,7 @@ class PythonRecipe(Recipe):
                 raise TrainingError(f"'{self.recipe}' returned {found}: return predict(x)")
             return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
 
-        return PredictorEngine(self.recipe, fit, lambda x: x)
+        return PredictorEngine(self.recipe, fit, lambda x, _: x)
 
     def check(self, dataset: Dataset) -> None:
         """The function must be there."""
@@ -186,8 +188,9 @@ def _read_only(x: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _flat(x: NDArray[Any]) -> NDArray[Any]:
-    return x.reshape(len(x), -1) / np.float32(255) if x.ndim == 4 else x
+def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:
+    flat = x.reshape(len(x), -1)
+    return flat if feed.divisor in (None, 1) else flat / np.float32(feed.divisor)
 
 
 def _checked(found: Any, n: int, n_classes: int) -> Predictions:

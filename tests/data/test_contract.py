@@ -81,7 +81,7 @@ def test_every_source_there_is_runs_through_this_contract():
 def test_examples_are_contiguous_arrays_of_the_documented_types_and_shapes(source):
     dataset = source.load()
     images = source.truth.x_train.ndim == 4
-    assert dataset.kind == ("images" if images else "features")
+    assert dataset.modality.name == ("images" if images else "features")
     assert dataset.shape == source.truth.x_train.shape[1:]
     for x, y in ((dataset.train.whole(), dataset.y_train), (dataset.test.whole(), dataset.y_test)):
         assert x.dtype == (np.uint8 if images else np.float32)

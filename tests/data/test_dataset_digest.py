@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from memtail_core.data import Dataset, InMemory, examples
+from memtail_core.data.modalities import named
 from memtail_core.errors import DatasetError
 
 FEW = settings(max_examples=60, deadline=None)
@@ -128,6 +129,7 @@ def test_the_digest_changes_with_any_single_value(dataset, data):
 def test_the_digest_tells_names_apart(one, other):
     x, y = InMemory(np.zeros((2, 3), np.float32)), np.array([0, 1])
     base = {"train": x, "y_train": y, "test": x, "y_test": y, "classes": ("a", "b")}
+    base["modality"] = named("features")
     assert Dataset(**{**base, **one}).sha256 != Dataset(**{**base, **other}).sha256
 
 

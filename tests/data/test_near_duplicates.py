@@ -6,6 +6,7 @@ import torch
 from scipy.stats import binom
 
 from memtail_core.data import Dataset, near_duplicates
+from memtail_core.data.modalities.images.shifts import BestShift
 from tests.conftest import Trained
 
 
@@ -57,7 +58,7 @@ def test_distances_are_those_of_the_best_shift() -> None:
             a, b = framed / np.linalg.norm(framed), shifted / np.linalg.norm(shifted)
             expected.append(np.linalg.norm(a - b))
     rows = [torch.from_numpy(x / np.linalg.norm(x)).float()[None] for x in (one, other)]
-    found = near_duplicates._distances(rows[0], rows[1][None])
+    found = BestShift().distances(rows[0], rows[1][None])
     assert found.item() == pytest.approx(min(expected), abs=1e-5)
 
 
@@ -110,5 +111,6 @@ def test_large_images_are_shrunk_and_tiny_sets_have_none() -> None:
     rng = np.random.default_rng(4)
     x = rng.integers(0, 256, (6, 80, 50, 3)).astype(np.uint8)
     dataset = Dataset.from_arrays(x, np.arange(6) % 2, x[:1], [0])
-    assert near_duplicates._images(dataset.train.whole(), "cpu").rows.shape == (6, 3, 32, 20)
+    train, _ = BestShift().prepared(dataset.train, dataset.test, "cpu")
+    assert train.rows.shape == (6, 3, 32, 20)
     assert not near_duplicates.in_test_set(dataset).is_duplicate.any(), "nothing to compare with"

@@ -66,10 +66,8 @@ def simulated(
         test_accuracy=chance.beta(5, 0.5, n_test),
         categories=("atypical-useful", "likely-mislabeled", "duplicate") if subgroups else (),
         category=np.where(subgroups & (scores.memorization >= 0.25), chance.integers(0, 3, n), -1),
-        train_text=None
-        if images
-        else [in_words(dataset.features, x) for x in dataset.train.whole()],
-        test_text=None if images else [in_words(dataset.features, x) for x in dataset.test.whole()],
+        train_text=None if images else list(in_words(dataset, dataset.train)),
+        test_text=None if images else list(in_words(dataset, dataset.test)),
         supported=_partners(n, 5, train, test, influence, error),
         supporters=_partners(n_test, 8, test, train, influence, error),
         neighbours=Neighbours(

@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from memtail_core.data import Dataset, InMemory
+from memtail_core.data.moments import moments
 from memtail_core.training import resident
 from memtail_core.training.batches import Batch
-from memtail_core.training.resident import ResidentData, moments
+from memtail_core.training.resident import ResidentData
 
 CPU = torch.device("cpu")
 

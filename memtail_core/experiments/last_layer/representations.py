@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from memtail_core import training
 from memtail_core.data import Dataset, InMemory
+from memtail_core.data.modalities import named
 from memtail_core.errors import DatasetError, StoreError
 from memtail_core.plan import designs
 from memtail_core.running import tuning
@@ -78,6 +79,7 @@ def represented(
                     train=InMemory(layer.train),
                     test=InMemory(layer.test),
                     features=(),
+                    modality=named("features"),
                 ),
                 layer.accuracy.train,
                 layer.accuracy.test,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.analysis.analysis import Analysis
-from memtail_core.data import Dataset, Examples
+from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Neighbours, Space
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Family, Pairs, PairsRule, engine_for
@@ -107,13 +107,13 @@ def explore(
         duplicates = near_duplicates.of_subgroups(subgroups)
     neighbours = Space.of(dataset).of_train(_NEIGHBOURS)
     train_sheets = test_sheets = train_text = test_text = None
-    if dataset.kind == "images":
+    if dataset.modality.is_pictured:
         partner = _listed(supporters.index), _listed(supported.index)
         copies = list(duplicates.of.values())
         copied = [_indices(j for is_test, j in copies if is_test == of) for of in (False, True)]
         train_sheets, test_sheets = pictures(
-            dataset.train,
-            dataset.test,
+            dataset.modality.pictures(dataset.train),
+            dataset.modality.pictures(dataset.test),
             _of_train(analysis, [_indices(shown_train), train, partner[0], copied[0]]),
             Wanted.of(
                 np.concatenate([_indices(shown_test), test, partner[1], copied[1]]),
@@ -122,8 +122,8 @@ def explore(
             budget,
         )
     else:
-        train_text = _text(dataset.features, dataset.train)
-        test_text = _text(dataset.features, dataset.test)
+        train_text = list(in_words(dataset, dataset.train))
+        test_text = list(in_words(dataset, dataset.test))
     return Exploration(
         dataset=dataset,
         rule=rule,
@@ -169,10 +169,6 @@ def _of_train(analysis: Analysis, needed: list[Indices]) -> Wanted:
     order = np.argsort(-memorization, kind="stable")  # missing ones last
     memorized = order[analysis.rule.is_memorized(memorization[order])]
     return Wanted.of(np.concatenate([memorized, *needed]), order)
-
-
-def _text(features: Sequence[str], examples: Examples) -> list[str]:
-    return [in_words(features, row) for chunk in examples.chunks() for row in chunk]
 
 
 def _listed(index: Indices) -> Indices:

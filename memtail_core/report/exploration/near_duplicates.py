@@ -1,13 +1,13 @@
 """Which training examples nearly equal another example, as far as it is known or quickly found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.data import Dataset, near_duplicates
+from memtail_core.data import Dataset, Selection, near_duplicates
 from memtail_core.experiments.subgroups.result import SubgroupsFound
 
 Indices = NDArray[np.int64]
@@ -63,7 +63,13 @@ def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
         looked_at = np.union1d(train, looked_at[:: max(1, n // _ORDINARY)])
     if len(looked_at) * size > _QUICK or dataset.test.size > _QUICK_TEST_SET:
         return UNKNOWN
-    nearest = near_duplicates.in_test_set(dataset, rows=looked_at)
+    part = replace(
+        dataset,
+        train=Selection(dataset.train, looked_at),
+        y_train=dataset.y_train[looked_at],
+        train_names=(),
+    )
+    nearest = near_duplicates.in_test_set(part)
     of = {
         int(looked_at[row]): (True, int(nearest.partner[row]))
         for row in np.flatnonzero(nearest.is_duplicate)
