@@ -9,7 +9,7 @@ import rich.progress
 from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 
-from cli import words
+from cli import formatting
 from cli.output import FORMATS, output_option
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Looking:
         found = Material.of(self._store, self._study)
         if found.n_damaged:
             self._console.print(
-                f"[yellow]warning:[/] {words.count(found.n_damaged, 'damaged shard')} left out; "
-                "memtail run trains what is missing"
+                f"[yellow]Warning:[/] {formatting.count(found.n_damaged, 'damaged shard')} left "
+                "out; memtail run trains what is missing"
             )
         return found
 
@@ -91,8 +91,8 @@ class Looking:
     def at(self, n_pairs: int) -> Iterator[rich.progress.Progress]:
         """Say how many pairs are to be counted, and draw a bar with the time left."""
         self._console.print(
-            f"[dim]{n_pairs:,} pairs, {self._engine.name}, about {words.size(self._needed)} of "
-            f"memory[/]"
+            f"[dim]{n_pairs:,} pairs, {self._engine.name}, about {formatting.size(self._needed)} "
+            f"of memory[/]"
         )
         bar = rich.progress.Progress(
             rich.progress.TextColumn("pairs"),

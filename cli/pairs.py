@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli import formatting
 from cli import output as out
-from cli import words
 from cli.calibrated_pairs import list_calibrated, refuse
 from cli.looking import Looking, advance, looking_options
 from cli.options import (
@@ -166,7 +166,7 @@ def _say(
     summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool, err: bool
 ) -> None:
     console = wide_console(stderr=err)
-    n, about = summary["found"], words.about(summary["expected_by_chance"])
+    n, about = summary["found"], formatting.about(summary["expected_by_chance"])
     console.print(
         f"[bold]{n:,} pairs[/] of {summary['tested']:,}; without any influence about {about} of "
         "them would be found by chance"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import rich.progress
 from rich.console import Console, RenderableType
 
-from cli import words
+from cli import formatting
 from cli.plan import say_study
 from memtail_core.plan.shards import Shard
 from memtail_core.running.cost import Cost
@@ -78,12 +78,12 @@ class RunProgress(Observer):
             say("  to train  nothing: all models are stored")
             return
         stored = f" ({cost.stored:,} are stored)" if cost.stored else ""
-        workers = f"{words.count(cost.workers, 'process', 'processes')} on {cost.device}"
+        workers = f"{formatting.count(cost.workers, 'process', 'processes')} on {cost.device}"
         about = "about " if self._is_open else ""
         say(f"  to train  {about}{cost.missing:,} models{stored}, {workers}")
         known = cost.seconds is not None
-        length = words.length(cost.seconds or 0) if known else "known after the first shard"
-        say(f"  cost      time: {length}; store: {words.size(cost.store_bytes)}")
+        length = formatting.length(cost.seconds or 0) if known else "known after the first shard"
+        say(f"  cost      time: {length}; store: {formatting.size(cost.store_bytes)}")
 
     def shards_missing(self, missing: list[Shard]) -> None:
         """Start the bar where it was left."""
@@ -116,8 +116,8 @@ class RunProgress(Observer):
         recent = self._done[-2 * workers :]  # the rate of the processes that are at work now
         rate = workers * self._study.shard_size * len(recent) / sum(d.seconds for d in recent)
         means = {name: _mean([d.accuracy[name] for d in self._done]) for name in done.accuracy}
-        note = f"{words.rate(rate)} · {words.length(left / rate)} left"
-        accuracies = f"new models: {words.accuracies(means)}"
+        note = f"{formatting.rate(rate)} · {formatting.length(left / rate)} left"
+        accuracies = f"new models: {formatting.accuracies(means)}"
         self._bar.below = accuracies
         self._bar.update(self._task, note=note)
         now = time.monotonic()
@@ -138,21 +138,23 @@ class RunProgress(Observer):
             self._console.print(f"  trains    {at_once}, in {tuning.precision}")
         elif before is not None and tuning.stack < before:
             self._console.print(
-                f"[yellow]warning:[/] memory is short: {tuning.stack} networks at once, not "
+                f"[yellow]Warning:[/] memory is short: {tuning.stack} networks at once, not "
                 f"{before}"
             )
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
         """Say which number of processes is the fastest here."""
         size = self._study.shard_size
-        each = ", ".join(f"{n}: {words.rate(rate * size)}" for n, rate in sorted(rates.items()))
-        fastest = words.count(workers, "process", "processes")
+        each = ", ".join(
+            f"{n}: {formatting.rate(rate * size)}" for n, rate in sorted(rates.items())
+        )
+        fastest = formatting.count(workers, "process", "processes")
         self._console.print(f"  measured  {fastest} trained fastest ({each})")
 
     def processes_died(self, workers: int) -> None:
         """Say that memory is short."""
         self._console.print(
-            f"[yellow]warning:[/] training processes died, perhaps for lack of memory; going "
+            f"[yellow]Warning:[/] training processes died, perhaps for lack of memory; going "
             f"on with {workers}"
         )
 
@@ -162,7 +164,7 @@ class RunProgress(Observer):
         is_planned = shard.first < self._total
         again = "trained again" if is_planned else f"--trials {shard.last} trains them again"
         self._console.print(
-            f"warning: the models {shard.first} to {shard.last - 1} were unreadable "
+            f"Warning: the models {shard.first} to {shard.last - 1} were unreadable "
             f"({damaged.reason}); moved to {damaged.key}; {again}",
             markup=False,
         )

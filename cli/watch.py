@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from cli import words
+from cli import formatting
 from cli.findings import say_findings
 from cli.options import find_study, json_option, print_json, store_option, study_argument
 from memtail_core.catalogue import failures, reports
@@ -130,7 +130,7 @@ def _say_end(console: Console, cluster: "Cluster", study: "Study", seen: "Survey
         every = failures.read(cluster.store, study)
         given_up = [failure for failure in every if failure.kind != "machine"]
         for failure in given_up[-1:]:
-            console.print(f"error: {words.plain(failure.reason)}", markup=False)
+            console.print(f"error: {formatting.plain(failure.reason)}", markup=False)
         console.print(f"  memtail status {study.id} shows where; memtail retry {study.id}")
     elif seen.state == "cancelled":
         console.print(f"  memtail submit {study.id} continues")
@@ -176,5 +176,5 @@ def _pace(seen: "Survey") -> list[str]:
         return []
     parts = [f"{seen.pace.models_per_hour:,.0f} models/h"]
     if seen.seconds_left is not None:
-        parts.append(f"{words.length(seen.seconds_left)} left")
-    return [*parts, words.accuracies(seen.pace.accuracy)]
+        parts.append(f"{formatting.length(seen.seconds_left)} left")
+    return [*parts, formatting.accuracies(seen.pace.accuracy)]
