@@ -7,10 +7,11 @@ import click
 from cli import formatting
 from cli import output as out
 from cli.calibrated_pairs import list_calibrated, refuse
-from cli.looking import Looking, advance, looking_options
+from cli.looking import Looking, looking_options
 from cli.options import (
     Threshold,
     any_class_option,
+    estimator_option,
     fdr_option,
     find_study,
     print_json,
@@ -21,6 +22,8 @@ from cli.pair_tables import drawn, wide_console
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from memtail_core.estimation.estimator import Estimator
 
 _SHOWN = 20
 
@@ -45,11 +48,12 @@ _SHOWN = 20
     type=Threshold(),
     help="Of the training example. [default: 0.25; any with --train]",
 )
+@estimator_option
 @click.option(
     "--calibrated",
     "is_calibrated",
     is_flag=True,
-    help="By an estimate for few models; memorized examples and one class, without p-values.",
+    help="The same as --estimator calibrated.",
 )
 @any_class_option
 @fdr_option
@@ -70,6 +74,7 @@ def pairs(
     test: tuple[int, ...],
     theta: float,
     theta_mem: float | None,
+    estimator: "Estimator",
     is_calibrated: bool,
     any_class: bool,
     fdr: float | None,
@@ -90,13 +95,14 @@ def pairs(
     with few models it ranks pairs much better; the counted influence stands beside it.
     """
     from memtail_core.analysis.queries import Question
+    from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
     from memtail_core.report import tables
 
     if as_json and output:
         raise click.UsageError("--json prints; for a file say --output pairs.json alone")
     format_ = out.format_of(output, format_, out.FORMATS)
-    if is_calibrated:
+    if is_calibrated or estimator is CALIBRATED:
         refuse(
             {
                 "--fdr": fdr is not None,
@@ -128,7 +134,7 @@ def pairs(
     question = Question(train, test, classes, not any_class, theta_mem)
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
-    with looking.at(family.testable(evidence).n_pairs) as bar:
+    with looking.at(family.testable(evidence).n_pairs) as count:
         found = find(
             evidence,
             family,
@@ -137,7 +143,7 @@ def pairs(
             engine=engine,
             most=looking.most,
             strongest=top,
-            progress=advance(bar),
+            progress=count,
         )
     summary: dict[str, Any] = {
         "study": study.id,
