@@ -9,14 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, load_wine
 
-from memtail_core import catalogue, report, training
+from memtail_core import catalogue, report
 from memtail_core.analysis import analyse
 from memtail_core.data import Dataset, Examples
 from memtail_core.data.modalities import MODALITIES, Feed, Modality, modality_of, named
 from memtail_core.data.modalities.comparison import Comparison, Standardized
 from memtail_core.errors import DatasetError
-from memtail_core.plan.shards import missing
+from memtail_core.plan.shards import planned
 from memtail_core.running import trials
+from memtail_core.running.execution import ShardTrainer
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
@@ -140,11 +141,10 @@ def test_a_study_of_a_third_modality_is_trained_stored_and_reported(
     study, dataset = prepare(spec, data)
     store = FilesStore(tmp_path)
     catalogue.register(store, study, dataset, 40)
-    engine = training.restore(study.training).engine("cpu")
-    for shard in missing(store, study, 40):
-        done = trials.train(study, catalogue.load_dataset(store, study), shard, engine, "cpu")
-        store.put(shard.key(study), trials.encode(done))
-    loaded, _ = trials.load(store, study, margins=True)
+    trainer = ShardTrainer(store, study, "cpu")
+    for shard in planned(study, 40):
+        trainer.train(shard)
+    loaded, _ = trials.load(store, study)
     analysis = analyse(study, catalogue.load_dataset(store, study), loaded)
     memorized = np.flatnonzero(analysis.scores.memorization > 0.5)
     report.publish(store, analysis)
