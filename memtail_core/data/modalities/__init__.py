@@ -1,39 +1,11 @@
-"""The kinds of data memtail knows: one folder for each, and one line in ``MODALITIES``.
+"""The kinds of data memtail knows: one folder for each, and one line in ``registry.py``.
 
 To add one, write a class that implements :class:`Modality` in a folder of its name and register an
-object of it here. A source says ``Splits(…, modality="name")``; what no source names is recognised
-by its arrays. ``tests/data/modality_contract.py`` holds the tests that it must pass.
+object of it. A source says ``Splits(…, modality="name")``; what no source names is recognised by
+its arrays. ``tests/data/modality_contract.py`` holds the tests that it must pass.
 """
 
-from typing import Any
-
-import numpy as np
-
-from memtail_core.data.modalities.features.features import Features
-from memtail_core.data.modalities.images.images import Images
 from memtail_core.data.modalities.modality import Feed, Modality
-from memtail_core.errors import DatasetError, did_you_mean
+from memtail_core.data.modalities.registry import MODALITIES, modality_of, named
 
 __all__ = ["MODALITIES", "Feed", "Modality", "modality_of", "named"]
-
-MODALITIES: dict[str, Modality] = {
-    "images": Images(),
-    "features": Features(),
-}
-
-
-def named(name: str) -> Modality:
-    """Return the modality of this name.
-
-    Raises:
-        DatasetError: there is none.
-    """
-    if name not in MODALITIES:
-        hint = did_you_mean(name, list(MODALITIES))
-        raise DatasetError(f"the data are of the modality '{name}', which is not known{hint}")
-    return MODALITIES[name]
-
-
-def modality_of(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Modality | None:
-    """Recognise examples of one shape and dtype whose modality nobody names; None if none fits."""
-    return next((each for each in MODALITIES.values() if each.claims(shape, dtype)), None)
