@@ -77,9 +77,9 @@ class Dataset:
                 digest.update(np.ascontiguousarray(chunk).data)
             digest.update(f"{y.dtype.str}{y.shape}".encode())
             digest.update(np.ascontiguousarray(y).data)
-        words = [self.classes, self.train_names, self.test_names]
+        words: list[object] = [self.classes, self.train_names, self.test_names]
         words += [self.features] if self.features else []
-        words += [(self.modality.name,)] if self._is_modality_stated else []
+        words += [{"modality": self.modality.name}] if self._is_modality_stated else []
         digest.update(json.dumps(words, ensure_ascii=False).encode())
         return digest.hexdigest()
 
