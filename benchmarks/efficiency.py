@@ -234,7 +234,7 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
         label,
         margin=margin,
         neighbours=(known.neighbours, known.distances),
-        clues=known.kernel_scores,
+        extra_features=known.kernel_scores,
     )
     seconds = clock.process_time() - begun
     found = {
