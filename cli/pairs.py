@@ -19,6 +19,7 @@ from cli.options import (
     study_argument,
 )
 from cli.pair_tables import drawn, wide_console
+from memtail_core.estimation.thresholds import THETA_INFL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +39,7 @@ _SHOWN = 20
     "--min-influence",
     "theta",
     type=Threshold(),
-    default=0.15,
+    default=THETA_INFL,
     show_default=True,
     help="Least influence.",
 )

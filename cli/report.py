@@ -15,6 +15,7 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
@@ -24,10 +25,18 @@ if TYPE_CHECKING:
 @study_argument
 @store_option
 @click.option(
-    "--theta-mem", type=Threshold(), default=0.25, show_default=True, help="Memorized from here on."
+    "--theta-mem",
+    type=Threshold(),
+    default=THETA_MEM,
+    show_default=True,
+    help="Memorized from here on.",
 )
 @click.option(
-    "--theta-infl", type=Threshold(), default=0.15, show_default=True, help="A pair from here on."
+    "--theta-infl",
+    type=Threshold(),
+    default=THETA_INFL,
+    show_default=True,
+    help="A pair from here on.",
 )
 @estimator_option
 @any_class_option

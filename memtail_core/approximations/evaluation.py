@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from memtail_core.approximations.method import AnyMethod, Method
 from memtail_core.approximations.run import TRAINING, Run
@@ -16,9 +15,10 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.intervals import reaches
+from memtail_core.estimation.roc import auc_of_columns
+from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.running.trials import Trials
 
-MEMORIZED = 0.25
 _RESAMPLES = 200
 _SEED = 0
 _FEWEST = 20  # trials that a reference needs
@@ -152,15 +152,10 @@ def evaluated(
 
 def _figures(wanted: Floats, given: Floats) -> tuple[float, float, float, float]:
     alike = agreement(wanted, given, ())
-    is_memorized = reaches(wanted, MEMORIZED)
+    is_memorized = reaches(wanted, THETA_MEM)
     return alike.pearson, alike.spearman, alike.top, auroc(given, is_memorized)
 
 
 def auroc(scores: Floats, is_positive: NDArray[np.bool_]) -> float:
     """P[score of a positive > of a negative] + ½ P[equal]; NaN where there are none of either."""
-    n_positive = int(is_positive.sum())
-    n_negative = len(scores) - n_positive
-    if not n_positive or not n_negative:
-        return np.nan
-    above = float(rankdata(scores)[is_positive].sum()) - n_positive * (n_positive + 1) / 2
-    return above / (n_positive * n_negative)
+    return float(auc_of_columns(scores[:, None], is_positive[:, None])[0])

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from memtail_core.estimation.roc import auc_of_columns
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.float32]
@@ -140,16 +141,6 @@ def membership_auc(
             ratio += sign * _log_density(x[half], fit, np.maximum(of, _LEAST_VARIANCE))
         found.append(np.where(enough, auc_of_columns(ratio, inside), np.nan))
     return np.asarray((found[0] + found[1]) / 2)
-
-
-def auc_of_columns(scores: Floats, is_member: Bools) -> Floats:
-    """Return the area under the curve of each column, float64 [c] of [T, c]; NaN without either."""
-    ranks = rankdata(scores, axis=0)
-    n_in = is_member.sum(axis=0)
-    pairs = n_in * (len(scores) - n_in)
-    above = np.where(is_member, ranks, 0).sum(axis=0) - n_in * (n_in + 1) / 2
-    found: Floats = np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from memtail_core.estimation.membership import (
     OWN,
     POOLED,
     Attacks,
-    auc_of_columns,
     membership_auc,
 )
+from memtail_core.estimation.roc import auc_of_columns
 
 Scores = dict[str, np.ndarray]
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.estimation.influence.null_distribution import NEVER, least_counts
+from memtail_core.estimation.intervals import SLACK
 
 
 class CountThreshold(Protocol):
@@ -36,7 +37,7 @@ class InfluenceThreshold:
         """See :class:`CountThreshold`; values that equal the threshold pass, despite rounding."""
         n_in = sizes[:, None]
         wanted = n_in * (totals + self.theta * (trials - n_in)) / trials
-        found = np.ceil(wanted - 1e-9).astype(np.int64)
+        found = np.ceil(wanted - SLACK).astype(np.int64)
         return np.where((n_in == 0) | (n_in == trials), NEVER, found)
 
 

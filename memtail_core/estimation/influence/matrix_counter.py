@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from memtail_core.estimation.influence.counter import Hits, Ranking, Tile, Words, joined
+from memtail_core.estimation.intervals import SLACK
 from memtail_core.training.device import resolve_device
 
 _EDGE = 32  # sizes that int8 products on a GPU take are multiples of 8, and more than 16
@@ -94,7 +95,7 @@ class MatrixCounter:
         if not tile.n_bins:
             return np.zeros(0, np.int64)
         slope, offset = self._tensor(tile.slope)[:, None], self._tensor(tile.offset)[:, None]
-        values = slope * counts - offset * self._tensor(tile.totals) + (1.0 + 1e-9)
+        values = slope * counts - offset * self._tensor(tile.totals) + (1.0 + SLACK)
         bins = (values * (tile.n_bins / 2)).to(torch.int32).clamp_(max=tile.n_bins - 1)
         tallied = torch.bincount(bins.flatten(), minlength=tile.n_bins)
         found: NDArray[np.int64] = tallied.cpu().numpy()

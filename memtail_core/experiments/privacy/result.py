@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.intervals import Z95, is_between
 from memtail_core.estimation.membership import (
     FEWEST,
     LOSS,
@@ -36,7 +37,6 @@ Floats = NDArray[np.float64]
 
 RATES = (0.001, 0.01)  # of false positives
 EDGES = (-1.0, 0.05, 0.25, 0.5, 0.75)  # of bins of memorization, each up to the next
-_Z95 = 1.959963984540054
 _DRAWN = 100  # points of a curve
 _ENOUGH = 64  # trials for each example's own variances
 _DIGITS = 5
@@ -237,7 +237,7 @@ def _attack(name: str, roc: Roc, counts: _Counts) -> Attack:
         tpr = roc.at(rate)[0]
         rates = counts.called[:, row].sum(axis=1) / totals
         apart = counts.called[:, row] / totals[:, None] - rates[:, None] * shares
-        half = _Z95 * _error(apart[0] - roc.slope(rate) * apart[1])
+        half = Z95 * _error(apart[0] - roc.slope(rate) * apart[1])
         at.append(AtRate(fpr=rate, tpr=tpr, low=max(0.0, tpr - half), high=min(1.0, tpr + half)))
     return Attack(
         name=name,
@@ -263,7 +263,7 @@ def _curve(roc: Roc) -> list[tuple[float, float]]:
 def _bins(mem: Floats, auc: Floats, found: Floats, found_by_loss: Floats) -> list[Bin]:
     made = []
     for low, high in zip(EDGES, (*EDGES[1:], 1.0), strict=True):
-        chosen = (mem >= low - 1e-9) & ((mem < high - 1e-9) | (high == 1)) & ~np.isnan(auc)
+        chosen = is_between(mem, low, high) & ~np.isnan(auc)
         some = bool(chosen.any())
         made.append(
             Bin(
