@@ -29,9 +29,9 @@ from benchmarks.roofline import peak
 from benchmarks.table import run, show
 from memtail_core.data import Dataset
 from memtail_core.training import Outcomes
-from memtail_core.training.convex import Regressions
 from memtail_core.training.device import machine_kind, use_one_core
-from memtail_core.training.linear import Linear
+from memtail_core.training.linear.recipe import Linear
+from memtail_core.training.linear.regressions import Regressions
 
 _TESTED = 1000
 _AGREEMENT = 0.99  # of all predictions; below it one of the two is wrong

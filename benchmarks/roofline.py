@@ -8,10 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from memtail_core.data import Dataset
 from memtail_core.training import Recipe
-from memtail_core.training.batches import Batch, batch_sizes
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.batches import Batch, batch_sizes
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import ResidentData
 
 _SECONDS = 1.0
 
@@ -25,12 +25,12 @@ def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
     if not isinstance(recipe, GradientRecipe):
         raise TypeError(f"{recipe.recipe} is no network")
     data = ResidentData(dataset, recipe.standardize, torch.device("cpu"))
-    fit = Fit(recipe, data, [0])
+    networks = NetworkStack(recipe, data, [0])
     size = min(recipe.batch_size, subset_size)
     with FlopCounterMode(display=False) as step:
-        fit.step(Batch(torch.arange(size)[None]), 0.0)
+        networks.step(Batch(torch.arange(size)[None]), 0.0)
     with FlopCounterMode(display=False) as evaluation:
-        fit.logits(data.x_train[:size])
+        networks.logits(data.x_train[:size])
     shown = recipe.n_epochs * sum(batch_sizes(subset_size, recipe.batch_size))
     evaluated = len(dataset.y_train) + len(dataset.y_test)
     per_example = (step.get_total_flops() * shown + evaluation.get_total_flops() * evaluated) / size

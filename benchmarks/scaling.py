@@ -34,7 +34,7 @@ from memtail_core.training.device import (
     resolve_device,
     use_one_core,
 )
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 
 
 @click.command()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
-from memtail_core.training.networks import MLP
+from memtail_core.training.gradient.networks import MLP
 
 _EVALUATION_BATCH = 1000
 

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from memtail_core.data import Dataset
-from memtail_core.training.batches import learning_rates
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.resident import moments
+from memtail_core.training.gradient.batches import learning_rates
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import moments
 
 _EVALUATION_BATCH = 1000
 

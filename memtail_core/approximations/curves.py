@@ -11,11 +11,11 @@ from torch import Tensor
 
 from memtail_core.store.archive import Arrays
 from memtail_core.training.classification import correct_and_margin
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_engine import diverged
-from memtail_core.training.representation import last_linear
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.engine import diverged
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.representation import last_linear
+from memtail_core.training.gradient.resident_data import ResidentData
 
 _ROWS = 512
 _KEPT = 4  # networks of a training that are kept, evenly spaced, the last the trained one
@@ -83,10 +83,10 @@ class Watcher:
         self.seconds = 0.0
         self._epochs: list[dict[str, NDArray[Any]]] = []
 
-    def __call__(self, epoch: int, fit: Fit, data: ResidentData) -> None:
-        """Look at the only network of ``fit``."""
+    def __call__(self, epoch: int, networks: NetworkStack, data: ResidentData) -> None:
+        """Look at the only network of ``networks``."""
         start = time.perf_counter()
-        network = fit.network.get_submodule("network")  # a stack of one
+        network = networks.network.get_submodule("network")  # a stack of one
         lengths: list[Tensor] = []
         hook = None
         if self._ends_linear and (last := last_linear(network)) is not None:
@@ -95,7 +95,7 @@ class Watcher:
             )
         try:
             parts = [
-                self._batch(fit.logits(rows), labels)
+                self._batch(networks.logits(rows), labels)
                 for rows, labels in zip(
                     data.x_train.split(_ROWS), data.y_train.split(_ROWS), strict=True
                 )

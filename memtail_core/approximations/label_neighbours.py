@@ -15,8 +15,8 @@ from memtail_core.approximations.levelling import Floats, mean_over
 from memtail_core.approximations.run import Networks, Part, Run
 from memtail_core.data import Dataset
 from memtail_core.store.archive import Arrays
-from memtail_core.training.representation import last_linear
-from memtail_core.training.resident import moments
+from memtail_core.training.gradient.representation import last_linear
+from memtail_core.training.gradient.resident_data import moments
 
 _K = 20
 _ROWS = 512

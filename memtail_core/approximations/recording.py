@@ -20,8 +20,8 @@ from memtail_core.running import tuning
 from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study, SubsetsTable
 from memtail_core.training.device import compute_reproducibly, use_one_core
-from memtail_core.training.gradient_engine import GradientEngine
-from memtail_core.training.representation import ends_linear
+from memtail_core.training.gradient.engine import GradientEngine
+from memtail_core.training.gradient.representation import ends_linear
 
 _STATE = "state"
 
@@ -83,7 +83,7 @@ def _trained(setting: Setting, engine: GradientEngine, number: int, whole: bool)
     watcher = Watcher(recipe, ends_linear=ends_linear(recipe, dataset))
     start = time.perf_counter()
     with engine.reporting_out_of_memory():
-        engine.fitted(dataset, subset, seeds, watcher)
+        engine.train_stack(dataset, subset, seeds, watcher)
     seconds = time.perf_counter() - start
     states = {
         f"{_STATE}:{k}:{name}": array

@@ -16,8 +16,8 @@ from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confi
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
 from memtail_core.training import Recipe
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.representation import ends_linear
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.representation import ends_linear
 
 ALL = "all"
 

@@ -19,9 +19,9 @@ from memtail_core.store import ObjectStore
 from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study
 from memtail_core.training.device import own_randomness
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_options import channels_first
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.options import channels_first
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import ResidentData
 
 TRAINING, CURVES = "training", "curves"
 

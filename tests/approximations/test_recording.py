@@ -15,7 +15,7 @@ from memtail_core.plan.shards import Shard
 from memtail_core.running import trials
 from memtail_core.store import FilesStore
 from memtail_core.training.engine import Tuning
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.approximations.conftest import settled
 from tests.conftest import digits
 

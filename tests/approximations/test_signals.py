@@ -23,7 +23,7 @@ from memtail_core.approximations.label_neighbours import FEATURES, disagreement,
 from memtail_core.approximations.levelling import levelled
 from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confidence, Variability
 from memtail_core.data import Dataset
-from memtail_core.training.representation import last_linear
+from memtail_core.training.gradient.representation import last_linear
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 5))))

@@ -10,7 +10,7 @@ from memtail_core.data import Dataset, load
 from memtail_core.errors import TrainingError
 from memtail_core.study import DatasetTable
 from memtail_core.training import Engine, Outcomes
-from memtail_core.training.linear import Linear
+from memtail_core.training.linear.recipe import Linear
 from tests.training.contract import EngineContract
 from tests.training.test_engines import digits
 

@@ -86,7 +86,7 @@ def test_torchvision_networks_take_small_images(recipe: str, channels: int) -> N
 
 
 def test_small_images_keep_their_resolution_in_a_resnet() -> None:
-    from memtail_core.training.networks import TorchvisionNetwork
+    from memtail_core.training.gradient.networks import TorchvisionNetwork
 
     network = TorchvisionNetwork(recipe="torchvision:resnet18").network((3, 32, 32), 10)
     parameters = sum(p.numel() for p in network.parameters())

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from memtail_core.errors import TrainingError
-from memtail_core.training.curvature import Curvature, at, at_zero, peak_bytes
+from memtail_core.training.linear.hessian import Curvature, at, at_zero, peak_bytes
 
 _PAIRS = 8  # of steps and gradients' changes that L-BFGS remembers
 _TURNS = 100  # with one preconditioner; usual are 6 to 30

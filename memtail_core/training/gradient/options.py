@@ -29,7 +29,7 @@ class GradientOptions(Recipe):
 
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
-    stackable: ClassVar[bool] = True  # :func:`.stacking.stacked` knows all its layers
+    stackable: ClassVar[bool] = True  # :func:`~.stacked_layers.stacked` knows all its layers
 
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64

@@ -8,13 +8,13 @@ from statistics import median
 import torch
 
 from memtail_core.data import Dataset
-from memtail_core.training.batches import Batch, batches
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import Tuning
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient_options import GradientOptions
+from memtail_core.training.gradient.batches import Batch, batches
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.options import GradientOptions
+from memtail_core.training.gradient.resident_data import ResidentData
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
-from memtail_core.training.resident import ResidentData
 
 _SECONDS = 0.1  # of steps, for each candidate
 _STEPS = 200
@@ -96,9 +96,9 @@ def _seconds_per_step(
     seeds = list(range(stack))
     members = torch.arange(subset_size).expand(stack, -1)
     with own_randomness(data.device):
-        fit = Fit(recipe, data, seeds)
-        fit.step(Batch(members[:, :2].to(data.device)), 0.0)  # libraries load
-        step = fit.recorded_step()
+        networks = NetworkStack(recipe, data, seeds)
+        networks.step(Batch(members[:, :2].to(data.device)), 0.0)  # libraries load
+        step = networks.recorded_step()
         taken, times = 0.0, []
         for batch in islice(batches(recipe, members, seeds, data.device), _STEPS):
             start = time.perf_counter()
@@ -109,5 +109,5 @@ def _seconds_per_step(
             taken += times[-1]
             if (taken > _SECONDS and len(times) > 1) or taken > 5 * _SECONDS:
                 break
-        fit.logits(data.x_train[:1])  # evaluation must fit in memory too
+        networks.logits(data.x_train[:1])  # evaluation must fit in memory too
     return median(times[1:] or times)

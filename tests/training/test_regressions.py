@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from memtail_core.training import convex, curvature
-from memtail_core.training.convex import Regressions
+from memtail_core.training.linear.regressions import Regressions
 
 
 def problem(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from memtail_core.training.batches import Batch
+from memtail_core.training.gradient.batches import Batch
 
 _WARM_UP_STEPS = 3  # as PyTorch's documentation asks: libraries choose and allocate
 
@@ -15,7 +15,7 @@ class CapturedStep:
     """Calls ``step`` the first time it meets a batch size, and replays the recording from then on.
 
     A recording works on fixed memory: batches and rates are copied to where it reads them, and
-    what it changes stays where it is (:meth:`.fitting.Fit.restart`).
+    what it changes stays where it is (:meth:`.NetworkStack.restart`).
     """
 
     def __init__(

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.networks import CNN, MLP, ResNet9
-from memtail_core.training.stacking import stacked
+from memtail_core.training.gradient.networks import CNN, MLP, ResNet9
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.stacked_layers import stacked
 
 RECIPES = [
     (MLP(widths=(7, 5)), (3, 6, 4)),

@@ -19,10 +19,10 @@ from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_engine import GradientEngine
-from memtail_core.training.gradient_options import channels_first
+from memtail_core.training.gradient.engine import GradientEngine
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.options import channels_first
+from memtail_core.training.gradient.recipe import GradientRecipe
 from memtail_core.training.recipe import Recipe
 
 _MOST_FEATURES = 1024  # of a map, which has many at the early layers of a network
@@ -76,10 +76,10 @@ def representations(
     engine = GradientEngine(network_recipe, device, tuning)
     everything = np.ones((1, len(dataset.y_train)), dtype=np.bool_)
     with engine.reporting_out_of_memory():
-        fit, data = engine.fitted(dataset, everything, np.array([seed], dtype=np.int64))
-        train_correct, _ = engine.outcome(fit, data.x_train, data.y_train)
-        test_correct, _ = engine.outcome(fit, data.x_test, data.y_test)
-        train, test = _seen(fit, data.x_train), _seen(fit, data.x_test)
+        networks, data = engine.train_stack(dataset, everything, np.array([seed], dtype=np.int64))
+        train_correct, _ = engine.outcome(networks, data.x_train, data.y_train)
+        test_correct, _ = engine.outcome(networks, data.x_test, data.y_test)
+        train, test = _seen(networks, data.x_train), _seen(networks, data.x_test)
     accuracy = Accuracy(float(train_correct.mean()), float(test_correct.mean()))
     return {name: Representation(train[name], test[name], accuracy) for name in train}
 
@@ -120,11 +120,11 @@ def _layers(network: nn.Module) -> list[nn.Module]:
     return layers
 
 
-def _seen(fit: Fit, rows: Tensor) -> dict[str, NDArray[np.float32]]:
-    """What the layers of the only network of ``fit`` see of stored rows [N, …]."""
-    last = last_linear(fit.network)
-    later = [layer for layer in _layers(fit.network)[1:] if layer is not last]
-    watched = {"input": fit.network}
+def _seen(networks: NetworkStack, rows: Tensor) -> dict[str, NDArray[np.float32]]:
+    """What the layers of the only network of ``networks`` see of stored rows [N, …]."""
+    last = last_linear(networks.network)
+    later = [layer for layer in _layers(networks.network)[1:] if layer is not last]
+    watched = {"input": networks.network}
     watched |= {f"block {number}": layer for number, layer in enumerate(later, 1)}
     if last is not None:
         watched["last"] = last
@@ -141,7 +141,7 @@ def _seen(fit: Fit, rows: Tensor) -> dict[str, NDArray[np.float32]]:
     try:
         with own_randomness(rows.device):
             for some in rows.split(_ROWS):
-                fit.logits(some)
+                networks.logits(some)
     finally:
         for hook in hooks:
             hook.remove()

@@ -12,20 +12,20 @@ from torch import Tensor
 
 from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
-from memtail_core.training.batches import Batch, batch_sizes, batches, learning_rates
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import Tuning
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient_options import GradientOptions
+from memtail_core.training.gradient.batches import Batch, batch_sizes, batches, learning_rates
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.options import GradientOptions
+from memtail_core.training.gradient.resident_data import ResidentData
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
 from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_batches
-from memtail_core.training.resident import ResidentData
 
 # Constants, for the batch can change the last bits of the logits: what a cache, or a GPU, likes.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
 
-EpochCallback = Callable[[int, Fit, ResidentData], None]  # with the number of the epoch, from 1
+EpochCallback = Callable[[int, NetworkStack, ResidentData], None]  # the epoch counts from 1
 
 
 class GradientEngine:
@@ -39,7 +39,7 @@ class GradientEngine:
         self.device = torch.device(device)
         self.tuning = tuning
         self._data: ResidentData | None = None
-        self._fits: dict[int, tuple[Fit, Callable[[Batch, float], None]]] = {}
+        self._stacks: dict[int, tuple[NetworkStack, Callable[[Batch, float], None]]] = {}
 
     def train(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
@@ -70,7 +70,7 @@ class GradientEngine:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error) or len(seeds) == 1:
                 raise
-        self._fits.clear()
+        self._stacks.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         half = -(-len(seeds) // 2)
@@ -86,18 +86,18 @@ class GradientEngine:
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
         start = time.perf_counter()
-        fit, data = self.fitted(dataset, subsets, seeds)
-        train = self.outcome(fit, data.x_train, data.y_train)
-        test = self.outcome(fit, data.x_test, data.y_test)
+        networks, data = self.train_stack(dataset, subsets, seeds)
+        train = self.outcome(networks, data.x_train, data.y_train)
+        test = self.outcome(networks, data.x_test, data.y_test)
         return Outcomes.of(self._recipe.outcome, train, test, time.perf_counter() - start)
 
-    def fitted(
+    def train_stack(
         self,
         dataset: Dataset,
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
         callback: EpochCallback | None = None,
-    ) -> tuple[Fit, ResidentData]:
+    ) -> tuple[NetworkStack, ResidentData]:
         """Train one stack; return its networks, until the next one's, and the data they know.
 
         Args:
@@ -110,10 +110,10 @@ class GradientEngine:
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
             self._data = ResidentData(dataset, self._recipe.standardize, self.device, dtype)
-            self._fits.clear()
+            self._stacks.clear()
         data = self._data
         with own_randomness(self.device):
-            fit, step = self._started(data, seeds.tolist())
+            networks, step = self._started(data, seeds.tolist())
             members = torch.from_numpy(np.nonzero(subsets)[1].reshape(len(seeds), -1))
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
@@ -122,30 +122,30 @@ class GradientEngine:
                 step(batch, rate)
                 if callback is not None and steps % len(sizes) == 0:
                     with own_randomness(self.device):
-                        callback(steps // len(sizes), fit, data)
-                    fit.network.train()
-        return fit, data
+                        callback(steps // len(sizes), networks, data)
+                    networks.network.train()
+        return networks, data
 
     def _started(
         self, data: ResidentData, seeds: list[int]
-    ) -> tuple[Fit, Callable[[Batch, float], None]]:
+    ) -> tuple[NetworkStack, Callable[[Batch, float], None]]:
         """Untrained networks, and their step: what was set up (and recorded) once serves again."""
-        if len(seeds) in self._fits:
-            fit, step = self._fits[len(seeds)]
-            fit.restart(seeds)
-            return fit, step
-        fit = Fit(self._recipe, data, seeds)
-        self._fits[len(seeds)] = fit, fit.recorded_step()
-        return self._fits[len(seeds)]
+        if len(seeds) in self._stacks:
+            networks, step = self._stacks[len(seeds)]
+            networks.restart(seeds)
+            return networks, step
+        networks = NetworkStack(self._recipe, data, seeds)
+        self._stacks[len(seeds)] = networks, networks.recorded_step()
+        return self._stacks[len(seeds)]
 
-    def outcome(self, fit: Fit, x: Tensor, y: Tensor) -> tuple[Bits, Values | None]:
+    def outcome(self, networks: NetworkStack, x: Tensor, y: Tensor) -> tuple[Bits, Values | None]:
         """The outcome [K, n] of the networks on stored rows and their labels, in batches."""
         rows_at_once = _EVALUATION_ROWS[self.device.type]
-        size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // fit.k)
+        size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // networks.k)
 
         def evaluated() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, labels in zip(x.split(size), y.split(size), strict=True):
-                logits = fit.logits(rows)
+                logits = networks.logits(rows)
                 if not bool(logits.isfinite().all()):
                     raise diverged(self._recipe)
                 yield logits, labels

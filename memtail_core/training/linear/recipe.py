@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor
 
 from memtail_core.data import Dataset
-from memtail_core.training.convex import Regressions, working_bytes
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
+from memtail_core.training.gradient.resident_data import ResidentData
+from memtail_core.training.linear.regressions import Regressions, working_bytes
 from memtail_core.training.memory import reporting_out_of_memory
 from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values, measure_in_batches
 from memtail_core.training.recipe import Recipe
-from memtail_core.training.resident import ResidentData
 
 _ROWS = 1024  # made ready at once
 _LOGITS = 2**20  # evaluated at once

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from memtail_core.data import Dataset
-from memtail_core.training import resident
-from memtail_core.training.batches import Batch
-from memtail_core.training.resident import ResidentData, moments
+from memtail_core.training.gradient import resident_data
+from memtail_core.training.gradient.batches import Batch
+from memtail_core.training.gradient.resident_data import ResidentData, moments
 
 CPU = torch.device("cpu")
 
@@ -42,7 +42,7 @@ def test_inputs_made_once_are_the_bits_of_inputs_made_when_needed(
         crop=1,
     )
     ready = ResidentData(dataset, True, CPU, dtype)
-    monkeypatch.setattr(resident, "READY_BYTES", 0)
+    monkeypatch.setattr(resident_data, "READY_BYTES", 0)
     bytes_ = ResidentData(dataset, True, CPU, dtype)
     assert bytes_.x_train.dtype == torch.uint8
     x, y = ready.batch(batch)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memtail_core.training.gradient_options import GradientOptions
+from memtail_core.training.gradient.options import GradientOptions
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Batch:
     Attributes:
         examples: row numbers, int64 [K, B].
         flips: bool [K, B], or None.
-        shifts: int64 [2, K, B], or None; see :func:`.augmentation.augmented`.
+        shifts: int64 [2, K, B], or None; see :func:`~.augmentation.augmented`.
         crop: the most pixels that ``shifts`` shift by.
     """
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memtail_core.data import Dataset
-from memtail_core.training.augmentation import augmented
-from memtail_core.training.batches import Batch
+from memtail_core.training.gradient.augmentation import augmented
+from memtail_core.training.gradient.batches import Batch
 
 READY_BYTES = 2**28  # inputs up to this are made once; of more, pixels stay bytes until needed
 _ROWS = 1024  # handled at once, so that a dataset of bytes is never held as floats

@@ -6,22 +6,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memtail_core.training.batches import Batch
-from memtail_core.training.captured import CapturedStep
-from memtail_core.training.descent import Descent
-from memtail_core.training.gradient_options import GradientOptions
-from memtail_core.training.resident import ResidentData
-from memtail_core.training.stacking import stacked
+from memtail_core.training.gradient.batches import Batch
+from memtail_core.training.gradient.cuda_graph import CapturedStep
+from memtail_core.training.gradient.options import GradientOptions
+from memtail_core.training.gradient.resident_data import ResidentData
+from memtail_core.training.gradient.sgd import SGD
+from memtail_core.training.gradient.stacked_layers import stacked
 
 
-class Fit:
+class NetworkStack:
     """A stack of networks with their optimizer; :meth:`restart` makes it the next stack."""
 
     def __init__(self, recipe: GradientOptions, data: ResidentData, seeds: Sequence[int]) -> None:
         self._recipe, self._data = recipe, data
         self.k = len(seeds)
         self.network = self._untrained(seeds)
-        self._descent = Descent(self.network, recipe, data.dtype)
+        self._optimizer = SGD(self.network, recipe, data.dtype)
 
     def _untrained(self, seeds: Sequence[int]) -> nn.Module:
         networks = []
@@ -34,7 +34,7 @@ class Fit:
     def restart(self, seeds: Sequence[int]) -> None:
         """Become the untrained networks of ``seeds``, as many as there were, in the same memory."""
         fresh = self._untrained(seeds)
-        self._descent.restart(list(fresh.parameters()))
+        self._optimizer.restart(list(fresh.parameters()))
         for mine, theirs in zip(self.network.buffers(), fresh.buffers(), strict=True):
             mine.copy_(theirs)
         self.network.train()
@@ -48,7 +48,7 @@ class Fit:
 
     def state(self) -> list[Tensor]:
         """All tensors that a step changes."""
-        return [*self._descent.state(), *self.network.buffers()]
+        return [*self._optimizer.state(), *self.network.buffers()]
 
     def step(self, batch: Batch, rate: float | Tensor) -> None:
         """One step of SGD for each network, on its own examples."""
@@ -63,8 +63,8 @@ class Fit:
             )
             / y.shape[1]
         )
-        weights = self._descent.weights
-        self._descent.step(torch.autograd.grad(loss, weights, materialize_grads=True), rate)
+        weights = self._optimizer.weights
+        self._optimizer.step(torch.autograd.grad(loss, weights, materialize_grads=True), rate)
 
     @torch.inference_mode()
     def logits(self, rows: Tensor) -> Tensor:

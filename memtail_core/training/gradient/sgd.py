@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.sgd import sgd
 
-from memtail_core.training.gradient_options import GradientOptions
+from memtail_core.training.gradient.options import GradientOptions
 
 
-class Descent:
+class SGD:
     """The weights of a network (or a stack of them) in training.
 
     With v the velocity, μ the momentum and λ the weight decay, a step at rate η is

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 
 _Width = Annotated[int, Field(ge=1)]
 _SMALL = 64  # pixels; torchvision's stems are made for 224 and would leave a small image 1 × 1
