@@ -10,10 +10,10 @@ def augmented(x: Tensor, flips: Tensor | None, shifts: Tensor | None, crop: int)
 
     Args:
         x: float32 [N, c, h, w].
-        flips: bool [N], whether to mirror left and right; None: none.
-        shifts: int64 [2, N] from 0 to 2·crop, rows and columns; ``crop`` leaves an image where it
-            is; None: none is shifted.
-        crop: the most pixels to shift by; what comes in at the border is zero (the mean, where
+        flips: bool [N], whether to mirror left and right; None flips no image.
+        shifts: int64 [2, N] from 0 to 2·crop, rows and columns; ``crop`` leaves an image in its
+            place. None shifts no image.
+        crop: the most pixels to shift by; pixels from beyond the border are zero (the mean, where
             the data are standardized).
     """
     if flips is not None:

@@ -1,4 +1,4 @@
-"""How a recipe trains fastest on this machine: a few steps of each candidate, timed."""
+"""Autotuning: time a few steps of each candidate, and train the fastest way."""
 
 import time
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memo
 
 _SECONDS = 0.1  # of steps, for each candidate
 _STEPS = 200
-_PATIENCE = 2  # larger stacks that are no faster, before none larger is tried
-_WORTH_A_STACK = 1.1  # times as fast; else the simpler is kept, which noise cannot make another
+_PATIENCE = 2  # stop after this many larger stacks that are no faster
+_WORTH_A_STACK = 1.1  # times as fast; otherwise keep the simpler, so that noise does not decide
 _WORTH_BFLOAT16 = 1.3
 _HOPELESS = 0.5
 
@@ -38,7 +38,7 @@ def autotuned(
     Args:
         recipe, dataset, subset_size: what is trained, and on how many examples.
         device: where.
-        stacks: the numbers of networks at once to choose from, ascending.
+        stacks: how many networks at once to choose from, ascending.
     """
     precisions = ["float32", "bfloat16"] if recipe.precision == "auto" else [recipe.precision]
     best, leading = Tuning(stacks[0], precisions[0]), dict[int, float]()
@@ -62,9 +62,9 @@ def _rates(
     stacks: Sequence[int],
     leading: dict[int, float],
 ) -> dict[int, float]:
-    """Steps a second of larger and larger stacks, until they gain nothing or memory runs out.
+    """Steps per second of larger and larger stacks, until they gain nothing or memory runs out.
 
-    ``leading`` are those in another precision: far behind them, no larger stack is tried.
+    ``leading`` are the rates of another precision: far behind those, no larger stack is tried.
     """
     rates: dict[int, float] = {}
     for stack in stacks:
@@ -73,7 +73,7 @@ def _rates(
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error) and data.dtype == torch.float32:
                 raise
-            break  # out of memory, or a layer that there is no bfloat16 kernel for
+            break  # out of memory, or a layer without a bfloat16 kernel
         without_gain = sum(larger > _simplest(rates) for larger in rates)
         if without_gain == _PATIENCE or rates[stack] < _HOPELESS * leading.get(stack, 0.0):
             break
@@ -81,7 +81,7 @@ def _rates(
 
 
 def _simplest(rates: dict[int, float]) -> int:
-    """The smallest stack that no larger one clearly beats; 1 if there is none."""
+    """The smallest stack that no larger one clearly beats; 1 if nothing was measured."""
     best, best_rate = 1, 0.0
     for stack, rate in rates.items():
         if rate > _WORTH_A_STACK * best_rate:
@@ -92,7 +92,7 @@ def _simplest(rates: dict[int, float]) -> int:
 def _seconds_per_step(
     recipe: GradientOptions, data: ResidentData, subset_size: int, stack: int
 ) -> float:
-    """The time of one step of ``stack`` networks, without what is done once."""
+    """Seconds of one step of ``stack`` networks, without what is only done once."""
     seeds = list(range(stack))
     members = torch.arange(subset_size).expand(stack, -1)
     with own_randomness(data.device):

@@ -1,4 +1,4 @@
-"""Which examples each model sees at each step, how they are augmented, and the learning rate."""
+"""The examples of each step, how they are augmented, and the learning rate."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Batch:
     crop: int = 0
 
     def tensors(self) -> list[Tensor]:
-        """Those of the tensors that are there."""
+        """The tensors that are not None."""
         return [t for t in (self.examples, self.flips, self.shifts) if t is not None]
 
 
@@ -39,10 +39,10 @@ def batches(
     Args:
         recipe: epochs, batch size, augmentation.
         members: int64 [K, m] on the CPU, the subset of each of the K models.
-        seeds: of the K models; what one draws does not depend on its neighbours.
-        device: where the batches are wanted.
+        seeds: of the K models; each draws from its own.
+        device: where the batches go.
     """
-    # Another stream than the weights' own, and on the CPU: one order on every device.
+    # A stream separate from the weights', and on the CPU: the same order on every device.
     streams = [torch.Generator().manual_seed(_stream(seed)) for seed in seeds]
     _, m = members.shape
     ends = np.cumsum(batch_sizes(m, recipe.batch_size)).tolist()

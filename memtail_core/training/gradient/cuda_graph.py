@@ -1,4 +1,4 @@
-"""A training step as a CUDA graph: recorded once, replayed without Python or launches between."""
+"""A training step as a CUDA graph: recorded once, then replayed without Python in between."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,19 +12,21 @@ _WARM_UP_STEPS = 3  # as PyTorch's documentation asks: libraries choose and allo
 
 
 class CapturedStep:
-    """Calls ``step`` the first time it meets a batch size, and replays the recording from then on.
+    """Records ``step`` when a batch size first occurs, and replays the recording from then on.
 
     A recording works on fixed memory: batches and rates are copied to where it reads them, and
-    what it changes stays where it is (:meth:`.NetworkStack.restart`).
+    the state that it changes stays in place (:meth:`.NetworkStack.restart`).
     """
 
     def __init__(
         self, step: Callable[[Batch, Tensor], None], state: list[Tensor], device: torch.device
     ) -> None:
-        """Record ``step`` on ``device``; ``state`` is all that it changes."""
+        """Record ``step`` on ``device``; ``state`` is every tensor it changes."""
         self._step, self._state = step, state
         self._rate = torch.zeros((), device=device)
-        self._memory = torch.cuda.graph_pool_handle()  # one for all: they never run at once
+        self._memory = (
+            torch.cuda.graph_pool_handle()
+        )  # shared: recordings run one at a time
         self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Batch]] = {}
 
     def __call__(self, batch: Batch, rate: float) -> None:
@@ -56,7 +58,7 @@ class CapturedStep:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._memory):
             self._step(held, self._rate)
-        for tensor, value in zip(self._state, before, strict=True):  # as if none had been taken
+        for tensor, value in zip(self._state, before, strict=True):  # as if no step had been taken
             tensor.copy_(value)
         torch.cuda.set_rng_state(random, self._rate.device)
         return graph, held

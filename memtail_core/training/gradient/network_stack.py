@@ -1,4 +1,4 @@
-"""K networks in training on resident data: a step, the state it changes, what they say."""
+"""K networks that train together on resident data: their step, state and logits."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ from memtail_core.training.gradient.stacked_layers import stacked
 
 
 class NetworkStack:
-    """A stack of networks with their optimizer; :meth:`restart` makes it the next stack."""
+    """K networks and their optimizer; :meth:`restart` reuses the memory for the next K."""
 
     def __init__(self, recipe: GradientOptions, data: ResidentData, seeds: Sequence[int]) -> None:
         self._recipe, self._data = recipe, data
@@ -32,7 +32,7 @@ class NetworkStack:
         return stacked(networks).to(memory_format=torch.channels_last).train()
 
     def restart(self, seeds: Sequence[int]) -> None:
-        """Become the untrained networks of ``seeds``, as many as there were, in the same memory."""
+        """Become the untrained networks of other ``seeds``, K as before, in the same memory."""
         fresh = self._untrained(seeds)
         self._optimizer.restart(list(fresh.parameters()))
         for mine, theirs in zip(self.network.buffers(), fresh.buffers(), strict=True):
@@ -40,7 +40,7 @@ class NetworkStack:
         self.network.train()
 
     def recorded_step(self) -> Callable[[Batch, float], None]:
-        """The step as this device takes it fastest: recorded, on a GPU."""
+        """The fastest form of the step on this device: recorded, on a GPU."""
         device = self._data.device
         if device.type != "cuda":
             return self.step
@@ -68,7 +68,7 @@ class NetworkStack:
 
     @torch.inference_mode()
     def logits(self, rows: Tensor) -> Tensor:
-        """What each network says of stored rows [N, …]: float32 [K, N, classes]."""
+        """The logits of each network for stored rows [N, …]: float32 [K, N, classes]."""
         self.network.eval()
         x = self._data.inputs(rows)
         logits: Tensor = self.network(x.expand(self.k, *x.shape)).float()

@@ -1,4 +1,4 @@
-"""What trains a network by SGD: the options all networks share, and the network to build."""
+"""The options that all network recipes share, and the memory a network needs."""
 
 from abc import abstractmethod
 from math import ceil
@@ -17,12 +17,12 @@ from memtail_core.training.recipe import Recipe
 class GradientOptions(Recipe):
     """SGD on cross-entropy.
 
-    The defaults train until they fit, for what is not fitted cannot be seen to be memorized: where
-    ``epochs`` is not given, it is ``default_epochs``, and more on small data, where those would be
-    too few steps.
+    The defaults train until the networks fit their subset, because an example that is not fitted
+    does not show memorization. Without ``epochs``, a network trains for ``default_epochs``, and for
+    more on small data, where these would be fewer than ``fewest_steps``.
 
-    With ``precision = "auto"`` a machine multiplies in bfloat16 if that is faster there, and in
-    float32 otherwise; weights are updated in float32 and logits computed in it either way.
+    With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
+    float32 otherwise. Weights are updated and logits computed in float32 either way.
     """
 
     version: ClassVar[int] = 2
@@ -54,11 +54,10 @@ class GradientOptions(Recipe):
         """
 
     def completed(self, subset_size: int) -> "GradientOptions":
-        """Fill in ``epochs``; a single example is nothing to normalise by, or to learn from."""
+        """Fill in ``epochs``; refuse single examples, which batches cannot normalise."""
         if subset_size < 2:
             raise StudyError(
-                "each model would train on a single example: raise [subsets] ratio, or give more "
-                "data"
+                "each model would train on a single example: raise [subsets] ratio, or add data"
             )
         if self.epochs is not None:
             return self
@@ -72,7 +71,7 @@ class GradientOptions(Recipe):
         return self.epochs or self.default_epochs
 
     def check(self, dataset: Dataset) -> None:
-        """Run the network's shapes through, without memory or arithmetic."""
+        """Check the shapes by running two examples through, without memory or arithmetic."""
         if dataset.kind == "features" and (self.flip or self.crop):
             raise StudyError("[training] flip and crop are for images; these data are features")
         if self.crop and self.crop >= min(dataset.shape[:2]):
@@ -89,18 +88,19 @@ class GradientOptions(Recipe):
             ) from error
 
     def model_bytes(self, dataset: Dataset) -> int:
-        """Weights and what goes with them, and what a batch leaves for the way back; float32 each.
+        """Weights and activations in float32.
 
-        With the weights go gradients, momentum, a copy to compute with, and the next model's.
+        24 bytes per weight: itself, gradient, momentum, a copy to compute with, and those of the
+        next model. Activations are those of one batch that the gradients need.
         """
         network, activations = self._on_paper(dataset)
         weights = sum(parameter.numel() for parameter in network.parameters())
         return 24 * weights + activations * min(self.batch_size, len(dataset.y_train))
 
     def _on_paper(self, dataset: Dataset) -> tuple[nn.Module, int]:
-        """Build the network and run two examples through, where possible without memory.
+        """Build the network and run two examples through, without memory where possible.
 
-        The second value is the bytes that each example leaves for the gradients.
+        The second value is how many bytes each example keeps for the gradients.
         """
         try:
             return self._tried(dataset, "meta")

@@ -1,4 +1,4 @@
-"""The recipe of all networks trained by SGD: their options, tuned and trained by one engine."""
+"""The base of all network recipes: SGD's options with the engine and its autotuning."""
 
 from collections.abc import Sequence
 

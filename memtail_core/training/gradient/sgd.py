@@ -1,4 +1,4 @@
-"""SGD with momentum: float32 masters of weights that may compute in bfloat16."""
+"""SGD with momentum, in float32 even where the network computes in bfloat16."""
 
 import torch
 from torch import Tensor, nn
@@ -11,27 +11,27 @@ class SGD:
     """The weights of a network (or a stack of them) in training.
 
     With v the velocity, μ the momentum and λ the weight decay, a step at rate η is
-    v ← μ v + (∇ + λ w), w ← w − η v (with Nesterov's, w ← w − η (∇ + λ w + μ v)), in float32
-    whatever the weights compute in: a bfloat16 weight would swallow small steps.
+    v ← μ v + (∇ + λ w), w ← w − η v (with Nesterov momentum, w ← w − η (∇ + λ w + μ v)). Steps are
+    taken on float32 copies, the masters: in bfloat16 a small step would be rounded away.
     """
 
     def __init__(self, network: nn.Module, recipe: GradientOptions, dtype: torch.dtype) -> None:
-        """Take over ``network``, whose weights are float32, and let it compute in ``dtype``."""
+        """Take over ``network``, whose weights are float32, and make it compute in ``dtype``."""
         self._recipe = recipe
         self.weights = list(network.parameters())
         initial = [weight.detach().clone() for weight in self.weights]
         if dtype != torch.float32:
             compute_in(network, dtype)
         self._low = [i for i, w in enumerate(self.weights) if w.dtype != torch.float32]
-        self._masters = [w.detach() for w in self.weights]  # the same memory, where float32
+        self._masters = [w.detach() for w in self.weights]  # the same memory where they are float32
         for i in self._low:
             self._masters[i] = initial[i]
         self._velocities = [torch.zeros_like(master) for master in self._masters]
-        self._gradients: dict[int, Tensor] = {}  # those that need another dtype or layout
+        self._gradients: dict[int, Tensor] = {}  # copies, where dtype or layout differ
 
     @torch.no_grad()
     def restart(self, initial: list[nn.Parameter]) -> None:
-        """Begin again from other initial weights, float32."""
+        """Start again from other initial weights, float32."""
         for i, start in enumerate(initial):
             self._masters[i].copy_(start)
             self._velocities[i].zero_()
@@ -39,7 +39,7 @@ class SGD:
 
     @torch.no_grad()
     def step(self, gradients: tuple[Tensor, ...], rate: float | Tensor) -> None:
-        """Change the weights; ``gradients`` are theirs, in their order and dtype."""
+        """Take one step; ``gradients`` are in the order and dtype of the weights."""
         sgd(
             self._masters,
             [self._as_master(i, gradient) for i, gradient in enumerate(gradients)],
@@ -56,7 +56,7 @@ class SGD:
             self.weights[i].copy_(self._masters[i])
 
     def _as_master(self, i: int, gradient: Tensor) -> Tensor:
-        """The gradient in float32 and in the master's layout, which a fused step relies on."""
+        """The gradient in float32 and in the master's layout, as a fused step requires."""
         master = self._masters[i]
         if gradient.dtype == master.dtype and gradient.stride() == master.stride():
             return gradient
@@ -65,14 +65,14 @@ class SGD:
         return self._gradients[i].copy_(gradient)
 
     def state(self) -> list[Tensor]:
-        """All that a step changes."""
+        """All tensors that a step changes."""
         return [*(w.detach() for w in self.weights), *self._masters, *self._velocities]
 
 
 def compute_in(network: nn.Module, dtype: torch.dtype) -> None:
-    """Let ``network`` compute in ``dtype``, but batch normalisation and the logits in float32.
+    """Make ``network`` compute in ``dtype``, except batch normalisation and the logits (float32).
 
-    Logits rounded to bfloat16 would tie, just where a prediction is in doubt.
+    Logits rounded to bfloat16 would tie exactly where a prediction is uncertain.
     """
     last = [m for m in network.modules() if getattr(m, "weight", None) is not None][-1]
     for module in network.modules():

@@ -1,8 +1,9 @@
-"""K networks of one architecture as one: a step of the stack is a step of each of them.
+"""K networks of one architecture joined into one module, layer by layer.
 
-Fully connected layers become batched products, convolutions grouped ones, and normalisations
-wider ones. Features travel as [K, B, F], images as [B, K·C, h, w], one network's channels after
-another's. No network sees anything of another, so each trains as it would alone, up to rounding.
+Fully connected layers become batched products, convolutions become grouped convolutions, and
+normalisations become wider. Features have the shape [K, B, F], images [B, K·C, h, w], one network's
+channels after another's. No network sees anything of another, so each trains as it would alone, up
+to rounding.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ def stacked(networks: Sequence[nn.Module]) -> nn.Module:
     """Return one module that maps inputs [K, B, *shape] to logits [K, B, classes].
 
     Args:
-        networks: K of one architecture, made of the layers below and others without weights or
-            randomness; one alone may be of any.
+        networks: K of one architecture, made of the layers below and of layers without weights
+            or randomness; a single network may have any layers.
     """
     return _Alone(networks[0]) if len(networks) == 1 else _Stack(networks)
 
@@ -50,7 +51,7 @@ class _Stack(nn.Module):
 
 
 def _layer(layers: Sequence[nn.Module]) -> nn.Module:
-    """Stack one layer of K networks; of a composite one, whatever it is made of."""
+    """Join one layer of K networks; a composite layer, part by part."""
     first = layers[0]
     if isinstance(first, nn.Linear):
         return _Linear(layers)
@@ -61,7 +62,7 @@ def _layer(layers: Sequence[nn.Module]) -> nn.Module:
     if isinstance(first, nn.Flatten):
         return _Flatten(len(layers))
     if list(first.parameters(recurse=False)):
-        raise TypeError(f"no way to stack {type(first).__name__}")
+        raise TypeError(f"{type(first).__name__} layers cannot be stacked")
     composite = deepcopy(first)
     for name, _ in first.named_children():
         setattr(composite, name, _layer([getattr(layer, name) for layer in layers]))
@@ -69,7 +70,7 @@ def _layer(layers: Sequence[nn.Module]) -> nn.Module:
 
 
 class _Linear(nn.Module):
-    """x [K, B, in] → [K, B, out], a product for each network; weights are [K, in, out]."""
+    """x [K, B, in] → [K, B, out], one product per network; weights are [K, in, out]."""
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ def _conv(first: nn.Conv2d, layers: Sequence[nn.Module]) -> nn.Conv2d:
         k * first.groups,
         bias=first.bias is not None,
         padding_mode=first.padding_mode,
-        device="meta",  # not initialised: that would draw random numbers for nothing
+        device="meta",  # not initialised: that would draw random numbers
     )
     return _filled(wide, layers)
 
@@ -106,7 +107,7 @@ def _batch_norm(first: nn.BatchNorm2d, layers: Sequence[nn.Module]) -> nn.BatchN
 
 
 def _filled(wide: _Wide, layers: Sequence[nn.Module]) -> _Wide:
-    """Give ``wide`` the K layers' tensors, side by side."""
+    """Fill ``wide`` with the tensors of the K layers, side by side."""
     states = [layer.state_dict() for layer in layers]
     joined = {
         name: torch.cat([state[name] for state in states]) if first.ndim else first.clone()
