@@ -23,7 +23,7 @@ _BY_PREFIX: dict[str, type[Recipe]] = {
     "sklearn": SklearnRecipe,
     "python": PythonRecipe,
 }
-_DERIVED = ("version", "source_sha256")  # described by a recipe, not set by the user
+_DERIVED = ("version", "source_sha256")  # set by memtail, not by the user
 
 
 def resolve(
@@ -35,10 +35,10 @@ def resolve(
         training: the table; may be empty.
         dataset: what is trained on; the default recipe depends on its kind.
         subset_size: how many examples each model trains on.
-        where: opens the error messages.
+        where: the beginning of error messages.
 
     Raises:
-        StudyError: an unknown recipe or option, or one that these data do not suit.
+        StudyError: the recipe or an option is unknown, or does not suit the data.
     """
     _check_options(training)
     by_kind = {"images": "cnn", "features": "mlp"}[dataset.kind]
@@ -52,35 +52,37 @@ def restore(training: dict[str, Any]) -> Recipe:
     """Turn ``study.training`` back into its recipe.
 
     Raises:
-        StudyError: this version of memtail, or of the user's code, would train other models.
+        StudyError: this version of memtail, or of the user's code, would train different models.
     """
     options = {key: value for key, value in training.items() if key not in _DERIVED}
     recipe = validated(_recipe_class(training["recipe"]), options, "study.json: training")
     if recipe.described() != training:
         raise StudyError(
             f"'{recipe.recipe}' no longer trains the models of this study: its code has changed; "
-            "start a new study, or bring that code back"
+            "start a new study, or restore that code"
         )
     return recipe
 
 
 def _check_options(training: dict[str, Any]) -> None:
-    """Refuse what ``study.json`` could not give back as it was written."""
+    """Refuse values that ``study.json`` cannot store exactly."""
     for option, value in training.items():
         if option in _DERIVED:
-            raise StudyError(f"[training] {option} is memtail's own: give the option another name")
+            raise StudyError(
+                f"[training] {option} is reserved by memtail: give the option another name"
+            )
         try:
             json.dumps(value, allow_nan=False)
         except (ValueError, TypeError) as error:
             raise StudyError(
-                f"[training] {option} = {value}: numbers that are finite, texts, true or false, "
-                "and lists and tables of these"
+                f"[training] {option} = {value}: use finite numbers, texts, true or false, and "
+                "lists and tables of these"
             ) from error
 
 
 def _recipe_class(name: Any) -> type[Recipe]:
     if not isinstance(name, str):
-        raise StudyError(f"[training] recipe = {name!r}: should be a text in quotes")
+        raise StudyError(f"[training] recipe = {name!r}: should be a name in quotes")
     prefix, is_path, _ = name.partition(":")
     if is_path and prefix in _BY_PREFIX:
         return _BY_PREFIX[prefix]

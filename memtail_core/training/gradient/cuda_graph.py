@@ -24,9 +24,7 @@ class CapturedStep:
         """Record ``step`` on ``device``; ``state`` is every tensor it changes."""
         self._step, self._state = step, state
         self._rate = torch.zeros((), device=device)
-        self._memory = (
-            torch.cuda.graph_pool_handle()
-        )  # shared: recordings run one at a time
+        self._memory = torch.cuda.graph_pool_handle()  # shared: recordings run one at a time
         self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Batch]] = {}
 
     def __call__(self, batch: Batch, rate: float) -> None:

@@ -1,12 +1,13 @@
-"""The Hessian of a multinomial logistic regression, to precondition others on the same features.
+"""The Hessian of a multinomial logistic regression, the preconditioner of the others.
 
     H = Σ_i (diag p_i − p_i p_iᵀ) ⊗ x_i x_iᵀ / n  +  l2 I
 
-where the last feature is 1 and its weights, the biases, have next to no penalty. Small, it is kept
-whole; larger, a d × d block for each class. Where these would be too large as well it becomes one
-product of a C × C and a d × d matrix, the means of both factors, the second weighted with the trace
-of the first; where the weights are 0 that is exact (and with ½ for 1/C the bound of Böhning, 1992).
-What all classes share is no direction of softmax: there H is made harmless, and nothing else is.
+where the last feature is 1 and its weights, the biases, have almost no penalty. A small H is kept
+whole, a larger one as a d × d block for each class. Where the blocks are too large as well, H is
+approximated by the product of a C × C and a d × d matrix: the means of both factors, the second
+weighted with the trace of the first. Where the weights are 0 that is exact (and with ½ for 1/C it
+is the bound of Böhning, 1992). Softmax does not change in the direction that all classes share, so
+H is singular there; it is made regular in that direction and left as it is in all others.
 """
 
 from dataclasses import dataclass
@@ -19,15 +20,15 @@ from memtail_core.errors import TrainingError
 
 _WHOLE = 2_500  # rows of a Hessian that is inverted whole
 _BLOCKS = 2**25  # numbers in the blocks of all classes
-_SAMPLE = 20_000  # examples, evenly spaced, that stand for all
-_DECOMPOSED = 4_200  # features whose second moments are decomposed; of more, the diagonal alone
+_SAMPLE = 20_000  # examples, evenly spaced, that represent all
+_DECOMPOSED = 4_200  # with more features, only the diagonal of their second moments is used
 _ROWS = 1024
 _ROUNDING = 1e-6  # of the diagonal
-_BIAS = 1e-4  # of l2; above 0, for P has an inverse
+_BIAS = 1e-4  # of l2; above 0, so that P has an inverse
 
 
 class Curvature(Protocol):
-    """An approximate Hessian that can be solved with."""
+    """An approximate Hessian H that can solve H x = g."""
 
     def solved(self, gradient: Tensor) -> Tensor:
         """H⁻¹ g for K models: [K, C, d] → [K, C, d]."""
@@ -110,7 +111,7 @@ def at(x: Tensor, weights: Tensor, l2: float) -> Curvature:
 
 
 def peak_bytes(d: int, n_classes: int) -> int:
-    """Bytes that making one takes: what is kept, and three times as much in float64 while inverted.
+    """Bytes that computing one takes: the result, and three times as much in float64 to invert.
 
     Args:
         d, n_classes: as in the weights [C, d].
@@ -143,7 +144,7 @@ def _blocks(x: Tensor, weights: Tensor, l2: float) -> Blocks:
 
 
 def _inverse(hessian: Tensor, n_features: int, l2: float) -> Tensor:
-    """(H + l2 P)⁻¹, with so much more on the diagonal that rounding leaves it positive definite."""
+    """(H + l2 P)⁻¹, with enough added to the diagonal to stay positive definite in rounding."""
     penalties = l2 * _penalties(hessian, n_features).repeat(len(hessian) // n_features)
     rounding = _ROUNDING
     while rounding < 1:
@@ -158,12 +159,12 @@ def _inverse(hessian: Tensor, n_features: int, l2: float) -> Tensor:
 
 def _too_large() -> TrainingError:
     return TrainingError(
-        "'linear' cannot square such features: set [training] standardize = true, or scale them"
+        "'linear' cannot square such large features: set [training] standardize = true or scale them"
     )
 
 
 def _penalties(like: Tensor, n_features: int) -> Tensor:
-    """P: of l2, what each feature pays, float64 [d]; the biases next to nothing."""
+    """P, the share of l2 that applies to each feature, float64 [d]; almost 0 for the biases."""
     penalties = like.new_ones(n_features, dtype=torch.float64)
     penalties[-1] = _BIAS
     return penalties
@@ -182,7 +183,7 @@ def _product(x: Tensor, weights: Tensor, l2: float) -> Product:
         weighted = rows * trace[:, None]
         moments += weighted.T @ rows if d <= _DECOMPOSED else (weighted * rows).sum(0)
     beta, classes = torch.linalg.eigh(by_class.double() / len(x))
-    beta[0] = beta.mean()  # of what all classes share
+    beta[0] = beta.mean()  # the direction that all classes share
     moments = moments.double() / total.clamp_min(torch.finfo(x.dtype).tiny)
     if not bool(moments.isfinite().all()):
         raise _too_large()

@@ -1,4 +1,4 @@
-"""The recipe ``linear``: multinomial logistic regression, a shard's models solved together."""
+"""The recipe ``linear``: multinomial logistic regression, all models of a shard at once."""
 
 import time
 from typing import Annotated
@@ -23,11 +23,11 @@ _LOGITS = 2**20  # evaluated at once
 
 
 class Linear(Recipe):
-    """Softmax of a linear map: the last layer of a network, by itself.
+    """Softmax of a linear map, the last layer of a network alone.
 
-    Each model minimises the mean cross-entropy over its subset + (l2 / 2) ‖W‖², to one solution
-    that no seed changes, and that does not depend on the other models but for what the tolerance
-    leaves. Images are flattened.
+    Each model minimises the mean cross-entropy over its subset + (l2 / 2) ‖W‖². The solution is
+    unique: it depends neither on a seed nor, within the tolerance, on the other models. Images are
+    flattened.
     """
 
     recipe: str = "linear"
@@ -36,18 +36,18 @@ class Linear(Recipe):
     standardize: bool = True
 
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> "LinearEngine":
-        """All models of a call at once, in float32; there is nothing to tune."""
+        """See :class:`LinearEngine`; there is nothing to tune."""
         del tuning
         return LinearEngine(self, device)
 
     def model_bytes(self, dataset: Dataset) -> int:
-        """What solving takes beside the data, for one model or for as many as fit in a group."""
+        """Bytes of solving one group of models, without the data."""
         d = int(np.prod(dataset.shape)) + 1
         return working_bytes(len(dataset.y_train), d, len(dataset.classes))
 
 
 class LinearEngine:
-    """Trains :class:`Linear`; keeps the data, and what all their subsets share, between calls."""
+    """Trains :class:`Linear` in float32; keeps the data and the common start between calls."""
 
     tuning = UNTUNED
 
@@ -59,7 +59,7 @@ class LinearEngine:
     def train(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
-        """See :class:`~memtail_core.training.engine.Engine`; the seeds change nothing."""
+        """See :class:`~memtail_core.training.engine.Engine`; the seeds have no effect."""
         start = time.perf_counter()
         outcome = self._recipe.outcome
         advice = "fewer features, or a smaller [dataset] train_limit"
@@ -76,7 +76,7 @@ class LinearEngine:
     def _ready(self, dataset: Dataset) -> tuple[Regressions, Tensor, Tensor]:
         """The regressions, and the test examples [n_test, d + 1] with their labels."""
         if self._kept is None or self._kept[0] is not dataset:
-            self._kept = None  # the old data go before the new ones come
+            self._kept = None  # free the old data before the new are loaded
             recipe = self._recipe
             data = ResidentData(dataset, recipe.standardize, self._device)
             x, x_test = _features(data, data.x_train), _features(data, data.x_test)
@@ -88,7 +88,7 @@ class LinearEngine:
 
 
 def _features(data: ResidentData, rows: Tensor) -> Tensor:
-    """Stored rows as a network sees them, flattened, and a 1: float32 [n, d + 1]."""
+    """Stored rows as a network sees them, flattened, with a 1 at the end: float32 [n, d + 1]."""
     d = int(np.prod(data.shape))
     x = rows.new_ones(len(rows), d + 1, dtype=torch.float32)
     for some, into in zip(rows.split(_ROWS), x.split(_ROWS), strict=True):

@@ -2,10 +2,10 @@
 
     minimise over w_k:   Σ_{i ∈ I_k} −log softmax(w_k x_i)[y_i] / |I_k|  +  (l2 / 2) ‖w_k‖²
 
-with a 1 at the end of every x_i, whose weights (the biases) carry no penalty. The features are
-shared, so one product makes the logits of all models and one takes their residuals back. Each model
-has its own L-BFGS (Nocedal, 1980), started at the solution on all examples and preconditioned with
-the Hessian there, and its own line search. A turn evaluates every model that has not converged
+with a 1 at the end of every x_i, whose weights (the biases) have no penalty. The features are
+shared, so one product computes the logits of all models and one their gradients. Each model has its
+own L-BFGS (Nocedal, 1980), which starts at the solution on all examples, is preconditioned with the
+Hessian there, and has its own line search. A turn evaluates every model that has not converged
 once, at a new step or a shorter one.
 """
 
@@ -18,16 +18,16 @@ from torch import Tensor
 from memtail_core.errors import TrainingError
 from memtail_core.training.linear.hessian import Curvature, at, at_zero, peak_bytes
 
-_PAIRS = 8  # of steps and gradients' changes that L-BFGS remembers
-_TURNS = 100  # with one preconditioner; usual are 6 to 30
-_HESSIANS = 20  # of its own that a model may need where the shared one does not serve
-_START = 1e-3  # how well the common start is solved: subsets differ from it by more
-_LEFT = 0.01  # of the gradient at the start: what may be left of it, for the start saw all labels
-_FLOAT32 = 1e-6  # the relative norm of the gradient down to which float32 is tried
+_PAIRS = 8  # of steps and changes of the gradient that L-BFGS remembers
+_TURNS = 100  # with one preconditioner; 6 to 30 are usual
+_HESSIANS = 20  # that a model may compute for itself where the shared one does not suffice
+_START = 1e-3  # the tolerance of the common start: subsets differ from it by more
+_LEFT = 0.01  # of the gradient at the start, which has seen all labels, may be left
+_FLOAT32 = 1e-6  # the relative norm of the gradient that float32 can reach
 # Logits and rows at once: on a CPU they stay in the cache between the two products.
 _BLOCK = {"cpu": 2**19, "cuda": 2**26}
 _ROWS = {"cpu": 512, "cuda": 8192}
-_GROUP_BYTES = 2**28  # what the models solved at once may take
+_GROUP_BYTES = 2**28  # for the models solved at once
 _ABSENT = -1e4  # the bias of a class that a subset lacks; its limit is −∞
 
 # A step s and the gradient's change y, [K, C, d + 1], and 1 / sᵀy, [K].
@@ -36,7 +36,7 @@ _Pair = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class _Points:
-    """Where K models stand: weights and gradient [K, C, d + 1], loss float64 [K]."""
+    """The state of K models: weights and gradient [K, C, d + 1], loss float64 [K]."""
 
     weights: Tensor
     loss: Tensor
@@ -44,16 +44,16 @@ class _Points:
 
     @property
     def norm(self) -> Tensor:
-        """Of each gradient, [K]."""
+        """The norm of each gradient, [K]."""
         norm: Tensor = torch.linalg.vector_norm(self.gradient.flatten(1), dim=1)
         return norm
 
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """All three."""
+        """Weights, loss and gradient."""
         return self.weights, self.loss, self.gradient
 
     def taken(self, models: Tensor | slice) -> "_Points":
-        """Those of some of the models."""
+        """The points of some of the models."""
         return _Points(*(part[models] for part in self.parts()))
 
     def put(self, models: Tensor | slice, points: "_Points") -> None:
@@ -70,8 +70,8 @@ class Regressions:
         y: labels, int64 [n], 0 … C − 1.
         n_classes: C.
         l2: the penalty, > 0.
-        tolerance: a model has converged when its gradient's norm is that share of the norm at 0, on
-            all examples, and a hundredth of its norm at the start.
+        tolerance: a model has converged when the norm of its gradient is at most this share of the
+            norm at 0 on all examples, and a hundredth of its norm at the start.
     """
 
     def __init__(self, x: Tensor, y: Tensor, n_classes: int, l2: float, tolerance: float) -> None:
@@ -96,42 +96,42 @@ class Regressions:
         return torch.cat([self._converged(self._start, group, self.tolerance) for group in groups])
 
     def _converged(self, start: Tensor, subsets: Tensor, tolerance: float) -> Tensor:
-        """In float32 as far as that goes; models that need more go on in float64."""
+        """Solve in float32; models that need more precision continue in float64."""
         present = torch.stack([subsets[:, self.y == c].any(1) for c in range(self.n_classes)], 1)
         weights = _placed(start.expand(len(subsets), -1, -1), present)
         inside = _weights(subsets, self.x)
         first = self._evaluated(self.x, weights, inside)
         limit = (_LEFT * first.norm).clamp_max(tolerance * self.scale)
         within_reach = limit.clamp_min(_FLOAT32 * self.scale)
-        found = self._minimised(self.x, first, inside, present, within_reach, self._curvature)
-        left = ~(found.norm <= limit)  # what is no number has not converged
+        points = self._minimised(self.x, first, inside, present, within_reach, self._curvature)
+        left = ~(points.norm <= limit)  # NaN has not converged either
         if bool(left.any()):
-            found.weights[left] = self._refined(
-                found.weights[left], inside[left], present[left], limit[left]
+            points.weights[left] = self._refined(
+                points.weights[left], inside[left], present[left], limit[left]
             ).float()
-        return found.weights
+        return points.weights
 
     def _refined(self, weights: Tensor, inside: Tensor, present: Tensor, limit: Tensor) -> Tensor:
-        """In float64; and for models far from the common start, with their own Hessians."""
+        """Continue in float64; models far from the common start get their own Hessians."""
         x, inside = self.x.double(), inside.double()
         curvature = self._curvature.to(x.dtype)
-        found = self._evaluated(x, _placed(weights.double(), present), inside)
-        found = self._minimised(x, found, inside, present, limit, curvature)
-        for k in torch.nonzero(~(found.norm <= limit))[:, 0].tolist():
+        points = self._evaluated(x, _placed(weights.double(), present), inside)
+        points = self._minimised(x, points, inside, present, limit, curvature)
+        for k in torch.nonzero(~(points.norm <= limit))[:, 0].tolist():
             one, mine = slice(k, k + 1), inside[k] > 0
             for _ in range(_HESSIANS):
-                curvature = at(x[mine], found.weights[k], self.l2)
-                now = found.taken(one)
+                curvature = at(x[mine], points.weights[k], self.l2)
+                now = points.taken(one)
                 now = self._minimised(x, now, inside[one], present[one], limit[one], curvature)
-                found.put(one, now)
-                if float(found.norm[k]) <= float(limit[k]):
+                points.put(one, now)
+                if float(points.norm[k]) <= float(limit[k]):
                     break
             else:
                 raise TrainingError(
                     f"'linear' does not converge to {self.tolerance:g} of the gradient at 0: raise "
                     "[training] l2 or tolerance, or set standardize = true"
                 )
-        return found.weights
+        return points.weights
 
     def _minimised(
         self,
@@ -142,9 +142,9 @@ class Regressions:
         limit: Tensor,
         curvature: Curvature,
     ) -> _Points:
-        """Where K models that start at ``first`` arrive, each with a gradient below its ``limit``.
+        """Move K models from ``first`` until the gradient of each is below its ``limit``.
 
-        One that gets no further before, for rounding or in all its turns, stays where it is.
+        A model stops earlier where rounding leaves no step, or after ``_TURNS`` turns.
         """
         shortest = torch.finfo(x.dtype).eps ** 0.5
         arrived = _Points(*(part.clone() for part in first.parts()))
@@ -165,14 +165,14 @@ class Regressions:
             move = direction * step[:, None, None]
             then = self._evaluated(x, now.weights + move, inside)
             slope_then = _dot(direction, then.gradient)
-            # The approximate Wolfe condition (Hager & Zhang, 2005): near the minimum slopes still
-            # tell what rounding hides in the loss.
+            # The approximate Wolfe condition (Hager & Zhang, 2005): near the minimum, slopes still
+            # show differences that rounding hides in the loss.
             good = (slope_then <= -0.8 * slope) & (then.loss <= now.loss + 1e-6 * now.loss.abs())
             change = then.gradient - now.gradient
-            bent = _dot(move, change)
-            useful = good & (bent > 1e-12 * _dot(change, change).clamp_min(1e-30))
+            curved = _dot(move, change)
+            useful = good & (curved > 1e-12 * _dot(change, change).clamp_min(1e-30))
             use = useful[:, None, None]
-            inverse = torch.where(useful, 1 / bent, 0.0)
+            inverse = torch.where(useful, 1 / curved, 0.0)
             pairs.append((torch.where(use, move, 0.0), torch.where(use, change, 0.0), inverse))
             shorter = (slope / (slope - slope_then)).nan_to_num(0.1).clamp(0.1, 0.5)
             step = torch.where(good, 1.0, step * shorter)
@@ -211,7 +211,7 @@ class Regressions:
 
 
 def working_bytes(n: int, d: int, n_classes: int) -> int:
-    """Bytes that solving takes at the most: the features in both precisions, the Hessian, a group.
+    """Peak bytes of solving: the features in both precisions, the Hessian, a group of models.
 
     Args:
         n, d, n_classes: examples, features with the 1, classes.
@@ -221,7 +221,7 @@ def working_bytes(n: int, d: int, n_classes: int) -> int:
 
 
 def _numbers(n: int, weights: int) -> int:
-    """What one model keeps: pairs, points, directions, and its row of the subsets."""
+    """How many numbers a model keeps: pairs, points, directions, its row of the subsets."""
     return (2 * _PAIRS + 8) * weights + n
 
 
@@ -237,7 +237,7 @@ def _dot(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _newton(gradient: Tensor, pairs: deque[_Pair], curvature: Curvature) -> Tensor:
-    """The two loops of L-BFGS around the preconditioner; a pair of zeros does nothing."""
+    """The two loops of L-BFGS around the preconditioner; a pair of zeros has no effect."""
     q, by = gradient.clone(), []
     for move, change, inverse in reversed(pairs):
         a = inverse * _dot(move, q)
@@ -250,14 +250,14 @@ def _newton(gradient: Tensor, pairs: deque[_Pair], curvature: Curvature) -> Tens
 
 
 def _centred(direction: Tensor, present: Tensor) -> Tensor:
-    """Without what all classes share, which softmax does not see, and without absent classes."""
-    there = present.to(direction.dtype)[..., None]
-    direction = direction * there
-    return direction - there * (direction.sum(1, keepdim=True) / there.sum(1, keepdim=True))
+    """Remove what all classes share, to which softmax is blind, and the absent classes."""
+    mask = present.to(direction.dtype)[..., None]
+    direction = direction * mask
+    return direction - mask * (direction.sum(1, keepdim=True) / mask.sum(1, keepdim=True))
 
 
 def _placed(weights: Tensor, present: Tensor) -> Tensor:
-    """The same models, where a centred direction leads to the minimum."""
+    """The same models, centred, so that centred directions lead to the minimum."""
     weights = _centred(weights, present)
     weights[..., -1] = torch.where(present, weights[..., -1], _ABSENT)
     return weights

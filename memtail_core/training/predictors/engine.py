@@ -32,7 +32,7 @@ class Train(Protocol):
 
 
 class PredictorEngine:
-    """Fits one predictor after another."""
+    """Trains one predictor after another."""
 
     tuning = UNTUNED
 
@@ -70,7 +70,7 @@ class PredictorEngine:
 
     @contextmanager
     def _reporting_failures(self) -> Iterator[None]:
-        """Raise TrainingError for whatever the user's code raises, but for a lack of memory."""
+        """Raise TrainingError for anything the user's code raises, except out of memory."""
         try:
             yield
         except TrainingError:
@@ -83,7 +83,7 @@ class PredictorEngine:
 
 
 def _read_only(x: NDArray[Any]) -> NDArray[Any]:
-    """A view that code called with it cannot change: the next trial needs the same data."""
+    """A read-only view: the next trial needs the same data."""
     view = x.view()
     view.flags.writeable = False
     return view

@@ -36,29 +36,31 @@ class PythonRecipe(Recipe):
             seed %= 2**32  # what numpy.random.seed and scikit-learn take
             predict = call(x, y, seed=seed, device=device, n_classes=n_classes, **options)
             if not callable(predict):
-                found = type(predict).__name__
-                raise TrainingError(f"'{self.recipe}' returned {found}: return predict(x)")
+                kind = type(predict).__name__
+                raise TrainingError(f"'{self.recipe}' returned {kind}: return predict(x)")
             return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
 
         return PredictorEngine(self, fit, lambda x: x)
 
     def check(self, dataset: Dataset) -> None:
-        """The function must be there."""
+        """The function must exist."""
         del dataset
         function(self.recipe)
 
     def described(self) -> dict[str, Any]:
-        """Beside the options, the digest of the function's file: changed, it is another study."""
+        """The options and the digest of the function's file: changed code makes another study."""
         return {**super().described(), "source_sha256": source_digest(function(self.recipe))}
 
 
-def _checked(found: Any, n: int, n_classes: int) -> Predictions:
+def _checked(output: Any, n: int, n_classes: int) -> Predictions:
     """Read what the user's ``predict`` returned: labels [n], or logits [n, C]."""
-    array = found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
+    array = (
+        output.detach().cpu().numpy() if isinstance(output, torch.Tensor) else np.asarray(output)
+    )
     if array.shape == (n,) and array.dtype.kind in "iu":
         if n and not 0 <= int(array.min()) <= int(array.max()) < n_classes:
             raise TrainingError(
-                f"predict returned labels from {array.min()} to {array.max()}: they are 0 to "
+                f"predict returned labels from {array.min()} to {array.max()}: they must be 0 to "
                 f"{n_classes - 1}"
             )
         return array.astype(np.int64), None

@@ -20,22 +20,22 @@ _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core per proces
 class SklearnRecipe(Recipe):
     """``sklearn:ensemble.RandomForestClassifier``: its parameters are the options.
 
-    Images are flattened to floats in [0, 1]; features are given as they are.
+    Images are flattened to floats in [0, 1]; features stay as they are.
     """
 
     model_config = ConfigDict(extra="allow")
 
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
-        """One classifier after another, on one core each; there is no other device."""
+        """One classifier after another, on one core of the CPU."""
         del device, tuning
         return PredictorEngine(self, self._fit, _flat)
 
     def check(self, dataset: Dataset) -> None:
-        """The class must be a classifier of scikit-learn that takes these parameters."""
+        """The class must be a classifier of scikit-learn with these parameters."""
         del dataset
         try:
             parameters = self._classifier()().get_params()
-        except TypeError as error:  # Voting, Stacking: they need other estimators
+        except TypeError as error:  # Voting, Stacking need other estimators
             raise StudyError(
                 f"[training] recipe = '{self.recipe}' cannot be made from options alone ({error}): "
                 "use a python: recipe"
@@ -51,17 +51,17 @@ class SklearnRecipe(Recipe):
     def _classifier(self) -> Any:
         module, _, name = self.recipe.partition(":")[2].rpartition(".")
         try:
-            found = getattr(importlib.import_module(f"sklearn.{module}".rstrip(".")), name)
+            classifier = getattr(importlib.import_module(f"sklearn.{module}".rstrip(".")), name)
         except (ImportError, AttributeError) as error:
             raise StudyError(
                 f"[training] recipe = '{self.recipe}': scikit-learn has no '{module}.{name}'; "
-                "write, say, sklearn:ensemble.RandomForestClassifier"
+                "write, for example, sklearn:ensemble.RandomForestClassifier"
             ) from error
         from sklearn.base import ClassifierMixin
 
-        if not (isinstance(found, type) and issubclass(found, ClassifierMixin)):
+        if not (isinstance(classifier, type) and issubclass(classifier, ClassifierMixin)):
             raise StudyError(f"[training] recipe = '{self.recipe}' is not a classifier")
-        return found
+        return classifier
 
     def _fit(self, x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
         estimator = self._classifier()(**(self.model_extra or {}))
