@@ -159,7 +159,7 @@ def _inverse(hessian: Tensor, n_features: int, l2: float) -> Tensor:
 
 def _too_large() -> TrainingError:
     return TrainingError(
-        "'linear' cannot square such large features: set [training] standardize = true or scale them"
+        "'linear' cannot square such large features: set [training] standardize = true, or rescale"
     )
 
 
