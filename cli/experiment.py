@@ -1,12 +1,10 @@
 """What the commands of experiments share: a finished study in, models trained, a section out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from rich.console import Console
 from rich.table import Table
 
@@ -82,24 +80,6 @@ def opened(
     return store, study, Material.of(store, study, margins=margins)
 
 
-@contextmanager
-def comparing(total: int, doing: str = "comparing") -> Iterator[Callable[[int], None]]:
-    """Draw a bar of what is done; yield what tells it."""
-    console = Console(stderr=True)
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn(doing),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda n: bar.advance(task, n)
-
-
 def finished(
     location: str, name: str, *, margins: bool = False
 ) -> "tuple[ObjectStore, Study, Material]":
@@ -108,16 +88,15 @@ def finished(
     Raises:
         EstimationError: it is unfinished: what it says today is not what it will say tomorrow.
     """
-    from memtail_core import catalogue
+    from memtail_core.catalogue import Progress
     from memtail_core.errors import EstimationError
-    from memtail_core.plan import shards
 
     store, study, material = opened(location, name, margins=margins)
-    missing = shards.missing(store, study, catalogue.goal(store, study))
-    if missing or material.n_damaged:
+    progress = Progress.of(store, study)
+    if progress.missing or material.n_damaged:
         n = len(material.trials)
         raise EstimationError(
-            f"{study.id} is unfinished: {n:,} of {catalogue.goal(store, study):,} models are "
+            f"{study.id} is unfinished: {n:,} of {progress.goal:,} models are "
             f"trained; memtail run {study.id} trains the others"
         )
     return store, study, material

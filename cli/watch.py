@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -14,6 +13,7 @@ from rich.text import Text
 from cli import formatting
 from cli.findings import say_findings
 from cli.options import find_study, json_option, print_json, store_option, study_argument
+from cli.progress import ProgressBar
 from memtail_core.catalogue import failures, reports
 from memtail_core.errors import StoreError
 
@@ -142,16 +142,11 @@ def _drawn(seen: "Survey") -> Group:
     """A bar, what is where, and who does what."""
     from cli.workers import at_work
 
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TextColumn("{task.fields[note]}"),
-    )
     found = seen.as_dict()
-    bar.add_task(
-        seen.state, total=found["models"], completed=found["stored"], note=" · ".join(_pace(seen))
-    )
+    bar = ProgressBar(Console(), seen.state, found["models"], "models", completed=found["stored"])
+    if seen.pace is not None and not seen.is_over:
+        accuracies = formatting.accuracies(seen.pace.accuracy)
+        bar.show_pace(seen.pace.models_per_hour / 3600, seen.seconds_left, accuracies)
     return Group(f"[bold]{seen.study.id}[/]", bar, "  " + _counts(seen), at_work(seen.running))
 
 

@@ -297,7 +297,7 @@ def test_how_many_train_at_once_is_measured_or_asked_for(memtail: Memtail, study
 def test_fewer_at_once_for_lack_of_memory_is_told(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cli.progress import RunProgress
+    from cli.run_progress import RunProgress
     from memtail_core.plan.shards import Shard
     from memtail_core.running import cost
     from memtail_core.running.execution import ShardDone
