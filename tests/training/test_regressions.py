@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from memtail_core.training import convex, curvature
+from memtail_core.training.linear import hessian, regressions
 from memtail_core.training.linear.regressions import Regressions
 
 
@@ -90,7 +90,7 @@ def gradient(
     return found
 
 
-Curve = Callable[..., curvature.Curvature]
+Curve = Callable[..., hessian.Curvature]
 
 
 @pytest.mark.parametrize("kind", ["_whole", "_blocks", "_product"])
@@ -98,7 +98,7 @@ Curve = Callable[..., curvature.Curvature]
 def test_the_gradient_ends_below_the_tolerance_whatever_the_preconditioner(
     monkeypatch: pytest.MonkeyPatch, kind: str, tolerance: float
 ) -> None:
-    monkeypatch.setattr(convex, "at", getattr(curvature, kind))
+    monkeypatch.setattr(regressions, "at", getattr(hessian, kind))
     x, y = problem(n=300, d=8, c=4)
     subsets = drawn(300, 5)
     zero, everything = torch.zeros(4, 9), torch.ones(300, dtype=torch.bool)
@@ -145,9 +145,9 @@ def test_groups_and_blocks_change_rounding_alone(monkeypatch: pytest.MonkeyPatch
     x, y = problem(n=300, c=4)
     subsets = drawn(300, 7)
     at_once = Regressions(x, y, 4, 1e-2, 1e-6).solved(subsets)
-    monkeypatch.setattr(convex, "_GROUP_BYTES", 8_000)
-    monkeypatch.setattr(convex, "_BLOCK", {"cpu": 200})
-    monkeypatch.setattr(convex, "_ROWS", {"cpu": 37})
+    monkeypatch.setattr(regressions, "_GROUP_BYTES", 8_000)
+    monkeypatch.setattr(regressions, "_BLOCK", {"cpu": 200})
+    monkeypatch.setattr(regressions, "_ROWS", {"cpu": 37})
     sizes = []
     original = Regressions._evaluated
 
@@ -181,25 +181,25 @@ def test_the_curvature_is_the_hessian_where_it_claims_to_be(kind: str) -> None:
         w = torch.from_numpy(np.random.default_rng(0).standard_normal((3, 4))).float()
     p = (x @ w.T).softmax(1).double()
     sigma = torch.diag_embed(p) - p[:, :, None] * p[:, None]
-    hessian = torch.einsum("nab,nd,ne->adbe", sigma, x.double(), x.double()) / len(x)
+    exact = torch.einsum("nab,nd,ne->adbe", sigma, x.double(), x.double()) / len(x)
     if kind == "_blocks":
-        hessian *= torch.eye(3, dtype=torch.float64)[:, None, :, None]
+        exact *= torch.eye(3, dtype=torch.float64)[:, None, :, None]
     g = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 3, 4)))
-    penalties = torch.tensor([1, 1, 1, curvature._BIAS], dtype=torch.float64)
-    matrix = hessian.reshape(12, 12) + 0.1 * torch.diag(penalties.repeat(3))
+    penalties = torch.tensor([1, 1, 1, hessian._BIAS], dtype=torch.float64)
+    matrix = exact.reshape(12, 12) + 0.1 * torch.diag(penalties.repeat(3))
     g -= g.mean(1, keepdim=True)  # what all classes share is no direction of softmax
     expected = torch.linalg.solve(matrix, g.flatten(1).T).T.view_as(g)
-    found = getattr(curvature, kind)(x, w, 0.1).to(torch.float64).solved(g)
+    found = getattr(hessian, kind)(x, w, 0.1).to(torch.float64).solved(g)
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_many_features_are_preconditioned_by_their_scale_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(curvature, "_DECOMPOSED", 5)
+    monkeypatch.setattr(hessian, "_DECOMPOSED", 5)
     x, y = problem()
     subsets = drawn(200, 3)
-    monkeypatch.setattr(convex, "at", curvature._product)
+    monkeypatch.setattr(regressions, "at", hessian._product)
     mine = Regressions(x, y, 3, 1e-2, 1e-6).solved(subsets)
     monkeypatch.undo()
     expected = Regressions(x, y, 3, 1e-2, 1e-6).solved(subsets)
