@@ -1,13 +1,13 @@
-"""The gradients of single examples, layer by layer, from one backward pass over a batch.
+"""The gradient of each example, layer by layer, from one backward pass over a batch.
 
 Where a layer is linear in its weights, an example's gradient is a sum of outer products over the
 positions l at which the layer is applied (one, of a fully connected layer):
 
     G_i = Σ_l δ_il a_ilᵀ        a: the layer's input, a 1 for the biases; δ: ∂f_i / ∂ its output
 
-so that its norm (Goodfellow, "Efficient per-example gradient computations", 2015) and projections
-of it need no gradient to be written out. Normalisations and layers of other kinds are left out;
-they have few weights.
+so that its norm (Goodfellow, "Efficient per-example gradient computations", 2015) and its
+projections do not need the gradient itself. Normalisations and other layers are left out; they have
+few weights.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def margins(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 
 def factors(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Factors]]:
-    """Return the margins [B] and, for each fully connected or convolutional layer, a and δ of them.
+    """Return the margins [B] and, for each fully connected or convolutional layer, a and δ.
 
     The loss −log p_y has the gradient −(1 − p_y) ∇margin.
 
@@ -37,38 +37,40 @@ def factors(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Fact
         network: in inference mode, so that no example depends on another.
         x, y: inputs [B, …] and labels, int64 [B].
     """
-    seen: list[tuple[nn.Module, Tensor, Tensor]] = []
-    with _watched(network, seen), torch.enable_grad():
-        found = margins(network, x, y)
-        found.sum().backward()
+    recorded: list[tuple[nn.Module, Tensor, Tensor]] = []
+    with _recording(network, recorded), torch.enable_grad():
+        margin = margins(network, x, y)
+        margin.sum().backward()
     by_layer: dict[tuple[nn.Module, int], Factors] = {}
-    for layer, inputs, gradient in seen:
+    for layer, inputs, gradient in recorded:
         for group, (a, delta) in enumerate(_unfolded(layer, inputs, gradient)):
-            there = by_layer.get((layer, group))  # a layer that is used more than once
+            before = by_layer.get((layer, group))  # of a layer that is used more than once
             by_layer[layer, group] = (
                 (a, delta)
-                if there is None
-                else (torch.cat([there[0], a], 1), torch.cat([there[1], delta], 1))
+                if before is None
+                else (torch.cat([before[0], a], 1), torch.cat([before[1], delta], 1))
             )
     for parameter in network.parameters():
         parameter.grad = None
-    return found.detach(), list(by_layer.values())
+    return margin.detach(), list(by_layer.values())
 
 
 @contextmanager
-def _watched(network: nn.Module, seen: list[tuple[nn.Module, Tensor, Tensor]]) -> Iterator[None]:
-    """Note every layer's inputs and the gradients at its outputs, from the last layer back."""
+def _recording(
+    network: nn.Module, recorded: list[tuple[nn.Module, Tensor, Tensor]]
+) -> Iterator[None]:
+    """Record the inputs of each layer and the gradients at its outputs, the last layer first."""
 
-    def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def record_layer(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         kept = inputs[0].detach()
 
-        def note(gradient: Tensor) -> None:
-            seen.append((layer, kept, gradient))
+        def record(gradient: Tensor) -> None:
+            recorded.append((layer, kept, gradient))
 
-        output.register_hook(note)
+        output.register_hook(record)
 
     layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    hooks = [layer.register_forward_hook(watch) for layer in layers]
+    hooks = [layer.register_forward_hook(record_layer) for layer in layers]
     try:
         yield
     finally:
@@ -102,7 +104,7 @@ def _with_bias(a: Tensor, bias: object) -> Tensor:
 
 
 def squared_norms(of: Factors) -> Tensor:
-    """‖G_i‖² of each example, [B], by whichever way is shorter."""
+    """‖G_i‖² of each example, [B], computed in the cheaper of two ways."""
     a, delta = of
     positions, inputs, outputs = a.shape[1], a.shape[2], delta.shape[2]
     if positions**2 <= inputs * outputs:

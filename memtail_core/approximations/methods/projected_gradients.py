@@ -1,16 +1,16 @@
-"""TRAK: what a Newton step of the linearised network would change, by random projection.
+"""Influence after TRAK: the effect of one example in a linearised network, by random projection.
 
-With f = log p_y − log(1 − p_y) and φ_i = Pᵀ ∇_θ f(x_i), projected to k numbers, a training is close
-to a logistic regression on the φ of its examples, Φ, and its outcome for a test example j changes
-with example i by
+Let f = log p_y − log(1 − p_y) and φ_i = Pᵀ ∇_θ f(x_i), the gradient projected to k numbers. A
+training is close to a logistic regression on the φ of its examples, Φ; example i changes its output
+for a test example j by
 
     τ_ij = φ_jᵀ (ΦᵀΦ + λ I)⁻¹ φ_i (1 − p_i)
 
 Park et al., "TRAK: attributing model behavior at scale" (2023), averaging the two factors over
 trainings. Two things differ here. 1 − p_i is its mean over the epochs: at the end of a training
-that fits, it is next to nothing just where memorization is highest. And P is a Kronecker product
-for each layer, (A δ)(B a)ᵀ, so that no gradient is written out (Choe et al., "What is your data
-worth to GPT?", 2024), and layers are summed.
+that fits, it is almost 0 exactly where memorization is highest. And P is a Kronecker product for
+each layer, (A δ)(B a)ᵀ, so that no gradient is written out (Choe et al., "What is your data worth
+to GPT?", 2024), and the layers are summed.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.approximations.layers import Factors, factors
+from memtail_core.approximations.example_gradients import Factors, factors
 from memtail_core.approximations.method import Block, Indices
+from memtail_core.approximations.methods.confidence import doubt
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
-from memtail_core.approximations.training_dynamics import doubt
 from memtail_core.data import Dataset
 from memtail_core.store.archive import Arrays
 
@@ -37,7 +37,7 @@ _RIDGE = 0.1  # λ, of the mean eigenvalue of ΦᵀΦ
 def projected(layers: Sequence[Factors], dimensions: int, seed: int = _SEED) -> Tensor:
     """Project the gradients of B examples: float [B, dimensions], a square number.
 
-    Inner products are kept in expectation: entries of A and B are normal with variance 1 / √k.
+    The expected inner products stay the same: entries of A and B are normal, variance 1 / √k.
     """
     side = isqrt(dimensions)
     random = torch.Generator().manual_seed(seed)
@@ -53,15 +53,15 @@ def projected(layers: Sequence[Factors], dimensions: int, seed: int = _SEED) -> 
 def projections(networks: Networks) -> Arrays:
     """φ of all examples in the trained network: float32 [n, k] and [n_test, k]."""
     data, network = networks.setting.data, networks.at(-1)
-    found = {}
+    result = {}
     sides = (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test))
     for name, x, y in sides:
         parts = []
         for rows, labels in zip(x.split(_ROWS), y.split(_ROWS), strict=True):
             _, layers = factors(network, data.inputs(rows).float(), labels)
             parts.append(projected(layers, DIMENSIONS).cpu())
-        found[name] = torch.cat(parts).numpy()
-    return found
+        result[name] = torch.cat(parts).numpy()
+    return result
 
 
 PROJECTIONS = Part(f"projections-{DIMENSIONS}", projections)
@@ -70,7 +70,7 @@ PROJECTIONS = Part(f"projections-{DIMENSIONS}", projections)
 def preconditioned(
     train: NDArray[np.float32], subset: NDArray[np.bool_], ridge: float = _RIDGE
 ) -> NDArray[np.float32]:
-    """(ΦᵀΦ + λ I)⁻¹ φ_i of every training example, float32 [n, k]; Φ are those of the subset."""
+    """(ΦᵀΦ + λ I)⁻¹ φ_i of every training example, float32 [n, k]; Φ has the rows of the subset."""
     inside = train[subset].astype(np.float64)
     moments = inside.T @ inside
     moments[np.diag_indices(len(moments))] += ridge * np.trace(moments) / len(moments)
@@ -91,11 +91,11 @@ class ProjectedGradients:
         del dataset
         sides, weight = [], doubt(runs)
         for run in runs:
-            found = run.part(PROJECTIONS)
-            sides.append((preconditioned(found["train"], run.subset), found["test"]))
+            phi = run.part(PROJECTIONS)
+            sides.append((preconditioned(phi["train"], run.subset), phi["test"]))
 
         def block(train: Indices, test: Indices) -> NDArray[np.float32]:
-            alike = np.mean([a[train] @ b[test].T for a, b in sides], axis=0)
-            return np.asarray(alike * weight[train, None], dtype=np.float32)
+            effect = np.mean([a[train] @ b[test].T for a, b in sides], axis=0)
+            return np.asarray(effect * weight[train, None], dtype=np.float32)
 
         return block
