@@ -1,4 +1,4 @@
-"""What the hardware allows: operations a model takes, and operations a second it can do at best."""
+"""The limit of the hardware: the operations of a model, and the most operations per second."""
 
 import time
 
@@ -19,8 +19,8 @@ _SECONDS = 1.0
 def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
     """Floating-point operations of products and convolutions to train and evaluate one model.
 
-    Counted by PyTorch on one step and one evaluation; the gradient for the inputs, which nobody
-    needs, is not among them.
+    PyTorch counts them on one step and one evaluation, without the gradient for the inputs, which
+    is not needed.
     """
     if not isinstance(recipe, GradientRecipe):
         raise TypeError(f"{recipe.recipe} is no network")
@@ -31,16 +31,18 @@ def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
         networks.step(Batch(torch.arange(size)[None]), 0.0)
     with FlopCounterMode(display=False) as evaluation:
         networks.logits(data.x_train[:size])
-    shown = recipe.n_epochs * sum(batch_sizes(subset_size, recipe.batch_size))
+    trained = recipe.n_epochs * sum(batch_sizes(subset_size, recipe.batch_size))
     evaluated = len(dataset.y_train) + len(dataset.y_test)
-    per_example = (step.get_total_flops() * shown + evaluation.get_total_flops() * evaluated) / size
+    per_example = (
+        step.get_total_flops() * trained + evaluation.get_total_flops() * evaluated
+    ) / size
     return float(per_example)
 
 
 def peak(precision: str, device: str, threads: int | None = None) -> float:
-    """Operations a second of a large matrix product, the most this machine was seen to do.
+    """Operations per second of the fastest large matrix product that was measured.
 
-    ``threads`` are a CPU's; None: as many as PyTorch uses.
+    ``threads`` are those of the CPU; None: as many as PyTorch uses.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
