@@ -23,7 +23,7 @@ def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
     is not needed.
     """
     if not isinstance(recipe, GradientRecipe):
-        raise TypeError(f"{recipe.recipe} is no network")
+        raise TypeError(f"{recipe.recipe} is not a network")
     data = ResidentData(dataset, recipe.standardize, torch.device("cpu"))
     networks = NetworkStack(recipe, data, [0])
     size = min(recipe.batch_size, subset_size)

@@ -158,9 +158,9 @@ def test_batches_are_no_part_of_it_and_again_is_the_same_bits(
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"recipe": "linear"}, "'linear' is no network, it has no last layer: use 'mlp'"),
-        ({"recipe": "sklearn:svm.SVC"}, "'sklearn:svm.SVC' is no network"),
-        ({"recipe": "python:tests.training.user_recipe:nearest"}, "is no network"),
+        ({"recipe": "linear"}, "'linear' is not a network and has no last layer: use 'mlp'"),
+        ({"recipe": "sklearn:svm.SVC"}, "'sklearn:svm.SVC' is not a network"),
+        ({"recipe": "python:tests.training.user_recipe:nearest"}, "is not a network"),
     ],
 )
 def test_what_has_no_last_layer_is_refused(

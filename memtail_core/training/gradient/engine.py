@@ -1,4 +1,4 @@
-"""The engine that trains networks by SGD: one at a time or K at once, data on the device."""
+"""The engine that trains networks by SGD, K at once, with the data on the device."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from memtail_core.training.gradient.resident_data import ResidentData
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
 from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_batches
 
-# Constants, for the batch can change the last bits of the logits: what a cache, or a GPU, likes.
+# Constants, because the batch size can change the last bits of the logits.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
 
@@ -29,9 +29,9 @@ EpochCallback = Callable[[int, NetworkStack, ResidentData], None]  # the epoch c
 
 
 class GradientEngine:
-    """Trains a :class:`GradientOptions`, ``tuning.stack`` networks at once.
+    """Trains the networks of a recipe, ``tuning.stack`` at once.
 
-    A stack's networks train on subsets of one size; where sizes differ, so do the stacks.
+    The networks of one stack train on subsets of the same size.
     """
 
     def __init__(self, recipe: GradientOptions, device: str, tuning: Tuning) -> None:
@@ -98,7 +98,7 @@ class GradientEngine:
         seeds: NDArray[np.int64],
         callback: EpochCallback | None = None,
     ) -> tuple[NetworkStack, ResidentData]:
-        """Train one stack; return its networks, until the next one's, and the data they know.
+        """Train one stack; return its networks, valid until the next call, and the resident data.
 
         Args:
             dataset: the data.
@@ -129,7 +129,7 @@ class GradientEngine:
     def _started(
         self, data: ResidentData, seeds: list[int]
     ) -> tuple[NetworkStack, Callable[[Batch, float], None]]:
-        """Untrained networks, and their step: what was set up (and recorded) once serves again."""
+        """Untrained networks and their step; a stack of the same size is used again."""
         if len(seeds) in self._stacks:
             networks, step = self._stacks[len(seeds)]
             networks.restart(seeds)
@@ -155,7 +155,7 @@ class GradientEngine:
 
 
 def diverged(recipe: GradientOptions) -> TrainingError:
-    """What to do when a network's outputs are not finite."""
+    """The error for outputs that are not finite, with what to do."""
     return TrainingError(
         f"a model of '{recipe.recipe}' diverged (its outputs are not finite): lower [training] "
         f"learning_rate, now {recipe.learning_rate}"

@@ -1,4 +1,4 @@
-"""The network recipes: mlp, cnn, resnet9, and torchvision's own architectures."""
+"""The network recipes: mlp, cnn, resnet9, and the architectures of torchvision."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -11,7 +11,7 @@ from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.training.gradient.recipe import GradientRecipe
 
 _Width = Annotated[int, Field(ge=1)]
-_SMALL = 64  # pixels; torchvision's stems are made for 224 and would leave a small image 1 × 1
+_SMALL = 64  # pixels; torchvision's stems, made for 224, would reduce a small image to 1 × 1
 
 
 class MLP(GradientRecipe):
@@ -33,7 +33,7 @@ class MLP(GradientRecipe):
 class CNN(GradientRecipe):
     """3 × 3 convolutions that halve the image, by 2 × 2 pooling or a stride, then a hidden layer.
 
-    A stride of 2 costs a quarter of the arithmetic of pooling, and some accuracy.
+    A stride of 2 needs a quarter of the arithmetic of pooling and loses some accuracy.
     """
 
     recipe: str = "cnn"
@@ -93,10 +93,10 @@ class ResNet9(GradientRecipe):
 
 
 class TorchvisionNetwork(GradientRecipe):
-    """``torchvision:resnet18`` and every other classification network of torchvision, untrained.
+    """``torchvision:resnet18`` and the other classification networks of torchvision, untrained.
 
-    For images up to 64 pixels, ResNets and DenseNets get a 3 × 3 stem without stride or pooling
-    and VGGs a single linear layer for a head, as is usual on CIFAR.
+    For images up to 64 pixels, ResNets and DenseNets get a 3 × 3 stem without stride or pooling,
+    and VGGs a single linear layer as their head, as is usual on CIFAR.
     """
 
     stackable: ClassVar[bool] = False
@@ -107,7 +107,7 @@ class TorchvisionNetwork(GradientRecipe):
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """Build torchvision's network for inputs of 1 or 3 channels."""
-        import torchvision.models  # takes as long as torch itself: only who wants it waits
+        import torchvision.models  # slow to import
 
         name = self.recipe.partition(":")[2]
         network = torchvision.models.get_model(name, weights=None, num_classes=n_classes)
@@ -116,7 +116,7 @@ class TorchvisionNetwork(GradientRecipe):
         return nn.Sequential(_ThreeChannels(), network, _Logits())
 
     def check(self, dataset: Dataset) -> None:
-        """The network must exist, and the data be images."""
+        """The network must exist, and the data must be images."""
         import torchvision.models
 
         name = self.recipe.partition(":")[2]
@@ -139,7 +139,7 @@ def _check_images(recipe: GradientRecipe, dataset: Dataset) -> None:
 
 
 def _conv(inputs: int, outputs: int, pool: bool = False) -> nn.Sequential:
-    """Pooling before ReLU: the same as after it, on a quarter of the numbers."""
+    """Pool before ReLU: the same result as after it, with a quarter of the numbers."""
     layers = [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)]
     return nn.Sequential(*layers, *([nn.MaxPool2d(2, ceil_mode=True)] if pool else []), nn.ReLU())
 
@@ -160,7 +160,7 @@ class _ThreeChannels(nn.Module):
 
 
 class _Logits(nn.Module):
-    """Inception and GoogLeNet return their auxiliary heads beside the logits when training."""
+    """Drop the auxiliary heads that Inception and GoogLeNet return in training."""
 
     def forward(self, outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
         return outputs if isinstance(outputs, Tensor) else outputs[0]

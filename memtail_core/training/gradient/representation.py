@@ -1,8 +1,8 @@
-"""What a trained network makes of each example, layer by layer: inputs of its parametrised layers.
+"""The representations of a trained network: the inputs of its layers, for every example.
 
-Where memorization happens (Feldman & Zhang, 2020, section 3.4) is asked of one network trained on
-all examples: its representation, the input of its last linear layer, is fixed, and that layer alone
-is trained on random subsets.
+Feldman & Zhang (2020, section 3.4) ask whether memorization happens in the last layer: they train
+one network on all examples, fix its representation (the input of the last linear layer), and train
+only that layer on random subsets.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from memtail_core.training.gradient.options import channels_first
 from memtail_core.training.gradient.recipe import GradientRecipe
 from memtail_core.training.recipe import Recipe
 
-_MOST_FEATURES = 1024  # of a map, which has many at the early layers of a network
-_ROWS = 256  # at once; constant, for the batch can change the last bits
+_MOST_FEATURES = 1024  # of a map; those of early layers have many more
+_ROWS = 256  # at once; constant, because the batch size can change the last bits
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Of a network on the examples it was trained on and on the test set."""
+    """Accuracy of a network on its training examples and on the test set."""
 
     train: float
     test: float
@@ -39,11 +39,11 @@ class Accuracy:
 
 @dataclass(frozen=True, eq=False)
 class Representation:
-    """The inputs of one layer of a trained network, a row an example.
+    """The inputs of one layer of a trained network, one row per example.
 
     Attributes:
         train, test: float32 [n, d] and [n_test, d].
-        accuracy: the network's own, the same for all its layers.
+        accuracy: that of the network, the same for all its layers.
     """
 
     train: NDArray[np.float32]
@@ -54,17 +54,17 @@ class Representation:
 def representations(
     recipe: Recipe, dataset: Dataset, device: str, seed: int, tuning: Tuning = UNTUNED
 ) -> dict[str, Representation]:
-    """Train one network on all training examples; return what its layers see, in order.
+    """Train one network on all training examples; return the inputs of its layers, in order.
 
-    The network is in inference mode. ``"input"`` is what it is given, standardized or not as the
-    recipe says; ``"block 1"``, ``"block 2"``, … are the inputs of its later top-level layers that
-    have weights; ``"last"`` is the input of its last linear layer: logits are linear in it. Maps
-    [C, h, w] are averaged over positions to at most 1,024 features, then flattened; inputs that are
-    no tensors are left out.
+    The network is in inference mode. ``"input"`` is its input, standardized if the recipe says so;
+    ``"block 1"``, ``"block 2"``, … are the inputs of its later top-level layers with weights;
+    ``"last"`` is the input of its last linear layer, in which the logits are linear. Maps [C, h, w]
+    are averaged over positions to at most 1,024 features and flattened. Inputs that are not tensors
+    are left out.
 
     Args:
-        recipe: a :class:`GradientRecipe` of whose networks the last layer is linear.
-        dataset: all of it is trained on.
+        recipe: a :class:`GradientRecipe` whose networks end with a linear layer.
+        dataset: the data; the network trains on all training examples.
         device: "cpu", "cuda", "cuda:1".
         seed: the network's randomness, as a trial's.
         tuning: its precision.
@@ -79,23 +79,23 @@ def representations(
         networks, data = engine.train_stack(dataset, everything, np.array([seed], dtype=np.int64))
         train_correct, _ = engine.outcome(networks, data.x_train, data.y_train)
         test_correct, _ = engine.outcome(networks, data.x_test, data.y_test)
-        train, test = _seen(networks, data.x_train), _seen(networks, data.x_test)
+        train, test = _layer_inputs(networks, data.x_train), _layer_inputs(networks, data.x_test)
     accuracy = Accuracy(float(train_correct.mean()), float(test_correct.mean()))
     return {name: Representation(train[name], test[name], accuracy) for name in train}
 
 
 def _checked(recipe: Recipe, dataset: Dataset) -> GradientRecipe:
-    """Refuse what has no last linear layer, before anything is trained."""
+    """Refuse recipes without a last linear layer, before anything is trained."""
     advice = "use 'mlp', 'cnn', 'resnet9' or, say, 'torchvision:resnet18'"
     if not isinstance(recipe, GradientRecipe):
-        raise TrainingError(f"'{recipe.recipe}' is no network, it has no last layer: {advice}")
+        raise TrainingError(f"'{recipe.recipe}' is not a network and has no last layer: {advice}")
     if not ends_linear(recipe, dataset):
         raise TrainingError(f"the last layer of '{recipe.recipe}' is not linear: {advice}")
     return recipe
 
 
 def ends_linear(recipe: GradientRecipe, dataset: Dataset) -> bool:
-    """Whether the logits of the recipe's networks are what :func:`last_linear` returns."""
+    """Whether the logits of the recipe's networks are the output of :func:`last_linear`."""
     shape = channels_first(dataset.shape)
     with own_randomness(torch.device("cpu")), torch.inference_mode():
         network = recipe.network(shape, len(dataset.classes)).eval()
@@ -107,36 +107,36 @@ def ends_linear(recipe: GradientRecipe, dataset: Dataset) -> bool:
 
 
 def last_linear(network: nn.Module) -> nn.Linear | None:
-    """The linear layer that was made last; None if there is none."""
+    """The linear layer created last; None if there is none."""
     linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
     return linear[-1] if linear else None
 
 
 def _layers(network: nn.Module) -> list[nn.Module]:
-    """Top-level layers that have weights, of the innermost network that has several."""
+    """The top-level layers with weights, in the innermost network that has several."""
     layers = [child for child in network.children() if any(True for _ in child.parameters())]
     if len(layers) == 1 and any(True for _ in layers[0].children()):
         return _layers(layers[0])
     return layers
 
 
-def _seen(networks: NetworkStack, rows: Tensor) -> dict[str, NDArray[np.float32]]:
-    """What the layers of the only network of ``networks`` see of stored rows [N, …]."""
+def _layer_inputs(networks: NetworkStack, rows: Tensor) -> dict[str, NDArray[np.float32]]:
+    """The inputs of each layer, for stored rows [N, …]; the stack has one network."""
     last = last_linear(networks.network)
     later = [layer for layer in _layers(networks.network)[1:] if layer is not last]
-    watched = {"input": networks.network}
-    watched |= {f"block {number}": layer for number, layer in enumerate(later, 1)}
+    layers = {"input": networks.network}
+    layers |= {f"block {number}": layer for number, layer in enumerate(later, 1)}
     if last is not None:
-        watched["last"] = last
-    seen: dict[str, list[Tensor]] = {name: [] for name in watched}
+        layers["last"] = last
+    batches: dict[str, list[Tensor]] = {name: [] for name in layers}
 
-    def see(name: str, _: nn.Module, inputs: tuple[object, ...]) -> None:
+    def record(name: str, _: nn.Module, inputs: tuple[object, ...]) -> None:
         if inputs and isinstance(inputs[0], Tensor):
             x = inputs[0][0] if name == "input" else inputs[0]  # the stack's only network
-            seen[name].append(_flat(x).cpu())
+            batches[name].append(_flat(x).cpu())
 
     hooks = [
-        module.register_forward_pre_hook(partial(see, name)) for name, module in watched.items()
+        module.register_forward_pre_hook(partial(record, name)) for name, module in layers.items()
     ]
     try:
         with own_randomness(rows.device):
@@ -145,11 +145,11 @@ def _seen(networks: NetworkStack, rows: Tensor) -> dict[str, NDArray[np.float32]
     finally:
         for hook in hooks:
             hook.remove()
-    return {name: torch.cat(parts).numpy() for name, parts in seen.items() if parts}
+    return {name: torch.cat(parts).numpy() for name, parts in batches.items() if parts}
 
 
 def _flat(x: Tensor) -> Tensor:
-    """[N, …] → float32 [N, d ≤ 1,024 of maps]: those are averaged over positions to get there."""
+    """[N, …] → float32 [N, d]; maps are averaged over positions so that d ≤ 1,024."""
     x = x.float()
     if x.ndim == 4:
         most = max(1, isqrt(_MOST_FEATURES // x.shape[1]))
