@@ -61,7 +61,9 @@ def main(
     device = resolve_device(device)
     study, dataset = prepare(Spec.load(recipe, overrides(settings)))
     if not isinstance(training.restore(study.training), GradientRecipe):
-        raise click.UsageError(f"'{study.training['recipe']}' is not a network: there is nothing to stack")
+        raise click.UsageError(
+            f"'{study.training['recipe']}' is not a network: there is nothing to stack"
+        )
     try:
         sizes = [int(size) for size in stacks.split(",")]
         tunings = [Tuning(size, precision) for size in sizes]

@@ -33,7 +33,7 @@ def resolve(
 
     Args:
         training: the table; may be empty.
-        dataset: what is trained on; the default recipe depends on its kind.
+        dataset: what is trained on; the default recipe depends on its modality.
         subset_size: how many examples each model trains on.
         where: the beginning of error messages.
 
@@ -41,8 +41,7 @@ def resolve(
         StudyError: the recipe or an option is unknown, or does not suit the data.
     """
     _check_options(training)
-    by_kind = {"images": "cnn", "features": "mlp"}[dataset.kind]
-    name = training.get("recipe", by_kind)
+    name = training.get("recipe", dataset.modality.default_recipe)
     recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
     recipe.check(dataset)
     return recipe.completed(subset_size)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from memtail_core.approximations import Run
 from memtail_core.approximations.curves import Curves
-from memtail_core.approximations.label_disagreement import disagreement, nearest
+from memtail_core.approximations.label_disagreement import disagreement
 from memtail_core.approximations.last_features import FEATURES
 from memtail_core.approximations.methods.area_under_margin import AreaUnderMargin
 from memtail_core.approximations.methods.confidence import Confidence
@@ -27,6 +27,7 @@ from memtail_core.approximations.methods.last_layer_gradient import LastLayerGra
 from memtail_core.approximations.methods.variability import Variability
 from memtail_core.approximations.per_run import levelled
 from memtail_core.data import Dataset
+from memtail_core.data.neighbours import nearest
 from memtail_core.training.gradient.representation import last_linear
 
 
@@ -144,7 +145,7 @@ def test_neighbours_disagree_as_scikit_learn_has_it() -> None:
     x = rng.normal(size=(60, 4)).astype(np.float32)
     y = rng.integers(3, size=60)
     k = 7
-    found = nearest(x, k)
+    found = nearest(x, k).index
     assert found.shape == (60, k)
     weights = 1 / np.arange(1, k + 1)
     for i in range(60):

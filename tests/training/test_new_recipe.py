@@ -43,7 +43,7 @@ class Centroids(Recipe):
 
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> Engine:
         del device, tuning
-        return PredictorEngine(self, self._fit, lambda x: x.reshape(len(x), -1).astype(float))
+        return PredictorEngine(self, self._fit, lambda x, _: x.reshape(len(x), -1).astype(float))
 
     def _fit(self, x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
         del seed

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
 from memtail_core.errors import TrainingError
 from memtail_core.training.engine import UNTUNED
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
@@ -37,7 +38,7 @@ class PredictorEngine:
     tuning = UNTUNED
 
     def __init__(
-        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
+        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any], Feed], NDArray[Any]]
     ) -> None:
         self._recipe, self._train_one, self._inputs = recipe, train_one, inputs
 
@@ -48,7 +49,8 @@ class PredictorEngine:
         advice = "or a smaller [dataset] train_limit"
         with reporting_out_of_memory(self._recipe.recipe, "cpu", advice):
             x_train, x_test = (
-                _read_only(self._inputs(x)) for x in (dataset.x_train, dataset.x_test)
+                _read_only(self._inputs(each.whole(), dataset.feed))
+                for each in (dataset.train, dataset.test)
             )
             parts = []
             for subset, seed in zip(subsets, seeds, strict=True):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.predictors.engine import Predictions, Predictor, PredictorEngine
@@ -83,5 +84,6 @@ class SklearnRecipe(Recipe):
         return predict
 
 
-def _flat(x: NDArray[Any]) -> NDArray[Any]:
-    return x.reshape(len(x), -1) / np.float32(255) if x.ndim == 4 else x
+def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:
+    flat = x.reshape(len(x), -1)
+    return flat if feed.divisor in (None, 1) else flat / np.float32(feed.divisor)
