@@ -12,7 +12,8 @@ from memtail_core import training
 from memtail_core.data import Dataset, load
 from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.study import DatasetTable
-from memtail_core.training import Tuning, representation
+from memtail_core.training import Tuning
+from memtail_core.training.gradient import representation
 from memtail_core.training.gradient.engine import GradientEngine
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
