@@ -19,10 +19,10 @@ from memtail_core.estimation.influence import Family, engine_for, influence
 from memtail_core.experiments.results import keep
 from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
-from memtail_core.report.exploration.encoding import i16e4
-from memtail_core.report.exploration.exploration import subgroups_of
-from memtail_core.report.exploration.partners import partners, significance_level
-from memtail_core.report.exploration.words import in_words
+from memtail_core.report.exploration.explorer_data import subgroups_of
+from memtail_core.report.exploration.feature_text import row_text
+from memtail_core.report.exploration.json_encoding import i16e4
+from memtail_core.report.exploration.strongest_influence import partners, significance_level
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
@@ -284,10 +284,10 @@ def test_names_are_data_and_cut() -> None:
 def test_a_row_in_words() -> None:
     row = np.array([3.14159, 1, 0, 0, 1, 7], np.float32)
     features = ("length", "colour=red", "colour=blue", "a=1", "b=2", "depth")
-    assert in_words(features, row) == "length 3.142, colour=red, b=2, depth 7"
-    assert in_words((), np.arange(9, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7, …"
-    assert in_words((), np.arange(8, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7"
-    assert len(in_words(("n" * 500, "b"), row[:2])) == 200
+    assert row_text(features, row) == "length 3.142, colour=red, b=2, depth 7"
+    assert row_text((), np.arange(9, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7, …"
+    assert row_text((), np.arange(8, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert len(row_text(("n" * 500, "b"), row[:2])) == 200
 
 
 @pytest.fixture(scope="module")
