@@ -14,6 +14,7 @@ import pytest
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
+from memtail_core.estimation.counted import Counted
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.figures import figures
 from memtail_core.report.page import linked, page
@@ -120,6 +121,16 @@ def test_the_page_opens_with_the_answer(html: str, analysis: Analysis) -> None:
     assert "The scores come from 40 models, with a standard error of at most" in answer
     for warning in analysis.warnings:
         assert warning[1:] in answer
+
+
+def test_the_page_names_the_estimator(analysis: Analysis) -> None:
+    counted = words(page(analysis, {}))
+    assert "intervals are those of Agresti" in counted
+    other = replace(analysis, estimator=Counted(name="another"))
+    html = words(page(other, {}))
+    assert "40 models and the estimator “another”, with" in html
+    assert "estimated by the estimator “another”" in html
+    assert "Agresti" not in html
 
 
 def test_the_answer_tells_what_experiments_found(analysis: Analysis) -> None:
