@@ -171,7 +171,7 @@ def test_pairs_go_to_a_file_as_it_ends(memtail: Memtail, trained: Trained) -> No
         (("pairs", "--train", "300"), "no training example 300"),
         (("pairs", "--class", "cat"), "no class 'cat'"),
         (("pairs", "--fdr", "0"), "0.0 is not in the range"),
-        (("pairs", "--min-influence", "nan"), "nan is no threshold"),
+        (("pairs", "--min-influence", "nan"), "nan is not a number from -1 to 1"),
         (("influence", "--test", "100"), "no test example 100"),
         (("pairs", "--json", "-o", "pairs.json"), "--json prints; for a file"),
         (("influence", "--every", "test", "--top", "1000000"), "100,000,000 pairs are too many"),
