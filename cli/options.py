@@ -75,9 +75,7 @@ set_option = click.option(
     help="Change a key of the study file, as training.epochs=20; repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-any_class_option = click.option(
-    "--any-class", is_flag=True, help="Include pairs of two classes."
-)
+any_class_option = click.option("--any-class", is_flag=True, help="Include pairs of two classes.")
 fdr_option = click.option(
     "--fdr",
     type=click.FloatRange(0, 0.5, min_open=True),

@@ -14,7 +14,7 @@ from memtail_core.report.selection import spread_by_class
 def figures(analysis: Analysis) -> dict[str, Figure]:
     """Draw every figure of the report; the keys are file names without an ending.
 
-    Always ``memorization``, ``influence``, ``held_in_held_out`` and ``by_class``; for images also
+    Always ``memorization``, ``influence``, ``held_in_held_out`` and ``by_class``; of pictures also
     ``typical_to_odd`` if there are scores, and ``pairs`` if there are pairs.
     """
     made = {
@@ -23,7 +23,7 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
         "held_in_held_out": held_in_held_out.held_in_held_out(analysis),
         "by_class": memorized_by_class.by_class(analysis),
     }
-    if analysis.dataset.kind == "images":
+    if analysis.dataset.modality.is_pictured:
         if shown := spread_by_class(analysis):
             made["typical_to_odd"] = picture_sheets.typical_to_odd(analysis, shown)
         if len(analysis.pairs):

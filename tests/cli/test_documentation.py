@@ -50,7 +50,9 @@ def test_every_command_is_listed_with_its_whole_sentence() -> None:
     shown = CliRunner().invoke(main, ["--help"], terminal_width=80).stdout
     listed = {line.split()[0] for line in shown.splitlines() if re.match(r"  \w\S* +\S", line)}
     assert main.commands.keys() <= listed
-    assert not [line for line in shown.splitlines() if line.startswith("  ") and line.endswith("...")]
+    assert not [
+        line for line in shown.splitlines() if line.startswith("  ") and line.endswith("...")
+    ]
 
 
 def test_what_is_missing_is_found() -> None:

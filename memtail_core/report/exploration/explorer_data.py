@@ -15,7 +15,7 @@ from memtail_core.experiments.results import kept
 from memtail_core.experiments.subgroups.plan import CATEGORIES
 from memtail_core.experiments.subgroups.result import SubgroupsFound
 from memtail_core.report.exploration import near_duplicates
-from memtail_core.report.exploration.feature_text import row_text
+from memtail_core.report.exploration.feature_text import texts_of
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
 from memtail_core.report.exploration.sprites import Sheets
 from memtail_core.report.exploration.strongest_influence import (
@@ -113,13 +113,13 @@ def explore(
         duplicates = near_duplicates.of_subgroups(subgroups)
     neighbours = Space.of(dataset).of_train(_NEIGHBOURS)
     train_sheets = test_sheets = train_text = test_text = None
-    if dataset.kind == "images":
+    if dataset.modality.is_pictured:
         partner = _listed(supporters.index), _listed(supported.index)
         copies = list(duplicates.of.values())
         copied = [_indices(j for is_test, j in copies if is_test == of) for of in (False, True)]
         train_sheets, test_sheets = pictures(
-            dataset.x_train,
-            dataset.x_test,
+            dataset.modality.pictures(dataset.train),
+            dataset.modality.pictures(dataset.test),
             _of_train(analysis, [_indices(shown_train), train, partner[0], copied[0]]),
             Ranking.of(
                 np.concatenate([_indices(shown_test), test, partner[1], copied[1]]),
@@ -128,8 +128,8 @@ def explore(
             budget,
         )
     else:
-        train_text = [row_text(dataset.features, row) for row in dataset.x_train]
-        test_text = [row_text(dataset.features, row) for row in dataset.x_test]
+        train_text = list(texts_of(dataset, dataset.train))
+        test_text = list(texts_of(dataset, dataset.test))
     return Exploration(
         dataset=dataset,
         rule=rule,

@@ -1,23 +1,27 @@
-"""A row of a table as one line of text: its first features, each with its name."""
+"""Examples as one line of text: the first phrases that their modality has for each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-_SHOWN = 8  # features
+from memtail_core.data import Dataset, Examples
+from memtail_core.data.modalities import Modality
+
+_SHOWN = 8  # phrases; for a table, one phrase is one column
 _LONGEST = 200  # characters
 
 
-def row_text(features: Sequence[str], row: NDArray[np.float32]) -> str:
-    """Describe a row, float32 [d], as ``age 37, color=red, …``; one-hot features only if set."""
-    if not features:
-        parts = [f"{value:.4g}" for value in row[: _SHOWN + 1].tolist()]
-    else:
-        parts = [
-            name if "=" in name and value == 1 else f"{name} {value:.4g}"
-            for name, value in zip(features, row.tolist(), strict=True)
-            if "=" not in name or value != 0
-        ]
-    text = ", ".join([*parts[:_SHOWN], *(["…"] if len(parts) > _SHOWN else [])])
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def texts_of(dataset: Dataset, examples: Examples) -> Iterator[str]:
+    """Describe each example of the training or test set: ``age 37, color=red, …``."""
+    for chunk in examples.chunks():
+        for example in chunk:
+            text = first_phrases(dataset.modality, example, dataset.features)
+            yield text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def first_phrases(modality: Modality, example: NDArray[Any], columns: Sequence[str]) -> str:
+    """Join up to eight phrases on one example; "…" stands for the others."""
+    phrases = list(islice(modality.phrases(example, columns), _SHOWN + 1))
+    return ", ".join([*phrases[:_SHOWN], *(["…"] if len(phrases) > _SHOWN else [])])

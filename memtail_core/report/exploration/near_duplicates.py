@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.data import Dataset, near_duplicates
+from memtail_core.data import Dataset, Selection, near_duplicates
 from memtail_core.experiments.subgroups.result import SubgroupsFound
 
 Indices = NDArray[np.int64]
@@ -56,15 +57,15 @@ def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
     The search includes other training examples (all, if there are few), because an example is a
     near-duplicate only if its distance is much smaller than usual.
     """
-    n, size = len(dataset.x_train), dataset.x_train[0].size
+    n, size = len(dataset.train), prod(dataset.shape)
     searched = np.arange(n)
     if n * size > _QUICK:
         searched = np.union1d(train, searched[:: max(1, n // _ORDINARY)])
-    if len(searched) * size > _QUICK or dataset.x_test.size > _QUICK_TEST_SET:
+    if len(searched) * size > _QUICK or dataset.test.size > _QUICK_TEST_SET:
         return UNKNOWN
     part = replace(
         dataset,
-        x_train=dataset.x_train[searched],
+        train=Selection(dataset.train, searched),
         y_train=dataset.y_train[searched],
         train_names=(),
     )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from memtail_core.analysis.analysis import Analysis
+from memtail_core.data import Dataset, Examples
 from memtail_core.drawing.pictures import data_uri
 from memtail_core.drawing.section import Example
-from memtail_core.report.exploration.feature_text import row_text
+from memtail_core.report.exploration.feature_text import first_phrases
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def of_train(analysis: Analysis, i: int) -> ExampleView:
         index=i,
         name=dataset.train_name(i),
         label=dataset.classes[dataset.y_train[i]],
-        **_appearance(analysis, dataset.x_train[i]),
+        **_appearance(dataset, dataset.train, i),
         is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
         low=float(scores.ci_low[i]),
@@ -59,7 +60,7 @@ def of_test(analysis: Analysis, j: int) -> ExampleView:
         index=j,
         name=dataset.test_name(j),
         label=dataset.classes[dataset.y_test[j]],
-        **_appearance(analysis, dataset.x_test[j]),
+        **_appearance(dataset, dataset.test, j),
     )
 
 
@@ -70,7 +71,10 @@ def of_experiment(analysis: Analysis, example: Example) -> dict[str, Any]:
     return {"e": view, "said": example.said, "kind": kind}
 
 
-def _appearance(analysis: Analysis, x: Any) -> dict[str, Any]:
-    if analysis.dataset.kind == "images":
-        return {"picture": data_uri(x), "features": ""}
-    return {"picture": None, "features": row_text(analysis.dataset.features, x)}
+def _appearance(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:
+    """The picture or the text of example ``i`` of the training or test set."""
+    modality = dataset.modality
+    if modality.is_pictured:
+        return {"picture": data_uri(modality.pictures(examples).take([i])[0]), "features": ""}
+    words = first_phrases(modality, examples.take([i])[0], dataset.features)
+    return {"picture": None, "features": words}
