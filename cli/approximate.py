@@ -6,7 +6,14 @@ import click
 from rich.console import Console
 
 from cli import output as out
-from cli.options import find_study, json_option, open_study, store_option, study_argument
+from cli.options import (
+    device_option,
+    find_study,
+    json_option,
+    open_study,
+    store_option,
+    study_argument,
+)
 
 if TYPE_CHECKING:
     from memtail_core.approximations import Run, Setting
@@ -15,27 +22,31 @@ if TYPE_CHECKING:
 @click.command()
 @study_argument
 @store_option
-@click.option("--method", "methods", multiple=True, help="Which; repeat. [default: all]")
+@click.option(
+    "--method", "methods", multiple=True, help="Use this method; repeatable. [default: all]"
+)
 @click.option(
     "--runs",
     "count",
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Networks to train: the study's first models.",
+    help="Train the first models of the study, this many.",
 )
-@click.option("--whole", is_flag=True, help="Train them on all examples, not on subsets.")
-@click.option("--evaluate", is_flag=True, help="Compare with what the study's models say.")
+@click.option("--whole", is_flag=True, help="Train on all examples instead of subsets.")
+@click.option(
+    "--evaluate", is_flag=True, help="Compare the approximations with the scores of the study."
+)
 @click.option(
     "--pairs",
     "pairs_output",
     type=click.Path(dir_okay=False),
-    help="A file for the strongest pairs, where methods are of influence.",
+    help="Write the strongest pairs to this file.",
 )
-@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the files.")
+@out.format_option
 @out.output_option
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--dry-run", is_flag=True, help="Say what would be trained; do nothing.")
+@device_option
+@click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing.")
 @json_option
 def approximate(
     name: str,
@@ -51,11 +62,11 @@ def approximate(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Approximate the memorization of STUDY from one network, or a few, watched in training.
+    """Approximate memorization from one or a few networks.
 
-    STUDY is a study file, one that ships with memtail, or one of the store. With --output
-    scores.csv: a row an example, a column a method, higher for what is memorized more. What is seen
-    in training is kept with the study; nothing is trained twice.
+    STUDY is a study file, one that ships with memtail, or one in the store. --output scores.csv
+    has one row per example and one column per method; higher values mean more memorization. The
+    signals recorded in training are stored with the study, so that nothing is trained twice.
     """
     from cli.approximations import give, say_evaluation, say_plan
     from memtail_core import approximations, catalogue

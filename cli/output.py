@@ -17,6 +17,12 @@ _BINARY = ("parquet", "npz")
 output_option = click.option(
     "--output", "-o", type=click.Path(dir_okay=False), help="Write to this file. [default: stdout]"
 )
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="Write the file in this format. [default: by file name]",
+)
 
 
 def format_of(output: str | None, asked: str | None, allowed: tuple[str, ...]) -> str | None:
