@@ -1,4 +1,4 @@
-"""``memtail approximate``: memorization and influence from one training, or a few."""
+"""``memtail approximate``: memorization and influence from one network or a few."""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from memtail_core.approximations import Run, Setting
@@ -31,17 +32,15 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Train the first models of the study, this many.",
+    help="Train this many networks, the study's first models.",
 )
 @click.option("--whole", is_flag=True, help="Train on all examples instead of subsets.")
-@click.option(
-    "--evaluate", is_flag=True, help="Compare the approximations with the scores of the study."
-)
+@click.option("--evaluate", is_flag=True, help="Compare with the scores of the study's models.")
 @click.option(
     "--pairs",
     "pairs_output",
     type=click.Path(dir_okay=False),
-    help="Write the strongest pairs to this file.",
+    help="Write the strongest pairs to this file, for methods of influence.",
 )
 @out.format_option
 @out.output_option
@@ -64,11 +63,12 @@ def approximate(
 ) -> None:
     """Approximate memorization from one or a few networks.
 
-    STUDY is a study file, one that ships with memtail, or one in the store. --output scores.csv
-    has one row per example and one column per method; higher values mean more memorization. The
-    signals recorded in training are stored with the study, so that nothing is trained twice.
+    STUDY is a study file, a study that ships with memtail, or one in the store. --output
+    scores.csv writes a row per example and a column per method; more memorized examples score
+    higher. The outputs recorded in training are stored with the study, so no network is trained
+    twice.
     """
-    from cli.approximations import give, say_evaluation, say_plan
+    from cli.approximations import give, print_evaluation, print_plan
     from memtail_core import approximations, catalogue
     from memtail_core.errors import EstimationError
     from memtail_core.running import trials
@@ -90,36 +90,36 @@ def approximate(
     for reason, names in left_out.items():
         click.echo(f"left out: {', '.join(names)}: {reason}", err=True)
     if dry_run:
-        say_plan(setting, chosen, count, whole, as_json)
+        print_plan(setting, chosen, count, whole, as_json)
         return
-    found_trials = trials.load(setting.store, setting.study)[0] if evaluate else None
-    if found_trials is None:
+    stored_trials = trials.load(setting.store, setting.study)[0] if evaluate else None
+    if stored_trials is None:
         catalogue.register(setting.store, setting.study, setting.dataset, goal)
     else:
-        approximations.reference(found_trials, 0 if whole else count)  # or refuse, before training
+        approximations.reference(stored_trials, 0 if whole else count)  # refuse before training
     runs = _runs(setting, count, whole) if chosen.trains else []
     with Console(stderr=True).status("comparing" if evaluate else "approximating"):
-        if found_trials is not None:
-            found = approximations.evaluate(
-                chosen, setting.dataset, found_trials, runs, whole=whole
+        if stored_trials is not None:
+            evaluation = approximations.evaluate(
+                chosen, setting.dataset, stored_trials, runs, whole=whole
             )
         else:
-            said = approximations.approximated(chosen, setting.dataset, runs)
-    if found_trials is not None:
-        say_evaluation(setting.study, found, as_json)
+            approximated = approximations.approximated(chosen, setting.dataset, runs)
+    if stored_trials is not None:
+        print_evaluation(setting.study, evaluation, as_json)
     else:
-        give(setting, said, files, len(runs), as_json)
+        give(setting, approximated, files, len(runs), as_json)
 
 
 def _format(path: str, option: str, asked: str | None) -> str:
-    found = out.format_of(path, asked, out.FORMATS)
-    if found is None:
-        raise click.UsageError(f"{option} {path}: say --format csv, parquet or json")
-    return found
+    format_ = out.format_of(path, asked, out.FORMATS)
+    if format_ is None:
+        raise click.UsageError(f"{option} {path}: add --format csv, parquet or json")
+    return format_
 
 
 def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Setting, int]":
-    """The study and its goal, of the store if one is called so; ``stored``: only that will do."""
+    """The study and its goal: from the store if it has one of that name (``stored``: it must)."""
     from memtail_core import catalogue
     from memtail_core.analysis.analysis import refuse_experiments
     from memtail_core.approximations import Setting
@@ -141,10 +141,5 @@ def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Se
 def _runs(setting: "Setting", count: int, whole: bool) -> "list[Run]":
     from memtail_core.approximations import recorded
 
-    with Console(stderr=True).status(f"training: 0 of {count} networks") as status:
-        return recorded(
-            setting,
-            count,
-            whole=whole,
-            progress=lambda done: status.update(f"training: {done} of {count} networks"),
-        )
+    with progress_bar("training", count, "networks") as advance:
+        return recorded(setting, count, whole=whole, progress=lambda _: advance(1))
