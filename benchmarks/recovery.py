@@ -40,7 +40,9 @@ _AWAY = 20.0  # seconds
 
 
 class _DefaultCluster(Cluster):
-    """With the times that users have."""
+    """With the times that users have, and processes that start as theirs do."""
+
+    fresh = True
 
     @property
     def env(self) -> dict[str, str]:
