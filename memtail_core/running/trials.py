@@ -20,16 +20,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
-from memtail_core.plan.shards import Shard, stored
+from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore, archive
 from memtail_core.study import Study
 from memtail_core.training import Engine
 
 if TYPE_CHECKING:
+    from memtail_core.estimation import Memorization
     from memtail_core.estimation.influence import Evidence
 
 _PACKED = ("subset", "train_correct", "test_correct")
@@ -76,6 +78,12 @@ class Trials:
         from memtail_core.estimation.influence import Evidence  # and numba, only when it is needed
 
         return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
+
+    def counted(self) -> "Memorization":
+        """Estimate memorization as the paper does, by counting."""
+        from memtail_core.estimation import memorization
+
+        return memorization(self.subset, self.train_correct, self.n)
 
     def accuracies(self) -> "Accuracies":
         """Every trial's accuracy on what it was trained on, what was held out, and the test set."""
@@ -226,7 +234,7 @@ def load(
         StoreError: a shard cannot be read at all, which does not make it damaged.
     """
     parts, damaged = [], []
-    for shard in stored(store, study):
+    for shard in stored_shards(store, study):
         key = shard.key(study)
         try:
             trials = decode(store.get(key), study, shard)
