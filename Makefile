@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
 
 .PHONY: demo test test-all lint clean
 
