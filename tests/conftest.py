@@ -25,11 +25,13 @@ _HEAVY = [{"cluster", "s3"}, {"gated"}, {"served"}, {"browser"}]  # fixtures of 
 use_one_core()  # as every training process does; two test processes on two threads each would crawl
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what starts a cluster or a browser to make test-all, but for what is marked smoke."""
+    """Leave clusters, browsers and benchmarks to make test-all, but for what is marked smoke."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if any(each <= fixtures for each in _HEAVY) and not item.get_closest_marker("smoke"):
+        is_heavy = item.path.parent.name == "benchmarks" or any(h <= fixtures for h in _HEAVY)
+        if is_heavy and not item.get_closest_marker("smoke"):
             item.add_marker(pytest.mark.slow)
 
 
