@@ -27,7 +27,7 @@ def test_the_representation_is_computed_once(
     trained: Trained, store: FilesStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = represented(store, trained.study, trained.dataset, "cpu")["last"]
-    assert first.dataset.x_train.shape == (trained.trials.n, 32)
+    assert first.dataset.train.whole().shape == (trained.trials.n, 32)
     assert (first.dataset.y_train == trained.dataset.y_train).all()
     assert first.train > 0.98
     monkeypatch.setattr(representations.training, "restore", None)  # nothing can be trained now
@@ -57,7 +57,7 @@ def test_what_has_no_layers_is_refused(trained: Trained, store: FilesStore) -> N
     forest = {"recipe": "sklearn:ensemble.RandomForestClassifier", "widths": None, "epochs": None}
     spec = digits().model_copy(update={"training": {"recipe": forest["recipe"]}})
     study, dataset = prepare(spec)
-    with pytest.raises(TrainingError, match="is no network"):
+    with pytest.raises(TrainingError, match="is not a network"):
         represented(store, study, dataset, "cpu")
 
 
