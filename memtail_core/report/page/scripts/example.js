@@ -126,7 +126,7 @@ class ExampleDialog {
           ["row or file", nameOf(study, "train", i)],
           ["memorization", known ? decimal(of.memorization[i]) : "no score"],
           ["95% interval", known ? `${decimal(of.low[i])} to ${decimal(of.high[i])}` : null],
-          ["accuracy, trained on it", percent(of.accuracyIn[i])],
+          ["accuracy, trained on", percent(of.accuracyIn[i])],
           ["accuracy, held out", percent(of.accuracyOut[i])],
           ["held out by", counted(of.nOut[i], "model")],
           ["kind", mark && `${mark.mark} ${mark.name}`],
@@ -147,7 +147,7 @@ class ExampleDialog {
         this.facts([
           ["class", className(study, "test", j)],
           ["row or file", nameOf(study, "test", j)],
-          ["correct in", `${percent(of.accuracy[j])} of models`],
+          ["accuracy", percent(of.accuracy[j])],
         ]),
         make("p", { class: "why" }, whyTest(study, j))),
       this.influences("Training examples it rests on", "train", found),
