@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     type=Threshold(),
     default=THETA_MEM,
     show_default=True,
-    help="Memorized from here on.",
+    help="Count examples as memorized from here on.",
 )
 @click.option(
     "--theta-infl",
     type=Threshold(),
     default=THETA_INFL,
     show_default=True,
-    help="A pair from here on.",
+    help="List pairs with at least this influence.",
 )
 @estimator_option
 @any_class_option
@@ -52,9 +52,9 @@ def report(
     fdr: float | None,
     as_json: bool,
 ) -> None:
-    """Estimate from what is stored of STUDY and write its report.
+    """Write the report of STUDY from the models stored so far.
 
-    An unfinished study gets a provisional one.
+    The report of an unfinished study is provisional.
     """
     from cli.findings import say_findings
     from memtail_core.estimation.influence import PairsRule
