@@ -17,17 +17,11 @@ from services import broker
 
 TASK = "memtail.train"
 _CERTIFIED = {"ssl_cert_reqs": ssl.CERT_REQUIRED}  # Celery itself would take any certificate
-_FIRST, _LONGEST = 2.0, 60.0  # seconds to wait before a second attempt, and at most
 
 
 def queue_of(device: str) -> str:
     """The queue of shards to be trained on ``cpu`` or ``cuda`` (``cuda:1`` is a ``cuda``)."""
     return f"memtail.{device.partition(':')[0]}"
-
-
-def backoff(attempt: int) -> float:
-    """Seconds to wait after this attempt has failed."""
-    return min(_LONGEST, _FIRST * 2.0 ** min(attempt - 1, 10))
 
 
 def configuration(found: Settings) -> dict[str, Any]:

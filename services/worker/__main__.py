@@ -22,7 +22,7 @@ def main() -> None:
     from services import broker
     from services.presence import Presence
     from services.queue import TASK, app, queue_of
-    from services.worker import drain, signs, task
+    from services.worker import drain, heartbeat, task
 
     found = settings()
     device = _device(found.device)
@@ -40,7 +40,7 @@ def main() -> None:
     )
     where = f"{device}, store {found.store}, broker {broker.address(found)}"
     print(f"memtail worker {worker.name}: {where}", flush=True)
-    signs.show(app, found, worker)
+    heartbeat.start(app, found, worker)
     drain.on_sigterm(found.grace)
     assert task.train.name == TASK  # importing it is what makes it known
     try:
@@ -57,7 +57,7 @@ def main() -> None:
             ]
         )
     finally:
-        signs.leave(found, worker)
+        heartbeat.stop(found, worker)
 
 
 def _device(asked: str) -> str:

@@ -12,7 +12,8 @@ from services.broker import BrokerError
 from services.leases import Lease
 from services.pace import Stored
 from services.presence import Presence
-from services.queue import backoff, queue_of
+from services.aggregator.reconciler import backoff
+from services.queue import queue_of
 from tests.servers import RedisServer, redis_server
 
 

@@ -28,7 +28,7 @@ def fail(store: FilesStore, study: Study, first: int, attempt: int, kind: Kind) 
     shard = Shard(first, first + 5)
     failures.record(
         store,
-        study,
+        study.id,
         Failure(shard=shard.name, attempt=attempt, kind=kind, reason="", worker="w", when=1.0),
     )
 

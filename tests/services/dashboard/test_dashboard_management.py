@@ -85,9 +85,9 @@ def test_retry_enqueues_what_failed_alone(on_cluster: Shown) -> None:
         shard=Shard(10, 20).name, attempt=5, kind="last", reason="lost", worker="<b>", when=2.0,
         traceback="Traceback: <script>",
     )  # fmt: skip
-    failures.record(on_cluster.store, study, failure)
+    failures.record(on_cluster.store, study.id, failure)
     failures.record(
-        on_cluster.store, study, failure.model_copy(update={"kind": "machine", "attempt": 4})
+        on_cluster.store, study.id, failure.model_copy(update={"kind": "machine", "attempt": 4})
     )
     told = on_cluster.client.get(f"/api/v1/studies/{study_id}/failures?limit=1").json()
     assert told["total"] == 2

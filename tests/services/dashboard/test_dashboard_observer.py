@@ -148,7 +148,7 @@ def test_failures_are_counted(counting: Counting, trained: Trained) -> None:
         failure = Failure(
             shard="0000000-0000005", attempt=attempt, kind=kind, reason="", worker="w", when=1.0
         )
-        failures.record(counting, study, failure)
+        failures.record(counting, study.id, failure)
     (seen,) = Observer(counting).look().studies
     assert (seen.n_failures, seen.failed, seen.state) == (2, 5, "failed")
 

@@ -57,7 +57,7 @@ def test_what_others_wrote_is_only_text(
         when=1e300,
         traceback=HOSTILE,
     )
-    failures.record(folder, study, failure.model_copy(update={"shard": "0000000-0000005"}))
+    failures.record(folder, study.id, failure.model_copy(update={"shard": "0000000-0000005"}))
     key = f"{study.prefix}failures/0000000-0000005/1-last.json"
     folder.put(key, failure.model_dump_json().encode())
     lease = Lease(study=HOSTILE, shard=HOSTILE, worker=HOSTILE, attempt=1, task="", since=-1e300)
@@ -212,7 +212,7 @@ def test_failures_are_shown_with_their_tracebacks(
         when=time.time() - 120,
         traceback='File "mine.py", line 3\n',
     )
-    failures.record(folder, study, failure)
+    failures.record(folder, study.id, failure)
     text = parsed(client(folder, seen(study, "stopped", n_failures=1)), f"/studies/{study.id}").text
     assert "ValueError: no such layer" in text
     assert "models 10–14, attempt 2, on cpu-1@h, 2 min ago" in text

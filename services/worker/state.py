@@ -1,11 +1,12 @@
-"""What a training process keeps between shards: its connections, a study's data, its engine."""
+"""What a training process keeps between shards: connections, a study, its data, its engine."""
 
 from functools import cached_property
+from importlib.metadata import version
 
 import redis
 
 from memtail_core import catalogue
-from memtail_core.errors import StudyError
+from memtail_core.errors import MachineError, StudyError
 from memtail_core.running.execution import ShardTrainer
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore, ObjectStore, open_store
@@ -16,7 +17,7 @@ from services.orders import Order
 from services.worker.wanted import Wanted
 
 
-class Bench:
+class WorkerState:
     """Made in the process that trains, never before a fork: no connection is shared."""
 
     def __init__(self, settings: Settings) -> None:
@@ -35,10 +36,28 @@ class Bench:
         """Redis."""
         return broker.connect(self.settings)
 
+    def has(self, study_id: str) -> bool:
+        """Whether the store has the study: a worker may be connected to another store."""
+        return self.store.exists(f"studies/{study_id}/study.json")
+
     def study(self, study_id: str) -> Study:
-        """Read a study; it never changes."""
+        """Read a study; it never changes.
+
+        Raises:
+            MachineError: this worker cannot read it; one of another version or store may.
+        """
         if study_id not in self._studies:
-            self._studies[study_id] = catalogue.read(self.store, study_id)
+            try:
+                self._studies[study_id] = catalogue.read(self.store, study_id)
+            except KeyError:
+                raise MachineError(
+                    f"the store of this worker, {self.store.location}, has no study {study_id}: "
+                    "set MEMTAIL_STORE to the store that the study was submitted to"
+                ) from None
+            except StudyError as error:
+                raise MachineError(
+                    f"this worker, memtail {version('memtail')}, cannot read the study: {error}"
+                ) from error
         return self._studies[study_id]
 
     def wanted(self, study: Study) -> Wanted:
