@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.experiment import comparing, finish, finished
+from cli.experiment import finish, finished
 from cli.options import json_option, store_option
+from cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from memtail_core.study import Study
@@ -42,7 +43,7 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
     for (_, study, _), (_, other, _) in combinations(opened, 2):
         _check(study, other)
     for (store, study, mine), (_, other, theirs) in combinations(opened, 2):
-        with comparing(splits + 1) as progress:
+        with progress_bar("comparing", splits + 1, "comparisons") as progress:
             of = compared(
                 Side(study.name, mine.trials, designs.block(study)),
                 Side(other.name, theirs.trials, designs.block(other)),

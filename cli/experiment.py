@@ -1,16 +1,14 @@
 """What the commands of experiments share: a finished study in, models trained, a section out."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from rich.console import Console
 from rich.table import Table
 
-from cli import words
+from cli import formatting
 from cli.options import find_study, print_json
 
 if TYPE_CHECKING:
@@ -82,24 +80,6 @@ def opened(
     return store, study, Material.of(store, study, margins=margins)
 
 
-@contextmanager
-def comparing(total: int, doing: str = "comparing") -> Iterator[Callable[[int], None]]:
-    """Draw a bar of what is done; yield what tells it."""
-    console = Console(stderr=True)
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn(doing),
-        rich.progress.BarColumn(),
-        rich.progress.TaskProgressColumn(),
-        rich.progress.TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda n: bar.advance(task, n)
-
-
 def finished(
     location: str, name: str, *, margins: bool = False
 ) -> "tuple[ObjectStore, Study, Material]":
@@ -154,7 +134,7 @@ def _trained_by_cluster(
         order = submission.order_for(cluster, study, device, None)  # type: ignore[arg-type]
         plan = submission.plan(cluster, study, n_trials, order)
         say_study(console, store, study, n_trials, plan.models)
-        console.print(f"  to train  {words.count(plan.shards * study.shard_size, 'model')}")
+        console.print(f"  to train  {formatting.count(plan.shards * study.shard_size, 'model')}")
         if where.dry_run:
             if where.as_json:
                 print_json(asdict(plan))
@@ -187,12 +167,12 @@ def finish(
     console = Console(stderr=err, highlight=False, soft_wrap=True, markup=False)
     for sentence in section.findings:
         console.print(
-            words.plain(sentence), style="bold" if sentence is section.findings[0] else ""
+            formatting.plain(sentence), style="bold" if sentence is section.findings[0] else ""
         )
     console.width = max(console.width, 120)
     console.print(_drawn(section.shown))
     for note in section.notes:
-        console.print(words.plain(note), style="dim")
+        console.print(formatting.plain(note), style="dim")
     console.print(f"report: {page}#{section.name}")
 
 
@@ -201,5 +181,5 @@ def _drawn(shown: "Shown") -> Table:
     for number, title in enumerate(shown.columns):
         table.add_column(title, justify="left" if number < shown.words else "right", no_wrap=True)
     for row in shown.rows:
-        table.add_row(*(words.plain(cell) for cell in row))
+        table.add_row(*(formatting.plain(cell) for cell in row))
     return table

@@ -3,8 +3,9 @@
 import click
 
 from cli import output as out
-from cli.experiment import comparing, finish, opened
+from cli.experiment import finish, opened
 from cli.options import json_option, store_option, study_argument
+from cli.progress import progress_bar
 
 
 @click.command()
@@ -31,7 +32,7 @@ def privacy(
     if output and format_ is None:
         raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
     store, study, material = opened(location, name, margins=True)
-    with comparing(2 * material.trials.n, "attacking") as progress:
+    with progress_bar("attacking", 2 * material.trials.n, "attacks") as progress:
         found = audit(study, material.trials, progress)
     if format_:
         out.write(out.encode(examples_table(found, material.dataset), format_), output)

@@ -2,8 +2,9 @@
 
 import click
 
-from cli.experiment import Numbers, comparing, finish, opened
+from cli.experiment import Numbers, finish, opened
 from cli.options import json_option, store_option, study_argument
+from cli.progress import progress_bar
 
 
 @click.command()
@@ -47,7 +48,8 @@ def stability(
     store, study, material = opened(location, name)
     rule, data = PairsRule(), material.dataset
     block = designs.block(study)
-    with comparing(len(sizes(material.trials.trials, block)) * splits) as progress:
+    comparisons = len(sizes(material.trials.trials, block)) * splits
+    with progress_bar("comparing", comparisons, "comparisons") as progress:
         of = stability_of(
             material.trials,
             block,
