@@ -88,16 +88,15 @@ def finished(
     Raises:
         EstimationError: it is unfinished: what it says today is not what it will say tomorrow.
     """
-    from memtail_core import catalogue
+    from memtail_core.catalogue import Progress
     from memtail_core.errors import EstimationError
-    from memtail_core.plan import shards
 
     store, study, material = opened(location, name, margins=margins)
-    missing = shards.missing(store, study, catalogue.goal(store, study))
-    if missing or material.n_damaged:
+    progress = Progress.of(store, study)
+    if progress.missing or material.n_damaged:
         n = len(material.trials)
         raise EstimationError(
-            f"{study.id} is unfinished: {n:,} of {catalogue.goal(store, study):,} models are "
+            f"{study.id} is unfinished: {n:,} of {progress.goal:,} models are "
             f"trained; memtail run {study.id} trains the others"
         )
     return store, study, material

@@ -64,11 +64,11 @@ class Looking:
     def __init__(
         self, store: "ObjectStore", study: "Study", engine: "Engine", memory: int | None
     ) -> None:
+        from memtail_core.catalogue.stored import stored_shards
         from memtail_core.estimation.influence import footprint, most_pairs
-        from memtail_core.plan import shards
         from memtail_core.running.parallelism import free_memory
 
-        n_trials = len(shards.stored(store, study)) * study.shard_size
+        n_trials = len(stored_shards(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test
         self._needed = footprint(n_trials, n, n_test, engine.threads)
         self._store, self._study, self._engine = store, study, engine

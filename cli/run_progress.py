@@ -65,7 +65,7 @@ class RunProgress(Observer):
         length = formatting.length(cost.seconds or 0) if known else "known after the first shard"
         say(f"  cost      time: {length}; store: {formatting.size(cost.store_bytes)}")
 
-    def shards_missing(self, missing: list[Shard]) -> None:
+    def shards_missing(self, missing: Sequence[Shard]) -> None:
         """Start the bar where it was left."""
         total = self._bar.total
         self._trained.clear()

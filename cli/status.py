@@ -12,6 +12,7 @@ from cli import formatting
 from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue
 from memtail_core.catalogue import reports
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import MemtailError
 from memtail_core.plan import shards
 from memtail_core.store import ObjectStore, open_store
@@ -86,7 +87,7 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
 
 
 def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
-    n_stored = len(shards.stored(store, study)) * study.shard_size
+    n_stored = len(stored_shards(store, study)) * study.shard_size
     goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
     page = reports.page_key(study)
     return {

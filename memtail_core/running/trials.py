@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
-from memtail_core.plan.shards import Shard, stored
+from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore, archive
 from memtail_core.study import Study
 from memtail_core.training import Engine
@@ -226,7 +227,7 @@ def load(
         StoreError: a shard cannot be read at all, which does not make it damaged.
     """
     parts, damaged = [], []
-    for shard in stored(store, study):
+    for shard in stored_shards(store, study):
         key = shard.key(study)
         try:
             trials = decode(store.get(key), study, shard)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
@@ -116,7 +117,7 @@ def test_a_failing_recipe_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     study, dataset = prepare(spec)
     with pytest.raises(TrainingError, match="ValueError: the user's own mistake"):
         execution.run(study, FilesStore(tmp_path), dataset, 40, workers=2)
-    assert shards.stored(FilesStore(tmp_path), study) == []
+    assert stored_shards(FilesStore(tmp_path), study) == []
 
 
 def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:
