@@ -17,14 +17,14 @@ from services import broker, leases, unrecorded
 from services.leases import Lease
 from services.orders import Device
 from services.queue import enqueue, queue_of, task_name
+from services.status import StudyStatus
 from services.submission import Cluster
-from services.survey import Standing, standing
 
 log = logging.getLogger(__name__)
 
 _VANISHED = (
-    "the task disappeared from the queue and no worker reported why: check that all workers run the "
-    "same version of memtail"
+    "the task disappeared from the queue and no worker reported why: check that all workers run "
+    "the same version of memtail"
 )
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds
 
@@ -61,18 +61,18 @@ class Reconciler:
         self._run_id = ""
         self._blind_until = 0.0
 
-    def look(self, study: Study) -> Standing:
-        """Look once, and enqueue what nobody has; return where the study stands."""
+    def look(self, study: Study) -> StudyStatus:
+        """Look once, and enqueue what nobody has; return the study's status."""
         client = self._cluster.client
         self._notice_restart()
         # Leases first: a worker stores its shard, or its failure, before it ends the lease.
         held = {lease.shard: lease for lease in leases.current(client, study.id)}
         self._record_what_workers_could_not(study)
-        now = standing(self._cluster.store, study)
+        now = StudyStatus.of(self._cluster.store, study)
         if now.order is None or time.monotonic() < self._blind_until:
             return now
         memory = self._memories.setdefault(study.id, _Memory())
-        free = [shard for shard in now.missing if shard.name not in held]
+        free = [shard for shard in now.to_train if shard.name not in held]
         for shard in free:
             before = memory.leases.get(shard.name)
             if before is not None and self._is_lost(before, shard, now):
@@ -81,17 +81,16 @@ class Reconciler:
                 if before.attempt < self._cluster.settings.most_attempts:
                     self._enqueue(study, shard, now.order.device, before.attempt + 1)
         memory.leases = held
-        missing = set(now.missing)
         memory.enqueued = {
             shard: attempt
             for shard, attempt in memory.enqueued.items()
-            if shard in missing and shard.name not in held and attempt > _tried(now, shard)
+            if shard in free and attempt > now.progress.last_attempt(shard)
         }
         unqueued = self._unqueued(study, free, now, now.order.device) if free else set()
         # Twice in a row: a task that a worker has just taken is neither in the queue nor leased.
         forgotten, memory.unqueued = unqueued & memory.unqueued, unqueued - memory.unqueued
         for shard in sorted(forgotten):
-            attempt = _tried(now, shard) + 1
+            attempt = now.progress.last_attempt(shard) + 1
             if memory.enqueued.get(shard) == attempt:
                 self._record(study, shard, attempt, _VANISHED, "unknown")
             else:
@@ -123,19 +122,19 @@ class Reconciler:
         if n_entries:
             unrecorded.remove(client, study.id, n_entries)
 
-    def _is_lost(self, lease: Lease, shard: Shard, now: Standing) -> bool:
+    def _is_lost(self, lease: Lease, shard: Shard, now: StudyStatus) -> bool:
         """Whether a lease ran out, and was neither given back nor followed by a failure."""
-        is_known = _tried(now, shard) >= lease.attempt
+        is_known = now.progress.last_attempt(shard) >= lease.attempt
         return not is_known and not leases.was_given_back(self._cluster.client, lease)
 
     def _unqueued(
-        self, study: Study, free: list[Shard], now: Standing, device: Device
+        self, study: Study, free: list[Shard], now: StudyStatus, device: Device
     ) -> set[Shard]:
         """The free shards that are due and that the queue does not have."""
         memory, clock = self._memories[study.id], time.monotonic()
         queued = broker.waiting(self._cluster.client, queue_of(device))
         names = {task.rpartition("/")[0] for task in queued}
-        tried = {shard: _tried(now, shard) for shard in free}
+        tried = {shard: now.progress.last_attempt(shard) for shard in free}
         memory.due = {
             (shard, n): memory.due.get((shard, n), clock + backoff(n))
             for shard, n in tried.items()
@@ -165,8 +164,3 @@ class Reconciler:
     def _enqueue(self, study: Study, shard: Shard, device: Device, attempt: int) -> None:
         enqueue(study, shard, device, attempt)
         self._memories[study.id].enqueued[shard] = attempt
-
-
-def _tried(now: Standing, shard: Shard) -> int:
-    """The last attempt at a shard that failed, 0 if none did."""
-    return max((attempt for attempt, _ in now.attempts.get(shard, [])), default=0)

@@ -14,7 +14,7 @@ from services.presence import Presence
 
 
 def start(app: Any, settings: Settings, worker: Presence) -> None:
-    """Let the worker of ``app`` announce every few seconds that it runs, and since when it is idle."""
+    """Let the worker of ``app`` announce every few seconds that it runs, and whether it is idle."""
 
     class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc]
         """A step of the worker's start; it begins when there is an event loop."""

@@ -1,11 +1,13 @@
 """What a training process keeps between shards: connections, a study, its data, its engine."""
 
+import time
 from functools import cached_property
 from importlib.metadata import version
 
 import redis
 
 from memtail_core import catalogue
+from memtail_core.catalogue import Progress
 from memtail_core.errors import MachineError, StudyError
 from memtail_core.running.execution import ShardTrainer
 from memtail_core.settings import Settings
@@ -14,7 +16,8 @@ from memtail_core.study import Study
 from memtail_core.training.device import resolve_device
 from services import broker
 from services.orders import Order
-from services.worker.wanted import Wanted
+
+_FRESH = 2.0  # seconds
 
 
 class WorkerState:
@@ -24,11 +27,11 @@ class WorkerState:
         self.settings = settings
         self._trainer: tuple[Study, int | None, ShardTrainer] | None = None
         self._studies: dict[str, Study] = {}
-        self._wanted: Wanted | None = None
+        self._progress: tuple[Progress, float] | None = None
 
     @cached_property
     def store(self) -> ObjectStore:
-        """The store, waited for if it is away."""
+        """The store; if it cannot be reached, every call waits for it for a while."""
         return open_store(self.settings.store, patience=self.settings.store_patience)
 
     @cached_property
@@ -60,17 +63,18 @@ class WorkerState:
                 ) from error
         return self._studies[study_id]
 
-    def wanted(self, study: Study) -> Wanted:
-        """What of the study is to be trained, read anew every few seconds."""
-        if self._wanted is None or self._wanted.study != study or not self._wanted.is_fresh:
-            self._wanted = Wanted.of(self.store, study)
-        return self._wanted
+    def progress(self, study: Study) -> Progress:
+        """How far a study is, at most two seconds ago: short shards need not wait for a listing."""
+        now = time.monotonic()
+        if self._progress is None or self._progress[0].study != study or now > self._progress[1]:
+            self._progress = Progress.of(self.store, study), now + _FRESH
+        return self._progress[0]
 
     def trainer(self, study: Study, order: Order) -> ShardTrainer:
-        """Return the trainer of a study, made anew when the last shard was of another.
+        """Return the trainer of a study, a new one if the last shard was of another study.
 
         Raises:
-            StudyError: it runs code of its own, which is not allowed here.
+            StudyError: the study runs code of the user's, which is not allowed here.
         """
         if self._trainer is None or self._trainer[:2] != (study, order.stack):
             self.clear()
@@ -78,8 +82,8 @@ class WorkerState:
             if recipe.startswith("python:") and not self.settings.allow_python_recipes:
                 raise StudyError(
                     f"this worker does not run code that a study names ('{recipe}'): set "
-                    "MEMTAIL_ALLOW_PYTHON_RECIPES=1 on workers that have that code and may run it, "
-                    "then memtail retry"
+                    "MEMTAIL_ALLOW_PYTHON_RECIPES=1 on workers that have this code and may run it, "
+                    "then run memtail retry"
                 )
             device = resolve_device(self.settings.device)
             cache = FilesStore(self.settings.cache)
@@ -89,4 +93,4 @@ class WorkerState:
 
     def clear(self) -> None:
         """Let go of the data and the engine, which may be half-made after an error."""
-        self._trainer = self._wanted = None
+        self._trainer = self._progress = None

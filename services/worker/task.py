@@ -61,7 +61,7 @@ def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
     study = state.study(lease.study)
     order = orders.read(state.store, study)
     is_ordered = order is not None and not order.cancelled and queue == queue_of(order.device)
-    if order is None or not is_ordered or shard not in state.wanted(study):
+    if order is None or not is_ordered or not state.progress(study).is_wanted(shard):
         with suppress(redis.RedisError):
             leases.give_back(state.client, [lease])
         return "no longer wanted"
@@ -108,6 +108,6 @@ def _report_pace(state: WorkerState, study: Study, worker: str, done: ShardDone)
 
 @cache
 def worker_state() -> WorkerState:
-    """The state of this process. SIGTERM ends the process at once; no code of a study handles it."""
+    """The state of this process, which SIGTERM ends at once, whatever a study's code does."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return WorkerState(settings())

@@ -117,9 +117,9 @@ def test_a_shard_that_kills_its_process_is_given_up_and_the_others_go_on(own: Cl
 
 
 def test_what_is_away_is_tried_again_later(cluster: Cluster, local_scores: bytes) -> None:
-    """A worker without patience hands its shard on, by a task that is due later."""
+    """A worker without patience gives up its attempt; the aggregator enqueues the next one."""
     worker = cluster.worker(MEMTAIL_STORE_PATIENCE="0.1")
-    cluster.aggregator()
+    aggregator = cluster.aggregator()
     cluster.memtail("submit", "small.toml", "--stack", "3")
     cluster.wait_until("2 stored", lambda: len(cluster.stored()) >= 2)
     cluster.faults.answer_503()
@@ -127,7 +127,7 @@ def test_what_is_away_is_tried_again_later(cluster: Cluster, local_scores: bytes
     time.sleep(1)
     cluster.faults.heal()
     assert cluster.finish() == local_scores
-    assert "retry: Retry in 2" in worker.log.read_text()
+    assert ", attempt 2" in aggregator.log.read_text()
 
 
 def test_cancel_frees_the_workers_and_keeps_what_is_stored(own: Cluster) -> None:
@@ -141,7 +141,7 @@ def test_cancel_frees_the_workers_and_keeps_what_is_stored(own: Cluster) -> None
     own.aggregator()
     own.wait_until("5 stored", lambda: len(own.stored()) == 5)
     own.wait_until("one under way", own.leases)
-    assert "1 shard under way stopped" in own.memtail("cancel", "own").stdout
+    assert "stopped 1 shard in training" in own.memtail("cancel", "own").stdout
     assert not own.leases()
     own.wait_until("the worker has let go of all", lambda: let_go(worker) == 6)
     time.sleep(2)  # the aggregator looks several times
