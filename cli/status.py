@@ -132,7 +132,7 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     detail["seconds_per_model"] = float(loaded.seconds.mean())
     if study.is_experiment:
         return detail
-    fit = estimation.fit(estimation.memorization(loaded.subset, loaded.train_correct, loaded.n))
+    fit = estimation.fit(loaded.counted())
     return {
         **detail,
         "fit": vars(fit),

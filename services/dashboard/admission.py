@@ -124,7 +124,7 @@ def received(content: bytes, most: int) -> Dataset:
             names = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
             if sum(each.file_size for each in archive.infolist()) > most:
                 raise DatasetError(f"the data have more than {most:,} bytes when unpacked")
-            if unknown := sorted(names.keys() - {*_ARRAYS, *_NAMES}):
+            if unknown := sorted(names.keys() - {*_ARRAYS, *_NAMES, "modality"}):
                 raise DatasetError(
                     f"the file holds '{unknown[0][:40]}', which is not part of a dataset"
                 )
@@ -142,6 +142,7 @@ def received(content: bytes, most: int) -> Dataset:
         *(parts[name] for name in _ARRAYS),
         classes=None if classes is None else classes.tolist(),
         **{name: parts[name].tolist() for name in _NAMES[1:] if name in parts},
+        modality=str(parts["modality"]) if "modality" in parts else None,
     )
 
 

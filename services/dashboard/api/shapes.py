@@ -60,7 +60,7 @@ class StudyStatus(BaseModel):
     is_experiment: bool
     recipe: str
     source: str
-    kind: Literal["images", "features"]
+    kind: str
     examples: int
     test_examples: int
     classes: int
@@ -163,7 +163,7 @@ class DatasetStored(BaseModel):
 
     sha256: str
     source: str
-    kind: Literal["images", "features"]
+    kind: str
     examples: int
     test_examples: int
     classes: int
