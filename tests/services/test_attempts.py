@@ -19,7 +19,7 @@ from memtail_core.running.preparation import prepare
 from memtail_core.settings import settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
-from services import broker, queue, submission
+from services import broker, leases, orders, queue, submission
 from services.aggregator import reconciler as reconciling
 from services.aggregator.reconciler import Reconciler
 from services.orders import Order
@@ -214,12 +214,15 @@ def test_a_task_that_is_no_longer_wanted_is_no_loss(
     inline: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The aggregator sees its lease while the worker reads, and no lease at the next look."""
+    read = task.worker_state().study
 
-    def read(*_: object) -> None:
+    def read_and_look(study_id: str) -> Study:
         inline.look(1)
+        assert len(leases.current(inline.cluster.client)) == 1
+        return read(study_id)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(task.orders, "read", read)
-        assert inline.work() == ["no longer wanted"] * 2
+    monkeypatch.setattr(task.worker_state(), "study", read_and_look)
+    orders.place(inline.cluster.store, inline.study, Order(device="cuda"))
+    assert inline.work() == ["no longer wanted"] * 2
     inline.look(1)
     assert inline.recorded() == []
