@@ -49,7 +49,7 @@ def viewed(
     study: Study,
     state: str = "running",
     *,
-    stored: int = 100,
+    stored: int | None = None,
     failed: int = 0,
     device: Device | None = "cpu",
     workers: int = 1,
@@ -61,7 +61,9 @@ def viewed(
     """A study of 400 models in this state, of which so many are stored."""
     every = shards.planned(study, 400)
     if state == "failed":
-        stored = 400 - failed
+        stored = 400 - (failed or 20)
+    elif stored is None:
+        stored = 400 if state == "complete" else 100
     n_stored = stored // study.shard_size
     attempts: dict[Shard, list[tuple[int, Kind]]] = {}
     if n_failures:

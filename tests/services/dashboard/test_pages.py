@@ -184,7 +184,7 @@ def test_a_study_that_is_not_there(folder: FilesStore) -> None:
 def test_workers_and_what_they_do(folder: FilesStore, prepared: tuple[Study, Dataset]) -> None:
     study, now = prepared[0], time.time()
     lease = Lease(
-        study=study.id, shard="0000010-0000015", worker="one", attempt=2, task="", since=now - 60
+        study=study.id, shard="0000010-0000015", worker="one", attempt=2, task="", since=now - 300
     )
     workers = tuple(
         Presence(name=name, role="worker", host="h", device="cpu", store=store, since=now - 7200)
@@ -195,11 +195,11 @@ def test_workers_and_what_they_do(folder: FilesStore, prepared: tuple[Study, Dat
     )
     text = parsed(found, "/workers").text
     assert "2 workers are running, 1 of them is training." in text
-    assert f"{study.id}, models 10–14, for 60 s" in text
+    assert f"{study.id}, models 10–14, for 5 min" in text
     assert "for 2.0 h" in text
     assert "No aggregator is running" in text
     assert "Some workers use the store s3://elsewhere" in text
-    assert "one 10–14 for 60 s 2" in parsed(found, f"/studies/{study.id}").text
+    assert "one 10–14 for 5 min 2" in parsed(found, f"/studies/{study.id}").text
 
 
 def test_trouble_is_told_on_every_page_that_lives(
