@@ -26,14 +26,14 @@ _STARTS_WITHIN = 30.0  # seconds; if the server does not answer by then, no brow
     type=click.IntRange(1, 65535),
     default=lambda: settings().dashboard_port,
     show_default="8080, or MEMTAIL_DASHBOARD_PORT",
-    help="The port on 127.0.0.1.",
+    help="Serve on this port of 127.0.0.1.",
 )
-@click.option("--no-browser", is_flag=True, help="Serve without opening a browser.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def dashboard(location: str, port: int, no_browser: bool) -> None:
-    """Serve live web pages of the studies, and open a browser. Ctrl-C stops it.
+    """Show the studies as live web pages in your browser.
 
-    With a cluster (MEMTAIL_BROKER_URL) the pages also show the workers and what they train. With
-    MEMTAIL_DASHBOARD_TOKEN they can submit, cancel and retry studies.
+    Ctrl-C stops it. With a cluster (MEMTAIL_BROKER_URL) the pages also show what each worker
+    trains; with MEMTAIL_DASHBOARD_TOKEN they can submit, cancel and retry studies.
     """
     try:
         from services.dashboard.__main__ import open_dashboard, serve

@@ -36,7 +36,7 @@ _OF_CLUSTER = (
 @store_option
 @json_option
 def status(name: str | None, location: str, as_json: bool) -> None:
-    """List the studies of the store, or show one of them in detail."""
+    """Show all studies of the store, or one in detail."""
     ask = _cluster_status()
     if name is None:
         store = open_store(location)

@@ -33,7 +33,9 @@ _LINE_EVERY = 10.0  # seconds between two lines where the output is no terminal
 @json_option
 @click.pass_context
 def watch(context: click.Context, name: str, location: str, as_json: bool) -> None:
-    """Follow STUDY until its report is published. Ctrl-C stops watching, not the study.
+    """Follow STUDY on the cluster until its report is published.
+
+    Ctrl-C stops watching; the study goes on.
 
     Exit code: 0 if the study is complete, 1 if it failed or was cancelled.
     """
