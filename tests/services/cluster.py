@@ -256,7 +256,11 @@ C = TypeVar("C", bound=Cluster)
 
 
 @contextmanager
-def running(s3: S3Server, folder: Path, kind: Callable[..., C] = Cluster) -> Iterator[C]:
+def running(
+    s3: S3Server,
+    folder: Path,
+    kind: Callable[..., C] = Cluster,  # type: ignore[assignment]
+) -> Iterator[C]:
     """A cluster without services yet; whatever is started in it ends with it."""
     with redis_server() as server, Faults(s3.endpoint) as faults:
         cluster = kind(server, s3, faults, folder)
