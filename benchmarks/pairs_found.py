@@ -1,12 +1,11 @@
-"""How well few trials find the pairs that many trials find: calibrated influence, and counted."""
+"""How many of the pairs that many trials find are found by few, calibrated and counted."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.analysis.calibrated_pairs import Candidates, pairs_of
 from memtail_core.data import Dataset
-from memtail_core.estimation import memorization
-from memtail_core.estimation.calibration.differences import differences
+from memtail_core.estimation.calibrated.mean_differences import differences
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import reaches
 from memtail_core.running.trials import Trials
@@ -21,10 +20,11 @@ def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float
     """Compare with the paper's pairs of all other trials, and with their influence.
 
     Both sides choose their candidates by the drawn trials: ours by calibrated memorization, the
-    paper's by counted. *Found*: the share of the reference's pairs among as many highest;
-    *among_ten_times*: among ten times as many. Correlation and error are over our candidates, the
-    reference's noise taken out: the true variance is the covariance of its two halves, the noise a
-    quarter of their mean squared difference. A counted influence that is missing is 0.
+    paper's by counted memorization. *found* is the share of the reference's pairs among as many
+    highest-ranked candidates, *among_ten_times* among ten times as many. Correlation and error are
+    over our candidates, without the noise of the reference: the true variance is the covariance of
+    its two halves, the noise a quarter of their mean squared difference. A missing counted
+    influence is 0.
     """
     rule = PairsRule()
     theirs = _candidates(drawn, ours.dataset, rule)
@@ -62,7 +62,7 @@ def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float
 
 
 def _candidates(trials: Trials, dataset: Dataset, rule: PairsRule) -> Pairs:
-    scores = memorization(trials.subset, trials.train_correct, trials.n).memorization
+    scores = trials.counted().memorization
     return pairs_of(rule.family(scores, dataset.y_train, dataset.y_test))
 
 

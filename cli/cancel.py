@@ -12,7 +12,10 @@ from cli.options import find_study, json_option, print_json, store_option, study
 @store_option
 @json_option
 def cancel(name: str, location: str, as_json: bool) -> None:
-    """Stop training STUDY. What is stored stays; memtail submit continues it."""
+    """Stop training STUDY on the cluster.
+
+    Stored models stay; memtail submit continues the study.
+    """
     from cli.cluster import connected
     from services import submission
 
@@ -23,6 +26,6 @@ def cancel(name: str, location: str, as_json: bool) -> None:
         print_json({"id": study.id, "stopped": stopped})
         return
     Console(highlight=False, soft_wrap=True).print(
-        f"cancelled {study.id}: {formatting.count(stopped, 'shard')} under way stopped; "
-        f"what is stored stays, and memtail submit {study.id} continues"
+        f"cancelled {study.id}: stopped {formatting.count(stopped, 'shard')} in training; stored "
+        f"models stay, and memtail submit {study.id} continues it"
     )

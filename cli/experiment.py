@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import formatting
-from cli.options import find_study, print_json
+from cli.options import device_option, find_study, print_json, workers_option
 
 if TYPE_CHECKING:
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
     from memtail_core.data import Dataset
     from memtail_core.drawing.section import Shown
     from memtail_core.experiments.results import Result
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 _TRAINING = (
-    click.option(
-        "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
-    ),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
-    click.option("--submit", is_flag=True, help="Train on the cluster, and wait for it."),
-    click.option("--dry-run", is_flag=True, help="Say what would be trained; do nothing."),
+    workers_option,
+    device_option,
+    click.option("--submit", is_flag=True, help="Train on the cluster and wait for it."),
+    click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing."),
 )
 
 
@@ -72,17 +70,17 @@ class Where:
 
 def opened(
     location: str, name: str, *, margins: bool = False
-) -> "tuple[ObjectStore, Study, Material]":
+) -> "tuple[ObjectStore, Study, LoadedStudy]":
     """Open a study and read the models it has so far; with margins if asked."""
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
 
     store, study = find_study(location, name)
-    return store, study, Material.of(store, study, margins=margins)
+    return store, study, LoadedStudy.load(store, study, margins=margins)
 
 
 def finished(
     location: str, name: str, *, margins: bool = False
-) -> "tuple[ObjectStore, Study, Material]":
+) -> "tuple[ObjectStore, Study, LoadedStudy]":
     """Open a study, all of whose models are trained, and read them; with margins if asked.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``memtail fetch``: the published report, in a folder here."""
+"""``memtail fetch``: copy the published report to a folder."""
 
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from memtail_core.errors import StoreError
 @click.command()
 @study_argument
 @store_option
-@click.option("--output", "-o", type=click.Path(), help="The folder. [default: STUDY's id]")
+@click.option(
+    "--output", "-o", type=click.Path(), help="Write to this folder. [default: the id of STUDY]"
+)
 @json_option
 def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
-    """Copy the report of STUDY to a folder here, every file verified by its digest."""
+    """Copy the report of STUDY here and verify every file."""
     import json
 
     from cli.findings import say_findings
@@ -23,11 +25,13 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
 
     store, study = find_study(location, name)
     if study.is_experiment:
-        raise StoreError(f"{study.id} has no report: fetch that of the study it belongs to")
+        raise StoreError(
+            f"{study.id} has no report: it belongs to an experiment; fetch the report of its study"
+        )
     files = reports.fetch(store, study)
     if files is None or "summary.json" not in files:
         raise StoreError(
-            f"{study.id} has no report yet, or one that is just being written: try again, or "
+            f"{study.id} has no report yet, or it is being published: try again, or make one with "
             f"memtail report {study.id}"
         )
     folder = Path(output or study.id)
@@ -43,4 +47,4 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
     say_findings(summary, page)
     goal = catalogue.goal(store, study)
     if summary["trials"] < goal:
-        click.echo(f"provisional: {summary['trials']:,} of {goal:,} models are in it")
+        click.echo(f"provisional: it has {summary['trials']:,} of {goal:,} models")

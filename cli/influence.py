@@ -16,8 +16,8 @@ from memtail_core.errors import EstimationError, StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from memtail_core.analysis.queries import Material
-    from memtail_core.estimation.influence import Engine, Evidence
+    from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.estimation.influence import Evidence, PairCounter
 
 _BINS = 200  # each of 0.01
 
@@ -25,19 +25,35 @@ _BINS = 200  # each of 0.01
 @click.command()
 @study_argument
 @store_option
-@click.option("--train", type=int, help="What rests on this training example?")
-@click.option("--test", type=int, help="What does this test example rest on?")
-@click.option("--every", type=click.Choice(["train", "test"]), help="The same, of every example.")
-@click.option("--by-class", is_flag=True, help="The mean influence of each class on each.")
-@click.option("--histogram", is_flag=True, help="How many of all pairs have which influence.")
+@click.option(
+    "--train", type=int, help="List the test examples that rest on this training example."
+)
+@click.option(
+    "--test", type=int, help="List the training examples that this test example rests on."
+)
+@click.option(
+    "--every",
+    type=click.Choice(["train", "test"]),
+    help="List the same for every training or test example.",
+)
+@click.option(
+    "--by-class", is_flag=True, help="Print the mean influence of each class on each class."
+)
+@click.option("--histogram", is_flag=True, help="Print a histogram of the influence of all pairs.")
 @click.option(
     "--matrix",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write all of it, float32 [training × test examples], as a .npy file.",
+    help="Write the influence of all pairs to this .npy file (float32).",
 )
-@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="List this many per example.",
+)
 @looking_options
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
 def influence(
     name: str,
     location: str,
@@ -55,13 +71,14 @@ def influence(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Tell which training examples of STUDY matter to which predictions.
+    """Show which training examples predictions rest on.
 
-    `--train 17` lists the test examples on which training example 17 has most influence,
-    `--test 42` the training examples that test example 42 rests on: of any class, memorized or not.
+    `--train 17` lists the test examples on which training example 17 has the most influence;
+    `--test 42` lists the training examples with the most influence on test example 42. Both include
+    examples of any class, memorized or not.
     """
-    from memtail_core.analysis.queries import why_none
-    from memtail_core.estimation.influence import engine_for
+    from memtail_core.analysis.pair_queries import why_none
+    from memtail_core.estimation.influence import counter_for
 
     given = (train, test, every, by_class or None, histogram or None, matrix)
     if sum(each is not None for each in given) != 1:
@@ -71,10 +88,10 @@ def influence(
     if harmful and (by_class or histogram or matrix is not None):
         raise click.UsageError("--harmful is for lists; what you ask for has both signs")
     format_ = out.format_of(output, "json" if as_json else format_, out.FORMATS)
-    engine = engine_for(device)
+    counter = counter_for(device)
     store, study = find_study(location, name)
-    looking = Looking(store, study, engine, memory)
-    ask = _Ask(looking.load(), engine, looking, harmful)
+    looking = Looking(store, study, counter, memory)
+    ask = _Ask(looking.load(), counter, looking, harmful)
     if matrix is not None:
         ask.for_matrix(matrix)
         return
@@ -99,25 +116,25 @@ def influence(
 class _Ask:
     """One study's trials, and how to look at their pairs."""
 
-    material: "Material"
-    engine: "Engine"
+    material: "LoadedStudy"
+    counter: "PairCounter"
     looking: Looking
     harmful: bool
 
     def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
-        from memtail_core.analysis.queries import Question, influence_of_one
+        from memtail_core.analysis.pair_queries import PairQuery, influence_of_one
         from memtail_core.report import tables
 
         material = self.material
         examples = [() if one is None else (one,) for one in (train, test)]
-        family = Question(examples[0], examples[1], same_class=False).family(material)
+        family = PairQuery(examples[0], examples[1], same_class=False).family(material)
         with self.looking.at(family.testable(self._evidence).n_pairs) as count:
             found = influence_of_one(
                 material,
                 train,
                 test,
                 top,
-                engine=self.engine,
+                counter=self.counter,
                 most=self.looking.most,
                 harmful=self.harmful,
                 progress=count,
@@ -125,7 +142,7 @@ class _Ask:
         return tables.pairs_table(found, material.dataset, material.scores.memorization)
 
     def every(self, of: Literal["train", "test"], top: int) -> "pa.Table":
-        from memtail_core.estimation.influence import leading
+        from memtail_core.estimation.influence import strongest_partners
         from memtail_core.report import tables
 
         n, n_test = self._sizes
@@ -137,9 +154,11 @@ class _Ask:
             )
         evidence = self._evidence
         with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as count:
-            found = leading(evidence, examples, top, of, engine=self.engine, progress=count)
+            found = strongest_partners(
+                evidence, examples, top, of, counter=self.counter, progress=count
+            )
         found = found.of_harm() if self.harmful else found
-        return tables.leading_table(found, of, self.material.dataset)
+        return tables.partners_table(found, of, self.material.dataset)
 
     def by_class(self) -> "pa.Table":
         from memtail_core.estimation.influence import by_class
@@ -150,18 +169,18 @@ class _Ask:
         return tables.class_table(means, data)
 
     def for_histogram(self) -> "pa.Table":
-        from memtail_core.analysis.queries import Question
-        from memtail_core.estimation.influence import survey
+        from memtail_core.analysis.pair_queries import PairQuery
+        from memtail_core.estimation.influence import pair_statistics
         from memtail_core.report import tables
 
-        family = Question(same_class=False).family(self.material)
+        family = PairQuery(same_class=False).family(self.material)
         evidence = self.material.evidence
         with self.looking.at(family.testable(evidence).n_pairs) as count:
-            seen = survey(
+            seen = pair_statistics(
                 evidence,
                 family,
                 1.0,
-                engine=self.engine,
+                counter=self.counter,
                 n_bins=_BINS,
                 progress=count,
             )
@@ -175,7 +194,7 @@ class _Ask:
         evidence = self.material.evidence
         try:
             with self.looking.at(n * n_test) as count:
-                write_matrix(path, evidence, *every, engine=self.engine, progress=count)
+                write_matrix(path, evidence, *every, counter=self.counter, progress=count)
         except OSError as error:
             raise StoreError(f"cannot write '{path}': {error.strerror}") from error
         click.echo(f"float32 [{n}, {n_test}], NaN where there is no estimate: {path}")

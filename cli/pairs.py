@@ -11,6 +11,7 @@ from cli.looking import Looking, looking_options
 from cli.options import (
     Threshold,
     any_class_option,
+    estimator_option,
     fdr_option,
     find_study,
     print_json,
@@ -18,9 +19,12 @@ from cli.options import (
     study_argument,
 )
 from cli.pair_tables import drawn, wide_console
+from memtail_core.estimation.thresholds import THETA_INFL
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from memtail_core.estimation.estimator import Estimator
 
 _SHOWN = 20
 
@@ -28,40 +32,50 @@ _SHOWN = 20
 @click.command()
 @study_argument
 @store_option
-@click.option("--class", "classes", multiple=True, help="Training examples of this class; repeat.")
-@click.option("--train", type=int, multiple=True, help="Of this training example; repeat.")
-@click.option("--test", type=int, multiple=True, help="On this test example; repeat.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    help="Keep only training examples of this class; repeatable.",
+)
+@click.option(
+    "--train", type=int, multiple=True, help="Keep only pairs of this training example; repeatable."
+)
+@click.option(
+    "--test", type=int, multiple=True, help="Keep only pairs of this test example; repeatable."
+)
 @click.option(
     "--min-influence",
     "theta",
     type=Threshold(),
-    default=0.15,
+    default=THETA_INFL,
     show_default=True,
-    help="Least influence.",
+    help="Keep only pairs with at least this influence.",
 )
 @click.option(
     "--min-memorization",
     "theta_mem",
     type=Threshold(),
-    help="Of the training example. [default: 0.25; any with --train]",
+    help="Keep training examples from here on. [default: 0.25; any with --train]",
 )
+@estimator_option
 @click.option(
     "--calibrated",
     "is_calibrated",
     is_flag=True,
-    help="By an estimate for few models; memorized examples and one class, without p-values.",
+    help="The same as --estimator calibrated.",
 )
 @any_class_option
 @fdr_option
-@click.option("--top", type=click.IntRange(1), help="Only the strongest.")
+@click.option("--top", type=click.IntRange(1), help="Keep only this many of the strongest pairs.")
 @click.option(
     "--permutations",
     type=click.IntRange(0, 1000),
     default=0,
-    help="Permute the trials so often, to check what chance gives.",
+    help="Permute the trials this often, to see what chance gives.",
 )
 @looking_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def pairs(
     name: str,
     location: str,
@@ -70,6 +84,7 @@ def pairs(
     test: tuple[int, ...],
     theta: float,
     theta_mem: float | None,
+    estimator: "Estimator",
     is_calibrated: bool,
     any_class: bool,
     fdr: float | None,
@@ -82,21 +97,24 @@ def pairs(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """List the pairs of a training and a test example of STUDY with high influence.
+    """List the training and test examples with high influence.
 
-    Each with its standard error, a 95% interval that allows for its having been chosen, and the p-
-    and q-value: how often chance gives as much, and the false discovery rate at which it counts.
-    With --calibrated by an estimate that learns from the models what counting them does not show:
-    with few models it ranks pairs much better; the counted influence stands beside it.
+    Each pair of STUDY has a standard error, a 95% interval that allows for the selection of the
+    pair, a p-value (how often chance gives as much influence) and a q-value (the false discovery
+    rate at which the pair is significant).
+
+    With --calibrated, pairs are ranked by an estimate that learns from the models what counting
+    does not show, which is much better with few models; the counted influence is printed beside it.
     """
-    from memtail_core.analysis.queries import Question
-    from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
+    from memtail_core.analysis.pair_queries import PairQuery
+    from memtail_core.estimation.calibrated import CALIBRATED
+    from memtail_core.estimation.influence import counter_for, find, pairs_of_permuted
     from memtail_core.report import tables
 
     if as_json and output:
         raise click.UsageError("--json prints; for a file say --output pairs.json alone")
     format_ = out.format_of(output, format_, out.FORMATS)
-    if is_calibrated:
+    if is_calibrated or estimator is CALIBRATED:
         refuse(
             {
                 "--fdr": fdr is not None,
@@ -110,7 +128,7 @@ def pairs(
         list_calibrated(
             name,
             location,
-            question=Question(train, test, classes),
+            question=PairQuery(train, test, classes),
             theta=theta,
             theta_mem=0.25 if theta_mem is None else theta_mem,
             top=top,
@@ -119,13 +137,13 @@ def pairs(
             as_json=as_json,
         )
         return
-    engine = engine_for(device)
+    counter = counter_for(device)
     store, study = find_study(location, name)
-    looking = Looking(store, study, engine, memory)
+    looking = Looking(store, study, counter, memory)
     material = looking.load()
     if theta_mem is None and not train:
         theta_mem = 0.25
-    question = Question(train, test, classes, not any_class, theta_mem)
+    question = PairQuery(train, test, classes, not any_class, theta_mem)
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
     with looking.at(family.testable(evidence).n_pairs) as count:
@@ -134,7 +152,7 @@ def pairs(
             family,
             theta,
             fdr,
-            engine=engine,
+            counter=counter,
             most=looking.most,
             strongest=top,
             progress=count,
@@ -147,9 +165,9 @@ def pairs(
         "expected_by_chance": found.expected_by_chance,
         "fdr": fdr,
     }
-    if permutations and found.bar is not None:
+    if permutations and found.threshold is not None:
         seeds = range(permutations)
-        counted = pairs_of_permuted(evidence, family, found.bar, seeds, engine=engine)
+        counted = pairs_of_permuted(evidence, family, found.threshold, seeds, counter=counter)
         summary["found_with_permuted_trials"] = counted.tolist()
     table = tables.pairs_table(
         found.of_harm() if harmful else found, material.dataset, material.scores.memorization

@@ -1,10 +1,13 @@
 """``memtail report``: estimate from the stored trials and write the report."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cli.options import (
     Threshold,
     any_class_option,
+    estimator_option,
     fdr_option,
     find_study,
     json_option,
@@ -12,17 +15,30 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
+
+if TYPE_CHECKING:
+    from memtail_core.estimation.estimator import Estimator
 
 
 @click.command()
 @study_argument
 @store_option
 @click.option(
-    "--theta-mem", type=Threshold(), default=0.25, show_default=True, help="Memorized from here on."
+    "--theta-mem",
+    type=Threshold(),
+    default=THETA_MEM,
+    show_default=True,
+    help="Count examples as memorized from here on.",
 )
 @click.option(
-    "--theta-infl", type=Threshold(), default=0.15, show_default=True, help="A pair from here on."
+    "--theta-infl",
+    type=Threshold(),
+    default=THETA_INFL,
+    show_default=True,
+    help="List pairs with at least this influence.",
 )
+@estimator_option
 @any_class_option
 @fdr_option
 @json_option
@@ -31,13 +47,14 @@ def report(
     location: str,
     theta_mem: float,
     theta_infl: float,
+    estimator: "Estimator",
     any_class: bool,
     fdr: float | None,
     as_json: bool,
 ) -> None:
-    """Estimate from what is stored of STUDY and write its report.
+    """Write the report of STUDY from the models stored so far.
 
-    An unfinished study gets a provisional one.
+    The report of an unfinished study is provisional.
     """
     from cli.findings import say_findings
     from memtail_core.estimation.influence import PairsRule
@@ -45,7 +62,7 @@ def report(
 
     store, study = find_study(location, name)
     rule = PairsRule(theta_mem, theta_infl, same_class=not any_class, fdr=fdr)
-    analysis = analyse_stored(store, study, rule)
+    analysis = analyse_stored(store, study, rule, estimator)
     page = f"{store.location}/{publish(store, analysis)}"
     if as_json:
         print_json({**analysis.summary(), "report": page})

@@ -1,7 +1,7 @@
-"""When trials are added: count everything again from bits, or add to counts kept on disk?
+"""Two ways to add trials: count everything again from bits, or add to counts on disk.
 
-Kept counts are int16, one per pair. Each way starts from a cold file cache. The second one does no
-more than bring the counts up to date, where the first also finds the pairs.
+The counts on disk are int16, one per pair. Each way starts with a cold file cache. The second only
+updates the counts, while the first also finds the pairs.
 """
 
 import os
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from benchmarks.at_scale.data import Data, sample
 from benchmarks.at_scale.sides import Answer, Phases, Question
 from benchmarks.memory import own_peak
-from memtail_core.estimation.influence import Engine, Evidence, engine_for
+from memtail_core.estimation.influence import Evidence, PairCounter, counter_for
 
 _PAIRS = 2**22  # at a time
 _COUNTS = "counts"
 
 
 def keep(question: Question, trials: int) -> None:
-    """Write the counts of the first trials beside the data."""
+    """Write the counts of the first trials into the folder of the data."""
     data = Data.read(question.folder)
     path = question.folder / _COUNTS
     path.write_bytes(bytes(2 * len(data.y_train) * len(data.y_test)))
-    _add(data, slice(trials), path, engine_for(question.device), Phases())
+    _add(data, slice(trials), path, counter_for(question.device), Phases())
 
 
 def forget(folder: Path) -> None:
-    """Let the system forget what it holds of files in memory."""
+    """Drop the file cache of the system."""
     for path in folder.iterdir():
         with path.open("r+b") as file:
             os.fsync(file.fileno())
@@ -37,9 +37,9 @@ def forget(folder: Path) -> None:
 
 
 def update(question: Question, trials: int) -> Answer:
-    """Add the counts of all but the first trials to those that are kept."""
+    """Add the counts of the remaining trials to those on disk."""
     start = time.perf_counter()
-    engine = engine_for(question.device)
+    engine = counter_for(question.device)
     keep(Question(**{**vars(question), "folder": question.small}), 1)
     warm_up = time.perf_counter() - start
     phases = Phases()
@@ -66,7 +66,7 @@ def update(question: Question, trials: int) -> Answer:
     )
 
 
-def _add(data: Data, trials: slice, path: Path, engine: Engine, phases: Phases) -> None:
+def _add(data: Data, trials: slice, path: Path, engine: PairCounter, phases: Phases) -> None:
     n, n_test = len(data.y_train), len(data.y_test)
     with phases.timed("transposing"):
         evidence = Evidence.of(data.subset[trials], data.test_correct[trials], n, n_test)
@@ -91,6 +91,6 @@ def _add(data: Data, trials: slice, path: Path, engine: Engine, phases: Phases) 
             os.fsync(file.fileno())
 
 
-def _whole(wanted: int, done: int | None) -> None:
-    if done != wanted:
-        raise OSError(f"{done} of {wanted} bytes")
+def _whole(expected: int, transferred: int | None) -> None:
+    if transferred != expected:
+        raise OSError(f"{transferred} of {expected} bytes")

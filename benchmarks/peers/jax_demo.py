@@ -1,7 +1,7 @@
 """The authors' published MNIST demo: their recipe in JAX, one model after another.
 
-A jitted SGD step per batch of numpy rows, float32, XLA on all cores, as their file does it: a
-network of fully connected layers, momentum, pixels in [0, 1], a constant learning rate.
+As in their file: a jitted SGD step per batch of numpy rows, float32, XLA on all cores, a network of
+fully connected layers, momentum, pixels in [0, 1], a constant learning rate.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
-from memtail_core.training.networks import MLP
+from memtail_core.training.gradient.networks import MLP
 
 _EVALUATION_BATCH = 1000
 
@@ -24,7 +24,7 @@ def train(
     dataset: Dataset, subset: NDArray[np.bool_], seed: int, recipe: MLP
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Train one model; return its correctness on the training and the test examples."""
-    x_train, x_test = (_pixels(x) for x in (dataset.x_train, dataset.x_test))
+    x_train, x_test = (_pixels(x.whole()) for x in (dataset.train, dataset.test))
     weights = _initial(seed, x_train.shape[1], recipe.widths, len(dataset.classes))
     velocity = jax.tree.map(jnp.zeros_like, weights)
     step = partial(_step, rate=recipe.learning_rate, momentum=recipe.momentum)

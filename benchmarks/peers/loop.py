@@ -1,6 +1,6 @@
 """A plain PyTorch loop: torchvision's transforms, a DataLoader, one model after another.
 
-What a user would write: float32, PyTorch's own number of threads, or its GPU with autocast.
+What a user would write: float32 on PyTorch's default number of threads, or a GPU with autocast.
 """
 
 from typing import Any
@@ -15,15 +15,15 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from memtail_core.data import Dataset
-from memtail_core.training.batches import learning_rates
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.resident import moments
+from memtail_core.data.moments import moments
+from memtail_core.training.gradient.batches import learning_rates
+from memtail_core.training.gradient.recipe import GradientRecipe
 
 _EVALUATION_BATCH = 1000
 
 
 class _Images(TorchDataset[tuple[Any, int]]):
-    """As torchvision's datasets do: an image is made and transformed whenever it is asked for."""
+    """As in torchvision's datasets, each access creates and transforms an image."""
 
     def __init__(self, x: NDArray[Any], y: NDArray[np.int64], transform: Any) -> None:
         self._x, self._y, self._transform = x, y.tolist(), transform
@@ -43,13 +43,13 @@ def train(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     plain = [transforms.ToTensor()]
     if recipe.standardize:
-        mean, deviation = (m / 255 for m in moments(dataset.x_train))
+        mean, deviation = (m / 255 for m in moments(dataset.train))
         plain.append(transforms.Normalize(mean.tolist(), deviation.tolist()))
     augment = [transforms.RandomHorizontalFlip()] * recipe.flip
     if recipe.crop:
         augment.append(transforms.RandomCrop(dataset.shape[:2], padding=recipe.crop))
-    shown = transforms.Compose([*augment, *plain])
-    train_set = _Images(dataset.x_train, dataset.y_train, shown)
+    augmented = transforms.Compose([*augment, *plain])
+    train_set = _Images(dataset.train.whole(), dataset.y_train, augmented)
     batches = DataLoader(
         Subset(train_set, np.flatnonzero(subset).tolist()), recipe.batch_size, shuffle=True
     )
@@ -75,8 +75,8 @@ def train(
             optimizer.step()
     network.eval()
     correct = []
-    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
-        examples = DataLoader(_Images(x, y, transforms.Compose(plain)), _EVALUATION_BATCH)
+    for x, y in ((dataset.train, dataset.y_train), (dataset.test, dataset.y_test)):
+        examples = DataLoader(_Images(x.whole(), y, transforms.Compose(plain)), _EVALUATION_BATCH)
         with torch.no_grad():
             answers = [(network(a.to(device)).argmax(1).cpu() == b).numpy() for a, b in examples]
         correct.append(np.concatenate(answers))

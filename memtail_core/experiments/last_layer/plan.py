@@ -13,10 +13,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from memtail_core import estimation
 from memtail_core.data import Dataset
 from memtail_core.estimation.agreement import agreement
-from memtail_core.estimation.influence import PairsRule, engine_for, find
+from memtail_core.estimation.influence import PairsRule, counter_for, find
 from memtail_core.estimation.intervals import reaches
 from memtail_core.experiments.last_layer.representations import LAST, Represented
 from memtail_core.experiments.results import Result
@@ -121,14 +120,14 @@ def analyse(
         l2: their penalty.
     """
     n = len(trials)
-    of_network = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    of_network = trials.counted()
 
     def memorizer(name: str, study: Study, some: Trials, features: int | None) -> Memorizer:
-        scores = estimation.memorization(some.subset, some.train_correct, some.n).memorization
+        scores = some.counted().memorization
         alike = agreement(of_network.memorization, scores, ())
         rule = PairsRule()
         family = rule.family(scores, dataset.y_train, dataset.y_test)
-        pairs = find(some.evidence(), family, rule.theta_infl, engine=engine_for("cpu"))
+        pairs = find(some.evidence(), family, rule.theta_infl, counter=counter_for("cpu"))
         accuracies = some.accuracies()
         return Memorizer(
             name=name,

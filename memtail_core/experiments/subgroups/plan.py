@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from memtail_core import estimation
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
-from memtail_core.estimation.influence import Pairs, PairsRule, engine_for, find
+from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
 from memtail_core.estimation.label_noise import LabelNoise, label_noise
 from memtail_core.running.trials import Trials
 
@@ -93,7 +92,7 @@ def subgroups(
     Raises:
         EstimationError: too few trials held the examples out.
     """
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    scores = trials.counted()
     if scores.n_out.min() < _FEWEST_OUT:
         raise EstimationError(
             f"some examples were held out by only {scores.n_out.min()} of {len(trials)} models, "
@@ -102,7 +101,7 @@ def subgroups(
     probability, has_margins = _label_probability(trials, scores)
     noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
-    pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, engine=engine_for("cpu"))
+    pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
     supports = np.bincount(pairs.train_index, minlength=trials.n)
     strongest = np.zeros(trials.n)
     np.maximum.at(strongest, pairs.train_index, pairs.influence)

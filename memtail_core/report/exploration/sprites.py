@@ -1,4 +1,4 @@
-"""Thumbnails on sheets: thousands of small pictures in a few files that a page cuts out of."""
+"""Draws thousands of thumbnails on a few sheets, from which the page cuts them out."""
 
 import io
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from memtail_core.data import Examples
 from memtail_core.drawing.pictures import picture
 from memtail_core.running.parallelism import usable_cores
 
@@ -23,7 +24,7 @@ _PER_SHEET = COLUMNS * ROWS
 
 @dataclass(frozen=True)
 class Look:
-    """How thumbnails are made: pixels across and down, and WebP's quality; None is lossless."""
+    """The size of thumbnails in pixels and their WebP quality; None is lossless."""
 
     width: int
     height: int
@@ -36,7 +37,7 @@ class Sheets:
 
     Attributes:
         look: how they were made.
-        position: int64 [n], the cell of each, counted by rows over all sheets; −1: not pictured.
+        position: int64 [n], the cell of each, counted by rows over all sheets; −1: no thumbnail.
         images: the sheets; the last has no more rows than it needs.
     """
 
@@ -46,7 +47,7 @@ class Sheets:
 
     @property
     def n_bytes(self) -> int:
-        """Of all sheets."""
+        """The size of all sheets."""
         return sum(map(len, self.images))
 
     @property
@@ -56,7 +57,7 @@ class Sheets:
 
 
 def looks(height: int, width: int) -> Iterator[Look]:
-    """Yield ways to make thumbnails of images of this size, the best first; none enlarges."""
+    """Yield looks for images of this size, the best first; none is larger than the images."""
     longest = max(height, width)
     sides = [min(longest, _SIDES[0])]
     sides += [side for side in _SIDES if side < sides[0]]
@@ -68,18 +69,18 @@ def looks(height: int, width: int) -> Iterator[Look]:
             yield Look(across, down, quality)
 
 
-def sheets(images: Images, chosen: Indices, look: Look) -> Sheets:
-    """Put the thumbnails of the chosen images, uint8 [n, h, w, c], on sheets in that order."""
+def sheets(images: Examples, chosen: Indices, look: Look) -> Sheets:
+    """Put thumbnails of the chosen images, of shape [h, w, c], on sheets in that order."""
     position = np.full(len(images), -1, np.int64)
     position[chosen] = np.arange(len(chosen))
     parts = [chosen[i : i + _PER_SHEET] for i in range(0, len(chosen), _PER_SHEET)]
     with ThreadPoolExecutor(usable_cores()) as threads:
-        made = tuple(threads.map(lambda part: sheet(images[part], look), parts))
+        made = tuple(threads.map(lambda part: sheet(images.take(part), look), parts))
     return Sheets(look, position, made)
 
 
 def sheet(images: Images, look: Look) -> bytes:
-    """Encode up to 512 images as one picture; cells left over are black, or transparent."""
+    """Encode up to 512 images as one picture; unused cells are black or transparent."""
     rows = -(-len(images) // COLUMNS)
     cells = np.zeros((rows * COLUMNS, look.height, look.width, images.shape[3]), np.uint8)
     for cell, image in zip(cells, images, strict=False):

@@ -15,15 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from memtail_core import catalogue
-from memtail_core.analysis.queries import Material, Question
+from memtail_core.analysis.loaded_study import LoadedStudy
+from memtail_core.analysis.pair_queries import PairQuery
 from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
-from memtail_core.estimation.influence import engine_for, find
+from memtail_core.estimation.influence import counter_for, find
 from memtail_core.plan.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard import influence
-from services.dashboard.kept import Kept
+from services.dashboard.byte_cache import ByteCache
 from tests.conftest import Trained
 from tests.services.dashboard.conftest import Show, Shown, publish
 
@@ -160,8 +161,8 @@ def test_a_manifest_that_names_other_keys_names_nothing(show: Show, store: Files
     for name in ("../study.json", "..", "/etc/hostname", "a//b"):
         manifest = {"trials": 40, "files": {name: digest}}
         store.put(f"{shown.study.prefix}report/manifest.json", json.dumps(manifest).encode())
-        shown.dashboard.observer.wake()
-        shown.dashboard.observer.look()
+        shown.dashboard.monitor.wake()
+        shown.dashboard.monitor.look()
         encoded = "".join(f"%{ord(letter):02x}" for letter in name)  # or httpx makes a path of it
         assert shown.get(f"/report/{encoded}").status_code in (404, 503)
         assert shown.client.get("/healthz").status_code == 200
@@ -179,8 +180,8 @@ def test_while_a_report_is_replaced_the_one_before_is_shown(shown: Shown) -> Non
 def test_a_table_that_is_none_is_told(show: Show, store: FilesStore) -> None:
     shown = show()
     reports.write(store, shown.study, {"scores.parquet": b"PAR1 nonsense PAR1"}, 40)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     assert shown.get("/scores").status_code == 409
     assert shown.get("/pairs").status_code in (404, 503)
 
@@ -189,8 +190,8 @@ def test_without_a_report_there_are_no_scores(show: Show, store: FilesStore) -> 
     shown = show()
     for key in list(store.list(f"{shown.study.prefix}report/")):
         store.delete(key)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     for what in ("/scores", "/pairs", "/report/index.html"):
         assert shown.get(what).status_code == 404
     assert shown.get().json()["report"] is None
@@ -201,11 +202,11 @@ def test_without_a_report_there_are_no_scores(show: Show, store: FilesStore) -> 
 def test_influence_of_one_example(
     shown: Shown, trained: Trained, of: str, index: int, harmful: bool
 ) -> None:
-    material = Material(trained.dataset, trained.trials)
+    material = LoadedStudy(trained.dataset, trained.trials)
     asked = {of: [index]}
-    family = Question(**asked, same_class=False).family(material)  # type: ignore[arg-type]
+    family = PairQuery(**asked, same_class=False).family(material)  # type: ignore[arg-type]
     evidence = material.evidence.of_errors() if harmful else material.evidence
-    every = find(evidence, family, -1.0, engine=engine_for("cpu"))
+    every = find(evidence, family, -1.0, counter=counter_for("cpu"))
     every = every.of_harm() if harmful else every
     found = shown.get(f"/{of}/{index}/influence", k=5, harmful=harmful).json()
     assert found["models"] == 40
@@ -253,8 +254,8 @@ def test_influence_of_more_models_follows_later(
     monkeypatch.setattr(influence, "_AGAIN", 0.0)
     assert shown.get("/train/3/influence").json()["models"] == 35
     store.put(last, content)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     deadline = threading.Event()
     for _ in range(200):
         if shown.get("/train/3/influence").json()["models"] == 40:
@@ -295,7 +296,7 @@ def test_names_are_only_text(show: Show, store: FilesStore, trained: Trained) ->
 
 
 def test_what_is_kept_is_bounded() -> None:
-    kept: Kept[bytes] = Kept(10, len)
+    kept = ByteCache[bytes](10, len)
     for name in "abc":
         kept.put(name, b"1234")
         kept.get("a")
@@ -311,8 +312,8 @@ def test_columns_of_another_version_do_no_harm(show: Show, store: FilesStore) ->
     buffer = io.BytesIO()
     pq.write_table(pa.table({"index": [0, 1]}), buffer)
     reports.write(store, shown.study, {"scores.parquet": buffer.getvalue()}, 40)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     assert shown.get("/scores", sort="memorization").status_code == 409
     assert shown.get("/scores", label=1).status_code == 409
 
@@ -320,7 +321,7 @@ def test_columns_of_another_version_do_no_harm(show: Show, store: FilesStore) ->
 def test_a_report_published_since_the_last_look_is_read(
     show: Show, store: FilesStore, trained: Trained
 ) -> None:
-    """Its files do not agree with the manifest that was seen, but with the one that is there."""
+    """Its files do not agree with the manifest that was view, but with the one that is there."""
     shown = show(dashboard_look=1000.0)
     fewer = replace(trained.analysis, trials=trained.trials.taken(np.arange(30)))
     shuffled = replace(fewer.scores, memorization=fewer.scores.memorization[::-1])

@@ -1,0 +1,44 @@
+"""What an estimator looks at, put together from a study's trials and its dataset."""
+
+import numpy as np
+
+from memtail_core.data import Dataset, neighbours
+from memtail_core.estimation import Memorization
+from memtail_core.estimation.calibrated import leave_one_out_scores
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Context, Estimator, Observations
+from memtail_core.running.trials import Trials
+
+_NEIGHBOURS = 50
+_COMPONENTS = 60
+
+
+def observations(trials: Trials, dataset: Dataset) -> Observations:
+    """Put together what an estimator may look at; nothing is computed before it is asked for."""
+    return Observations(
+        subset=trials.subset,
+        correct=trials.train_correct,
+        n=trials.n,
+        labels=dataset.y_train,
+        values=trials.train_margin,
+        find_context=lambda: context(dataset),
+    )
+
+
+def context(dataset: Dataset) -> Context:
+    """Compute what is known of the training examples without any trial.
+
+    The 50 nearest others by the first 60 principal components, and what a kernel machine predicts
+    without each. Inputs of different units are standardized.
+    """
+    inputs = neighbours.vectors(dataset)
+    if not dataset.modality.has_one_unit:
+        inputs = neighbours.standardized(inputs)
+    near = neighbours.nearest(neighbours.principal(inputs, _COMPONENTS), _NEIGHBOURS)
+    kernel_scores = leave_one_out_scores(inputs, dataset.y_train)
+    return Context(near.index, near.distance.astype(np.float64), kernel_scores)
+
+
+def estimate(trials: Trials, dataset: Dataset, estimator: Estimator = COUNTED) -> Memorization:
+    """Estimate the training examples' memorization from these trials."""
+    return estimator.memorization(observations(trials, dataset))

@@ -1,0 +1,128 @@
+"""Each example's mean margin by empirical Bayes: shrunk towards that of similar examples.
+
+On each side, of trials that held an example in or out, its squashed margins are normal,
+
+    u_ki ~ N(μ_i, σ²),    μ_i ~ N(f(z_i), τ²)
+
+with f an additive regression on the other features, z_i: neighbours, extra features. So
+
+    E[μ_i] = (n_i ū_i + κ f(z_i)) / (n_i + κ),    κ = σ² / τ²       (Efron & Morris 1975)
+
+and Φ(E[μ_i] / √(σ² (1 + 1 / (n_i + κ)))) is the probability that the next trial gets it right. f is
+fitted out of fold. The held-out side has the held-in side's means among its features.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from memtail_core.estimation.calibrated.splines import curves, filled
+from memtail_core.estimation.calibrated.sums import Sides, Sums
+
+Floats = NDArray[np.float64]
+
+_RIDGE = 10.0
+_KNOTS = 4
+_UNKNOWN = 1.0  # κ where one trial cannot show it: half of the rest is the example's own
+
+
+@dataclass(frozen=True, eq=False)
+class Margin:
+    """One side's margins.
+
+    Attributes:
+        expected: float64 [n], f(z_i).
+        mean: float64 [n], E[μ_i].
+        correct: float64 [n], the probability of a positive margin.
+        spread: the standard deviation of ū_i − f(z_i) for one trial.
+    """
+
+    expected: Floats
+    mean: Floats
+    correct: Floats
+    spread: float
+
+
+def margins(sides: Sides, features: Floats, fold: NDArray[np.int64]) -> tuple[Margin, Margin]:
+    """Estimate both sides' margins, held in and held out.
+
+    Args:
+        sides: the sums over the trials.
+        features: float64 [n, d], the z; NaN where missing.
+        fold: int64 [n], f is fitted for each fold on all others.
+    """
+    between = [_between_trials(side) for side in (sides.held_in, sides.held_out)]
+    measured = [value for value in between if value is not None]
+    in_noise, out_noise = (
+        value if value is not None else measured[0] if measured else None for value in between
+    )
+    held_in = _one_side(sides.held_in, features, fold, in_noise)
+    with_held_in = np.column_stack([features, held_in.mean])
+    held_out = _one_side(sides.held_out, with_held_in, fold, out_noise)
+    if not measured:
+        held_out = _carried_over(sides, held_in, held_out)
+    return held_in, held_out
+
+
+def _between_trials(side: Sums) -> float | None:
+    """σ², pooled over the examples; None if none has two trials."""
+    several = side.n > 1
+    if not several.any():
+        return None
+    return float(np.average(side.variance[several], weights=side.n[several] - 1))
+
+
+def _one_side(side: Sums, features: Floats, fold: NDArray[np.int64], noise: float | None) -> Margin:
+    known = side.n > 0
+    if not known.any():
+        zeros = np.zeros(len(known))
+        return Margin(zeros, zeros, zeros + 0.5, 1.0)
+    own, weight = np.where(known, side.mean_margin, 0.0), side.n
+    expected = _expected(own, weight, features, fold)
+    apart = (own - expected)[known] ** 2
+    spread = float(np.sqrt(np.average(apart, weights=weight[known]))) or 1e-6
+    if noise is None:
+        kappa, noise = _UNKNOWN, spread**2 / 2
+    else:
+        own_share = np.average(apart - noise / weight[known], weights=weight[known])
+        noise = max(noise, 1e-9)
+        kappa = noise / max(1e-3 * noise, float(own_share))
+    mean = (weight * own + kappa * expected) / (weight + kappa)
+    correct = ndtr(mean / np.sqrt(noise * (1 + 1 / (weight + kappa))))
+    return Margin(expected, mean, correct, spread)
+
+
+def _expected(own: Floats, weight: Floats, features: Floats, fold: NDArray[np.int64]) -> Floats:
+    """f(z_i): a ridge regression on splines of z, fitted for each fold on all others."""
+    values = filled(features)
+    values = values[:, values.std(axis=0) > 0]
+    columns = [np.ones((len(own), 1))]
+    if values.shape[1]:
+        columns.append(curves(_KNOTS).fit_transform(values))
+    basis = np.hstack(columns)
+    weighted = basis * (weight / weight[weight > 0].mean())[:, None]
+    folds = range(int(fold.max()) + 1)
+    grams = [weighted[fold == f].T @ basis[fold == f] for f in folds]
+    sums = [weighted[fold == f].T @ own[fold == f] for f in folds]
+    gram, total = np.sum(grams, axis=0), np.sum(sums, axis=0)
+    penalty = _RIDGE * np.eye(len(gram))
+    penalty[0, 0] = 1e-6
+    fitted = np.empty_like(own)
+    for f in folds:
+        slopes = np.linalg.solve(gram - grams[f] + penalty, total - sums[f])
+        fitted[fold == f] = basis[fold == f] @ slopes
+    return fitted
+
+
+def _carried_over(sides: Sides, held_in: Margin, held_out: Margin) -> Margin:
+    """With one trial, assume that half of the held-in residual carries over to the held-out side.
+
+    One trial shows no example from both sides. With two trials and more, the link is learned.
+    """
+    seen = (sides.held_in.n > 0) & (sides.held_out.n == 0)
+    residual = np.where(seen, sides.held_in.mean_margin - held_in.expected, 0.0) / held_in.spread
+    mean = held_out.mean + 0.5 * residual * held_out.spread
+    left = held_out.spread * np.sqrt(0.75)
+    return Margin(held_out.expected, mean, ndtr(mean / left), held_out.spread)

@@ -1,0 +1,146 @@
+"""The first pass over a family of pairs: how many have which p-value, and which influence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.influence.count_thresholds import (
+    AnyOf,
+    CountThreshold,
+    InfluenceThreshold,
+    PValueThreshold,
+)
+from memtail_core.estimation.influence.counter import PairCounter
+from memtail_core.estimation.influence.evidence import Evidence
+from memtail_core.estimation.influence.false_discovery import LEVELS, Levels, levels, log_threshold
+from memtail_core.estimation.influence.families import Family
+from memtail_core.estimation.influence.null_distribution import expected_pairs, log_p_values
+from memtail_core.estimation.influence.scan import CountedPairs, Progress, joined, scan
+from memtail_core.estimation.intervals import reaches
+
+MOST_PAIRS = 10_000_000
+_MOST_NOTED = 2e5  # p-values computed without influence anywhere: less than a tenth of a second
+_LEAST_NOTED = 1e-4
+_LARGEST_FDR = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class PairStatistics:
+    """What a first pass over a family tells.
+
+    Attributes:
+        family: the pairs of which something can be said: see :meth:`Family.testable`.
+        levels: how many of them have p-values of each level.
+        tally: int64 [bins], how many pairs have an influence in each of equal bins over [−1, 1];
+            a value on an edge counts above it, 1 in the last bin. Test examples that all trials
+            got right, or all wrong, count here, with 0.
+        theta: a threshold; kept: the testable pairs of at least that influence, and, if only
+            ``significant`` ones are looked for, with p-values small enough to be counted; None if
+            they are too many to keep. n_reaching: how many they are.
+        best: for each tile that has any of them, its number: the highest level in it. Only these
+            tiles have to be looked at again.
+    """
+
+    family: Family
+    levels: Levels
+    tally: NDArray[np.int64]
+    theta: float
+    significant: bool
+    n_reaching: int
+    kept: CountedPairs | None
+    best: dict[int, int]
+
+
+def pair_statistics(
+    evidence: Evidence,
+    family: Family,
+    theta: float,
+    *,
+    counter: PairCounter,
+    significant: bool = False,
+    n_bins: int = 0,
+    most: int = MOST_PAIRS,
+    progress: Progress | None = None,
+) -> PairStatistics:
+    """Pass once over the pairs of a family, and count: see :class:`PairStatistics`.
+
+    Args:
+        evidence: the trials.
+        family: which pairs are looked at.
+        theta: the threshold from which on pairs are counted and kept.
+        counter: what counts.
+        significant: whether only significant pairs are looked for.
+        n_bins: into how many bins to tally the influence of all; 0: not at all.
+        most: how many pairs to keep.
+        progress: told of pairs done.
+
+    Raises:
+        EstimationError: chance alone is expected to give more than ``most``.
+    """
+    testable = family.testable(evidence)
+    first = int(levels(np.log([_noted(testable.n_pairs)]))[0])
+    noted, enough = PValueThreshold(log_threshold(first)), InfluenceThreshold(theta)
+    threshold = noted if significant else AnyOf([noted, enough])
+    if not significant and (n := by_chance(evidence, testable, enough)) > most:
+        raise EstimationError(
+            f"about {n:,.0f} pairs would be found by chance alone, too many to list: ask for more "
+            "influence, a false discovery rate, or fewer examples"
+        )
+
+    def reduce(found: CountedPairs) -> tuple[NDArray[np.int64], CountedPairs]:
+        level = levels(log_p_of(evidence, found))
+        counts = np.bincount(level, minlength=LEVELS)
+        counts[:first] = 0
+        values, _ = evidence.estimate(found.in_correct, found.train, found.test)
+        return counts, found.where(reaches(values, theta))
+
+    counts, tally = np.zeros(LEVELS, np.int64), np.zeros(n_bins, np.int64)
+    best: dict[int, int] = {}
+    kept: list[CountedPairs] | None = []
+    n_reaching = 0
+    parts = scan(
+        evidence, testable, threshold, reduce, counter=counter, n_bins=n_bins, progress=progress
+    )
+    for part in parts:
+        counts_here, reaching = part.value
+        counts += counts_here
+        tally += reaching.tally
+        n_reaching += len(reaching)
+        if len(reaching):
+            best[part.number] = int(np.flatnonzero(counts_here).max(initial=0))
+        if kept is not None:
+            kept.append(reaching)
+            if n_reaching > most:
+                kept = None
+    if n_bins:
+        tally[n_bins // 2] += family.n_estimable(evidence) - testable.n_pairs
+    return PairStatistics(
+        family=testable,
+        levels=Levels(testable.n_pairs, counts, first),
+        tally=tally,
+        theta=theta,
+        significant=significant,
+        n_reaching=n_reaching,
+        kept=None if kept is None else joined(kept),
+        best=best,
+    )
+
+
+def by_chance(evidence: Evidence, testable: Family, threshold: CountThreshold) -> float:
+    """Return how many pairs are expected to reach a threshold if there is no influence."""
+    census = testable.census(evidence.n_in, evidence.n_correct)
+    least = threshold.least(census.sizes, census.totals, evidence.trials)
+    return expected_pairs(census, least, evidence.trials)
+
+
+def log_p_of(evidence: Evidence, found: CountedPairs) -> NDArray[np.float64]:
+    """Return ln p of each pair found, float64 [P]: see :func:`log_p_values`."""
+    n_in, n_correct = evidence.n_in[found.train], evidence.n_correct[found.test]
+    return log_p_values(found.in_correct, n_in, n_correct, evidence.trials)
+
+
+def _noted(n_tested: int) -> float:
+    """Up to which p-value pairs are counted: all that could matter, or as many as is quick."""
+    return min(_LARGEST_FDR, max(_LEAST_NOTED, _MOST_NOTED / max(1, n_tested)))
