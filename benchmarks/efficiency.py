@@ -39,7 +39,7 @@ from memtail_core.estimation import Memorization, memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.calibration import Calibrated, calibrated
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.training.device import machine_kind
 
@@ -64,7 +64,7 @@ class Material:
     def of(cls, location: str, name: str) -> "Material":
         """Load a study; look for neighbours, and ask the kernel machine."""
         store, study = find_study(location, name)
-        found, _ = trials.load(store, study, margins=True)
+        found, _ = loading.load(store, study, values=True)
         dataset = catalogue.load_dataset(store, study)
         return cls(study.name, found, dataset, *without_trials(dataset))
 

@@ -35,9 +35,10 @@ from memtail_core import training
 from memtail_core.data import Dataset
 from memtail_core.plan import designs
 from memtail_core.running import execution
-from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.parallelism import usable_cores
 from memtail_core.running.preparation import prepare
+from memtail_core.running.shard_training import TrainedShard
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 from memtail_core.training.device import machine_kind, resolve_device
@@ -144,13 +145,13 @@ def _mean(sides: list[Side]) -> dict[str, float]:
     return dict(zip(_NAMES, means, strict=True))
 
 
-class _Finished(Observer):
+class _Finished(ProgressListener):
     """Notes when each shard was done."""
 
     def __init__(self) -> None:
-        self.shards: list[tuple[float, ShardDone]] = []
+        self.shards: list[tuple[float, TrainedShard]] = []
 
-    def shard_done(self, done: ShardDone, workers: int) -> None:
+    def shard_trained(self, done: TrainedShard, workers: int) -> None:
         """Note it."""
         self.shards.append((time.perf_counter(), done))
 

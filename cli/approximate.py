@@ -60,7 +60,7 @@ def approximate(
     from cli.approximations import give, say_evaluation, say_plan
     from memtail_core import approximations, catalogue
     from memtail_core.errors import EstimationError
-    from memtail_core.running import trials
+    from memtail_core.running import loading
 
     if evaluate and (output or pairs_output or format_):
         raise click.UsageError("--evaluate only compares: leave out --output, --pairs, --format")
@@ -81,7 +81,7 @@ def approximate(
     if dry_run:
         say_plan(setting, chosen, count, whole, as_json)
         return
-    found_trials = trials.load(setting.store, setting.study)[0] if evaluate else None
+    found_trials = loading.load(setting.store, setting.study)[0] if evaluate else None
     if found_trials is None:
         catalogue.register(setting.store, setting.study, setting.dataset, goal)
     else:

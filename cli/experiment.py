@@ -124,7 +124,7 @@ def _trained_by_cluster(
     from cli.plan import say_study
     from cli.watch import until_over
     from memtail_core.errors import TrainingError
-    from memtail_core.running import trials
+    from memtail_core.running import loading
     from services import submission
 
     console = Console(stderr=True, quiet=where.as_json, highlight=False, soft_wrap=True)
@@ -145,7 +145,7 @@ def _trained_by_cluster(
             f"the cluster did not finish {study.id}: it is {seen.state}; memtail status {study.id} "
             "says why"
         )
-    return trials.load(store, study)[0]
+    return loading.load(store, study)[0]
 
 
 def finish(

@@ -8,7 +8,7 @@ from memtail_core.analysis.analysis import refuse_experiments
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.calibration import Calibrated, calibrated, left_out
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -26,7 +26,7 @@ def calibrate_stored(store: ObjectStore, study: Study) -> Calibrated:
         EstimationError: there are no trials, or they are an experiment's.
     """
     refuse_experiments(study)
-    found, _ = trials.load(store, study, margins=True)
+    found, _ = loading.load(store, study, values=True)
     if len(found) == 0:
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
     dataset = catalogue.load_dataset(store, study)
@@ -45,7 +45,7 @@ def calibrate(
         inside,
         correct,
         dataset.y_train,
-        margin=found.train_margin,
+        margin=found.train_values,
         neighbours=neighbours,
         clues=clues,
     )

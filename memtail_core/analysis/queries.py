@@ -15,7 +15,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Engine, Evidence, Family, Pairs, find
 from memtail_core.estimation.intervals import reaches
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -37,7 +37,7 @@ class Material:
             EstimationError: there are no trials.
         """
         refuse_experiments(study)
-        loaded, damaged = trials.load(store, study, margins=margins)
+        loaded, damaged = loading.load(store, study, values=margins)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
         return cls(catalogue.load_dataset(store, study), loaded, len(damaged))

@@ -6,7 +6,7 @@ from memtail_core import catalogue
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.experiments.stopping.result import as_stopped
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
@@ -18,6 +18,6 @@ def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = No
         EstimationError: there are no trials.
     """
     dataset = catalogue.load_dataset(store, study)
-    loaded, damaged = trials.load(store, study)
+    loaded, damaged = loading.load(store, study)
     found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule)
     return as_stopped(store, replace(found, damaged=tuple(damaged)))

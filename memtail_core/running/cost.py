@@ -7,7 +7,8 @@ from memtail_core.catalogue import Progress
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import StoreError
-from memtail_core.running import parallelism, trials
+from memtail_core.running import parallelism
+from memtail_core.running.loading import load_shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
@@ -88,7 +89,7 @@ def seconds_per_model(store: ObjectStore, study: Study) -> float | None:
     """What a model took, from the last stored shard that can be read."""
     for shard in reversed(stored_shards(store, study)):
         try:
-            found = trials.decode(store.get(shard.key(study)), study, shard)
+            found = load_shard(store, study, shard)
         except (StoreError, KeyError):
             continue
         return float(found.seconds.mean())

@@ -16,8 +16,8 @@ from memtail_core.catalogue import failures
 from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import StoreError
 from memtail_core.plan.shards import Shard
-from memtail_core.running import trials
-from memtail_core.running.execution import ShardDone
+from memtail_core.running import loading
+from memtail_core.running.shard_training import TrainedShard
 from memtail_core.settings import settings
 from memtail_core.study import Study
 from services import leases, orders, pace
@@ -46,7 +46,7 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
             return "no longer wanted"
         if shard not in bench.wanted(study):
             return "no longer wanted"
-        if trials.is_whole(bench.store, study, shard):
+        if loading.is_whole(bench.store, study, shard):
             return "stored before"
         return _train(bench, study, order, shard, attempt, worker, self.request.id)
     except Exception as error:
@@ -85,7 +85,7 @@ def _train(
     return f"stored, {done.seconds:.1f} s"
 
 
-def _tell(bench: Bench, study: Study, worker: str, done: ShardDone) -> None:
+def _tell(bench: Bench, study: Study, worker: str, done: TrainedShard) -> None:
     """Report the pace; the shard is stored, whether or not anyone hears of it."""
     stored = Stored(
         worker=worker,

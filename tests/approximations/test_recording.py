@@ -12,7 +12,7 @@ from memtail_core.approximations import Run, Setting, missing, recorded, recordi
 from memtail_core.approximations.input_curvature import CURVATURE
 from memtail_core.plan import designs
 from memtail_core.plan.shards import Shard
-from memtail_core.running import trials
+from memtail_core.running.shard_training import train_shard
 from memtail_core.store import FilesStore
 from memtail_core.training.engine import Tuning
 from memtail_core.training.gradient import GradientRecipe
@@ -30,7 +30,7 @@ def test_a_run_is_the_studys_own_trial(setting: Setting, runs: list[Run]) -> Non
     recipe = setting.recipe
     assert isinstance(recipe, GradientRecipe)
     engine = recipe.engine("cpu", Tuning(1, "float32"))
-    trial = trials.train(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
+    trial = train_shard(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
     assert (runs[1].subset == designs.subsets(setting.study, range(1, 2))[0]).all()
     assert trial.train_value is not None
     assert (runs[1].curves.margin[-1] == trial.train_value[0]).all()
