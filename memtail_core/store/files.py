@@ -1,6 +1,7 @@
 """A store in a folder: atomic, durable writes on any POSIX file system."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import time
@@ -13,6 +14,7 @@ from memtail_core.errors import StoreError
 from memtail_core.store.base import checked_key, is_key
 
 _PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
+_LOCK = ".adding"  # never listed either
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 _ABANDONED = 24 * 3600.0  # seconds after which a write in progress is none any more
 
@@ -36,18 +38,16 @@ class FilesStore:
             partial.replace(path)
 
     def add(self, key: str, content: bytes) -> bool:
-        """Likewise, but link to the target's name, which fails if it is taken."""
+        """Write to a temporary file as well, but link to its name, which fails if it is taken."""
         with self._written(key, content) as (partial, path):
             try:
-                try:
-                    os.link(partial, path)
-                except OSError as error:
-                    if error.errno not in _NO_LINKS:
-                        raise
-                    with path.open("xb") as file:  # as nearly as such a file system allows
-                        file.write(content)
+                os.link(partial, path)
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return _rename_to_new(partial, path)
         return True
 
     @contextmanager
@@ -137,6 +137,22 @@ class FilesStore:
             raise StoreError(
                 f"cannot {what} in the store '{self.location}': {error.strerror or error}"
             ) from error
+
+
+def _rename_to_new(partial: Path, path: Path) -> bool:
+    """Rename ``partial`` unless ``path`` exists; return whether it was renamed.
+
+    For file systems without hard links. A rename replaces what is there, so those who add to one
+    folder take turns. Readers see all of a file or none; of many who add one is the first as far
+    as the file system's locks reach.
+    """
+    with (path.parent / _LOCK).open("ab") as lock:  # left there: a lock must not be removed
+        with suppress(OSError):  # no locks either
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        if path.exists():
+            return False
+        partial.replace(path)
+    return True
 
 
 def _make_folder(folder: Path) -> None:
