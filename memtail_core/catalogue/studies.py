@@ -12,12 +12,17 @@ from memtail_core.study import Study
 
 
 def register(
-    store: ObjectStore, study: Study, dataset: Dataset, trials: int, *, verify: bool = True
+    store: ObjectStore, study: Study, dataset: Dataset, trials: int, *, verify: bool = False
 ) -> None:
     """Put the dataset and ``study.json`` where missing; ``trials``, or those stored, are the goal.
 
-    The dataset is sent once: a stored one of this content is left alone, a damaged one replaced.
-    It is read to tell, if ``verify`` says so; else only its digest is asked for.
+    The dataset is encoded and sent once; a damaged one is replaced (:func:`put_dataset`).
+
+    Args:
+        store: where to.
+        study, dataset: what.
+        trials: wanted.
+        verify: read the stored dataset; else the store is asked for its digest.
 
     Raises:
         StoreError: another study is stored under this id.

@@ -13,7 +13,7 @@ import numpy as np
 from memtail_core import catalogue
 from memtail_core.catalogue import Progress
 from memtail_core.data import Dataset
-from memtail_core.errors import StoreError
+from memtail_core.errors import DatasetError, StoreError
 from memtail_core.running import parallelism, tuning
 from memtail_core.running.listeners import ProgressListener, StoppingRule
 from memtail_core.running.loading import load
@@ -64,14 +64,16 @@ def run(
     """
     device, listener = resolve_device(device), observer or ProgressListener()
     tuning.check(study, stack)
-    catalogue.register(store, study, dataset, n_trials if until is None else 1)
+    # If nothing is missing, no process loads the data, which would tell whether they are damaged.
+    is_idle = Progress.of(store, study).n_without_gap >= n_trials
+    catalogue.register(store, study, dataset, n_trials if until is None else 1, verify=is_idle)
     candidates = partial(parallelism.candidates, study, dataset, device, workers)
     with WorkerPool(study, store, device, stack, candidates, listener, seconds) as pool:
         for aim in _aims(store, study, n_trials, until, pool):
             if until is not None:
                 catalogue.set_goal(store, study, aim)
                 listener.goal_changed(aim)
-            loaded = _train(store, study, aim, pool, listener)
+            loaded = _train(store, study, dataset, aim, pool, listener)
             if pool.is_late or (until is not None and until.enough(_first(loaded, aim))):
                 break
     if until is not None or pool.is_late:
@@ -109,13 +111,23 @@ def _first(loaded: Trials, n: int) -> Trials:
 
 
 def _train(
-    store: ObjectStore, study: Study, n_trials: int, pool: WorkerPool, listener: ProgressListener
+    store: ObjectStore,
+    study: Study,
+    dataset: Dataset,
+    n_trials: int,
+    pool: WorkerPool,
+    listener: ProgressListener,
 ) -> Trials:
     """Train what is missing or damaged, and return all that is stored."""
     for _ in range(_MOST_ROUNDS):
         if missing := Progress.of(store, study, n_trials).missing:
             listener.shards_missing(missing)
-            pool.train(missing)
+            try:
+                pool.train(missing)
+            except DatasetError:  # the first process that loads the data verifies them
+                if not catalogue.put_dataset(store, dataset, verify=True):
+                    raise
+                pool.train(Progress.of(store, study, n_trials).missing)
         loaded, damaged = load(store, study, set_aside=True, check_values=True)
         for each in damaged:
             listener.shard_damaged(each)

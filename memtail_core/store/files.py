@@ -55,7 +55,7 @@ class FilesStore:
         """The content in a temporary file, and the path it is to have."""
         path = self._path(key)
         partial = path.parent / f"{_PARTIAL}{uuid.uuid4().hex}"
-        with self._told(f"write {key}"):
+        with self._explained(f"write {key}"):
             _make_folder(path.parent)
             try:
                 with partial.open("xb") as file:
@@ -70,7 +70,7 @@ class FilesStore:
 
     def get(self, key: str) -> bytes:
         """Read the whole object."""
-        with self._told(f"read {key}"):
+        with self._explained(f"read {key}"):
             try:
                 return self._path(key).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
@@ -78,24 +78,29 @@ class FilesStore:
 
     def exists(self, key: str) -> bool:
         """Tell whether the file is there."""
-        with self._told(f"read {key}"):
+        with self._explained(f"read {key}"):
             return self._path(key).is_file()
 
     def digest(self, key: str) -> str:
-        """Read the file and hash it."""
-        return hashlib.sha256(self.get(key)).hexdigest()
+        """Read the file in pieces and hash it."""
+        with self._explained(f"read {key}"):
+            try:
+                with self._path(key).open("rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except (FileNotFoundError, NotADirectoryError):
+                raise KeyError(key) from None
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Look into the folder that ``prefix`` names, not deeper."""
         folder = self._folder(prefix)
-        with self._told(f"list {prefix}"):
+        with self._explained(f"list {prefix}"):
             found = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
         yield from found
 
     def list(self, prefix: str) -> Iterator[str]:
         """Walk the folder that ``prefix`` names."""
         folder = self._folder(prefix)
-        with self._told(f"list {prefix}"):
+        with self._explained(f"list {prefix}"):
             files = (path for path in folder.rglob("*") if path.is_file())
             names = (path.relative_to(self._root).as_posix() for path in files)
             found = sorted(name for name in names if is_key(name))
@@ -103,13 +108,13 @@ class FilesStore:
 
     def delete(self, key: str) -> None:
         """Unlink."""
-        with self._told(f"delete {key}"):
+        with self._explained(f"delete {key}"):
             self._path(key).unlink(missing_ok=True)
 
     def move(self, key: str, to: str) -> None:
         """Rename, replacing what was under ``to``."""
         source, target = self._path(key), self._path(to)
-        with self._told(f"move {key}"):
+        with self._explained(f"move {key}"):
             if not source.is_file():
                 raise KeyError(key)
             _make_folder(target.parent)
@@ -124,7 +129,7 @@ class FilesStore:
         return self._root / checked_key(key)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _explained(self, what: str) -> Iterator[None]:
         """Turn the operating system's refusals into one sentence that says how to go on."""
         try:
             yield
