@@ -65,7 +65,7 @@ def run(
     device, listener = resolve_device(device), observer or ProgressListener()
     tuning.check(study, stack)
     # If nothing is missing, no process loads the data, which would tell whether they are damaged.
-    is_idle = Progress.of(store, study).n_without_gap >= n_trials
+    is_idle = Progress.of(store, study, n_trials).n_without_gap >= n_trials
     catalogue.register(store, study, dataset, n_trials if until is None else 1, verify=is_idle)
     candidates = partial(parallelism.candidates, study, dataset, device, workers)
     with WorkerPool(study, store, device, stack, candidates, listener, seconds) as pool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from memtail_core.estimation import Memorization
     from memtail_core.estimation.influence import Evidence
 
 BITS = ("subset", "train_correct", "test_correct")
@@ -88,6 +89,12 @@ class Trials:
         from memtail_core.estimation.influence import Evidence  # and numba, only when it is needed
 
         return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
+
+    def counted(self) -> "Memorization":
+        """Estimate memorization as the paper does, by counting."""
+        from memtail_core.estimation import memorization
+
+        return memorization(self.subset, self.train_correct, self.n)
 
     def accuracies(self) -> "Accuracies":
         """Every trial's accuracy on what it was trained on, what was held out, and the test set."""

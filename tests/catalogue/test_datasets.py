@@ -158,7 +158,7 @@ def test_damaged_arms_are_replaced(trained: Trained, store: CountingStore) -> No
     catalogue.register_arms(store, study, arms)
     assert store.calls["put", study.arms_key] == 1
     store.put(study.arms_key, store.get(study.arms_key)[:-9])
-    with pytest.raises(StudyError, match="are damaged.*run the experiment again"):
+    with pytest.raises(StudyError, match=r"are damaged.*run the experiment again"):
         catalogue.load_arms(store, study)
     catalogue.register_arms(store, study, arms)
     loaded = catalogue.load_arms(store, study)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memtail_core import estimation
 from memtail_core.errors import TrainingError
 from memtail_core.experiments.last_layer import representations
 from memtail_core.experiments.last_layer.plan import THRESHOLDS, LastLayer, analyse, study_of
@@ -28,7 +27,7 @@ def test_the_representation_is_computed_once(
     trained: Trained, store: FilesStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = represented(store, trained.study, trained.dataset, "cpu")["last"]
-    assert first.dataset.x_train.shape == (trained.trials.n, 32)
+    assert first.dataset.train.whole().shape == (trained.trials.n, 32)
     assert (first.dataset.y_train == trained.dataset.y_train).all()
     assert first.train > 0.98
     monkeypatch.setattr(representations.training, "restore", None)  # nothing can be trained now
@@ -77,7 +76,7 @@ def test_the_last_layer_is_trained_on_the_subsets_of_the_study(
     )
     assert result.trials == 40
     used = found.taken(rows_of(40))  # of the 100 of its shard, those that the study has too
-    scores = estimation.memorization(used.subset, used.train_correct, used.n).memorization
+    scores = used.counted().memorization
     (last,) = result.layers
     assert last.memorized == [int((scores >= t - 1e-9).sum()) for t in THRESHOLDS]
     network = trained.analysis.scores.memorization

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
-from memtail_core import estimation
 from memtail_core.analysis.disagreements import Counts
 from memtail_core.errors import StudyError
 from memtail_core.experiments.results import Result
@@ -173,7 +172,7 @@ def analyse(source: Study, own: Trials, ratios: Sequence[tuple[Study, Trials]]) 
     """
     each = [Consistency.of(trials) for _, trials in ratios]
     whole = mean(each)
-    mem = estimation.memorization(own.subset, own.train_correct, own.n).memorization
+    mem = own.counted().memorization
     known = ~np.isnan(whole.value) & ~np.isnan(mem)
     varies = known.sum() > 1 and np.ptp(mem[known]) > 0 and np.ptp(whole.value[known]) > 0
     return ConsistencyFound(

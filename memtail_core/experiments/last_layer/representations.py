@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from memtail_core import training
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, InMemory
+from memtail_core.data.modalities import named
 from memtail_core.errors import DatasetError, StoreError
 from memtail_core.plan import designs
 from memtail_core.running import tuning
@@ -73,7 +74,13 @@ def represented(
         made = representations(recipe, dataset, device, seed, settled)
         found = {
             name: Represented(
-                replace(dataset, x_train=layer.train, x_test=layer.test, features=()),
+                replace(
+                    dataset,
+                    train=InMemory(layer.train),
+                    test=InMemory(layer.test),
+                    features=(),
+                    modality=named("features"),
+                ),
                 layer.accuracy.train,
                 layer.accuracy.test,
             )

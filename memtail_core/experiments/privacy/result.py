@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
-from memtail_core import estimation
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.membership import FEWEST, LOSS, OWN, POOLED, Attacks, Part, told
 from memtail_core.estimation.roc import Histogram, Roc, keys
@@ -159,7 +158,7 @@ def audit(
     for part in attacks.parts(progress):
         for name, roc in rocs.items():
             found[name][:, part.examples] = counts[name].add(part, part.scores[name], roc)
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    scores = trials.counted()
     mem = scores.memorization
     known = ~np.isnan(auc) & ~np.isnan(mem)
     varies = known.sum() > 1 and np.ptp(mem[known]) > 0 and np.ptp(auc[known]) > 0

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from memtail_core import estimation
 from memtail_core.analysis.halves import two_halves
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
@@ -161,7 +160,7 @@ def plan(
     """
     rule = rule or PairsRule(fdr=0.05)
     choosing, judging = two_halves(source, trials)
-    scores = estimation.memorization(choosing.subset, choosing.train_correct, trials.n)
+    scores = choosing.counted()
     left_out = np.zeros(trials.n, bool) if duplicates is None else duplicates
     cuts = [Cut(None, _in_pairs(choosing, dataset, rule)[0])]
     cuts += [Cut(t, np.flatnonzero(reaches(scores.memorization, t))) for t in thresholds]
@@ -261,7 +260,7 @@ def _in_pairs(
     trials: Trials, dataset: Dataset, rule: PairsRule
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the training and the test examples of the high-influence pairs, ascending."""
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    scores = trials.counted()
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, engine=engine_for("cpu"))
     return np.unique(pairs.train_index), np.unique(pairs.test_index)

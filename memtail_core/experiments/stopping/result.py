@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from memtail_core.analysis import Analysis
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.results import Result, kept
 from memtail_core.experiments.stopping.rules import (
     Condition,
@@ -207,6 +208,11 @@ def sequential(
 
 
 def as_stopped(store: ObjectStore, of: Analysis) -> Analysis:
-    """Allow for it in the intervals if the study was stopped by a rule (``--until``)."""
+    """Allow for it in the intervals if the study was stopped by a rule (``--until``).
+
+    Only counted scores have intervals that are widened for it.
+    """
+    if of.estimator is not COUNTED:
+        return of
     scores, n_widened = sequential(store, of.study, of.scores, of.trials)
     return replace(of, scores=scores, widened=n_widened)

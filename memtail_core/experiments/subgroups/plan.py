@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from memtail_core import estimation
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
@@ -93,7 +92,7 @@ def subgroups(
     Raises:
         EstimationError: too few trials held the examples out.
     """
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    scores = trials.counted()
     if scores.n_out.min() < _FEWEST_OUT:
         raise EstimationError(
             f"some examples were held out by only {scores.n_out.min()} of {len(trials)} models, "
