@@ -17,10 +17,12 @@ def demo(location: str, workers: int | None, as_json: bool) -> None:
     About a minute on two cores. The same as `memtail run digits`.
     """
     from cli.run import execute
+    from cli.training import RunOptions
     from memtail_core.running.preparation import prepare
     from memtail_core.store import open_store
     from memtail_core.study import Spec
 
     spec = Spec.load("digits")
     study, dataset = prepare(spec)
-    execute(open_store(location), study, dataset, spec.study.trials, workers, as_json=as_json)
+    options = RunOptions(workers, as_json=as_json)
+    execute(open_store(location), study, dataset, spec.study.trials, options)

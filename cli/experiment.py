@@ -110,10 +110,10 @@ def trained(
     Returns all of its trials, or None if it was only to be said what is missing.
     """
     if not where.submit:
-        from cli.training import train
+        from cli.training import RunOptions, train
 
-        options = (where.workers, where.device, None, where.dry_run, where.as_json)
-        return train(store, study, dataset, n_trials, *options)
+        options = RunOptions(where.workers, where.device, None, where.dry_run, where.as_json)
+        return train(store, study, dataset, n_trials, options)
     return _trained_by_cluster(store, study, dataset, n_trials, where)
 
 

@@ -1,4 +1,4 @@
-"""``memtail run``: train what is missing, then estimate and report."""
+"""``memtail run``: train what is missing of a study, then estimate and report."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from cli.options import json_option, open_study, print_json, set_option, store_o
 
 if TYPE_CHECKING:
     from cli.stopping import Stopping
+    from cli.training import RunOptions
     from memtail_core.data import Dataset
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 @store_option
 @trials_option
 @click.option(
-    "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
+    "--workers",
+    type=click.IntRange(1),
+    help="Train in so many processes. [default: the fastest, measured]",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, help="Train on auto, cpu or cuda.")
 @click.option(
     "--stack",
     type=click.IntRange(1),
-    help="Networks a process trains at once. [default: the fastest, measured]",
+    help="Train so many networks at once per process. [default: the fastest, measured]",
 )
 @click.option(
     "--until",
@@ -36,12 +39,10 @@ if TYPE_CHECKING:
 @click.option(
     "--hours",
     type=click.FloatRange(0, min_open=True),
-    help="Start no model that would not be done within so many hours.",
+    help="Stop after so many hours: start no model that would take longer.",
 )
 @set_option
-@click.option(
-    "--dry-run", is_flag=True, help="Say what would be done, and what it costs; do nothing."
-)
+@click.option("--dry-run", is_flag=True, help="Show the plan and its cost; train nothing.")
 @json_option
 def run(
     name: str,
@@ -61,16 +62,18 @@ def run(
     STUDY is a study.toml, the name of a study that ships with memtail (digits, mnist-fast, …), or
     the id of a study in the store. Run it again and it continues; with more --trials it grows, and
     nothing is trained twice. With --until it stops when it is good enough, with as many models as
-    that takes: --trials and --hours are then the most.
+    that takes; --trials and --hours are then upper limits.
     """
     from cli.stopping import most_of, stopping_of
+    from cli.training import RunOptions
     from memtail_core.store import open_store
 
     stopping = stopping_of(until, hours, trials)
     store = open_store(location)
     study, dataset, planned = open_study(store, name, assignments, trials)
     most = most_of(stopping, trials, planned)
-    execute(store, study, dataset, most, workers, device, stack, dry_run, as_json, stopping)
+    options = RunOptions(workers, device, stack, dry_run, as_json)
+    execute(store, study, dataset, most, options, stopping)
 
 
 def execute(
@@ -78,29 +81,23 @@ def execute(
     study: "Study",
     dataset: "Dataset",
     trials: int,
-    workers: int | None = None,
-    device: str = "auto",
-    stack: int | None = None,
-    dry_run: bool = False,
-    as_json: bool = False,
+    options: "RunOptions",
     stopping: "Stopping | None" = None,
 ) -> None:
-    """Train, report, and say where the report is."""
+    """Train, publish the report, and print the findings and where the report is."""
     from cli.training import train
     from memtail_core import catalogue
     from memtail_core.analysis import analyse
     from memtail_core.experiments.stopping.result import as_stopped
     from memtail_core.report import publish
 
-    stored = train(
-        store, study, dataset, trials, workers, device, stack, dry_run, as_json, stopping
-    )
-    if stored is None or study.is_experiment:  # the experiment reads its models itself
+    loaded = train(store, study, dataset, trials, options, stopping)
+    if loaded is None or study.is_experiment:  # the experiment reads its models itself
         return
     goal = catalogue.goal(store, study)
-    analysis = as_stopped(store, analyse(study, dataset, stored, goal))
+    analysis = as_stopped(store, analyse(study, dataset, loaded, goal))
     page = publish(store, analysis)
-    if as_json:
+    if options.as_json:
         print_json({**analysis.summary(), "report": f"{store.location}/{page}"})
     else:
         from cli.findings import say_findings
