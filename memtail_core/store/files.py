@@ -13,10 +13,10 @@ from pathlib import Path
 from memtail_core.errors import StoreError
 from memtail_core.store.base import checked_key, is_key
 
-_PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
+_PARTIAL = ".partial-"  # a write in progress; never listed, as no key has a leading dot
 _LOCK = ".adding"  # never listed either
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-_ABANDONED = 24 * 3600.0  # seconds after which a write in progress is none any more
+_ABANDONED = 24 * 3600.0  # seconds after which a write in progress counts as abandoned
 
 
 class FilesStore:
@@ -52,7 +52,7 @@ class FilesStore:
 
     @contextmanager
     def _written(self, key: str, content: bytes) -> Iterator[tuple[Path, Path]]:
-        """The content in a temporary file, and the path it is to have."""
+        """Write a temporary file; yield its path and its final path."""
         path = self._path(key)
         partial = path.parent / f"{_PARTIAL}{uuid.uuid4().hex}"
         with self._explained(f"write {key}"):
@@ -77,7 +77,7 @@ class FilesStore:
                 raise KeyError(key) from None
 
     def exists(self, key: str) -> bool:
-        """Tell whether the file is there."""
+        """Return whether the file exists."""
         with self._explained(f"read {key}"):
             return self._path(key).is_file()
 
@@ -94,8 +94,8 @@ class FilesStore:
         """Look into the folder that ``prefix`` names, not deeper."""
         folder = self._folder(prefix)
         with self._explained(f"list {prefix}"):
-            found = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
-        yield from found
+            names = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
+        yield from names
 
     def list(self, prefix: str) -> Iterator[str]:
         """Walk the folder that ``prefix`` names."""
@@ -103,8 +103,8 @@ class FilesStore:
         with self._explained(f"list {prefix}"):
             files = (path for path in folder.rglob("*") if path.is_file())
             names = (path.relative_to(self._root).as_posix() for path in files)
-            found = sorted(name for name in names if is_key(name))
-        yield from found
+            keys = sorted(name for name in names if is_key(name))
+        yield from keys
 
     def delete(self, key: str) -> None:
         """Unlink."""
@@ -130,7 +130,7 @@ class FilesStore:
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
-        """Turn the operating system's refusals into one sentence that says how to go on."""
+        """Turn the operating system's errors into one sentence that says what to do."""
         try:
             yield
         except OSError as error:
@@ -161,7 +161,7 @@ def _rename_to_new(partial: Path, path: Path) -> bool:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each durable in its own."""
+    """Make a folder and its parents, each durable in the folder above it."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
@@ -170,7 +170,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what writers that were killed left behind long ago."""
+    """Delete the temporary files of writers that were killed long ago."""
     for partial in folder.glob(f"{_PARTIAL}*"):
         with suppress(OSError):  # another process was faster
             if time.time() - partial.stat().st_mtime > _ABANDONED:

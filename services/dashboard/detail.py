@@ -94,7 +94,7 @@ class Details:
         if not seen.n_failures:
             return ()
         try:
-            return tuple(failures.gravest(self._store, seen.study, _MOST_FAILURES)[0])
+            return tuple(failures.most_serious(self._store, seen.study, _MOST_FAILURES)[0])
         except MemtailError:  # the page says that they cannot be read
             return ()
 

@@ -82,7 +82,7 @@ def list_failures(
     key = (seen.study.id, seen.updated, seen.n_failures, limit)
     found = dashboard.failures.get(key)
     if found is None:
-        items, total = failures.gravest(dashboard.store, seen.study, limit)
+        items, total = failures.most_serious(dashboard.store, seen.study, limit)
         found = {"total": total, "items": [each.model_dump() for each in items]}
         dashboard.failures.put(key, found)
     return found
