@@ -15,7 +15,7 @@ from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.store import FilesStore
 from memtail_core.training import Tuning, restore
 from memtail_core.training.device import machine_kind
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.conftest import Trained, digits
 
 

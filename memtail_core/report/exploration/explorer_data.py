@@ -1,0 +1,187 @@
+"""Collects the data of the page's explorer from an analysis."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.analysis.analysis import Analysis
+from memtail_core.data import Dataset
+from memtail_core.data.neighbours import Neighbours, Space
+from memtail_core.estimation import Memorization
+from memtail_core.estimation.influence import Family, Pairs, PairsRule, engine_for
+from memtail_core.experiments.results import kept
+from memtail_core.experiments.subgroups.plan import CATEGORIES
+from memtail_core.experiments.subgroups.result import SubgroupsFound
+from memtail_core.report.exploration import near_duplicates
+from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.near_duplicates import NearDuplicates
+from memtail_core.report.exploration.sprites import Sheets
+from memtail_core.report.exploration.strongest_influence import (
+    Partners,
+    partners,
+    significance_level,
+)
+from memtail_core.report.exploration.thumbnails import BUDGET, Ranking, pictures
+from memtail_core.store import ObjectStore
+
+_SUPPORTED = 5  # test examples listed of a training example
+_SUPPORTERS = 8  # training examples listed of a test example
+_NEIGHBOURS = 6
+_MOST_PAIRS = 5000
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Exploration:
+    """The data of the explorer for n training and n_test test examples.
+
+    Attributes:
+        dataset, rule, trials, scores: the study's data, the rule of pairs, how many models, and
+            memorization.
+        test_accuracy: float64 [n_test], the share of models that got each test example right.
+        categories: names of the categories of ``memtail subgroups`` other than typical; none if
+            it was not run.
+        category: int64 [n], an index into ``categories``; −1 if typical or unknown.
+        train_text, test_text: the rows of a table as text; None for images.
+        supported: the test examples that rest on each training example.
+        supporters: the training examples that each test example rests on.
+        neighbours: the nearest other training examples of each training example.
+        duplicates: near-duplicates of training examples.
+        pairs: all pairs of the rule, the strongest first; the page shows ``n_pairs_shown``.
+        pair_is_duplicate: bool [n_pairs_shown], whether a pair is a near-duplicate.
+        train_sheets, test_sheets: thumbnails; None for tables.
+    """
+
+    dataset: Dataset
+    rule: PairsRule
+    trials: int
+    scores: Memorization
+    test_accuracy: NDArray[np.float64]
+    categories: tuple[str, ...]
+    category: Indices
+    train_text: Sequence[str] | None
+    test_text: Sequence[str] | None
+    supported: Partners
+    supporters: Partners
+    neighbours: Neighbours
+    duplicates: NearDuplicates
+    pairs: Pairs
+    pair_is_duplicate: NDArray[np.bool_]
+    train_sheets: Sheets | None
+    test_sheets: Sheets | None
+
+    @property
+    def n_pairs_shown(self) -> int:
+        """How many pairs the page shows."""
+        return len(self.pair_is_duplicate)
+
+
+def explore(
+    analysis: Analysis,
+    subgroups: SubgroupsFound | None = None,
+    *,
+    shown_train: Iterable[int] = (),
+    shown_test: Iterable[int] = (),
+    budget: int = BUDGET,
+) -> Exploration:
+    """Collect the data of the explorer.
+
+    Args:
+        analysis: the study's scores and pairs.
+        subgroups: the result of ``memtail subgroups`` on the same trials, from
+            :func:`subgroups_of`.
+        shown_train, shown_test: indices of examples that the page shows elsewhere; they get a
+            thumbnail first.
+        budget: the size that all thumbnails may have, in bytes.
+    """
+    dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
+    evidence, engine = trials.evidence(), engine_for("cpu")
+    labels = (dataset.y_train, dataset.y_test) if rule.same_class else None
+    family = Family.of(np.arange(trials.n), np.arange(trials.n_test), labels)
+    level = significance_level(evidence, family, engine)
+    supported = partners(evidence, family, level, _SUPPORTED, "train", engine=engine)
+    supporters = partners(evidence, family, level, _SUPPORTERS, "test", engine=engine)
+    train, test = (
+        index[:_MOST_PAIRS] for index in (analysis.pairs.train_index, analysis.pairs.test_index)
+    )
+    if subgroups is None:
+        duplicates = near_duplicates.in_test_set(dataset, np.unique(train))
+    else:
+        duplicates = near_duplicates.of_subgroups(subgroups)
+    neighbours = Space.of(dataset).of_train(_NEIGHBOURS)
+    train_sheets = test_sheets = train_text = test_text = None
+    if dataset.modality.is_pictured:
+        partner = _listed(supporters.index), _listed(supported.index)
+        copies = list(duplicates.of.values())
+        copied = [_indices(j for is_test, j in copies if is_test == of) for of in (False, True)]
+        train_sheets, test_sheets = pictures(
+            dataset.modality.pictures(dataset.train),
+            dataset.modality.pictures(dataset.test),
+            _of_train(analysis, [_indices(shown_train), train, partner[0], copied[0]]),
+            Ranking.of(
+                np.concatenate([_indices(shown_test), test, partner[1], copied[1]]),
+                np.arange(trials.n_test),
+            ),
+            budget,
+        )
+    else:
+        train_text = list(texts_of(dataset, dataset.train))
+        test_text = list(texts_of(dataset, dataset.test))
+    return Exploration(
+        dataset=dataset,
+        rule=rule,
+        trials=len(trials),
+        scores=analysis.scores,
+        test_accuracy=evidence.n_correct / evidence.trials,
+        categories=() if subgroups is None else CATEGORIES[1:],
+        category=_category(trials.n, subgroups),
+        train_text=train_text,
+        test_text=test_text,
+        supported=supported,
+        supporters=supporters,
+        neighbours=neighbours,
+        duplicates=duplicates,
+        pairs=analysis.pairs,
+        pair_is_duplicate=duplicates.are_pairs(train, test),
+        train_sheets=train_sheets,
+        test_sheets=test_sheets,
+    )
+
+
+def subgroups_of(store: ObjectStore, analysis: Analysis) -> SubgroupsFound | None:
+    """Return the result of ``memtail subgroups`` on these trials, if there is one.
+
+    Raises:
+        StoreError: the stored result is damaged.
+    """
+    results = kept(store, analysis.study, SubgroupsFound)
+    of_these = [each for each in results if each.trials == len(analysis.trials)]
+    return of_these[-1] if of_these else None
+
+
+def _category(n: int, subgroups: SubgroupsFound | None) -> Indices:
+    category = np.full(n, -1, np.int64)
+    for each in subgroups.members if subgroups is not None else ():
+        category[each.index] = CATEGORIES.index(each.category) - 1
+    return category
+
+
+def _of_train(analysis: Analysis, needed: list[Indices]) -> Ranking:
+    """Rank the memorized, the most memorized first, then the needed ones, then the others."""
+    memorization = analysis.scores.memorization
+    order = np.argsort(-memorization, kind="stable")  # missing ones last
+    memorized = order[analysis.rule.is_memorized(memorization[order])]
+    return Ranking.of(np.concatenate([memorized, *needed]), order)
+
+
+def _listed(index: Indices) -> Indices:
+    """The listed partners: the first of every list before the second of any list."""
+    columns = index.T.ravel()
+    return columns[columns >= 0]
+
+
+def _indices(examples: Iterable[int]) -> Indices:
+    return np.array(list(examples), np.int64)
