@@ -28,8 +28,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as
 from benchmarks.table import run, show
 from memtail_core.catalogue import reports
 from memtail_core.running import execution
-from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.preparation import Prepared, prepare
+from memtail_core.running.shard_training import TrainedShard
 from memtail_core.settings import settings
 from memtail_core.store import FilesStore, open_store
 from memtail_core.study import Spec
@@ -121,14 +122,14 @@ def _study(seed: int, shards: int, epochs: int) -> Prepared:
     )
 
 
-class _Times(Observer):
+class _Times(ProgressListener):
     """The time at which each shard was started, and was stored."""
 
     def __init__(self) -> None:
         self.begun: list[float] = []
         self.stored: list[float] = []
 
-    def shard_done(self, done: ShardDone, workers: int) -> None:
+    def shard_trained(self, done: TrainedShard, workers: int) -> None:
         self.stored.append(time.time())
         self.begun.append(self.stored[-1] - done.seconds)
 

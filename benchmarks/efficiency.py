@@ -45,7 +45,7 @@ from memtail_core.estimation.calibrated import (
 from memtail_core.estimation.estimator import Context
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import Z95
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.training.device import machine_kind
 
@@ -67,7 +67,7 @@ class Material:
     def of(cls, location: str, name: str) -> "Material":
         """Load a study, find the neighbours and train the kernel machine."""
         store, study = find_study(location, name)
-        found, _ = trials.load(store, study, margins=True)
+        found, _ = loading.load(store, study, values=True)
         dataset = catalogue.load_dataset(store, study)
         return cls(study.name, found, dataset, context(dataset))
 

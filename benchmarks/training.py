@@ -33,9 +33,10 @@ from memtail_core import training
 from memtail_core.data import Dataset
 from memtail_core.plan import designs
 from memtail_core.running import execution
-from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.parallelism import usable_cores
 from memtail_core.running.preparation import prepare
+from memtail_core.running.shard_training import TrainedShard
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 from memtail_core.training.device import machine_kind, resolve_device
@@ -142,13 +143,13 @@ def _mean(sides: list[Side]) -> dict[str, float]:
     return dict(zip(_NAMES, means, strict=True))
 
 
-class _Finished(Observer):
+class _Finished(ProgressListener):
     """Records when each shard was finished."""
 
     def __init__(self) -> None:
-        self.shards: list[tuple[float, ShardDone]] = []
+        self.shards: list[tuple[float, TrainedShard]] = []
 
-    def shard_done(self, done: ShardDone, workers: int) -> None:
+    def shard_trained(self, done: TrainedShard, workers: int) -> None:
         """Record the time."""
         self.shards.append((time.perf_counter(), done))
 

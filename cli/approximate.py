@@ -71,7 +71,7 @@ def approximate(
     from cli.approximations import give, print_evaluation, print_plan
     from memtail_core import approximations, catalogue
     from memtail_core.errors import EstimationError
-    from memtail_core.running import trials
+    from memtail_core.running import loading
 
     if evaluate and (output or pairs_output or format_):
         raise click.UsageError("--evaluate only compares: leave out --output, --pairs, --format")
@@ -92,7 +92,7 @@ def approximate(
     if dry_run:
         print_plan(setting, chosen, count, whole, as_json)
         return
-    stored_trials = trials.load(setting.store, setting.study)[0] if evaluate else None
+    stored_trials = loading.load(setting.store, setting.study)[0] if evaluate else None
     if stored_trials is None:
         catalogue.register(setting.store, setting.study, setting.dataset, goal)
     else:

@@ -16,10 +16,12 @@ def demo(location: str, workers: int | None, as_json: bool) -> None:
     same as `memtail run digits`; the data come with scikit-learn.
     """
     from cli.run import execute
+    from cli.training import RunOptions
     from memtail_core.running.preparation import prepare
     from memtail_core.store import open_store
     from memtail_core.study import Spec
 
     spec = Spec.load("digits")
     study, dataset = prepare(spec)
-    execute(open_store(location), study, dataset, spec.study.trials, workers, as_json=as_json)
+    options = RunOptions(workers, as_json=as_json)
+    execute(open_store(location), study, dataset, spec.study.trials, options)

@@ -108,10 +108,10 @@ def trained(
     Returns all of its trials, or None if it was only to be said what is missing.
     """
     if not where.submit:
-        from cli.training import train
+        from cli.training import RunOptions, train
 
-        options = (where.workers, where.device, None, where.dry_run, where.as_json)
-        return train(store, study, dataset, n_trials, *options)
+        options = RunOptions(where.workers, where.device, None, where.dry_run, where.as_json)
+        return train(store, study, dataset, n_trials, options)
     return _trained_by_cluster(store, study, dataset, n_trials, where)
 
 
@@ -122,7 +122,7 @@ def _trained_by_cluster(
     from cli.plan import say_study
     from cli.watch import until_over
     from memtail_core.errors import TrainingError
-    from memtail_core.running import trials
+    from memtail_core.running import loading
     from services import submission
 
     console = Console(stderr=True, quiet=where.as_json, highlight=False, soft_wrap=True)
@@ -143,7 +143,7 @@ def _trained_by_cluster(
             f"the cluster did not finish {study.id}: it is {seen.state}; memtail status {study.id} "
             "says why"
         )
-    return trials.load(store, study)[0]
+    return loading.load(store, study)[0]
 
 
 def finish(

@@ -17,6 +17,7 @@ from cli.options import (
 
 if TYPE_CHECKING:
     from cli.stopping import Stopping
+    from cli.training import RunOptions
     from memtail_core.data import Dataset
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -73,13 +74,15 @@ def run(
     be met counts. --trials and --hours are then upper limits.
     """
     from cli.stopping import most_of, stopping_of
+    from cli.training import RunOptions
     from memtail_core.store import open_store
 
     stopping = stopping_of(until, hours, trials)
     store = open_store(location)
     study, dataset, planned = open_study(store, name, assignments, trials)
     most = most_of(stopping, trials, planned)
-    execute(store, study, dataset, most, workers, device, stack, dry_run, as_json, stopping)
+    options = RunOptions(workers, device, stack, dry_run, as_json)
+    execute(store, study, dataset, most, options, stopping)
 
 
 def execute(
@@ -87,29 +90,23 @@ def execute(
     study: "Study",
     dataset: "Dataset",
     trials: int,
-    workers: int | None = None,
-    device: str = "auto",
-    stack: int | None = None,
-    dry_run: bool = False,
-    as_json: bool = False,
+    options: "RunOptions",
     stopping: "Stopping | None" = None,
 ) -> None:
-    """Train, report, and say where the report is."""
+    """Train, publish the report, and print the findings and where the report is."""
     from cli.training import train
     from memtail_core import catalogue
     from memtail_core.analysis import analyse
     from memtail_core.experiments.stopping.result import as_stopped
     from memtail_core.report import publish
 
-    stored = train(
-        store, study, dataset, trials, workers, device, stack, dry_run, as_json, stopping
-    )
-    if stored is None or study.is_experiment:  # the experiment reads its models itself
+    loaded = train(store, study, dataset, trials, options, stopping)
+    if loaded is None or study.is_experiment:  # the experiment reads its models itself
         return
     goal = catalogue.goal(store, study)
-    analysis = as_stopped(store, analyse(study, dataset, stored, goal))
+    analysis = as_stopped(store, analyse(study, dataset, loaded, goal))
     page = publish(store, analysis)
-    if as_json:
+    if options.as_json:
         print_json({**analysis.summary(), "report": f"{store.location}/{page}"})
     else:
         from cli.findings import say_findings

@@ -12,8 +12,9 @@ from cli.plan import say_study
 from cli.progress import ProgressBar
 from memtail_core.plan.shards import Shard
 from memtail_core.running.cost import Cost
-from memtail_core.running.execution import Observer, ShardDone
-from memtail_core.running.trials import Damaged
+from memtail_core.running.listeners import ProgressListener
+from memtail_core.running.loading import Damaged
+from memtail_core.running.shard_training import TrainedShard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training import UNTUNED, Tuning
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from memtail_core.experiments.stopping.result import Look
 
 
-class RunProgress(Observer):
+class RunProgress(ProgressListener):
     """Prints to stderr, so that stdout is left to results; a plan alone is a result."""
 
     def __init__(
@@ -45,7 +46,7 @@ class RunProgress(Observer):
         )
         self._until, self._is_open = until, is_open
         self._stack: int | None = None  # networks at once, so far
-        self._trained: list[ShardDone] = []
+        self._trained: list[TrainedShard] = []
 
     def say_plan(self) -> None:
         """Print the study, what is to be trained, and what it costs."""
@@ -71,7 +72,7 @@ class RunProgress(Observer):
         self._trained.clear()
         self._bar.restart(total - len(missing) * self._study.shard_size, total)
 
-    def aimed(self, trials: int) -> None:
+    def goal_changed(self, trials: int) -> None:
         """Let the bar end where the stopping rules are checked next."""
         self._bar.extend(trials)
 
@@ -85,7 +86,7 @@ class RunProgress(Observer):
         is_over = f"; reached: {' or '.join(look.met)}" if look.met else ""
         self._console.print(f"  at {look.trials:,} models: {each}{is_over}", markup=False)
 
-    def shard_done(self, done: ShardDone, workers: int) -> None:
+    def shard_trained(self, done: TrainedShard, workers: int) -> None:
         """Move the bar."""
         self._say_tuning(done.tuning)
         self._trained.append(done)

@@ -115,9 +115,9 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     """What is stored, with accuracies and the fit; reads every shard."""
     from memtail_core import estimation
     from memtail_core.catalogue import failures
-    from memtail_core.running import trials
+    from memtail_core.running import loading
 
-    loaded, damaged = trials.load(store, study)
+    loaded, damaged = loading.load(store, study)
     detail: dict[str, Any] = {
         "stored": len(loaded),
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],

@@ -1,4 +1,4 @@
-"""``--until`` and ``--hours``: when fewer models than asked for are enough."""
+"""``--until`` and ``--hours``: stop a run before its last model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stopping:
-    """What ends a run before its last model: conditions, and hours."""
+    """What ends a run before its last model.
+
+    Attributes:
+        conditions: of ``--until``; the first that is met ends the run.
+        hours: of ``--hours``, None without a limit.
+        most: of ``--trials``, None without a limit.
+    """
 
     conditions: "Sequence[Condition]"
     hours: float | None
@@ -26,11 +32,11 @@ class Stopping:
 
     @property
     def seconds(self) -> float | None:
-        """The hours in seconds."""
+        """The time limit, seconds."""
         return None if self.hours is None else 3600 * self.hours
 
     def planned(self, store: "ObjectStore", study: "Study", trials: int) -> int:
-        """Say how many models it is expected to take; those after which more is known, if so."""
+        """Predict how many models it takes, or how many to train before that can be predicted."""
         from memtail_core.experiments.stopping.result import expected
 
         if not self.conditions:
@@ -49,34 +55,37 @@ class Stopping:
         }
 
     def lines(self) -> list[str]:
-        """What the plan says: how many models each condition is expected to take."""
-        said = [f"{each.condition}: {_said(each)}" for each in self._expected]
+        """The lines of the plan: how many models each condition is expected to take."""
+        lines = [f"{each.condition}: {_prediction(each)}" for each in self._expected]
         if self.most:
-            said.append(f"{formatting.count(self.most, 'model')}, at most")
+            lines.append(f"{formatting.count(self.most, 'model')}, at most")
         if self.hours:
-            said.append(f"{self.hours:g} h, at most")
-        return said
+            lines.append(f"{self.hours:g} h, at most")
+        return lines
 
-    def watch(self, study: "Study", tell: "Callable[[Look], None]") -> "Watch | None":
-        """Return what looks at the study, if there are conditions."""
+    def watch(self, study: "Study", report: "Callable[[Look], None]") -> "Watch | None":
+        """Return the stopping rule of these conditions; None if there are none.
+
+        ``report`` is called with every look at the study.
+        """
         from memtail_core.experiments.stopping.result import Watch
 
-        return Watch(study, self.conditions, tell) if self.conditions else None
+        return Watch(study, self.conditions, report) if self.conditions else None
 
     def keep(
-        self, store: "ObjectStore", study: "Study", watch: "Watch", found: "Trials", trials: int
+        self, store: "ObjectStore", study: "Study", watch: "Watch", loaded: "Trials", trials: int
     ) -> None:
-        """Keep what was seen beside the study, for its report."""
+        """Store what the conditions measured beside the study, for its report."""
         from memtail_core.experiments import results
 
-        results.keep(store, study, watch.found(found, is_late=len(found) < trials))
+        results.keep(store, study, watch.found(loaded, is_late=len(loaded) < trials))
 
 
 def stopping_of(until: Sequence[str], hours: float | None, trials: int | None) -> Stopping | None:
-    """Read the options; None if there are none of them.
+    """Read the options; None if none is given.
 
     Raises:
-        StudyError: a condition is none.
+        StudyError: a condition cannot be read.
     """
     from memtail_core.experiments.stopping.rules import parse
 
@@ -86,11 +95,11 @@ def stopping_of(until: Sequence[str], hours: float | None, trials: int | None) -
 
 
 def most_of(stopping: Stopping | None, asked: int | None, planned: int) -> int:
-    """Return how many models there may be: with conditions those asked for, or no end."""
+    """Return the most models to train: with conditions those asked for, or no limit."""
     return planned if stopping is None or not stopping.conditions else asked or MOST_TRIALS
 
 
-def _said(each: "Expected") -> str:
+def _prediction(each: "Expected") -> str:
     if each.trials is None:
         if each.known_after:
             return f"known after the first {each.known_after:,} models"

@@ -1,5 +1,6 @@
-"""Training what is missing of a study on this machine: the plan, the bar, the trials."""
+"""Train what is missing of a study on this machine: print the plan, show progress, load trials."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.options import print_json
@@ -12,60 +13,75 @@ if TYPE_CHECKING:
     from memtail_core.study import Study
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How to train on this machine, and what to print.
+
+    Attributes:
+        workers: processes; None: the fastest number, measured.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        stack: networks a process trains at once; None: the fastest number, measured.
+        dry_run: print the plan and train nothing.
+        as_json: print JSON instead of text.
+    """
+
+    workers: int | None = None
+    device: str = "auto"
+    stack: int | None = None
+    dry_run: bool = False
+    as_json: bool = False
+
+
 def train(
     store: "ObjectStore",
     study: "Study",
     dataset: "Dataset",
     trials: int,
-    workers: int | None = None,
-    device: str = "auto",
-    stack: int | None = None,
-    dry_run: bool = False,
-    as_json: bool = False,
+    options: RunOptions,
     stopping: "Stopping | None" = None,
 ) -> "Trials | None":
-    """Say what is missing, train it, and return all trials; None if it was only to be said.
+    """Print what is missing, train it, and return all trials; None after a dry run.
 
-    ``stopping`` says when fewer than ``trials`` are enough, and keeps what it saw.
+    ``stopping`` decides when fewer than ``trials`` are enough; what it measured is stored.
     """
     from cli.run_progress import RunProgress
     from memtail_core.running import execution, tuning
     from memtail_core.running.cost import estimate
     from memtail_core.training.device import resolve_device
 
-    device = resolve_device(device)
-    tuning.check(study, stack)
+    device = resolve_device(options.device)
+    tuning.check(study, options.stack)
     planned = stopping.planned(store, study, trials) if stopping else trials
-    cost = estimate(store, study, dataset, planned, device, workers)
-    if dry_run and as_json:
+    cost = estimate(store, study, dataset, planned, device, options.workers)
+    if options.dry_run and options.as_json:
         print_json(cost.as_dict() | (stopping.as_dict() if stopping else {}))
         return None
     progress = RunProgress(
         study,
         store,
         cost,
-        quiet=as_json,
-        only_plan=dry_run,
+        quiet=options.as_json,
+        only_plan=options.dry_run,
         until=stopping.lines() if stopping else (),
         is_open=bool(stopping and stopping.conditions),
     )
     progress.say_plan()
-    if dry_run:
+    if options.dry_run:
         return None
     watch = stopping.watch(study, progress.looked) if stopping else None
     with progress:
-        found = execution.run(
+        loaded = execution.run(
             study,
             store,
             dataset,
             trials,
-            workers=workers,
+            workers=options.workers,
             device=device,
-            stack=stack,
+            stack=options.stack,
             observer=progress,
             until=watch,
             seconds=stopping.seconds if stopping else None,
         )
     if stopping and watch:
-        stopping.keep(store, study, watch, found, trials)
-    return found
+        stopping.keep(store, study, watch, loaded, trials)
+    return loaded

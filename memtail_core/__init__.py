@@ -1,13 +1,13 @@
-"""memtail: which training examples a model has memorized, and which each prediction rests on.
+"""memtail: which training examples a model memorizes, and which test predictions depend on them.
 
-Five lines from data to scores::
+From data to scores in five lines::
 
     import memtail_core as memtail
 
     spec = memtail.Spec.parse({"dataset": {"source": "sklearn:digits"}})
     study, dataset = memtail.prepare(spec)
     trials = memtail.run(study, memtail.open_store("runs"), dataset, 200)
-    scores = memtail.analyse(study, dataset, trials).scores.memorization
+    scores = memtail.analyse(study, dataset, trials).scores.memorization  # one per example
 
 Names are imported when first used, so that ``import memtail_core`` does not import torch.
 """

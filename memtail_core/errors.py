@@ -1,36 +1,50 @@
-"""What a user can mend: one family of errors, each a sentence that says what, where and how."""
+"""The errors a user can mend: one family, each a sentence that says what is wrong and what to do.
+
+    MemtailError            anything below; the CLI prints the sentence and exits with 2
+    ├─ StudyError           the description of a study, an option or a setting is wrong
+    ├─ DatasetError         the data cannot be read, or nothing can be trained on them
+    ├─ StoreError           the store cannot be reached, read or written
+    │  └─ DamagedError      a stored object is not what was put
+    ├─ TrainingError        a model cannot be trained
+    │  ├─ OutOfMemoryError  not here and now: a process did not get enough memory
+    │  └─ MachineError      not here: another machine could
+    └─ EstimationError      the stored trials do not allow the estimate
+
+A worker tries again after a StoreError, an OutOfMemoryError and a MachineError. A StudyError, a
+DatasetError and any other TrainingError would come again: they stop the study.
+"""
 
 
 class MemtailError(Exception):
-    """Base of every error that is the user's to mend; the CLI prints one line and exits 2."""
+    """Base of every error that a user can mend."""
 
 
 class StudyError(MemtailError):
-    """The description of a study is wrong, or names a study that is not there."""
+    """The description of a study is wrong or names a study that does not exist; or a setting is."""
 
 
 class DatasetError(MemtailError):
-    """The data cannot be read, or cannot be what a classifier is trained on."""
+    """The data cannot be read, are damaged, or cannot be what a model is trained on."""
 
 
 class StoreError(MemtailError):
-    """The store cannot be read or written, or holds something else than expected."""
+    """The store cannot be reached, read or written, or holds something else than expected."""
 
 
 class DamagedError(StoreError):
-    """What is stored is not what was put: cut short, or altered."""
+    """A stored object is not what was put: it was cut short or altered."""
 
 
 class TrainingError(MemtailError):
-    """A model could not be trained: it diverged, ran out of memory, or the user's code failed."""
+    """A model cannot be trained: it diverged, or the recipe or the user's code failed."""
 
 
 class OutOfMemoryError(TrainingError):
-    """One process did not get the memory to train a model; fewer at once may."""
+    """A process did not get enough memory to train a model; with fewer processes it may."""
 
 
 class MachineError(TrainingError):
-    """This machine cannot train what another could."""
+    """This machine cannot train the study; another may."""
 
 
 class EstimationError(MemtailError):

@@ -1,7 +1,7 @@
-"""Where this machine's memtail works: the one place that reads ``MEMTAIL_…`` variables.
+"""The settings of memtail on this machine: the only file that reads ``MEMTAIL_…`` variables.
 
 They come from the environment, or from a file ``.env`` in the current folder, as Docker Compose
-reads it; ``.env.example`` lists them. Secrets are never printed: they show as stars.
+reads it; ``.env.example`` lists them. Secrets print as stars.
 """
 
 from pathlib import Path
@@ -16,63 +16,63 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseSettings):
-    """The settings of commands and services; the name in upper case after ``MEMTAIL_`` sets one."""
+    """Settings of commands and services: ``MEMTAIL_STORE`` sets ``store``, and so on."""
 
     model_config = SettingsConfigDict(
         env_prefix="MEMTAIL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     store: str = "runs"
-    """The folder of the studies, or ``s3://bucket`` or ``s3://bucket/prefix``."""
+    """Where studies are kept: a folder, ``s3://bucket`` or ``s3://bucket/prefix``."""
     s3_endpoint: str | None = None
-    """``http://host:9000`` of the server that has the bucket; with ``https`` encrypted."""
+    """The server of the bucket, ``http://host:9000``; ``https`` encrypts."""
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
 
     broker_url: SecretStr | None = None
-    """``redis://host:6379/0``, with or without ``:password@``; ``rediss`` encrypted."""
+    """Redis, ``redis://host:6379/0``, with or without ``:password@``; ``rediss`` encrypts."""
     broker_password: SecretStr | None = None
-    """The password, where the address has none."""
+    """The password of Redis, if ``broker_url`` has none."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
     processes: Annotated[int, Field(ge=1)] = 1
-    """Shards that a worker trains at once, each in a process with one core; on a GPU always one."""
+    """Shards a worker trains at once, each in a process on one core; on a GPU always one."""
     cache: Path = Path("~/.cache/memtail")
-    """Where a worker keeps the datasets it has fetched from a bucket."""
+    """The folder where a worker keeps datasets it fetched from a bucket."""
     allow_python_recipes: bool = False
-    """Whether a worker runs code that a study names: ``recipe = "python:module:function"``."""
+    """Whether a worker runs code named by a study: ``recipe = "python:module:function"``."""
 
     most_attempts: Annotated[int, Field(ge=1, le=100)] = 5
-    """How often a shard is tried before it counts as failed."""
+    """Attempts at a shard before it counts as failed."""
     lease: Seconds = 30.0
-    """Seconds after which a worker that no longer says it is training counts as lost."""
+    """Seconds without a sign of life after which a worker counts as lost."""
     scan: Seconds = 5.0
-    """Seconds between two looks of the aggregator at what is stored and who trains."""
+    """Seconds between two checks by the aggregator of what is stored and who trains."""
     publish_every: Seconds = 60.0
-    """Seconds at least between two provisional reports of a study."""
+    """Least seconds between two provisional reports of a study."""
     visibility_timeout: Seconds = 3600.0
-    """Seconds after which Redis hands a task to another worker, if nothing else noticed before."""
+    """Seconds after which Redis itself gives a lost worker's task to another worker."""
     grace: Seconds = 540.0
-    """Seconds a worker that is told to stop goes on with its shard before it gives it back."""
+    """Seconds a stopping worker spends on finishing its shard before it gives it back."""
     store_patience: Seconds = 600.0
-    """Seconds for which a worker goes on trying to reach the store before its attempt fails."""
+    """Seconds a worker keeps trying to reach the store before its attempt fails."""
 
     dashboard_token: SecretStr | None = None
-    """What the dashboard wants of whoever changes something; without one, nobody can."""
+    """The token required to change anything on the dashboard; without one it is read-only."""
     dashboard_bind: str = "127.0.0.1"
-    """The address at which others reach the dashboard; but for this machine's own, reading wants
+    """The address the dashboard is served on. Other than on this machine's own, reading requires
     the token too."""
     dashboard_open: bool = False
-    """Whether reading is free on any address."""
+    """Whether reading requires no token on any address."""
     dashboard_port: Annotated[int, Field(ge=1, le=65535)] = 8080
     dashboard_hosts: str = ""
-    """Further names that the dashboard answers to, ``memtail.example.org,dashboard``."""
+    """More host names the dashboard answers to, ``memtail.example.org,dashboard``."""
     dashboard_look: Seconds = 2.0
-    """Seconds between two looks of the dashboard at the store and at Redis."""
+    """Seconds between two checks of the store and Redis by the dashboard."""
     dashboard_most_bytes: Annotated[int, Field(ge=1)] = 256 * 2**20
-    """The largest dataset that the dashboard takes from a client."""
+    """The largest dataset, in bytes, that a client may upload to the dashboard."""
 
 
 def settings() -> Settings:

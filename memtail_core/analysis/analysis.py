@@ -25,7 +25,8 @@ from memtail_core.estimation.influence import (
     select,
 )
 from memtail_core.plan import shards
-from memtail_core.running.trials import Accuracies, Damaged, Trials
+from memtail_core.running.loading import Damaged
+from memtail_core.running.trials import Accuracies, Trials
 from memtail_core.study import Study
 
 _MUCH_CHANCE = 0.1  # of the pairs

@@ -117,7 +117,7 @@ def calibrate_pairs(
         correct,
         train,
         test,
-        margin=trials.test_margin,
+        margin=trials.test_values,
         memorization=scores.memorization,
         accuracy_out=scores.accuracy_out,
         likeness=likeness,

@@ -13,7 +13,7 @@ from memtail_core.estimation import Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import Evidence
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -43,7 +43,7 @@ class LoadedStudy:
             EstimationError: there are no trials.
         """
         refuse_experiments(study)
-        loaded, damaged = trials.load(store, study, margins=margins or estimator.needs_values)
+        loaded, damaged = loading.load(store, study, values=margins or estimator.needs_values)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
         return cls(catalogue.load_dataset(store, study), loaded, len(damaged), estimator)

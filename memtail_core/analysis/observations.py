@@ -20,7 +20,7 @@ def observations(trials: Trials, dataset: Dataset) -> Observations:
         correct=trials.train_correct,
         n=trials.n,
         labels=dataset.y_train,
-        values=trials.train_margin,
+        values=trials.train_values,
         find_context=lambda: context(dataset),
     )
 

@@ -10,19 +10,35 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import ArmsTable, Study, dataset_key
 
 
-def _is_stored(store: ObjectStore, key: str, content: bytes, verify: bool) -> bool:
-    try:
-        if verify:
-            return store.get(key) == content
-        return store.digest(key) == hashlib.sha256(content).hexdigest()
-    except (KeyError, DamagedError):
+def put_dataset(store: ObjectStore, dataset: Dataset, *, verify: bool = False) -> bool:
+    """Put data where their digest says, unless they are there; return whether they were put.
+
+    The digest of the file is kept beside it, so that data that are there need not be encoded to
+    be recognized. A file with another digest is damaged and replaced.
+
+    Args:
+        store: where to.
+        dataset: what.
+        verify: read the stored file; else the store is asked for its digest, which a bucket
+            answers without reading: it does not know yet what rots on its disk.
+    """
+    key, note = dataset_key(dataset.sha256), f"datasets/{dataset.sha256}.sha256"
+    stored = _digest(store, key, verify)
+    if stored is not None and stored == _note(store, note):
         return False
+    content = dataset.to_npz()
+    digest = hashlib.sha256(content).hexdigest()
+    if stored != digest:
+        store.put(key, content)
+    store.put(note, digest.encode())
+    return stored != digest
 
 
 def register_arms(store: ObjectStore, study: Study, arms: Arms) -> None:
-    """Put an experiment's arms, before its study is registered or trained."""
-    if not store.exists(study.arms_key):
-        store.put(study.arms_key, arms.to_npz())
+    """Put an experiment's arms, before its study is registered or trained; replace damaged ones."""
+    content = arms.to_npz()
+    if _digest(store, study.arms_key) != hashlib.sha256(content).hexdigest():
+        store.put(study.arms_key, content)
 
 
 def load_arms(store: ObjectStore, study: Study) -> Arms | None:
@@ -33,20 +49,13 @@ def load_arms(store: ObjectStore, study: Study) -> Arms | None:
     """
     if not isinstance(study.subsets, ArmsTable):
         return None
+    mend = "run the experiment again, which stores them anew"
     try:
         return Arms.from_npz(store.get(study.arms_key), study.subsets.sha256)
     except KeyError:
-        raise StudyError(
-            f"{store.location}/{study.arms_key} is missing: run the experiment again, which stores "
-            "it anew"
-        ) from None
-
-
-def put_dataset(store: ObjectStore, dataset: Dataset, *, verify: bool = True) -> None:
-    """Put data where their digest says, unless they are there, by reading them or their digest."""
-    key, content = dataset_key(dataset.sha256), dataset.to_npz()
-    if not _is_stored(store, key, content, verify):
-        store.put(key, content)
+        raise StudyError(f"{store.location}/{study.arms_key} is missing: {mend}") from None
+    except StudyError as error:
+        raise StudyError(f"{error} in '{store.location}': {mend}") from error
 
 
 def dataset_of(store: ObjectStore, sha256: str) -> Dataset:
@@ -76,29 +85,39 @@ def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = N
         StoreError: they are not there.
         DatasetError: they are damaged.
     """
+    key, sha256 = study.dataset_key, study.dataset.sha256
     if cache is not None:
         with suppress(KeyError, DatasetError, StoreError):  # not fetched yet, damaged, unreadable
-            return Dataset.from_npz(cache.get(study.dataset_key), study.dataset.sha256)
-        dataset = load_dataset(store, study)
-        with suppress(StoreError):  # a full disk: then it is fetched again next time
-            cache.put(study.dataset_key, dataset.to_npz())
-        return dataset
+            return Dataset.from_npz(cache.get(key), sha256)
+    mend = "run the study again from its study file, which stores it anew"
     try:
-        content = store.get(study.dataset_key)
-    except DamagedError as error:
-        raise DatasetError(
-            f"the dataset of {study.id} is damaged in '{store.location}': run the study again from "
-            "its study file, which stores it anew"
-        ) from error
+        content = store.get(key)
+        dataset = Dataset.from_npz(content, sha256)
     except KeyError:
         raise StoreError(
-            f"the store '{store.location}' lacks the dataset of {study.id}: run it again from "
-            "its study file"
+            f"the store '{store.location}' lacks the dataset of {study.id}: {mend}"
         ) from None
-    try:
-        return Dataset.from_npz(content, study.dataset.sha256)
-    except DatasetError as error:
+    except (DamagedError, DatasetError) as error:
         raise DatasetError(
-            f"{error} in '{store.location}': run the study again from its study file, which "
-            "stores it anew"
+            f"the dataset of {study.id} is damaged in '{store.location}': {mend}"
         ) from error
+    if cache is not None:
+        with suppress(StoreError):  # a full disk: then it is fetched again next time
+            cache.put(key, content)
+    return dataset
+
+
+def _digest(store: ObjectStore, key: str, verify: bool = False) -> str | None:
+    """The SHA-256 of an object; None if there is none that can be read."""
+    try:
+        return hashlib.sha256(store.get(key)).hexdigest() if verify else store.digest(key)
+    except (KeyError, DamagedError):
+        return None
+
+
+def _note(store: ObjectStore, key: str) -> str | None:
+    """The digest that was noted when the data were put; version 0.1 noted none."""
+    try:
+        return store.get(key).decode(errors="replace")
+    except (KeyError, DamagedError):
+        return None

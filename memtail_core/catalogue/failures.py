@@ -1,7 +1,7 @@
-"""Why shards could not be trained: one object for each attempt, beside the shards.
+"""Failed attempts at shards: one object for each, beside the shards.
 
 ``studies/<id>/failures/<shard>/<attempt>-<kind>.json``. The listing alone tells which shards are
-tried again and which have failed; two who record the same attempt write the same key.
+tried again and which are given up. Two who record the same attempt write the same key.
 """
 
 import re
@@ -37,13 +37,13 @@ class Failure(BaseModel):
     Attributes:
         shard: its name, ``0000000-0000010``.
         attempt: 1 for the first.
-        kind: "study": its code, recipe or data are wrong, trying again changes nothing;
-            "machine": a worker was lost, had too little memory, did not reach the store; "last":
-            likewise, once too often to try again.
+        kind: "study": its code, recipe or data are wrong, and trying again changes nothing;
+            "machine": a worker was lost, had too little memory, or did not reach the store, and the
+            shard is tried again; "last": the same, in the last attempt allowed.
         reason: one line.
-        worker: who tried.
+        worker: which worker tried.
         when: seconds since 1970.
-        traceback: where in the code, if anywhere.
+        traceback: of the error, if there was one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,7 +60,7 @@ class Failure(BaseModel):
     def of(
         cls, error: BaseException, shard: Shard, attempt: int, most: int, worker: str
     ) -> "Failure":
-        """Describe ``error``, with its traceback; of ``most`` attempts the last is the last."""
+        """Describe ``error``, with its traceback, at an attempt of at most ``most``."""
         is_study = isinstance(error, StudyError | DatasetError | TrainingError)
         kind: Kind = "machine" if attempt < most else "last"
         if is_study and not isinstance(error, MachineError | OutOfMemoryError):
@@ -80,7 +80,7 @@ class Failure(BaseModel):
 
 
 def record(store: ObjectStore, study_id: str, failure: Failure) -> None:
-    """Keep a failure; by the study's id, since its file may be what cannot be read."""
+    """Store a failure, by the study's id: its ``study.json`` may be what cannot be read."""
     key = f"{_prefix(study_id)}{failure.shard}/{failure.attempt}-{failure.kind}.json"
     store.put(key, failure.model_dump_json(indent=2).encode())
 
@@ -93,43 +93,40 @@ def last_attempt(store: ObjectStore, study_id: str, shard: Shard) -> int:
 
 
 def attempts(store: ObjectStore, study: Study) -> dict[Shard, list[tuple[int, Kind]]]:
-    """Which attempts at each shard failed, from the listing alone."""
-    found: dict[Shard, list[tuple[int, Kind]]] = {}
+    """The failed attempts at each shard, (number, kind), ascending; from the listing alone."""
+    by_shard: dict[Shard, list[tuple[int, Kind]]] = {}
     for key in store.list(_prefix(study.id)):
         _, name, file = key.rsplit("/", 2)
         shard, parts = shards.named(study, name), _FILE.fullmatch(file)
         if shard and parts:
-            found.setdefault(shard, []).append((int(parts[1]), cast(Kind, parts[2])))
-    return {shard: sorted(each) for shard, each in found.items()}
+            by_shard.setdefault(shard, []).append((int(parts[1]), cast(Kind, parts[2])))
+    return {shard: sorted(each) for shard, each in by_shard.items()}
 
 
 def read(store: ObjectStore, study: Study, shard: Shard | None = None) -> list[Failure]:
     """Every failure of the study, or of one shard, the earliest first."""
-    found = []
+    every = []
     for key in store.list(_prefix(study.id) + (f"{shard.name}/" if shard else "")):
         try:
-            found.append(Failure.model_validate_json(store.get(key)))
+            every.append(Failure.model_validate_json(store.get(key)))
         except (KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
             continue
-    return sorted(found, key=lambda failure: failure.when)
+    return sorted(every, key=lambda failure: failure.when)
 
 
-def gravest(store: ObjectStore, study: Study, most: int) -> tuple[list[Failure], int]:
-    """At most so many failures, those that stopped something first, and how many there are.
-
-    No more than these are read, however many there are.
-    """
+def most_serious(store: ObjectStore, study: Study, most: int) -> tuple[list[Failure], int]:
+    """Read at most ``most`` failures, those that stopped something first; and count them all."""
     keys = list(store.list(_prefix(study.id)))
-    found = []
+    some = []
     for key in sorted(keys, key=lambda key: ("-machine." in key, key))[:most]:
         with suppress(KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
-            found.append(Failure.model_validate_json(store.get(key)))
-    found.sort(key=lambda failure: (failure.kind == "machine", -failure.when))
-    return found, len(keys)
+            some.append(Failure.model_validate_json(store.get(key)))
+    some.sort(key=lambda failure: (failure.kind == "machine", -failure.when))
+    return some, len(keys)
 
 
 def forget(store: ObjectStore, study: Study, which: Iterable[Shard]) -> None:
-    """Remove what is recorded of these shards, so that they count as never tried."""
+    """Delete the failures of these shards: they count as never tried."""
     for shard in which:
         for key in list(store.list(f"{_prefix(study.id)}{shard.name}/")):
             store.delete(key)

@@ -1,7 +1,7 @@
-"""Reports in a store, ``studies/<id>/report/``: write one whole, tell whether it is, fetch it.
+"""Reports in a store, ``studies/<id>/report/``: write one, check that it is whole, fetch it.
 
 ``manifest.json``, written last, has the digest of every other file. Where it and the files agree,
-the report is whole: written by one publisher, who was not interrupted.
+the report is whole: one publisher wrote it and was not interrupted.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ PAGE = "index.html"
 
 
 class Manifest(BaseModel):
-    """What a report consists of.
+    """The files of a report.
 
     Attributes:
-        trials: how many it was made of.
+        trials: how many it is made from.
         files: name below ``report/`` → SHA-256.
     """
 
@@ -31,7 +31,7 @@ class Manifest(BaseModel):
 
 
 def write(store: ObjectStore, study: Study, files: dict[str, bytes], trials: int) -> None:
-    """Put the files of a report, its manifest last, and remove what an earlier one had more."""
+    """Put the files of a report, its manifest last, and delete other files of an earlier one."""
     prefix = _prefix(study)
     for name, content in files.items():
         store.put(prefix + name, content)
@@ -66,10 +66,7 @@ def fetch(store: ObjectStore, study: Study) -> dict[str, bytes] | None:
 
 
 def read(store: ObjectStore, study: Study, manifest: Manifest, name: str) -> bytes | None:
-    """One file of the report that ``manifest`` describes; None where it is not that one any more.
-
-    Only names of the manifest name anything.
-    """
+    """One file of the report of this manifest; None if it was replaced or is not listed there."""
     if name not in manifest.files or not is_key(name):
         return None
     try:
@@ -88,7 +85,7 @@ def latest(store: ObjectStore, study: Study) -> Manifest | None:
 
 
 def version(store: ObjectStore, study: Study) -> str | None:
-    """A word that changes with every report that is published; None before the first."""
+    """A string that changes with every published report; None before the first."""
     try:
         return store.digest(_manifest(study))
     except (KeyError, DamagedError):

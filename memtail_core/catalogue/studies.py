@@ -12,12 +12,17 @@ from memtail_core.study import Study
 
 
 def register(
-    store: ObjectStore, study: Study, dataset: Dataset, trials: int, *, verify: bool = True
+    store: ObjectStore, study: Study, dataset: Dataset, trials: int, *, verify: bool = False
 ) -> None:
-    """Put the dataset and ``study.json`` where missing; ``trials``, or those stored, are the goal.
+    """Put the dataset and ``study.json`` where missing, and set the goal.
 
-    The dataset is sent once: a stored one of this content is left alone, a damaged one replaced.
-    It is read to tell, if ``verify`` says so; else only its digest is asked for.
+    The dataset is encoded and sent once; a damaged one is replaced (:func:`put_dataset`).
+
+    Args:
+        store: where to.
+        study, dataset: what.
+        trials: wanted.
+        verify: read the stored dataset; else the store is asked for its digest.
 
     Raises:
         StoreError: another study is stored under this id.
@@ -44,7 +49,7 @@ def ids(store: ObjectStore) -> list[str]:
 
 
 def named(store: ObjectStore, name: str) -> list[str]:
-    """The ids of the studies called ``name``: one for each thing that was changed in between."""
+    """The ids of the studies called ``name``: a changed study has another id."""
     return [study_id for study_id in ids(store) if study_id.rpartition("-")[0] == name]
 
 
@@ -71,12 +76,13 @@ def find(store: ObjectStore, name: str) -> Study:
         StudyError: none or several do.
     """
     every = ids(store)
-    found = [name] if name in every else named(store, name)
-    found = found or [study_id for study_id in every if study_id.startswith(name)]
-    if len(found) == 1:
-        return read(store, found[0])
-    if found:
-        models = {study.id: _n_models(store, study) for study in (read(store, i) for i in found)}
+    matching = [name] if name in every else named(store, name)
+    matching = matching or [study_id for study_id in every if study_id.startswith(name)]
+    if len(matching) == 1:
+        return read(store, matching[0])
+    if matching:
+        studies = [read(store, study_id) for study_id in matching]
+        models = {study.id: _n_models(store, study) for study in studies}
         begun = [study_id for study_id, n in models.items() if n]
         if len(begun) == 1:  # the others are attempts that failed
             return read(store, begun[0])
@@ -103,6 +109,6 @@ def of_same_name(store: ObjectStore, study: Study) -> Study | None:
     if study.id in others:
         return None
     for other in others:
-        with suppress(StudyError, StoreError):  # a damaged one is not ours to complain of
+        with suppress(StudyError, StoreError):  # damaged, which is reported where it is asked for
             return read(store, other)
     return None

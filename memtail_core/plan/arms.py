@@ -1,7 +1,7 @@
-"""What the trials of an experiment leave out: arms, each repeated as often as is asked for.
+"""Arms: what the trials of an experiment leave out, each arm repeated several times.
 
-An experiment asks what a network is worth without certain examples, so its trials do not train on
-random subsets but on all training examples less those of an arm. Arms are kept beside the study
+An experiment measures networks trained without certain examples, so its trials do not train on
+random subsets but on all training examples except those of an arm. Arms are kept beside the study
 that trains them, as ``studies/<id>/arms.npz``, and their digest is part of its id.
 """
 
@@ -23,7 +23,7 @@ class Arms:
 
     Attributes:
         left_out: bool [A, n], what each arm leaves out in every repeat.
-        at_random: int64 [A], how many of the others it leaves out besides, drawn anew each time.
+        at_random: int64 [A], how many others it leaves out as well, drawn anew in each repeat.
     """
 
     left_out: NDArray[np.bool_]

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from memtail_core.plan.arms import Arms
 from memtail_core.study import ArmsTable, Study
 
-# One independent random stream per purpose; arms have their own, that their models owe nothing to
-# those by which the examples were chosen.
+# One independent random stream per purpose. Arms have their own, so that their models do not depend
+# on the models by which the examples were chosen.
 _SUBSETS, _TRAINING, _ARM_SUBSETS, _ARM_TRAINING, _WHOLE = range(5)
 _SMALLEST_BLOCK = 10
 

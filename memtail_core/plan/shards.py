@@ -33,6 +33,10 @@ class Shard:
         """The key of the shard's bits in a store."""
         return f"{study.prefix}shards/{self.name}.npz"
 
+    def values_key(self, study: Study) -> str:
+        """The key of the shard's real values (margins), where the recipe gives them."""
+        return f"{study.prefix}values/{self.name}.npz"
+
 
 def planned(study: Study, trials: int) -> list[Shard]:
     """The fewest whole shards with at least ``trials`` trials."""

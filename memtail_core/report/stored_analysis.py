@@ -8,7 +8,7 @@ from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.experiments.stopping.result import as_stopped
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
@@ -25,6 +25,6 @@ def analyse_stored(
         EstimationError: there are no trials.
     """
     dataset = catalogue.load_dataset(store, study)
-    loaded, damaged = trials.load(store, study, margins=estimator.needs_values)
+    loaded, damaged = loading.load(store, study, values=estimator.needs_values)
     analysis = analyse(study, dataset, loaded, catalogue.goal(store, study), rule, estimator)
     return as_stopped(store, replace(analysis, damaged=tuple(damaged)))

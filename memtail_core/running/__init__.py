@@ -1,1 +1,1 @@
-"""Train the missing shards of a study on this machine: prepare, tune, train, store, load."""
+"""Run a study on this machine: prepare it, train its missing shards, store and load its trials."""

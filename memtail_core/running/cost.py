@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: models, bytes, and time where it can be known."""
+"""The cost of a run before it starts: models, bytes, and time if it can be known."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,7 +7,8 @@ from memtail_core.catalogue import Progress
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import StoreError
-from memtail_core.running import parallelism, trials
+from memtail_core.running import parallelism
+from memtail_core.running.loading import load_shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
@@ -16,18 +17,18 @@ _SHARD_BYTES = 2900  # headers and provenance of a shard's file
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run would do.
+    """What a run would train, and what it costs.
 
     Attributes:
         study: its id.
         asked: models asked for.
-        trials: models there will be: whole shards.
-        stored, missing: models that are there, and that would be trained.
-        device: where.
+        trials: the same, rounded up to whole shards.
+        stored, missing: models that are stored, and that would be trained.
+        device: where they would be trained.
         workers: processes at most; 0 if nothing is missing.
-        store_bytes: what the missing models add to the store.
-        seconds_per_model: measured on the models already there; None if there are none.
-        seconds: all that is missing at that rate; None likewise.
+        store_bytes: bytes that the missing models add to the store.
+        seconds_per_model: measured on stored models; None if there are none.
+        seconds: the missing models at that rate; None if there is none.
     """
 
     study: str
@@ -54,7 +55,7 @@ def estimate(
     device: str,
     workers: int | None = None,
 ) -> Cost:
-    """Say what training ``n_trials`` trials takes, without training any.
+    """Estimate what training ``n_trials`` trials costs, without training any.
 
     Raises:
         TrainingError: not even one model fits in memory, or not ``workers``.
@@ -78,18 +79,18 @@ def estimate(
 
 
 def store_bytes(study: Study, n_shards: int) -> int:
-    """What so many shards take in the store."""
+    """The bytes of so many shards in the store."""
     n, n_test = study.dataset.n_train, study.dataset.n_test
     per_model = (2 * n + n_test) / 8 + (2 * (n + n_test) if study.margins else 0) + 16
     return round(n_shards * (study.shard_size * per_model + _SHARD_BYTES))
 
 
 def seconds_per_model(store: ObjectStore, study: Study) -> float | None:
-    """What a model took, from the last stored shard that can be read."""
+    """The time a model takes, by the last stored shard that can be read."""
     for shard in reversed(stored_shards(store, study)):
         try:
-            found = trials.decode(store.get(shard.key(study)), study, shard)
+            trials = load_shard(store, study, shard)
         except (StoreError, KeyError):
             continue
-        return float(found.seconds.mean())
+        return float(trials.seconds.mean())
     return None

@@ -1,4 +1,4 @@
-"""How many processes train at once: what memory allows, and what is measured to be fastest here.
+"""How many processes train at once: as many as memory allows and measure fastest here.
 
 Nothing is trained only to be measured: the first shards are run at each candidate number of
 processes, and the number that trained them fastest is kept.
@@ -32,7 +32,7 @@ _WORTH_MEASURING = 3  # measure if there are this many shards per shard spent on
 def candidates(
     study: Study, dataset: Dataset, device: str, workers: int | None = None
 ) -> list[int]:
-    """The numbers of processes worth trying, the likeliest first; only ``workers`` if given.
+    """The numbers of processes worth trying, the most likely first; only ``workers`` if given.
 
     Raises:
         TrainingError: not even one model fits in memory, or not that many.

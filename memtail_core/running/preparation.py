@@ -1,4 +1,4 @@
-"""From what a user wrote to what can be trained: read the data, fill in the defaults, check."""
+"""Turn a study file into a study: read the data, fill in the defaults, check."""
 
 from typing import NamedTuple
 

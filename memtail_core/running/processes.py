@@ -1,4 +1,4 @@
-"""Processes that train: deaf to Ctrl-C, on one thread each, gone with the run that started them."""
+"""Training processes: they ignore Ctrl-C, use one thread, and end with their run."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
     try:
         resource_tracker.ensure_running()  # its start would let interrupts through (Python 3.11)
         with interrupts_held():
-            pool.submit(int)  # starts the processes, deaf to Ctrl-C from their first moment
+            pool.submit(int)  # starts the processes; they ignore Ctrl-C from their first moment
         yield pool
     finally:  # nothing is half-written: a put is atomic
         pool.shutdown(wait=True, kill_workers=True)
@@ -39,7 +39,7 @@ def pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Put off Ctrl-C for a moment; processes and threads started in it never hear of one.
+    """Hold back Ctrl-C for a moment; processes and threads started in it never receive one.
 
     The signal is blocked, which they inherit, and not ignored, which would lose it. It is noted
     too, since a thread that was there before may be given it. Only a main thread can do this.

@@ -1,8 +1,8 @@
-"""How a study is trained on each kind of machine: measured once, then kept with the study.
+"""How a study is trained on each kind of machine: autotuned once, then kept with the study.
 
-Networks at once and precision change the rounding of a model's training. Whoever trains a shard,
-and however often, must therefore choose alike, so the first to start on a kind of machine measures
-and writes ``studies/<id>/tuning/<kind>.json``, and all later ones read it.
+The number of networks trained at once and the precision change how results are rounded. Everyone
+who trains a shard must therefore choose the same. The first process on a kind of machine measures
+and writes ``studies/<id>/tuning/<kind>.json``; all later ones read it.
 """
 
 import json
@@ -20,7 +20,7 @@ _SHARE = 0.5  # of the free memory, for all the stacks that train at once
 
 
 def check(study: Study, stack: int | None) -> None:
-    """Refuse to train ``stack`` networks at once where that cannot be.
+    """Refuse to train ``stack`` networks at once if the recipe cannot.
 
     Raises:
         TrainingError: it is not positive, or this recipe trains one model at a time.
@@ -36,17 +36,17 @@ def check(study: Study, stack: int | None) -> None:
 def settled(
     store: ObjectStore, study: Study, dataset: Dataset, device: str, stack: int | None = None
 ) -> Tuning:
-    """Return how to train ``study`` on ``device``: what is kept for such a machine, or is measured.
+    """Return how to train ``study`` on this kind of machine: as stored, or measured and stored now.
 
     Args:
         store: where it is kept.
         study, dataset: what is trained.
-        device: where.
-        stack: networks at once, if the user chose (a shard's at the most); then only the
-            precision is open.
+        device: "cpu", "cuda" or "cuda:1".
+        stack: networks at once, if the user chose; at most a shard's. Only the precision is
+            measured then.
 
     Raises:
-        StoreError: what is kept is damaged.
+        StoreError: the stored tuning is damaged.
     """
     kind = machine_kind(device)
     asked = "" if stack is None else f"-stack-{stack}"
@@ -55,9 +55,9 @@ def settled(
     if not store.exists(key):
         most = study.shard_size
         stacks = _stacks(study, dataset, device) if stack is None else [min(stack, most)]
-        found = restore(study.training).tuned(dataset, study.subset_size, device, stacks)
-        about = {"machine": kind, "stack": found.stack, "precision": found.precision}
-        store.add(key, json.dumps(about).encode())  # another's, if it was faster
+        tuned = restore(study.training).tuned(dataset, study.subset_size, device, stacks)
+        about = {"machine": kind, "stack": tuned.stack, "precision": tuned.precision}
+        store.add(key, json.dumps(about).encode())  # another process may be first
     try:
         kept = json.loads(store.get(key))
         return Tuning(kept["stack"], kept["precision"])
@@ -66,7 +66,7 @@ def settled(
 
 
 def _stacks(study: Study, dataset: Dataset, device: str) -> list[int]:
-    """1, 2, 4, … as fits: they cut a shard into stacks alike, and are at home in memory."""
+    """The numbers of networks to try, ascending: equal parts of a shard that fit in memory."""
     recipe = restore(study.training)
     most = study.shard_size if recipe.stackable else 1
     if device == "cpu" and (need := recipe.model_bytes(dataset)):

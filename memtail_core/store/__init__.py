@@ -1,4 +1,4 @@
-"""Where studies live: one small protocol, the same keys in a folder or a bucket."""
+"""Where studies are kept: a folder or a bucket, behind one small protocol."""
 
 from memtail_core.store.base import ObjectStore
 from memtail_core.store.files import FilesStore

@@ -20,7 +20,7 @@ class ObjectStore(Protocol):
 
     @property
     def location(self) -> str:
-        """What a user would type to open this store again."""
+        """What a user types to open this store."""
         ...
 
     def put(self, key: str, content: bytes) -> None:
@@ -28,9 +28,9 @@ class ObjectStore(Protocol):
         ...
 
     def add(self, key: str, content: bytes) -> bool:
-        """Store ``content`` unless there is an object under ``key``; tell whether it was stored.
+        """Store ``content`` unless there is an object under ``key``; return whether it was stored.
 
-        Of several who add under one key at once, one succeeds.
+        Of several who add under one key at once, one succeeds. Readers never see a part.
         """
         ...
 
@@ -39,13 +39,13 @@ class ObjectStore(Protocol):
         ...
 
     def exists(self, key: str) -> bool:
-        """Tell whether an object is stored under ``key``."""
+        """Return whether an object is stored under ``key``."""
         ...
 
     def digest(self, key: str) -> str:
         """Return the SHA-256 of the object, 64 hexadecimal digits; KeyError if there is none.
 
-        Where the store keeps the digest of what was put, nothing is read to tell it.
+        A store that keeps the digest of what was put returns that, and reads nothing.
         """
         ...
 
@@ -67,7 +67,7 @@ class ObjectStore(Protocol):
 
 
 def is_key(name: str) -> bool:
-    """Whether an object of that name was put by memtail; others' are not listed."""
+    """Whether memtail may have put an object of that name; others are not listed."""
     return bool(_KEY.fullmatch(name))
 
 

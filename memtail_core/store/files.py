@@ -1,6 +1,7 @@
 """A store in a folder: atomic, durable writes on any POSIX file system."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import time
@@ -12,9 +13,10 @@ from pathlib import Path
 from memtail_core.errors import StoreError
 from memtail_core.store.base import checked_key, is_key
 
-_PARTIAL = ".partial-"  # a write in progress; a leading dot is no valid key, so it is never listed
+_PARTIAL = ".partial-"  # a write in progress; never listed, as no key has a leading dot
+_LOCK = ".adding"  # never listed either
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-_ABANDONED = 24 * 3600.0  # seconds after which a write in progress is none any more
+_ABANDONED = 24 * 3600.0  # seconds after which a write in progress counts as abandoned
 
 
 class FilesStore:
@@ -36,26 +38,24 @@ class FilesStore:
             partial.replace(path)
 
     def add(self, key: str, content: bytes) -> bool:
-        """Likewise, but link to the target's name, which fails if it is taken."""
+        """Write to a temporary file as well, but link to its name, which fails if it is taken."""
         with self._written(key, content) as (partial, path):
             try:
-                try:
-                    os.link(partial, path)
-                except OSError as error:
-                    if error.errno not in _NO_LINKS:
-                        raise
-                    with path.open("xb") as file:  # as nearly as such a file system allows
-                        file.write(content)
+                os.link(partial, path)
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return _rename_to_new(partial, path)
         return True
 
     @contextmanager
     def _written(self, key: str, content: bytes) -> Iterator[tuple[Path, Path]]:
-        """The content in a temporary file, and the path it is to have."""
+        """Write a temporary file; yield its path and its final path."""
         path = self._path(key)
         partial = path.parent / f"{_PARTIAL}{uuid.uuid4().hex}"
-        with self._told(f"write {key}"):
+        with self._explained(f"write {key}"):
             _make_folder(path.parent)
             try:
                 with partial.open("xb") as file:
@@ -70,46 +70,51 @@ class FilesStore:
 
     def get(self, key: str) -> bytes:
         """Read the whole object."""
-        with self._told(f"read {key}"):
+        with self._explained(f"read {key}"):
             try:
                 return self._path(key).read_bytes()
             except (FileNotFoundError, NotADirectoryError):
                 raise KeyError(key) from None
 
     def exists(self, key: str) -> bool:
-        """Tell whether the file is there."""
-        with self._told(f"read {key}"):
+        """Return whether the file exists."""
+        with self._explained(f"read {key}"):
             return self._path(key).is_file()
 
     def digest(self, key: str) -> str:
-        """Read the file and hash it."""
-        return hashlib.sha256(self.get(key)).hexdigest()
+        """Read the file in pieces and hash it."""
+        with self._explained(f"read {key}"):
+            try:
+                with self._path(key).open("rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except (FileNotFoundError, NotADirectoryError):
+                raise KeyError(key) from None
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Look into the folder that ``prefix`` names, not deeper."""
         folder = self._folder(prefix)
-        with self._told(f"list {prefix}"):
-            found = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
-        yield from found
+        with self._explained(f"list {prefix}"):
+            names = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
+        yield from names
 
     def list(self, prefix: str) -> Iterator[str]:
         """Walk the folder that ``prefix`` names."""
         folder = self._folder(prefix)
-        with self._told(f"list {prefix}"):
+        with self._explained(f"list {prefix}"):
             files = (path for path in folder.rglob("*") if path.is_file())
             names = (path.relative_to(self._root).as_posix() for path in files)
-            found = sorted(name for name in names if is_key(name))
-        yield from found
+            keys = sorted(name for name in names if is_key(name))
+        yield from keys
 
     def delete(self, key: str) -> None:
         """Unlink."""
-        with self._told(f"delete {key}"):
+        with self._explained(f"delete {key}"):
             self._path(key).unlink(missing_ok=True)
 
     def move(self, key: str, to: str) -> None:
         """Rename, replacing what was under ``to``."""
         source, target = self._path(key), self._path(to)
-        with self._told(f"move {key}"):
+        with self._explained(f"move {key}"):
             if not source.is_file():
                 raise KeyError(key)
             _make_folder(target.parent)
@@ -124,8 +129,8 @@ class FilesStore:
         return self._root / checked_key(key)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Turn the operating system's refusals into one sentence that says how to go on."""
+    def _explained(self, what: str) -> Iterator[None]:
+        """Turn the operating system's errors into one sentence that says what to do."""
         try:
             yield
         except OSError as error:
@@ -139,8 +144,24 @@ class FilesStore:
             ) from error
 
 
+def _rename_to_new(partial: Path, path: Path) -> bool:
+    """Rename ``partial`` unless ``path`` exists; return whether it was renamed.
+
+    For file systems without hard links. A rename replaces what is there, so those who add to one
+    folder take turns. Readers see all of a file or none; of many who add one is the first as far
+    as the file system's locks reach.
+    """
+    with (path.parent / _LOCK).open("ab") as lock:  # left there: a lock must not be removed
+        with suppress(OSError):  # no locks either
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        if path.exists():
+            return False
+        partial.replace(path)
+    return True
+
+
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each durable in its own."""
+    """Make a folder and its parents, each durable in the folder above it."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
@@ -149,7 +170,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what writers that were killed left behind long ago."""
+    """Delete the temporary files of writers that were killed long ago."""
     for partial in folder.glob(f"{_PARTIAL}*"):
         with suppress(OSError):  # another process was faster
             if time.time() - partial.stat().st_mtime > _ABANDONED:

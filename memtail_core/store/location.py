@@ -1,4 +1,4 @@
-"""From what a user types to a store."""
+"""Open the store that a user names: a folder or a bucket."""
 
 import re
 from urllib.parse import urlsplit
@@ -16,15 +16,15 @@ _BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 def open_store(location: str, patience: float = 5.0) -> ObjectStore:
     """Open the store at ``location``: a folder, or ``s3://bucket`` or ``s3://bucket/prefix``.
 
-    Nothing is made before the first object is put. The server of a bucket is that of the
-    environment: ``MEMTAIL_S3_ENDPOINT``, ``MEMTAIL_S3_ACCESS_KEY``, ``MEMTAIL_S3_SECRET_KEY``.
+    Nothing is created before the first object is put. The environment names the server of a
+    bucket: ``MEMTAIL_S3_ENDPOINT``, ``MEMTAIL_S3_ACCESS_KEY``, ``MEMTAIL_S3_SECRET_KEY``.
 
     Args:
         location: where it is.
-        patience: seconds for which a server that is away is tried again.
+        patience: seconds for which requests to an unreachable server are repeated.
 
     Raises:
-        StoreError: there can be no store there.
+        StoreError: the location is invalid, or a setting is missing.
     """
     if not location.startswith("s3://"):
         return FilesStore(location)
@@ -36,10 +36,10 @@ def open_store(location: str, patience: float = 5.0) -> ObjectStore:
         )
     if prefix:
         checked_key(prefix)
-    found = settings()
-    endpoint = _needed(found.s3_endpoint, "ENDPOINT", location)
-    access_key = _needed(found.s3_access_key, "ACCESS_KEY", location)
-    secret_key = _needed(found.s3_secret_key, "SECRET_KEY", location)
+    environment = settings()
+    endpoint = _needed(environment.s3_endpoint, "ENDPOINT", location)
+    access_key = _needed(environment.s3_access_key, "ACCESS_KEY", location)
+    secret_key = _needed(environment.s3_secret_key, "SECRET_KEY", location)
     try:
         from memtail_core.store.minio import MinioStore
     except ModuleNotFoundError as error:
@@ -52,7 +52,7 @@ def open_store(location: str, patience: float = 5.0) -> ObjectStore:
         endpoint=_address(endpoint),
         access_key=access_key,
         secret_key=secret_key,
-        region=found.s3_region,
+        region=environment.s3_region,
         patience=patience,
     )
 

@@ -1,4 +1,4 @@
-"""Trying again while a server is away: once a pause longer, for as long as one is patient."""
+"""Try again while a server is unreachable, with growing pauses, for a limited time."""
 
 import random
 import time
@@ -12,11 +12,11 @@ _LONGEST = 15.0
 
 
 def patiently(attempt: Callable[[], T], passing: Callable[[Exception], bool], seconds: float) -> T:
-    """Return what ``attempt`` does; if it fails in a ``passing`` way, try again.
+    """Return the result of ``attempt``; if it fails in a ``passing`` way, try again.
 
-    The seconds count from the first failure, so that a long transfer that was cut has as many as a
-    short one, and the last attempt is made when they are over. The pauses double, and are shortened
-    at random lest all that lost a server come back to it at once.
+    The seconds count from the first failure, so that a long transfer has as many as a short one.
+    The last attempt is made when they are over. Pauses double, and are shortened at random so that
+    not all clients of a lost server return at once.
     """
     until, pause = None, _FIRST
     while True:

@@ -22,7 +22,7 @@ def dataset_key(sha256: str) -> str:
 
 
 class DatasetIdentity(Table):
-    """What a study knows of its data: enough to find them by digest and to refuse others."""
+    """A study's data by digest, with what must be known of them without loading them."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     source: str

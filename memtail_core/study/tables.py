@@ -1,4 +1,4 @@
-"""The tables of a study: what a user may write, and what a stored study holds, key by key."""
+"""The tables of a study file, key by key."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ class Table(BaseModel):
 
 
 class StudyTable(Table):
-    """``[study]``: what it is called and how its trials are cut into shards."""
+    """``[study]``: its name, seed, number of trials and size of shards."""
 
     name: Annotated[str, Field(pattern=f"^{NAME}$")] = "study"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

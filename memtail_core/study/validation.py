@@ -1,4 +1,4 @@
-"""What a user wrote, checked by a pydantic model; one sentence for what is wrong with it."""
+"""Check a user's tables with a pydantic model, and say in one sentence what is wrong."""
 
 import math
 from typing import Annotated, Any, TypeVar

@@ -13,7 +13,7 @@ from memtail_core.analysis import analyse
 from memtail_core.catalogue import reports
 from memtail_core.errors import MemtailError
 from memtail_core.experiments.stopping.result import as_stopped
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.status import StudyStatus
@@ -66,7 +66,7 @@ class Publisher:
         begun = time.monotonic()
         store = self._cluster.store
         try:
-            loaded, damaged = trials.load(store, study, set_aside=True)
+            loaded, damaged = loading.load(store, study, set_aside=True)
             for each in damaged:
                 log.warning("%s: %s is damaged (%s); set aside", study.id, each.shard, each.reason)
             is_final = now.progress.is_complete

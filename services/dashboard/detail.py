@@ -97,7 +97,7 @@ class Details:
         if not view.status.n_failures:
             return ()
         try:
-            return tuple(failures.gravest(self._store, view.study, _MOST_FAILURES)[0])
+            return tuple(failures.most_serious(self._store, view.study, _MOST_FAILURES)[0])
         except MemtailError:  # the page says that they cannot be read
             return ()
 

@@ -9,7 +9,7 @@ import redis
 from memtail_core import catalogue
 from memtail_core.catalogue import Progress
 from memtail_core.errors import MachineError, StudyError
-from memtail_core.running.execution import ShardTrainer
+from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore, ObjectStore, open_store
 from memtail_core.study import Study

@@ -16,8 +16,8 @@ from memtail_core.catalogue import failures
 from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import StoreError
 from memtail_core.plan.shards import Shard
-from memtail_core.running import trials
-from memtail_core.running.execution import ShardDone
+from memtail_core.running import loading
+from memtail_core.running.shard_training import TrainedShard
 from memtail_core.settings import settings
 from memtail_core.study import Study
 from services import leases, orders, pace, unrecorded
@@ -65,7 +65,7 @@ def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
         with suppress(redis.RedisError):
             leases.give_back(state.client, [lease])
         return "no longer wanted"
-    if trials.is_whole(state.store, study, shard):
+    if loading.is_whole(state.store, study, shard):
         return "stored before"
     done = state.trainer(study, order).train(shard)
     _report_pace(state, study, lease.worker, done)
@@ -93,7 +93,7 @@ def _record(state: WorkerState, lease: Lease, shard: Shard, error: Exception) ->
     )
 
 
-def _report_pace(state: WorkerState, study: Study, worker: str, done: ShardDone) -> None:
+def _report_pace(state: WorkerState, study: Study, worker: str, done: TrainedShard) -> None:
     """Report the pace; the shard is stored, whether or not this succeeds."""
     stored = Stored(
         worker=worker,

@@ -12,7 +12,7 @@ from memtail_core.approximations import Run, Setting, missing, recorded, recordi
 from memtail_core.approximations.methods.input_curvature import CURVATURE
 from memtail_core.plan import designs
 from memtail_core.plan.shards import Shard
-from memtail_core.running import trials
+from memtail_core.running.shard_training import train_shard
 from memtail_core.store import FilesStore
 from memtail_core.training.engine import Tuning
 from memtail_core.training.gradient.recipe import GradientRecipe
@@ -30,10 +30,10 @@ def test_a_run_is_the_studys_own_trial(setting: Setting, runs: list[Run]) -> Non
     recipe = setting.recipe
     assert isinstance(recipe, GradientRecipe)
     engine = recipe.engine("cpu", Tuning(1, "float32"))
-    trial = trials.train(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
+    trial = train_shard(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
     assert (runs[1].subset == designs.subsets(setting.study, range(1, 2))[0]).all()
-    assert trial.train_margin is not None
-    assert (runs[1].curves.margin[-1] == trial.train_margin[0]).all()
+    assert trial.train_values is not None
+    assert (runs[1].curves.margin[-1] == trial.train_values[0]).all()
     correct = np.unpackbits(trial.train_correct[0], count=300).astype(bool)
     assert (runs[1].curves.correct[-1] == correct).all()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from memtail_core import catalogue
-from memtail_core.errors import DatasetError, StoreError, StudyError
+from memtail_core.errors import StoreError, StudyError
 from memtail_core.plan.shards import Shard
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
@@ -89,14 +89,3 @@ def test_damaged_records_are_named(store: FilesStore) -> None:
     store.put(f"{study.prefix}goal.json", b"{")
     with pytest.raises(StoreError, match=r"goal.json is damaged: delete it, and give --trials"):
         catalogue.goal(store, study)
-    content = bytearray(store.get(study.dataset_key))
-    content[5000] ^= 1
-    store.put(study.dataset_key, bytes(content))
-    with pytest.raises(DatasetError, match=r"is damaged .* run the study again from its study"):
-        catalogue.load_dataset(store, study)
-    store.delete(f"{study.prefix}goal.json")
-    catalogue.register(store, study, dataset, 40)
-    assert catalogue.load_dataset(store, study).sha256 == dataset.sha256, "stored anew"
-    store.delete(study.dataset_key)
-    with pytest.raises(StoreError, match="lacks the dataset of digits-"):
-        catalogue.load_dataset(store, study)

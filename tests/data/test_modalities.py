@@ -16,9 +16,9 @@ from memtail_core.data.modalities import MODALITIES, Feed, Modality, modality_of
 from memtail_core.data.modalities.comparison import Comparison, Standardized
 from memtail_core.errors import DatasetError
 from memtail_core.plan.shards import planned
-from memtail_core.running import trials
-from memtail_core.running.execution import ShardTrainer
+from memtail_core.running import loading
 from memtail_core.running.preparation import prepare
+from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
 from tests.data.modality_contract import ModalityContract
@@ -144,7 +144,7 @@ def test_a_study_of_a_third_modality_is_trained_stored_and_reported(
     trainer = ShardTrainer(store, study, "cpu")
     for shard in planned(study, 40):
         trainer.train(shard)
-    loaded, _ = trials.load(store, study)
+    loaded, _ = loading.load(store, study)
     analysis = analyse(study, catalogue.load_dataset(store, study), loaded)
     memorized = np.flatnonzero(analysis.scores.memorization > 0.5)
     report.publish(store, analysis)

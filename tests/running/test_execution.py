@@ -7,15 +7,17 @@ from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
-from memtail_core.running import execution, trials
-from memtail_core.running.execution import Observer, ShardDone
+from memtail_core.running import execution, loading
+from memtail_core.running.listeners import ProgressListener
+from memtail_core.running.loading import Damaged
 from memtail_core.running.preparation import prepare
-from memtail_core.running.trials import Damaged, Trials
+from memtail_core.running.shard_training import TrainedShard
+from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
 from tests.conftest import Trained, digits
 
 
-class Recorder(Observer):
+class Recorder(ProgressListener):
     def __init__(self) -> None:
         self.missing: list[Shard] = []
         self.done: list[Shard] = []
@@ -26,7 +28,7 @@ class Recorder(Observer):
     def shards_missing(self, missing: list[Shard]) -> None:
         self.missing = missing
 
-    def shard_done(self, done: ShardDone, workers: int) -> None:
+    def shard_trained(self, done: TrainedShard, workers: int) -> None:
         self.done.append(done.shard)
         self.at.append(workers)
 
@@ -56,9 +58,9 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(
     )
     assert_same_numbers(found, trained.trials)
     with_margins = [
-        trials.load(each, trained.study, margins=True)[0] for each in (store, trained.store)
+        loading.load(each, trained.study, values=True)[0] for each in (store, trained.store)
     ]
-    margins = [loaded.train_margin for loaded in with_margins]
+    margins = [loaded.train_values for loaded in with_margins]
     assert margins[0] is not None
     assert margins[1] is not None
     assert margins[0].tobytes() == margins[1].tobytes()

@@ -14,7 +14,7 @@ from celery import Celery
 
 from memtail_core.catalogue import failures
 from memtail_core.plan.shards import Shard
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.preparation import prepare
 from memtail_core.settings import settings
 from memtail_core.store import FilesStore
@@ -136,7 +136,7 @@ def test_an_error_before_training(
     def fail(*_: object) -> bool:
         raise error
 
-    monkeypatch.setattr(trials, "is_whole", fail)
+    monkeypatch.setattr(loading, "is_whole", fail)
     assert inline.settle() == 2 * MOST
     assert inline.recorded() == EVERY_ATTEMPT
     assert inline.reason().startswith(type(error).__name__)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from memtail_core import catalogue
-from memtail_core.running import execution, trials
+from memtail_core.running import execution, loading
 from memtail_core.store import FilesStore
 from tests.services.cluster import Cluster
 
@@ -24,7 +24,7 @@ def test_removal_is_trained_by_the_workers(cluster: Cluster, tmp_path: Path) -> 
     here = FilesStore(tmp_path / "here")
     catalogue.register_arms(here, study, arms)
     expected = execution.run(study, here, dataset, 2 * len(arms), workers=1)
-    by_workers, _ = trials.load(store, study)
+    by_workers, _ = loading.load(store, study)
     assert by_workers.test_correct.tobytes() == expected.test_correct.tobytes()
     assert by_workers.subset.tobytes() == expected.subset.tobytes()
 

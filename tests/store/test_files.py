@@ -4,6 +4,8 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -110,17 +112,39 @@ def test_a_store_that_may_not_be_written_is_said(tmp_path: Path) -> None:
         FilesStore(tmp_path).put("k", b"x")
 
 
-def test_add_works_where_files_cannot_be_linked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on exFAT and some network file systems."""
 
     def link(*_: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
+
+
+@pytest.mark.usefixtures("without_links")
+class TestFilesStoreWithoutLinks(TestFilesStore):
+    """The whole contract, adding by many at once included."""
+
+
+@pytest.mark.usefixtures("without_links")
+def test_add_leaves_no_trace_that_is_listed(tmp_path: Path) -> None:
     store = FilesStore(tmp_path)
     assert store.add("deep/k", b"first")
     assert not store.add("deep/k", b"second")
     assert store.get("deep/k") == b"first"
     assert list(store.list("")) == ["deep/k"]
+
+
+@pytest.mark.usefixtures("without_links")
+def test_a_reader_never_sees_half_of_what_is_added_without_links(tmp_path: Path) -> None:
+    """As it reads a tuning file that another process is just writing."""
+    store, content, sizes = FilesStore(tmp_path), b"x" * 20_000_000, set[int]()
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(5):
+            adding = pool.submit(store.add, f"k{number}", content)
+            while not adding.done():
+                with suppress(KeyError):
+                    sizes.add(len(store.get(f"k{number}")))
+            assert adding.result()
+    assert sizes <= {len(content)}

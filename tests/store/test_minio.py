@@ -78,7 +78,7 @@ def test_what_was_altered_is_damaged_and_can_be_set_aside(
     client(s3).put_object(
         bucket(store), "shards/1", io.BytesIO(content), len(content), metadata=kept
     )
-    with pytest.raises(DamagedError, match="shards/1 is damaged: it is not what its SHA-256"):
+    with pytest.raises(DamagedError, match="shards/1 is damaged: its SHA-256 does not match"):
         store.get("shards/1")
     store.move("shards/1", "damaged/1")
     assert list(store.list("")) == ["damaged/1"]

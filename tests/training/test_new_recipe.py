@@ -12,7 +12,7 @@ from memtail_core import catalogue, training
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.plan.shards import Shard
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.execution import ShardTrainer
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
@@ -84,7 +84,7 @@ def test_it_trains_a_study(tmp_path: Path) -> None:
     accuracy = trainer.train(Shard(0, 5)).accuracy["test"]
     assert accuracy is not None
     assert accuracy > 0.7
-    loaded, damaged = trials.load(store, study, margins=True)
+    loaded, damaged = loading.load(store, study, values=True)
     assert len(loaded) == 5
     assert not damaged
 

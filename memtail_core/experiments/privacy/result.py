@@ -139,12 +139,12 @@ def audit(
     Raises:
         EstimationError: there are no margins, or too few trials.
     """
-    if trials.train_margin is None:
+    if trials.train_values is None:
         raise EstimationError(
             f"{study.id} keeps no margins, which the attack needs: train it with margins "
             "(--set study.margins=true), by a recipe that gives probabilities"
         )
-    attacks = Attacks.of(trials.train_margin, trials.subset)
+    attacks = Attacks.of(trials.train_values, trials.subset)
     n_attacked = len(attacks.examples)
     if not n_attacked:
         raise EstimationError(

@@ -23,7 +23,7 @@ from memtail_core.experiments.stopping.rules import (
     widened,
 )
 from memtail_core.plan import designs
-from memtail_core.running import trials
+from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study, SubsetsTable
@@ -89,7 +89,7 @@ class StoppingFound(Result):
 
 
 class Watch:
-    """Looks at a study as it is trained (an :class:`~memtail_core.running.execution.Until`)."""
+    """Looks at a study as it is trained (a :class:`.StoppingRule`)."""
 
     def __init__(
         self, study: Study, conditions: Sequence[Condition], tell: Callable[[Look], None]
@@ -157,7 +157,7 @@ class Expected(BaseModel):
 def expected(store: ObjectStore, study: Study, conditions: Sequence[Condition]) -> list[Expected]:
     """Say how many trials each condition is expected to take, from design and stored trials."""
     check(conditions, study)
-    loaded, _ = trials.load(store, study)
+    loaded, _ = loading.load(store, study)
     look = looked(study, conditions, loaded) if len(loaded) else None
     of_rule = {each.rule: each for each in look.rules} if look else {}
     found = []

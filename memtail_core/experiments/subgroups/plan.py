@@ -139,10 +139,10 @@ def _label_probability(trials: Trials, scores: Memorization) -> tuple[Floats, bo
     Without margins, the share of them that were right, with half a success and half a failure
     added (Jeffreys): of few trials none may be right by chance.
     """
-    if trials.train_margin is None:
+    if trials.train_values is None:
         return (scores.accuracy_out * scores.n_out + 0.5) / (scores.n_out + 1), False
     total = np.zeros(trials.n)
-    for subset, margin in zip(trials.subset, trials.train_margin, strict=True):
+    for subset, margin in zip(trials.subset, trials.train_values, strict=True):
         out = np.unpackbits(subset, count=trials.n) == 0
         total[out] += 1 / (1 + np.exp(-margin[out].astype(np.float64)))
     return total / scores.n_out, True

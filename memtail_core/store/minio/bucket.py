@@ -1,4 +1,4 @@
-"""Whole objects in one bucket by name: every request signed anew, sent again while it may pass."""
+"""Objects of one bucket by name; requests that fail for a while are signed and sent again."""
 
 import hashlib
 import io
@@ -22,11 +22,11 @@ from memtail_core.store.patience import patiently
 T = TypeVar("T")
 
 _PART = 64 << 20  # a larger object is sent in several requests
-_CERTAIN = 4  # so often an object has to be found unreadable: it takes less than a second
+_CERTAIN = 4  # failed reads, within a second, after which an object counts as damaged
 
 
 class Bucket:
-    """One bucket. It is made by the first write; until then reading finds nothing."""
+    """One bucket. The first write creates it; before that it reads as empty."""
 
     def __init__(
         self,
@@ -102,8 +102,8 @@ class Bucket:
         """The names that start with ``prefix``; unless ``below``, cut after the next ``/``."""
 
         def attempt() -> list[str]:
-            found = self._client.list_objects(self.name, prefix=prefix, recursive=below)
-            return [entry.object_name for entry in found if entry.object_name]
+            entries = self._client.list_objects(self.name, prefix=prefix, recursive=below)
+            return [entry.object_name for entry in entries if entry.object_name]
 
         try:
             return self._do(f"list {prefix or 'objects'}", attempt)
@@ -131,10 +131,10 @@ class Bucket:
         except FAILURES as error:
             if code(error) in errors.MISSING:
                 raise KeyError(what.partition(" ")[2]) from None
-            raise errors.told(error, self.store, self.host, what) from error
+            raise errors.explained(error, self.store, self.host, what) from error
 
     def _in_bucket(self, attempt: Callable[[], T]) -> T:
-        """Do it; if there is no bucket make it first. Another who makes it too is welcome."""
+        """Make an attempt; if there is no bucket, create it first. Others may create it too."""
         try:
             return attempt()
         except FAILURES as error:
@@ -157,17 +157,17 @@ class Bucket:
         return {key.lower(): value for key, value in headers.items()}
 
     def _unless_unreadable(self, name: str, attempt: Callable[[], T]) -> Callable[[], T]:
-        """Do not be patient with an object that the server knows, and cannot read."""
-        found = 0
+        """Do not keep trying to read an object that the server has and cannot read."""
+        failures = 0
 
         def guarded() -> T:
-            nonlocal found
+            nonlocal failures
             try:
                 return attempt()
             except FAILURES as error:
                 known = errors.is_unreadable(error) and self._metadata(name)
-                found = found + 1 if known or errors.is_corrupt(error) else 0
-                if found < _CERTAIN:
+                failures = failures + 1 if known or errors.is_corrupt(error) else 0
+                if failures < _CERTAIN:
                     raise
                 raise DamagedError(
                     f"{self.store}: the server {self.host} cannot read {name} any more: it is "

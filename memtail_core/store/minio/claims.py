@@ -1,11 +1,12 @@
-"""One of many adds an object on a server that knows no conditional put.
+"""Let one of many clients add an object on a server without conditional puts.
 
-Each puts a claim beside the object's name and lists the claims. Of two who do, one at least sees
-the other's; who sees another's takes the own back and tries again a random while later. So who sees
-only the own is alone: looks whether the object is there, puts it, and takes the claim back.
+Each client puts a claim beside the object's name and lists the claims. Of two clients that do, at
+least one sees the other's claim; a client that sees another claim removes its own and tries again
+after a random pause. A client that sees only its own is alone: it checks that there is no object,
+puts it, and removes the claim.
 
-A claim seen for two minutes counts as left by one who died and is removed, so this is sound as long
-as who is alone has put the object by then: not quite what a conditional put is.
+A claim that stays for two minutes counts as left by a dead client and is removed. This is therefore
+sound only if the client that is alone puts the object in that time, unlike a conditional put.
 """
 
 import random
@@ -15,13 +16,13 @@ from collections.abc import Callable
 
 from memtail_core.store.minio.bucket import Bucket
 
-_DEAD = 120.0  # seconds for which one claim has to be seen to count as left by who died
+_DEAD = 120.0  # seconds after which a claim counts as left by a dead client
 _PAUSE = 0.2
 
 
 def add_by_claim(bucket: Bucket, folder: str, name: str, put: Callable[[], None]) -> bool:
     """Call ``put`` if there is no object of that name, alone among those with the same folder."""
-    seen: dict[str, float] = {}
+    first_seen: dict[str, float] = {}
     pause = _PAUSE
     while bucket.metadata(name) is None:
         claim = f"{folder}{uuid.uuid4().hex}"
@@ -37,7 +38,7 @@ def add_by_claim(bucket: Bucket, folder: str, name: str, put: Callable[[], None]
         finally:
             bucket.remove(claim)
         for other in others:
-            if time.monotonic() - seen.setdefault(other, time.monotonic()) > _DEAD:
+            if time.monotonic() - first_seen.setdefault(other, time.monotonic()) > _DEAD:
                 bucket.remove(other)
         time.sleep(random.uniform(0, pause))
         pause = min(2 * pause, 4.0)

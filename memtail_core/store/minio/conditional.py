@@ -1,4 +1,4 @@
-"""Put an object only where there is none: the one request of S3 that the client does not have."""
+"""Put an object only where there is none: a request of S3 that the MinIO client lacks."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from minio.time import to_amz_date, utcnow
 
 @dataclass(frozen=True)
 class Signer:
-    """Who asks, and where."""
+    """The connection, address and credentials that sign a request."""
 
     pool: urllib3.PoolManager
     endpoint: str
@@ -21,9 +21,9 @@ class Signer:
     credentials: Credentials
 
     def put_if_none(self, bucket: str, name: str, content: bytes, token: str) -> bool:
-        """Tell whether the object was stored; False if the server has one under the name.
+        """Return whether the object was stored; False if the server has one under the name.
 
-        ``token`` is kept with the object, to know it by.
+        ``token`` is kept with the object to recognize it.
         """
         url = urlsplit(f"{self.endpoint}/{bucket}/{name}")
         digest, now = hashlib.sha256(content).hexdigest(), utcnow()

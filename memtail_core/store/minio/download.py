@@ -1,4 +1,4 @@
-"""Read an object; where the connection is cut go on from there."""
+"""Read an object, and resume where the connection was cut."""
 
 from minio import Minio
 from urllib3.exceptions import HTTPError, ProtocolError
@@ -11,7 +11,7 @@ _PIECE = 1 << 16
 
 
 class Download:
-    """What has come of one object. Call it until it does not fail."""
+    """The part of one object received so far. Call it until it succeeds."""
 
     def __init__(self, client: Minio, bucket: str, name: str) -> None:
         self._client, self._bucket, self._name = client, bucket, name
@@ -21,7 +21,7 @@ class Download:
     def __call__(self) -> tuple[bytes, str | None]:
         """Return the content and the digest that is kept with it.
 
-        All of it is of one object: if that was replaced since it was begun, it starts anew.
+        If the object was replaced in the meantime, the download starts anew.
         """
         try:
             response = self._client.get_object(
@@ -39,7 +39,7 @@ class Download:
         had = len(self._got)
         try:
             if "content-length" not in response.headers:
-                raise ProtocolError("the answer was cut before it told its length")
+                raise ProtocolError("the answer was cut before its length was known")
             self._tag = response.headers.get("etag", "")
             while piece := response.read(_PIECE):
                 self._got.extend(piece)

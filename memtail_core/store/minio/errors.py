@@ -1,4 +1,4 @@
-"""What a bucket's server answers when it fails: which failures pass, and what to tell the user."""
+"""Failures of a bucket's server: which are temporary, and what to tell the user."""
 
 import re
 import socket
@@ -25,9 +25,9 @@ _PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
 _PASSING_CODE = frozenset(
     {
         "RequestTimeout",  # the body came too slowly
-        "IncompleteBody",  # and was cut
-        "ConditionalRequestConflict",  # another's conditional write is under way
-        "OperationAborted",  # the bucket is being made by another
+        "IncompleteBody",  # the body was cut
+        "ConditionalRequestConflict",  # another client is writing the object
+        "OperationAborted",  # another client is making the bucket
         "InvalidPart",  # of several parts: an answer was cut before it named the part
         "NoSuchUpload",  # of several parts: the answer to an earlier attempt was lost
         "PreconditionFailed",  # the object was replaced while it was read
@@ -62,14 +62,14 @@ def status(error: Exception) -> int:
 
 
 def is_passing(error: Exception) -> bool:
-    """Tell whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     if isinstance(error, _CUT):
         return True
     return status(error) in _PASSING_STATUS or code(error) in _PASSING_CODE
 
 
 def is_unreadable(error: Exception) -> bool:
-    """Tell whether the server may have the object and not be able to read it.
+    """Return whether the server may have the object without being able to read it.
 
     MinIO finds rotten bytes itself. It then says ``SlowDownRead``, as if it were busy, or if it has
     begun to send the object, ends the connection, and again before the first byte from there on.
@@ -78,7 +78,7 @@ def is_unreadable(error: Exception) -> bool:
 
 
 def is_corrupt(error: Exception) -> bool:
-    """Tell whether the server's own notes on the object are rotten: nothing can be done with it."""
+    """Return whether the server's own record of the object is damaged: nothing works with it."""
     return code(error) == "InternalError" and bool(_CORRUPT.search(str(error)))
 
 
@@ -120,8 +120,8 @@ _CORRUPTED = (
 _OTHER = "cannot {what} in the store '{store}': the server {host} answers {reason}"
 
 
-def told(error: Exception, store: str, host: str, what: str) -> StoreError:
-    """One sentence on why the bucket's server would not ``what``, and what mends it."""
+def explained(error: Exception, store: str, host: str, what: str) -> StoreError:
+    """One sentence: what failed, why, and what the user can do."""
     reason = code(error) or "nonsense"
     if isinstance(error, _CUT):
         sentence, reason = _AWAY, _reason(error)

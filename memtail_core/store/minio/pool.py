@@ -1,4 +1,4 @@
-"""Connections to a bucket's server, with times after which it counts as away."""
+"""Connections to a bucket's server, with timeouts."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-_CONNECT = 5.0  # seconds for a server to take a connection
-_ANSWER = 60.0  # and then to take or give the next bytes
-_HASTY_ANSWER = 20.0  # likewise, for who is not patient
+_CONNECT = 5.0  # seconds for a server to accept a connection
+_ANSWER = 60.0  # seconds for it to accept or send the next bytes
+_HASTY_ANSWER = 20.0  # the same, for callers who are not patient
 _PIECE = 1 << 18
 
 
 def connections(patience: float) -> urllib3.PoolManager:
-    """A pool for one store. It tries nothing again: that needs a new signature."""
+    """A pool for one store. It repeats no request: that needs a new signature."""
     answer = _ANSWER if patience > _ANSWER else _HASTY_ANSWER
     timeout = urllib3.Timeout(connect=_CONNECT, read=answer)
     pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=timeout)
@@ -22,9 +22,9 @@ def connections(patience: float) -> urllib3.PoolManager:
 
 
 class _Unhurried(HTTPConnection):
-    """A connection whose body may take its time, as long as it moves.
+    """A connection that may take long to send a body, as long as bytes move.
 
-    urllib3 sends a whole body within the time to connect, which many parts need more than.
+    urllib3 allows a whole body the time it takes to connect, which is too short for large parts.
     """
 
     def send(self, data: Any) -> None:
@@ -39,7 +39,7 @@ class _Unhurried(HTTPConnection):
 
 
 class _UnhurriedEncrypted(_Unhurried, HTTPSConnection):
-    """Likewise."""
+    """The same with TLS."""
 
 
 class _Pool(HTTPConnectionPool):

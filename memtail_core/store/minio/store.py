@@ -12,19 +12,19 @@ from memtail_core.store.minio.download import DIGEST
 
 _HIDDEN = ".adding/"  # a leading dot is no valid key, so what is below is never listed
 _PROBE = f"{_HIDDEN}probe"
-_WHY = b"By this object memtail tells whether the server knows conditional writes.\n"
+_WHY = b"With this object memtail tests whether the server supports conditional writes.\n"
 _LOST = b"The server could not read this object any more, so it was removed.\n"
 
 
 class MinioStore:
-    """Objects of one bucket, or of those below a prefix in it. Use it in the process it is made in.
+    """Objects of one bucket, or below a prefix in it. Do not share one between processes.
 
     Args:
-        bucket: its name; it is made when the first object is put.
+        bucket: its name; it is created when the first object is put.
         prefix: what the names in the bucket start with, as a folder.
         endpoint: ``http://host:9000`` or ``https://…`` of the server.
         access_key, secret_key, region: as the server has them.
-        patience: seconds for which a request is tried again while the server is away or busy.
+        patience: seconds for which a request is repeated while the server is unreachable or busy.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class MinioStore:
         self._bucket.write(self._name(key), content)
 
     def add(self, key: str, content: bytes) -> bool:
-        """Send it on the condition that there is none; where servers know no condition, claim it.
+        """Send it on the condition that there is none; without conditional puts, claim the key.
 
-        If the answer to an own success was lost, and another has replaced the object before the
-        request was sent again, this tells False though the object was there for a while.
+        If the answer to a successful request is lost, and another client replaces the object before
+        the request is sent again, this returns False although the object was there for a while.
         """
         name = self._name(key)
         if self._knows_conditions:
@@ -72,22 +72,20 @@ class MinioStore:
         return add_by_claim(self._bucket, folder, name, lambda: self._bucket.write(name, content))
 
     def get(self, key: str) -> bytes:
-        """Read the object and compare its digest; if it differs, once more, then it is damaged."""
+        """Read the object and compare its digest; if it differs twice, the object is damaged."""
         name = self._name(key)
         for _ in range(2):
             content, kept = self._bucket.read(name)
             if kept is None or hashlib.sha256(content).hexdigest() == kept:
                 return content
-        raise DamagedError(
-            f"{self._location}/{key} is damaged: it is not what its SHA-256 was taken of"
-        )
+        raise DamagedError(f"{self._location}/{key} is damaged: its SHA-256 does not match")
 
     def exists(self, key: str) -> bool:
         """Ask for the object's headers."""
         return self._bucket.metadata(self._name(key)) is not None
 
     def digest(self, key: str) -> str:
-        """Ask for what was kept when it was put; read the object if another tool put it there."""
+        """Ask for the digest kept with the object; read the object if another tool put it there."""
         name = self._name(key)
         headers = self._bucket.metadata(name)
         if headers is None:
@@ -95,7 +93,7 @@ class MinioStore:
         return headers.get(DIGEST) or hashlib.sha256(self._bucket.read(name)[0]).hexdigest()
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """Ask for what the keys have in common."""
+        """Ask for the common prefixes of the keys."""
         below = self._names(prefix, below=False)
         yield from sorted(name[:-1] for name in below if name.endswith("/"))
 
@@ -109,7 +107,7 @@ class MinioStore:
         self._bucket.remove(self._name(key))
 
     def move(self, key: str, to: str) -> None:
-        """Copy within the server, then delete. Of an object it cannot read a note is left."""
+        """Copy within the server, then delete; put a note in place of an object it cannot read."""
         name, target = self._name(key), self._name(to)
         try:
             self._bucket.copy(name, target)
@@ -118,7 +116,7 @@ class MinioStore:
         self._bucket.remove(name)
 
     def _names(self, prefix: str, *, below: bool) -> Iterator[str]:
-        """What follows ``prefix``, but for names that are no keys."""
+        """What follows ``prefix`` in the names that are keys."""
         start = self._name(prefix.rstrip("/")) + "/" if prefix else self._prefix
         names = (name.removeprefix(start) for name in self._bucket.names(start, below=below))
         return (name for name in names if is_key(name.removesuffix("/")))
@@ -128,6 +126,6 @@ class MinioStore:
 
     @cached_property
     def _knows_conditions(self) -> bool:
-        """Whether the server refuses to replace an object that is there, when told not to."""
+        """Whether the server supports conditional puts."""
         name = f"{self._prefix}{_PROBE}"
         return not (self._bucket.write_new(name, _WHY) and self._bucket.write_new(name, _WHY))

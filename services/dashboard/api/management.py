@@ -84,7 +84,7 @@ def list_failures(
     key = (view.study.id, view.updated, view.status.n_failures, limit)
     answer = dashboard.failures.get(key)
     if answer is None:
-        items, total = failures.gravest(dashboard.store, view.study, limit)
+        items, total = failures.most_serious(dashboard.store, view.study, limit)
         answer = {"total": total, "items": [each.model_dump() for each in items]}
         dashboard.failures.put(key, answer)
     return answer

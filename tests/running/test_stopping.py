@@ -9,8 +9,9 @@ import pytest
 
 from memtail_core.plan import shards
 from memtail_core.running import execution
-from memtail_core.running.execution import Until, _Crew
+from memtail_core.running.listeners import StoppingRule
 from memtail_core.running.trials import Trials
+from memtail_core.running.worker_pool import WorkerPool
 from memtail_core.store import FilesStore
 from tests.conftest import Trained
 
@@ -40,15 +41,15 @@ def aims(
     stored: Iterable[int],
     most: int,
     size: int | None = 1,
-    until: Until | None = None,
+    until: StoppingRule | None = None,
 ) -> list[int]:
     """What a run of shards of five aims at when nothing is ever enough."""
     store = FilesStore(folder)
     for number in stored:
         shard = shards.planned(trained.study, 5 * (number + 1))[-1]
         store.put(shard.key(trained.study), b"")
-    crew = cast(_Crew, Sized(size))
-    return list(execution._aims(store, trained.study, most, until, crew))
+    pool = cast(WorkerPool, Sized(size))
+    return list(execution._aims(store, trained.study, most, until, pool))
 
 
 @pytest.mark.parametrize(

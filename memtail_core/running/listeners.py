@@ -1,0 +1,41 @@
+"""Who follows a run: a listener, told of its progress, and a stopping rule, which may end it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from memtail_core.plan.shards import Shard
+from memtail_core.running.loading import Damaged
+from memtail_core.running.shard_training import TrainedShard
+from memtail_core.running.trials import Trials
+
+
+class ProgressListener:
+    """Hears what a run does. Override the methods you need; the others do nothing."""
+
+    def shards_missing(self, missing: Sequence[Shard]) -> None:
+        """These shards are trained next."""
+
+    def goal_changed(self, trials: int) -> None:
+        """The run trains up to so many trials, then asks the stopping rule."""
+
+    def shard_trained(self, trained: TrainedShard, workers: int) -> None:
+        """A shard was trained and stored while ``workers`` processes were at work."""
+
+    def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
+        """``workers`` processes are the fastest; ``rates``: shards per second at each number."""
+
+    def processes_died(self, workers: int) -> None:
+        """Training processes died; the run goes on with ``workers`` of them."""
+
+    def shard_damaged(self, damaged: Damaged) -> None:
+        """A stored shard was damaged and set aside; it is trained again if it is planned."""
+
+
+class StoppingRule(Protocol):
+    """Decides, between groups of shards, whether there are enough trials."""
+
+    def looks(self) -> Iterable[int]:
+        """After how many trials to ask, ascending, whole shards."""
+
+    def enough(self, trials: Trials) -> bool:
+        """Whether these trials are enough: the study's first, as many as one of the looks."""

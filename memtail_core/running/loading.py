@@ -1,0 +1,113 @@
+"""Load the trials of a study: every shard verified, damaged ones reported and set aside."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from memtail_core.catalogue.stored import stored_shards
+from memtail_core.errors import DamagedError
+from memtail_core.plan.shards import Shard
+from memtail_core.running import shard_files
+from memtail_core.running.trials import Trials
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A stored shard that cannot be used, and the key of its bits now."""
+
+    shard: Shard
+    reason: str
+    key: str
+
+
+def load(
+    store: ObjectStore,
+    study: Study,
+    *,
+    values: bool = False,
+    set_aside: bool = False,
+    check_values: bool = False,
+) -> tuple[Trials, list[Damaged]]:
+    """Load every stored trial of a study; damaged shards are reported, never averaged in.
+
+    There may be no trials. The files of values, 90% of a study's bytes, are only read on request.
+
+    Args:
+        store: where the study is.
+        study: which.
+        values: whether to return the values too (2 bytes a trial and example).
+        set_aside: whether to move damaged shards away, so that they count as missing.
+        check_values: whether to read the values just to verify them.
+
+    Raises:
+        StoreError: a shard cannot be read at all, which does not make it damaged.
+    """
+    parts, damaged = [], []
+    for each in _each(store, study, values or check_values, set_aside):
+        if isinstance(each, Damaged):
+            damaged.append(each)
+        else:
+            parts.append(each if values else each.without_values())
+    if not parts:
+        return Trials.none(study.dataset.n_train, study.dataset.n_test), damaged
+    return Trials.joined(parts), damaged
+
+
+def load_shard(store: ObjectStore, study: Study, shard: Shard, *, values: bool = False) -> Trials:
+    """Load one shard and verify it.
+
+    Raises:
+        KeyError: it is not stored.
+        DamagedError: its bits are damaged or, if asked for, its values damaged or missing.
+    """
+    bits = shard_files.decode(store.get(shard.key(study)), study, shard)
+    if not values:
+        return bits.trials.without_values()
+    if bits.values is None:  # the recipe gives none, or version 0.1 kept them with the bits
+        return bits.trials
+    try:
+        content = store.get(shard.values_key(study))
+    except KeyError:
+        raise DamagedError("the file of its values is missing") from None
+    return shard_files.with_values(bits, content, study, shard)
+
+
+def is_whole(store: ObjectStore, study: Study, shard: Shard) -> bool:
+    """Whether a shard is stored and verifies, values included."""
+    try:
+        load_shard(store, study, shard, values=True)
+    except (KeyError, DamagedError):
+        return False
+    return True
+
+
+def _each(
+    store: ObjectStore, study: Study, values: bool, set_aside: bool
+) -> Iterator[Trials | Damaged]:
+    for shard in stored_shards(store, study):
+        key = shard.key(study)
+        try:
+            yield load_shard(store, study, shard, values=values)
+        except KeyError:
+            continue  # another process set it aside since it was listed
+        except DamagedError as error:
+            if set_aside:
+                key = _set_aside(store, study, shard)
+            yield Damaged(shard, str(error), key)
+
+
+def _set_aside(store: ObjectStore, study: Study, shard: Shard) -> str:
+    """Move both files of a shard away; return the new key of its bits.
+
+    The bits go last: nobody trains the shard again, and stores new values, before they are gone.
+    """
+    aside = f"{study.prefix}damaged/{shard.name}"
+    for key, to in (
+        (shard.values_key(study), f"{aside}.values.npz"),
+        (shard.key(study), f"{aside}.npz"),
+    ):
+        with suppress(KeyError):  # there are no values, or another process was faster
+            store.move(key, to)
+    return f"{aside}.npz"

@@ -1,0 +1,125 @@
+"""The two files of a shard, its bits and its values: encode, decode, verify.
+
+Each is an npz that plain numpy opens, with its own SHA-256 (64 hexadecimal digits) as the comment
+at the end of the zip archive: a file proves itself wherever it is copied.
+
+    shards/F-L.npz                            the bits
+        subset, train_correct [K, ⌈n/8⌉]      packed, most significant first (numpy.packbits)
+        test_correct [K, ⌈n_test/8⌉]          packed as well
+        trials [K], seconds [K]               int64, float64
+        about                                 JSON: study id, versions, device, tuning
+        values                                SHA-256 of the file of values, where there is one
+    values/F-L.npz                            the values, where the recipe gives them
+        train_values [K, n], test_values      float16
+        trials [K]                            int64
+        about                                 JSON: study id
+
+Version 0.1 kept the values in the file of the bits, as ``train_margin`` and ``test_margin``; such
+files are read too.
+"""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.errors import DamagedError
+from memtail_core.plan.shards import Shard
+from memtail_core.running.trials import BITS, VALUES, Trials
+from memtail_core.store import archive
+from memtail_core.store.archive import Arrays
+from memtail_core.study import Study
+
+_VALUES_OF_0_1 = ("train_margin", "test_margin")
+
+
+class Encoded(NamedTuple):
+    """The content of a shard's files; ``values`` is None where the recipe gives none."""
+
+    bits: bytes
+    values: bytes | None
+
+
+class Bits(NamedTuple):
+    """What the file of a shard's bits holds.
+
+    Attributes:
+        trials: without values, unless version 0.1 kept them in this file.
+        values: SHA-256 of the file of the values; None where there is no such file.
+    """
+
+    trials: Trials
+    values: str | None
+
+
+def encode(trials: Trials) -> Encoded:
+    """Encode one shard's trials; the same trials give the same bytes."""
+    arrays: Arrays = {name: getattr(trials, name) for name in BITS}
+    arrays |= {"trials": trials.trials, "seconds": trials.seconds, "about": _json(trials.about[0])}
+    if trials.train_values is None or trials.test_values is None:
+        return Encoded(archive.packed(arrays), None)
+    values: Arrays = {name: getattr(trials, name) for name in VALUES}
+    about = _json({"study": trials.about[0]["study"]})
+    content = archive.packed(values | {"trials": trials.trials, "about": about})
+    arrays["values"] = np.array(_sha256(content))
+    return Encoded(archive.packed(arrays), content)
+
+
+def decode(content: bytes, study: Study, shard: Shard) -> Bits:
+    """Decode and verify the file of a shard's bits.
+
+    Raises:
+        DamagedError: it is damaged, or holds other trials than ``shard`` of ``study``.
+    """
+    arrays = archive.unpacked(content)
+    about = _verified(arrays, (*BITS, "seconds"), study, shard)
+    train_values, test_values = (arrays.get(name) for name in _VALUES_OF_0_1)
+    trials = Trials(
+        n=study.dataset.n_train,
+        n_test=study.dataset.n_test,
+        train_values=train_values,
+        test_values=test_values,
+        trials=arrays["trials"],
+        seconds=arrays["seconds"],
+        about=(about,),
+        **{name: arrays[name] for name in BITS},
+    )
+    return Bits(trials, str(arrays["values"]) if "values" in arrays else None)
+
+
+def with_values(bits: Bits, content: bytes, study: Study, shard: Shard) -> Trials:
+    """Decode and verify the file of a shard's values; return its trials with them.
+
+    Raises:
+        DamagedError: it is damaged, or not the file that was stored with the bits.
+    """
+    arrays = archive.unpacked(content)
+    _verified(arrays, VALUES, study, shard)
+    if _sha256(content) != bits.values:
+        raise DamagedError("its values were not stored with its bits")
+    train_values, test_values = (arrays[name] for name in VALUES)
+    return replace(bits.trials, train_values=train_values, test_values=test_values)
+
+
+def _verified(arrays: Arrays, names: tuple[str, ...], study: Study, shard: Shard) -> dict[str, Any]:
+    """Check that a file has the arrays of these names and is this shard's; return its ``about``."""
+    try:
+        about: dict[str, Any] = json.loads(str(arrays["about"]))
+        is_it = about["study"] == study.id and arrays["trials"].tolist() == list(shard.trials)
+        is_whole = all(len(arrays[name]) == len(arrays["trials"]) for name in names)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError("it is no file of a shard, though its SHA-256 matches") from error
+    if not is_it or not is_whole:
+        raise DamagedError(f"it holds other trials: of {about['study']}")
+    return about
+
+
+def _json(value: dict[str, Any]) -> NDArray[Any]:
+    return np.array(json.dumps(value, sort_keys=True))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

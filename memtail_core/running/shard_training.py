@@ -1,0 +1,123 @@
+"""Train one shard: subsets and seeds from the plan, outcomes from the engine, two files stored."""
+
+import platform
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from memtail_core import catalogue, training
+from memtail_core.data import Dataset
+from memtail_core.plan import designs
+from memtail_core.plan.arms import Arms
+from memtail_core.plan.shards import Shard
+from memtail_core.running import shard_files, tuning
+from memtail_core.running.trials import Trials
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+from memtail_core.training import Engine, Tuning
+from memtail_core.training.device import compute_reproducibly, machine_kind, use_one_core
+
+_PACKAGES = ("memtail", "torch", "torchvision", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class TrainedShard:
+    """A shard that was trained and stored.
+
+    Attributes:
+        shard: which.
+        seconds: what training and storing it took.
+        accuracy: means over its trials, as :meth:`.Accuracies.means` has them.
+        tuning: how the engine trained, which lack of memory may have changed.
+    """
+
+    shard: Shard
+    seconds: float
+    accuracy: dict[str, float | None]
+    tuning: Tuning
+
+
+class ShardTrainer:
+    """Trains shards of one study, one after another, and stores them. A worker keeps one."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        study: Study,
+        device: str,
+        stack: int | None = None,
+        cache: ObjectStore | None = None,
+    ) -> None:
+        """Load the data and choose how to train.
+
+        Args:
+            store: where the study is.
+            study: which.
+            device: "cpu", "cuda" or "cuda:1".
+            stack: networks trained at once; None: what is fastest on this kind of machine.
+            cache: a store nearer by for the data.
+        """
+        use_one_core()
+        compute_reproducibly()
+        self._store, self._study, self._device = store, study, device
+        self._dataset = catalogue.load_dataset(store, study, cache)
+        self._arms = catalogue.load_arms(store, study)
+        settled = tuning.settled(store, study, self._dataset, device, stack)
+        self._engine = training.restore(study.training).engine(device, settled)
+
+    def train(self, shard: Shard) -> TrainedShard:
+        """Train and store one shard: its values first, since its bits say that it is whole."""
+        start = time.perf_counter()
+        trials = train_shard(
+            self._study, self._dataset, shard, self._engine, self._device, self._arms
+        )
+        bits, values = shard_files.encode(trials)
+        if values is not None:
+            self._store.put(shard.values_key(self._study), values)
+        self._store.put(shard.key(self._study), bits)
+        seconds = time.perf_counter() - start
+        return TrainedShard(shard, seconds, trials.accuracies().means(), self._engine.tuning)
+
+
+def train_shard(
+    study: Study,
+    dataset: Dataset,
+    shard: Shard,
+    engine: Engine,
+    device: str,
+    arms: Arms | None = None,
+) -> Trials:
+    """Train the models of one shard and evaluate each on every example.
+
+    The trials depend on the study (with its arms, for an experiment) and the shard alone; the last
+    bits of a value also on the kind of machine and the engine's tuning. Training a shard twice
+    gives the same trials.
+    """
+    subset = designs.subsets(study, shard.trials, arms)
+    seeds = designs.training_seeds(study, shard.trials)
+    outcomes = engine.train(dataset, subset, seeds)
+    return Trials(
+        n=study.dataset.n_train,
+        n_test=study.dataset.n_test,
+        subset=np.packbits(subset, axis=1),
+        train_correct=np.packbits(outcomes.train_correct, axis=1),
+        test_correct=np.packbits(outcomes.test_correct, axis=1),
+        train_values=outcomes.train_value if study.margins else None,
+        test_values=outcomes.test_value if study.margins else None,
+        trials=np.array(shard.trials, dtype=np.int64),
+        seconds=outcomes.seconds,
+        about=({"study": study.id, "device": device, **asdict(engine.tuning), **versions(device)},),
+    )
+
+
+def versions(device: str) -> dict[str, str]:
+    """The versions and the machine on which the last bits of a number can depend."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    installed = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):  # memtail may run from its source
+            installed[name] = version(name)
+    return {**installed, "python": platform.python_version(), "machine": machine_kind(device)}
