@@ -66,7 +66,7 @@ def represented(
     key = _kept_key(study)
     found = _read(store, key, every_layer)
     if found is None:
-        from memtail_core.training.representation import representations
+        from memtail_core.training.gradient.representation import representations
 
         compute_reproducibly()
         recipe, seed = training.restore(study.training), designs.whole_seed(study)
