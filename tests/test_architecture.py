@@ -160,6 +160,22 @@ def test_asking_for_all_examples_is_found() -> None:
     assert not all_examples("x = dataset.train.take([3]), dataset.train.take(slice(None, 5))")
 
 
+def modality_branches(source: str) -> list[str]:
+    """Where a file asks which modality the data are of, instead of asking the modality."""
+    return re.findall(r"(?:modality\.name|\bkind) (?:==|!=) [\"'](?:images|features)", source)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_branches_on_the_name_of_a_modality(name: str) -> None:
+    assert modality_branches(FILES[name].read_text()) == []
+
+
+def test_a_branch_on_the_name_of_a_modality_is_found() -> None:
+    assert modality_branches('if dataset.modality.name == "images":')
+    assert modality_branches("rows = study.dataset.kind != 'features'")
+    assert not modality_branches("if dataset.modality.is_pictured:")
+
+
 def test_importing_memtail_imports_no_torch() -> None:
     script = "import sys, memtail_core, cli.main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -99,13 +99,18 @@ def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
 
     ``standardize``: scale each of the c quantities to mean 0 and deviation 1 over the training set.
     """
-    embed = dataset.modality.embed
-    if not standardize:
-        return _flat([embed(x) for x in dataset.train.chunks()])
-    mean, deviation = moments(dataset.train, embed)
+    embed, examples = dataset.modality.embed, dataset.train
+    d = embed(examples.take([0]))[0].size
+    made = np.empty((len(examples), d), np.float32)  # filled in place: there is no second copy
+    mean, deviation = moments(examples, embed) if standardize else (np.zeros(1), np.ones(1))
     shift = mean.astype(np.float32)
     scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
-    return _flat([(embed(x) - shift) / scale for x in dataset.train.chunks()])
+    start = 0
+    for chunk in examples.chunks():
+        x = (embed(chunk) - shift) / scale
+        made[start : start + len(x)] = x.reshape(len(x), d)
+        start += len(x)
+    return made
 
 
 def standardized(x: Floats) -> Floats:
@@ -160,10 +165,6 @@ def _exact(queries: Floats, among: Floats, k: int, own: Indices | None = None) -
         index[rows, :there] = np.take_along_axis(candidates, order, 1)
         distance[rows, :there] = np.take_along_axis(exact, order, 1)
     return Neighbours(index, distance)
-
-
-def _flat(parts: list[Floats]) -> Floats:
-    return np.concatenate([part.reshape(len(part), -1) for part in parts])
 
 
 def _pca(components: int, **options: int) -> "PCA":

@@ -114,9 +114,9 @@ class ModalityContract:
         assert len(np.unique(vectors.reshape(N, -1), axis=0)) == N
 
     def test_the_nearest_training_example_is_the_one_copied(self, dataset: Dataset) -> None:
-        found = Space.of(dataset).of_test(1)
-        assert found.index[:, 0].tolist() == (np.arange(N_TEST) * 2).tolist()
-        np.testing.assert_allclose(found.distance, 0, atol=1e-5)
+        near = Space.of(dataset).of_test(1)
+        assert near.index[:, 0].tolist() == (np.arange(N_TEST) * 2).tolist()
+        np.testing.assert_allclose(near.distance, 0, atol=1e-5)
 
     def test_a_copy_is_a_near_duplicate(self, dataset: Dataset) -> None:
         nearest = near_duplicates.in_test_set(dataset)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.data import Examples, InMemory
+from memtail_core.data import Examples, InMemory, Selection
 from tests.data.examples_contract import ExamplesContract
 
 
@@ -14,6 +14,15 @@ class TestInMemory(ExamplesContract):
     def make(self, array: NDArray[Any], folder: Path) -> Examples:
         del folder
         return InMemory(array)
+
+
+class TestSelection(ExamplesContract):
+    def make(self, array: NDArray[Any], folder: Path) -> Examples:
+        """Select all rows of an array that holds them backwards, and others between."""
+        del folder
+        n = len(array)
+        every = np.concatenate([array[::-1], array])
+        return Selection(InMemory(every), np.arange(n)[::-1].copy())
 
 
 def test_consecutive_rows_and_the_whole_are_not_copied() -> None:

@@ -26,24 +26,24 @@ def planted(trained: Trained, rng: np.random.Generator) -> tuple[Dataset, np.nda
 
 def test_shifted_noisy_copies_are_found(trained: Trained) -> None:
     dataset, sources = planted(trained, np.random.default_rng(0))
-    found = near_duplicates.within_training_set(dataset)
-    assert (found.partner[:20] == sources).sum() >= 19
-    assert found.is_duplicate[:20].sum() >= 18
+    nearest = near_duplicates.within_training_set(dataset)
+    assert (nearest.partner[:20] == sources).sum() >= 19
+    assert nearest.is_duplicate[:20].sum() >= 18
     others = np.setdiff1d(np.arange(20, len(dataset.y_train)), sources)
-    assert found.is_duplicate[others].mean() < 0.03, "hardly one that was not planted"
+    assert nearest.is_duplicate[others].mean() < 0.03, "hardly one that was not planted"
 
 
 def test_copies_of_test_examples_are_found(trained: Trained) -> None:
     before = trained.dataset
     x = before.train.whole().copy()
     x[:10] = before.test.whole()[30:40]
-    found = near_duplicates.in_test_set(
+    nearest = near_duplicates.in_test_set(
         Dataset.from_arrays(x, before.y_train, before.test.whole(), before.y_test)
     )
-    assert found.partner[:10].tolist() == list(range(30, 40))
-    assert found.is_duplicate[:10].all()
-    assert found.distance[:10].max() < 1e-3
-    assert found.is_duplicate[10:].mean() < 0.05
+    assert nearest.partner[:10].tolist() == list(range(30, 40))
+    assert nearest.is_duplicate[:10].all()
+    assert nearest.distance[:10].max() < 1e-3
+    assert nearest.is_duplicate[10:].mean() < 0.05
 
 
 def test_distances_are_those_of_the_best_shift() -> None:
@@ -58,8 +58,8 @@ def test_distances_are_those_of_the_best_shift() -> None:
             a, b = framed / np.linalg.norm(framed), shifted / np.linalg.norm(shifted)
             expected.append(np.linalg.norm(a - b))
     rows = [torch.from_numpy(x / np.linalg.norm(x)).float()[None] for x in (one, other)]
-    found = BestShift().distances(rows[0], rows[1][None])
-    assert found.item() == pytest.approx(min(expected), abs=1e-5)
+    distance = BestShift().distances(rows[0], rows[1][None])
+    assert distance.item() == pytest.approx(min(expected), abs=1e-5)
 
 
 def test_tables_are_compared_by_standardized_columns() -> None:
@@ -67,33 +67,33 @@ def test_tables_are_compared_by_standardized_columns() -> None:
     x = rng.normal(size=(300, 6)) * [1, 10, 100, 1e3, 1, 0] + 5
     x[:5] = x[100:105]
     x[:5, :5] *= 1 + 1e-5
-    found = near_duplicates.within_training_set(
+    nearest = near_duplicates.within_training_set(
         Dataset.from_arrays(x, np.arange(300) % 2, x[:50] + 1, np.arange(50) % 2)
     )
-    assert found.partner[:5].tolist() == list(range(100, 105))
+    assert nearest.partner[:5].tolist() == list(range(100, 105))
     scale = np.where(x.std(0) == 0, 1, x.std(0))
     z = (x - x.mean(0)) / scale
     far = np.linalg.norm(z[:, None] - z[None], axis=2)
     np.fill_diagonal(far, np.inf)
-    assert found.partner.tolist() == far.argmin(1).tolist()
-    assert found.distance == pytest.approx(far.min(1) / np.sqrt(6), rel=1e-2, abs=1e-4)
-    assert found.is_duplicate[:5].all()
-    assert found.is_duplicate.sum() <= 12
+    assert nearest.partner.tolist() == far.argmin(1).tolist()
+    assert nearest.distance == pytest.approx(far.min(1) / np.sqrt(6), rel=1e-2, abs=1e-4)
+    assert nearest.is_duplicate[:5].all()
+    assert nearest.is_duplicate.sum() <= 12
 
 
 @pytest.mark.parametrize("d", [2, 6, 20])
 def test_without_duplicates_hardly_any_are_found(d: int) -> None:
     """Complete nulls: one or more are found in about 5% of them, and the dimension is right."""
     rng = np.random.default_rng(d)
-    found = []
+    has_duplicates = []
     for _ in range(40):
         x = rng.normal(size=(400, d))
         nearest = near_duplicates.within_training_set(
             Dataset.from_arrays(x, np.arange(400) % 2, x[:5], [0, 1, 0, 1, 0])
         )
-        found.append(nearest.is_duplicate.any())
+        has_duplicates.append(nearest.is_duplicate.any())
         assert nearest.p_value.mean() == pytest.approx(0.5, abs=0.07)
-    assert sum(found) <= binom.ppf(0.999, 40, 0.1)
+    assert sum(has_duplicates) <= binom.ppf(0.999, 40, 0.1)
     assert nearest.dimension == pytest.approx(d, rel=0.35)
 
 
@@ -101,10 +101,10 @@ def test_identical_copies_are_duplicates_however_many_there_are() -> None:
     rng = np.random.default_rng(3)
     x = rng.integers(0, 256, (30, 8, 8)).astype(np.uint8)
     x[:4] = x[4]
-    found = near_duplicates.within_training_set(
+    nearest = near_duplicates.within_training_set(
         Dataset.from_arrays(x, np.arange(30) % 3, x[:3], np.arange(3))
     )
-    assert found.is_duplicate[:5].all()
+    assert nearest.is_duplicate[:5].all()
 
 
 def test_large_images_are_shrunk_and_tiny_sets_have_none() -> None:

@@ -16,11 +16,11 @@ def table(x: NDArray[np.floating], n_test: int) -> Dataset:
 
 def one_by_one(queries: NDArray, among: NDArray, k: int, own: list[int] | None) -> list[list[int]]:
     """Every distance by itself; the first of equally near ones first."""
-    found = []
+    nearest = []
     for row, query in enumerate(queries.astype(np.float64)):
         apart = [(float(((query - other) ** 2).sum()), i) for i, other in enumerate(among)]
-        found.append([i for _, i in sorted(apart) if own is None or i != own[row]][:k])
-    return found
+        nearest.append([i for _, i in sorted(apart) if own is None or i != own[row]][:k])
+    return nearest
 
 
 def standardized(x: NDArray, of: NDArray) -> NDArray[np.float64]:
@@ -37,11 +37,11 @@ def test_the_nearest_of_a_table_are_those_of_every_distance() -> None:
         standardized(part, data.train.whole()) for part in (data.train.whole(), data.test.whole())
     )
     space = Space.of(data)
-    found = space.of_train(6)
-    assert found.index.tolist() == one_by_one(train, train, 6, list(range(200)))
+    near = space.of_train(6)
+    assert near.index.tolist() == one_by_one(train, train, 6, list(range(200)))
     assert space.of_test(6).index.tolist() == one_by_one(test, train, 6, None)
-    rms = np.sqrt(np.square(train[:, None] - train[found.index]).mean(axis=2))
-    np.testing.assert_allclose(found.distance, rms, rtol=1e-4)
+    rms = np.sqrt(np.square(train[:, None] - train[near.index]).mean(axis=2))
+    np.testing.assert_allclose(near.distance, rms, rtol=1e-4)
 
 
 def test_chosen_examples_are_answered_in_their_order() -> None:
@@ -56,17 +56,17 @@ def test_chosen_examples_are_answered_in_their_order() -> None:
 
 def test_of_equally_near_ones_the_first_come_first() -> None:
     x = np.repeat(np.array([[0.0, 0], [1, 0], [0, 1], [9, 9]]), 3, axis=0)
-    found = Space.of(table(np.vstack([x[:1], x]), 1)).of_train(4)
-    assert found.index[1].tolist()[:2] == [0, 2]  # itself is left out, its equals are not
-    assert found.distance[1, :2].tolist() == [0, 0]
-    assert found.index[0].tolist() == [1, 2, *sorted(found.index[0, 2:].tolist())]
+    near = Space.of(table(np.vstack([x[:1], x]), 1)).of_train(4)
+    assert near.index[1].tolist()[:2] == [0, 2]  # itself is left out, its equals are not
+    assert near.distance[1, :2].tolist() == [0, 0]
+    assert near.index[0].tolist() == [1, 2, *sorted(near.index[0, 2:].tolist())]
 
 
 def test_fewer_than_asked_for_leave_places_empty() -> None:
-    found = Space.of(table(np.random.default_rng(2).normal(size=(5, 3)), 1)).of_train(6)
-    assert found.index.shape == (4, 6)
-    assert (found.index[:, 3:] == -1).all() and (found.index[:, :3] >= 0).all()
-    assert np.isnan(found.distance[:, 3:]).all() and not np.isnan(found.distance[:, :3]).any()
+    near = Space.of(table(np.random.default_rng(2).normal(size=(5, 3)), 1)).of_train(6)
+    assert near.index.shape == (4, 6)
+    assert (near.index[:, 3:] == -1).all() and (near.index[:, :3] >= 0).all()
+    assert np.isnan(near.distance[:, 3:]).all() and not np.isnan(near.distance[:, :3]).any()
     with pytest.raises(ValueError, match="at least one"):
         Space.of(table(np.eye(5), 1)).of_train(0)
 
@@ -83,11 +83,11 @@ def images(n: int, side: int, channels: int) -> Dataset:
 @pytest.mark.parametrize(("side", "channels"), [(8, 1), (16, 3), (40, 4)])
 def test_a_noisy_copy_is_nearest(side: int, channels: int) -> None:
     data = images(200, side, channels)
-    found = Space.of(data).of_train(2)
-    assert found.index[:5, 0].tolist() == list(range(195, 200))
-    assert found.index[195:, 0].tolist() == list(range(5))
+    near = Space.of(data).of_train(2)
+    assert near.index[:5, 0].tolist() == list(range(195, 200))
+    assert near.index[195:, 0].tolist() == list(range(5))
     assert Space.of(data).of_test(1).index[:5, 0].tolist() == list(range(5))
-    assert (np.diff(found.distance, axis=1) >= 0).all()
+    assert (np.diff(near.distance, axis=1) >= 0).all()
 
 
 def test_64_components_keep_most_of_a_digits_neighbours() -> None:
@@ -101,8 +101,8 @@ def test_64_components_keep_most_of_a_digits_neighbours() -> None:
 def test_distances_among_the_components_are_exact() -> None:
     space = Space.of(images(300, 16, 3))
     assert space.train.shape == (300, 64)
-    found = space.of_train(6)
-    assert found.index.tolist() == one_by_one(space.train, space.train, 6, list(range(300)))
+    near = space.of_train(6)
+    assert near.index.tolist() == one_by_one(space.train, space.train, 6, list(range(300)))
 
 
 def same(a: Neighbours, b: Neighbours) -> bool:

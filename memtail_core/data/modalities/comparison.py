@@ -1,4 +1,4 @@
-"""How two examples are compared to tell near-duplicates: descriptors, then exact distances."""
+"""How two examples are compared to find near-duplicates: by descriptors, then exactly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ class Modality(Protocol):
         """
 
     def comparison(self) -> Comparison:
-        """Return how near-duplicates are told."""
+        """Return how two examples are compared to find near-duplicates."""
 
     def pictures(self, examples: Examples) -> Examples:
         """Return examples as pictures, uint8 of shape [h, w, 1, 3 or 4]; where ``is_pictured``."""
