@@ -1,4 +1,4 @@
-"""What every outcome must do; subclass it and provide the fixtures below."""
+"""The contract of outcomes: subclass it and provide the fixtures below."""
 
 import numpy as np
 import pytest

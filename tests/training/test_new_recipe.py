@@ -25,7 +25,7 @@ from tests.training.test_engines import digits
 
 
 class RightOrWrong:
-    """An outcome of its own: bits, and no value."""
+    """An outcome with bits and no value."""
 
     value = None
 
