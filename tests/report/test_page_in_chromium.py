@@ -150,6 +150,7 @@ def test_what_is_chosen_is_announced(digits: str, visit: Visit, trained: Trained
     nothing_to_complain(seen)
 
 
+@pytest.mark.smoke
 def test_an_example_leads_to_others(digits: str, visit: Visit, trained: Trained) -> None:
     seen = visit(digits, viewport=WIDE)
     tab = seen.page
