@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 1000),
     default=5,
     show_default=True,
-    help="Random halves of each study.",
+    help="Draw this many random halves of each study.",
 )
 @json_option
 def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -> None:
-    """Compare studies of the same data that differ in network, recipe or epochs, two at a time.
+    """Compare studies of the same data that differ in training.
 
-    What do they memorize alike, which pairs do they share, and how much of the difference is noise:
-    each is also compared with itself, half of its models with the other half. Trains nothing.
+    Shows, for every two studies, which memorized examples and pairs they share. To show how much of
+    the difference is noise, each study is also compared with itself, one half of its models with
+    the other. Trains nothing.
     """
     from memtail_core.estimation.influence import PairsRule, engine_for
     from memtail_core.experiments.comparison.plan import compare as compared

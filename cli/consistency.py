@@ -12,16 +12,16 @@ from memtail_core.study import MOST_TRIALS
 @study_argument
 @store_option
 @click.option(
-    "--ratios", type=Numbers(), help="Shares of the training set. [default: 0.1,0.3,0.5,0.7,0.9]"
+    "--ratios", type=Numbers(), help="Train on these shares. [default: 0.1,0.3,0.5,0.7,0.9]"
 )
 @click.option(
     "--trials",
     type=click.IntRange(1, MOST_TRIALS),
     default=100,
     show_default=True,
-    help="Models of each ratio; more than now: grow.",
+    help="Train this many models of each ratio.",
 )
-@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the file.")
+@out.format_option
 @out.output_option
 @training_options
 @json_option
@@ -38,11 +38,12 @@ def consistency(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """How often are examples of STUDY classified correctly unseen, from few others and from many?
+    """Compute consistency scores (C-scores) of all examples.
 
-    Trains models on other shares of the training set, all else alike; the study's own share has its
-    models already. The mean over the shares is the C-score of Jiang et al. The models are kept:
-    again, nothing is trained twice. With --output scores.csv every example becomes a row.
+    Trains models like those of STUDY on other shares of the training set and counts how often they
+    classify held-out examples correctly. The mean over the shares is the C-score of Jiang et al.
+    The models are stored, so that nothing is trained twice. --output scores.csv has one row per
+    example.
     """
     from memtail_core.experiments.consistency.result import RATIOS, analyse, study_at
     from memtail_core.experiments.consistency.section import examples_table

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import formatting
-from cli.options import find_study, print_json
+from cli.options import device_option, find_study, print_json, workers_option
 
 if TYPE_CHECKING:
     from memtail_core.analysis.queries import Material
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 _TRAINING = (
-    click.option(
-        "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
-    ),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
-    click.option("--submit", is_flag=True, help="Train on the cluster, and wait for it."),
-    click.option("--dry-run", is_flag=True, help="Say what would be trained; do nothing."),
+    workers_option,
+    device_option,
+    click.option("--submit", is_flag=True, help="Train on the cluster and wait for it."),
+    click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing."),
 )
 
 

@@ -12,14 +12,14 @@ from cli.options import json_option, print_json, store_option, study_argument
 @click.option(
     "--every-layer",
     is_flag=True,
-    help="A linear layer on the representation of each earlier layer too.",
+    help="Train a linear layer on each earlier layer too.",
 )
 @click.option(
     "--l2",
     type=click.FloatRange(0, min_open=True),
     default=1e-3,
     show_default=True,
-    help="Penalty on the weights of the linear layers.",
+    help="Penalize the weights of the linear layers this much.",
 )
 @training_options
 @json_option
@@ -34,10 +34,10 @@ def last_layer(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train the last layer alone on the subsets of STUDY, and see what it memorizes.
+    """Measure what the last layer of a network memorizes alone.
 
-    One network is trained on all examples and its representation fixed; its last layer is then
-    trained on the subset of each of the study's models, thousands of convex problems in seconds.
+    Trains one network on all examples of STUDY and fixes its representation. Then trains its last
+    layer on the subset of each of the study's models: thousands of convex problems in seconds.
     """
     from rich.console import Console
 

@@ -11,17 +11,17 @@ from cli.progress import progress_bar
 @click.command()
 @study_argument
 @store_option
-@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the file.")
+@out.format_option
 @out.output_option
 @json_option
 def privacy(
     name: str, location: str, format_: str | None, output: str | None, as_json: bool
 ) -> None:
-    """Attack the models of STUDY: which examples betray that they were trained on?
+    """Find examples whose membership an attacker can infer.
 
-    Each model is the target once, all others are the attacker's shadow models (the likelihood-ratio
-    attack of Carlini et al.). With --output exposed.csv every example becomes a row: how well its
-    membership is told. Trains nothing, and works on unfinished studies; it needs margins.
+    Attacks each model of STUDY with all others as shadow models (the likelihood-ratio attack of
+    Carlini et al.). --output exposed.csv has one row per example: how well an attacker recognizes
+    it as a training example. Trains nothing and works on unfinished studies; it needs margins.
     """
     from memtail_core.experiments.privacy.result import audit
     from memtail_core.experiments.privacy.section import examples_table

@@ -12,19 +12,19 @@ from cli.options import json_option, store_option, study_argument
 @click.option(
     "--thresholds",
     type=Numbers(),
-    help="Remove what has this memorization. [default: 0.1,0.25,0.4,0.55,0.7,0.85]",
+    help="Remove examples from here on. [default: 0.1,0.25,0.4,0.55,0.7,0.85]",
 )
 @click.option(
     "--repeats",
     type=click.IntRange(2, 10_000),
     default=5,
     show_default=True,
-    help="Networks for each training set; more than now: grow.",
+    help="Train this many networks on each training set.",
 )
 @click.option(
     "--deduplicate",
     is_flag=True,
-    help="First leave out training examples that nearly equal a test example.",
+    help="First leave out near-duplicates of test examples.",
 )
 @training_options
 @json_option
@@ -40,10 +40,11 @@ def removal(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Retrain without the memorized examples of STUDY, and without as many random ones.
+    """Measure what removing the memorized examples costs.
 
-    Half of the study's models choose what is removed, the other half which test examples are in
-    high-influence pairs. The networks are kept: again, nothing is trained twice.
+    Trains networks without the memorized examples of STUDY, and without as many random ones. Half
+    of the study's models choose the examples to remove, the other half the test examples in
+    high-influence pairs. The networks are stored, so that nothing is trained twice.
     """
     from memtail_core import catalogue
     from memtail_core.experiments.removal.plan import THRESHOLDS, analyse, plan

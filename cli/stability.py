@@ -15,15 +15,19 @@ from cli.progress import progress_bar
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.9,
     show_default=True,
-    help="Say how many models it takes to agree this well.",
+    help="Report how many models it takes to agree this well.",
 )
-@click.option("--thresholds", type=Numbers(), help="Of memorization. [default: 0.05 … 0.9]")
+@click.option(
+    "--thresholds",
+    type=Numbers(),
+    help="Compare at these memorization thresholds. [default: 0.05 … 0.9]",
+)
 @click.option(
     "--splits",
     type=click.IntRange(2, 1000),
     default=10,
     show_default=True,
-    help="Random halves of each size.",
+    help="Draw this many random halves of each size.",
 )
 @json_option
 def stability(
@@ -34,10 +38,11 @@ def stability(
     splits: int,
     as_json: bool,
 ) -> None:
-    """Split the models of STUDY into halves, again and again, and see how far they agree.
+    """Measure how well two halves of the models agree.
 
-    On which examples are memorized, on the high-influence pairs, and how that grows with the number
-    of models. Trains nothing, and works on unfinished studies.
+    Repeatedly splits the models of STUDY into halves and compares their memorized examples and
+    high-influence pairs; shows how the agreement grows with the number of models. Trains nothing
+    and works on unfinished studies.
     """
     from memtail_core.analysis.halves import sizes
     from memtail_core.estimation.influence import PairsRule, engine_for

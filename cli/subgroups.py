@@ -16,16 +16,16 @@ from cli.options import Threshold, json_option, store_option, study_argument
     type=Threshold(),
     default=0.15,
     show_default=True,
-    help="A test example rests on a training example from here on.",
+    help="Count pairs with at least this influence.",
 )
 @click.option(
     "--doubted",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.5,
     show_default=True,
-    help="Doubt labels that are wrong with this probability.",
+    help="Doubt labels that are wrong with at least this probability.",
 )
-@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the file.")
+@out.format_option
 @out.output_option
 @json_option
 def subgroups(
@@ -37,10 +37,10 @@ def subgroups(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Tell the training examples of STUDY apart: what to relabel, what to drop, what to keep.
+    """Find training examples to keep, to relabel or to drop.
 
-    Each is typical, atypical-useful, likely-mislabeled or duplicate. With --output groups.csv those
-    that are not typical become a file, a row each with the evidence, for a relabeling tool.
+    Each example is typical, atypical-useful, likely-mislabeled or duplicate. --output groups.csv
+    lists those that are not typical, one per row with the evidence, for a relabeling tool.
     """
     from rich.console import Console
 
