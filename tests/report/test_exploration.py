@@ -1,3 +1,5 @@
+"""The data of the page's explorer, against every pair and every score computed another way."""
+
 import base64
 import io
 import json

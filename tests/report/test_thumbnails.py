@@ -1,3 +1,5 @@
+"""Thumbnails: where each one is on its sheet, and which examples get one."""
+
 import io
 
 import numpy as np
