@@ -177,7 +177,7 @@ def _services(cluster: Cluster, *roles: str) -> Iterator[None]:
 
 
 def _there(client: "redis.Redis") -> list[presence.Presence]:
-    return presence.there(client, "worker") + presence.there(client, "aggregator")
+    return presence.running(client, "worker") + presence.running(client, "aggregator")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,6 @@ def cancel(name: str, location: str, as_json: bool) -> None:
         print_json({"id": study.id, "stopped": stopped})
         return
     Console(highlight=False, soft_wrap=True).print(
-        f"cancelled {study.id}: {formatting.count(stopped, 'shard')} under way stopped; "
-        f"what is stored stays, and memtail submit {study.id} continues"
+        f"cancelled {study.id}: stopped {formatting.count(stopped, 'shard')} in training; stored "
+        f"models stay, and memtail submit {study.id} continues it"
     )

@@ -1,4 +1,4 @@
-"""The cluster that the commands speak to, and its failures in one line."""
+"""The connection of commands to the cluster, with its errors in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def connected(location: str) -> Iterator["Cluster"]:
-    """Yield the cluster that the settings name, with the store at ``location``.
+    """Yield the cluster of the settings, with the store at ``location``.
 
     Raises:
         StudyError: the extra ``cluster`` is not installed.
-        BrokerError, StoreError: something cannot be reached, also later in the block.
+        BrokerError, StoreError: one of them cannot be reached, also later in the block.
     """
-    from memtail_core.settings import settings
+    from memtail_core.settings import settings as read_settings
     from memtail_core.store import open_store
 
     try:
@@ -28,8 +28,8 @@ def connected(location: str) -> Iterator["Cluster"]:
         raise StudyError(
             f"a cluster needs {error.name}: pip install 'memtail[cluster]' (memtail run needs none)"
         ) from error
-    found = settings()
-    client = broker.connect(found)
-    with broker.reached(found):
+    settings = read_settings()
+    client = broker.connect(settings)
+    with broker.reached(settings):
         client.ping()
-        yield Cluster(open_store(location), client, found)
+        yield Cluster(open_store(location), client, settings)

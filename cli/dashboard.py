@@ -1,4 +1,4 @@
-"""``memtail dashboard``: the dashboard for a browser on this machine, with nothing to set up."""
+"""``memtail dashboard``: serve the dashboard on this machine, without any set-up."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from memtail_core.errors import MachineError, StudyError
 from memtail_core.settings import settings
 
 _HOST = "127.0.0.1"
-_STARTS = 30.0  # seconds in which the server has to answer, or no browser is opened
+_STARTS_WITHIN = 30.0  # seconds; if the server does not answer by then, no browser is opened
 
 
 @click.command()
@@ -32,8 +32,8 @@ _STARTS = 30.0  # seconds in which the server has to answer, or no browser is op
 def dashboard(location: str, port: int, no_browser: bool) -> None:
     """Show the studies as live web pages in your browser.
 
-    Ctrl-C ends it. With a cluster (MEMTAIL_BROKER_URL) the pages also show what each worker trains;
-    with MEMTAIL_DASHBOARD_TOKEN they can submit, cancel and retry studies.
+    Ctrl-C stops it. With a cluster (MEMTAIL_BROKER_URL) the pages also show what each worker
+    trains; with MEMTAIL_DASHBOARD_TOKEN they can submit, cancel and retry studies.
     """
     try:
         from services.dashboard.__main__ import open_dashboard, serve
@@ -41,41 +41,41 @@ def dashboard(location: str, port: int, no_browser: bool) -> None:
         raise StudyError(
             f"the dashboard needs {error.name}: pip install 'memtail[dashboard]'"
         ) from error
-    found = settings().model_copy(update={"store": location, "dashboard_bind": _HOST})
-    shown = open_dashboard(found)
+    local = settings().model_copy(update={"store": location, "dashboard_bind": _HOST})
+    opened = open_dashboard(local)
     _check_free(port)
     address = f"http://{_HOST}:{port}"
-    click.echo(f"{address} shows the studies in {location}; Ctrl-C ends it")
+    click.echo(f"{address} shows the studies in {location}; Ctrl-C stops it")
     if not no_browser and _has_screen():
         threading.Thread(target=_open, args=(address, port), daemon=True).start()
     with suppress(KeyboardInterrupt):
-        serve(shown, _HOST, port)
+        serve(opened, _HOST, port)
 
 
 def _check_free(port: int) -> None:
-    """Fail in one line where the port cannot be had.
+    """Check that the port can be used.
 
     Raises:
-        MachineError: someone else has it, or it is not for everyone.
+        MachineError: it is in use, or needs more rights.
     """
     try:
         socket.create_server((_HOST, port)).close()
     except OSError as error:
-        what = "is taken" if error.errno == errno.EADDRINUSE else "cannot be had"
+        reason = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
         raise MachineError(
-            f"port {port} of {_HOST} {what}: give another with --port, or end what has it"
+            f"port {port} of {_HOST} {reason}: give another with --port, or stop what uses it"
         ) from error
 
 
 def _has_screen() -> bool:
-    """Whether a browser would have a window: one in the terminal would be in the way."""
+    """Whether a browser would have a window, and not take over the terminal."""
     return sys.platform in ("darwin", "win32") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
 
 
 def _open(address: str, port: int) -> None:
-    deadline = time.monotonic() + _STARTS
+    deadline = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
             webbrowser.open(address)

@@ -1,4 +1,4 @@
-"""``memtail doctor``: what this machine has, and what is wrong with it."""
+"""``memtail doctor``: check this machine, the store and the cluster."""
 
 import platform
 import shutil
@@ -18,7 +18,7 @@ from memtail_core.errors import MemtailError
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """The result of one check."""
 
     what: str
     state: Literal["ok", "note", "wrong"]
@@ -30,7 +30,7 @@ class Check:
 @json_option
 @click.pass_context
 def doctor(context: click.Context, location: str, as_json: bool) -> None:
-    """Check this machine and the store.
+    """Check this machine, the store and the cluster.
 
     The exit code is 2 if anything is wrong.
     """
@@ -77,7 +77,7 @@ def _gpu() -> Check:
     try:
         torch.ones(8, device="cuda").sum().item()
     except RuntimeError as error:
-        return Check("gpu", "wrong", f"{properties.name} does not compute: {error}")
+        return Check("gpu", "wrong", f"{properties.name} cannot compute: {error}")
     memory = f"{properties.total_memory / 2**30:.0f} GiB"
     return Check("gpu", "ok", f"{torch.cuda.device_count()} × {properties.name}, {memory}")
 
@@ -98,7 +98,11 @@ def _store(location: str) -> Iterator[Check]:
     except (MemtailError, KeyError) as error:
         yield Check("store", "wrong", str(error))
         return
-    yield Check("store", "ok", f"'{location}' reads and writes; {studies} studies")
+    yield Check(
+        "store",
+        "ok",
+        f"'{location}' can be read and written; {formatting.count(studies, 'study', 'studies')}",
+    )
     if not isinstance(store, FilesStore):
         return
     free = shutil.disk_usage(store.location).free / 2**30
@@ -106,13 +110,13 @@ def _store(location: str) -> Iterator[Check]:
 
 
 def _cluster(location: str) -> Iterator[Check]:
-    """Every link of a cluster, if one is set."""
-    from memtail_core.settings import settings
+    """Check every part of the cluster, if one is configured."""
+    from memtail_core.settings import settings as read_settings
 
-    found = settings()
-    if found.broker_url is None:
+    settings = read_settings()
+    if settings.broker_url is None:
         yield Check(
-            "cluster", "note", "none: MEMTAIL_BROKER_URL is not set; memtail run needs none"
+            "cluster", "note", "none: MEMTAIL_BROKER_URL is not set; memtail run needs no cluster"
         )
         return
     if not location.startswith("s3://"):
@@ -123,25 +127,29 @@ def _cluster(location: str) -> Iterator[Check]:
         yield Check("broker", "wrong", f"needs {error.name}: pip install 'memtail[cluster]'")
         return
     try:
-        with broker.reached(found):
-            client = broker.connect(found)
+        with broker.reached(settings):
+            client = broker.connect(settings)
             memory = broker.memory_policy(client)
-            there = presence.there(client, "worker")
-            aggregators = presence.there(client, "aggregator")
+            there = presence.running(client, "worker")
+            aggregators = presence.running(client, "aggregator")
     except MemtailError as error:
         yield Check("broker", "wrong", str(error))
         return
-    yield Check("broker", "ok", f"Redis at {broker.address(found)} answers")
+    yield Check("broker", "ok", f"Redis at {broker.address(settings)} answers")
     if memory != "noeviction":
-        said = f"maxmemory-policy is {memory}: Redis may drop tasks; set noeviction"
-        yield Check("broker", "note", said)
+        policy = f"maxmemory-policy is {memory}: Redis may drop tasks; set it to noeviction"
+        yield Check("broker", "note", policy)
     devices = Counter(each.device for each in there)
     listed = ", ".join(f"{count} × {device}" for device, count in sorted(devices.items()))
-    yield Check("workers", "ok" if there else "wrong", listed or "none: start one, services/worker")
+    yield Check(
+        "workers",
+        "ok" if there else "wrong",
+        listed or "none: start some, docker compose up -d --scale worker=2",
+    )
     for store in sorted({e.store for e in there if e.store.rstrip("/") != location.rstrip("/")}):
-        yield Check("workers", "wrong", f"some keep studies in {formatting.plain(store)}, not here")
+        yield Check("workers", "wrong", f"some use another store, {formatting.plain(store)}")
     yield Check(
         "aggregator",
         "ok" if aggregators else "wrong",
-        "there" if aggregators else "none: nothing is enqueued again or published",
+        "running" if aggregators else "none: no shard is enqueued again, and no report published",
     )

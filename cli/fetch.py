@@ -1,4 +1,4 @@
-"""``memtail fetch``: the published report, in a folder here."""
+"""``memtail fetch``: copy the published report to a folder."""
 
 from pathlib import Path
 
@@ -25,11 +25,13 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
 
     store, study = find_study(location, name)
     if study.is_experiment:
-        raise StoreError(f"{study.id} has no report: fetch that of the study it belongs to")
+        raise StoreError(
+            f"{study.id} has no report: it belongs to an experiment; fetch the report of its study"
+        )
     files = reports.fetch(store, study)
     if files is None or "summary.json" not in files:
         raise StoreError(
-            f"{study.id} has no report yet, or one that is just being written: try again, or "
+            f"{study.id} has no report yet, or it is being published: try again, or make one with "
             f"memtail report {study.id}"
         )
     folder = Path(output or study.id)
@@ -45,4 +47,4 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
     say_findings(summary, page)
     goal = catalogue.goal(store, study)
     if summary["trials"] < goal:
-        click.echo(f"provisional: {summary['trials']:,} of {goal:,} models are in it")
+        click.echo(f"provisional: it has {summary['trials']:,} of {goal:,} models")

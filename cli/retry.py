@@ -1,4 +1,4 @@
-"""``memtail retry``: enqueue again what failed of a study."""
+"""``memtail retry``: enqueue the failed shards of a study again."""
 
 import click
 from rich.console import Console
@@ -25,5 +25,5 @@ def retry(name: str, location: str, as_json: bool) -> None:
     Console(highlight=False, soft_wrap=True).print(
         f"{formatting.count(enqueued, 'shard')} of {study.id} enqueued again"
         if enqueued
-        else f"nothing of {study.id} has failed"
+        else f"no shard of {study.id} has failed"
     )

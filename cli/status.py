@@ -1,8 +1,8 @@
-"""``memtail status``: what the store holds, and what a cluster does with it."""
+"""``memtail status``: the studies of a store, and what the cluster does with them."""
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -11,12 +11,24 @@ from rich.table import Table
 from cli import formatting
 from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue
-from memtail_core.catalogue import reports
-from memtail_core.catalogue.stored import stored_shards
+from memtail_core.catalogue import Progress, reports
 from memtail_core.errors import MemtailError
-from memtail_core.plan import shards
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
+
+if TYPE_CHECKING:
+    from services.status import StudyStatus
+
+_OF_CLUSTER = (
+    "state",
+    "running",
+    "waiting",
+    "failed",
+    "workers",
+    "models_per_hour",
+    "seconds_left",
+    "at_work",
+)
 
 
 @click.command()
@@ -25,14 +37,14 @@ from memtail_core.study import Study
 @json_option
 def status(name: str | None, location: str, as_json: bool) -> None:
     """Show all studies of the store, or one in detail."""
-    look = _survey_of_cluster()
+    ask = _cluster_status()
     if name is None:
         store = open_store(location)
         rows = []
         for study_id in catalogue.ids(store):
             try:
                 study = catalogue.read(store, study_id)
-                rows.append({**_row(store, study), **look(store, study)})
+                rows.append(_row(store, study, ask(store, study)))
             except MemtailError as error:  # one damaged study does not hide the others
                 click.echo(f"Warning: {error}", err=True)
         if as_json:
@@ -41,9 +53,8 @@ def status(name: str | None, location: str, as_json: bool) -> None:
             _print_all(rows, location)
         return
     store, study = find_study(location, name)
-    row, found, seen = _row(store, study), _detail(store, study), look(store, study)
-    detail = {**row, **seen, **found, "state": seen.get("state", row["state"])}
-    if found["damaged"]:
+    detail = {**_row(store, study, ask(store, study)), **_detail(store, study)}
+    if detail["damaged"]:
         detail["state"] = "unfinished"
     if as_json:
         print_json(detail)
@@ -51,66 +62,63 @@ def status(name: str | None, location: str, as_json: bool) -> None:
         _print_one(detail, "" if location == "runs" else f" --store {location}")
 
 
-def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
-    """What to ask of each study: how it fares on the cluster, if one is set and was asked."""
-    from memtail_core.settings import settings
+def _cluster_status() -> "Callable[[ObjectStore, Study], StudyStatus | None]":
+    """How to ask for a study's status with Redis; None if no cluster is configured or answers."""
+    from memtail_core.settings import settings as read_settings
 
-    found = settings()
-    if found.broker_url is None:
-        return lambda store, study: {}
+    settings = read_settings()
+    if settings.broker_url is None:
+        return lambda store, study: None
     try:
         from services import broker
-        from services.broker import BrokerError
-        from services.survey import survey
+        from services.status import study_status
 
-        with broker.reached(found):
-            client = broker.connect(found)
+        with broker.reached(settings):
+            client = broker.connect(settings)
             client.ping()
     except (MemtailError, ModuleNotFoundError) as error:
-        click.echo(f"Warning: what the cluster does is not known: {error}", err=True)
-        return lambda store, study: {}
+        click.echo(f"Warning: the status of the cluster is unknown: {error}", err=True)
+        return lambda store, study: None
 
-    def look(store: ObjectStore, study: Study) -> dict[str, Any]:
+    def ask(store: ObjectStore, study: Study) -> "StudyStatus | None":
         try:
-            with broker.reached(found):
-                seen = survey(store, client, study)
-        except BrokerError as error:
-            click.echo(f"Warning: what the cluster does is not known: {error}", err=True)
-            return {}
-        if seen.standing.order is None:
-            return {}
-        said = seen.as_dict()
-        names = ("state", "running", "waiting", "failed", "workers", "models_per_hour")
-        return {name: said[name] for name in (*names, "seconds_left", "at_work")}
+            with broker.reached(settings):
+                return study_status(store, client, study)
+        except broker.BrokerError as error:
+            click.echo(f"Warning: the status of the cluster is unknown: {error}", err=True)
+            return None
 
-    return look
+    return ask
 
 
-def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
-    n_stored = len(stored_shards(store, study)) * study.shard_size
-    goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
+def _row(store: ObjectStore, study: Study, status: "StudyStatus | None") -> dict[str, Any]:
+    progress = status.progress if status else Progress.of(store, study)
     page = reports.page_key(study)
-    return {
+    row = {
         "id": study.id,
         "recipe": study.training["recipe"],
         "source": study.dataset.source,
         "examples": study.dataset.n_train,
         "is_experiment": study.is_experiment,
-        "stored": n_stored,
-        "goal": goal,
-        "state": "complete" if goal and n_stored >= goal else "unfinished",
+        "stored": progress.n_stored,
+        "goal": progress.n_planned,
+        "state": "complete" if progress.is_complete else "unfinished",
         "report": f"{store.location}/{page}" if store.exists(page) else None,
     }
+    if status is None or status.order is None:
+        return row
+    of_cluster = status.as_dict()
+    return row | {name: of_cluster[name] for name in _OF_CLUSTER}
 
 
 def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
-    """Accuracies and fit of what is stored; reads every shard."""
+    """What is stored, with accuracies and the fit; reads every shard."""
     from memtail_core import estimation
     from memtail_core.catalogue import failures
     from memtail_core.running import trials
 
     loaded, damaged = trials.load(store, study)
-    found: dict[str, Any] = {
+    detail: dict[str, Any] = {
         "stored": len(loaded),
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],
         "set_aside": list(store.list(f"{study.prefix}damaged/")),
@@ -119,14 +127,14 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
         "subsets": study.subsets.model_dump(),
     }
     if len(loaded) == 0:
-        return found
-    found["accuracy"] = loaded.accuracies().means()
-    found["seconds_per_model"] = float(loaded.seconds.mean())
+        return detail
+    detail["accuracy"] = loaded.accuracies().means()
+    detail["seconds_per_model"] = float(loaded.seconds.mean())
     if study.is_experiment:
-        return found
+        return detail
     fit = estimation.fit(loaded.counted())
     return {
-        **found,
+        **detail,
         "fit": vars(fit),
         "warnings": [fit.warning] if fit.warning else [],
     }
@@ -134,7 +142,7 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
 
 def _print_all(rows: list[dict[str, Any]], location: str) -> None:
     if not rows:
-        click.echo(f"the store '{location}' holds no study; start one with: memtail demo")
+        click.echo(f"the store '{location}' holds no study; start one with memtail demo")
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("study", no_wrap=True)  # to be copied whole
@@ -158,7 +166,7 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     console.print(f"  models    {detail['stored']:,} of {detail['goal']:,}, {detail['state']}")
     if "accuracy" in detail:
         console.print(f"  accuracy  {formatting.accuracies(detail['accuracy'], 2)}")
-        console.print(f"  speed     {detail['seconds_per_model']:.2f} s a model and process")
+        console.print(f"  speed     {detail['seconds_per_model']:.2f} s per model and process")
     if "running" in detail:
         console.print(
             f"  cluster   {detail['running']:,} models running, {detail['waiting']:,} waiting, "
@@ -179,12 +187,12 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
         console.print(f"  continue  memtail run {detail['id']}{where}")
     none = f"none yet: memtail report {detail['id']}{where}"
     if detail["is_experiment"]:
-        none = "none of its own: what came of it is in that of the study it belongs to"
+        none = "none: the results are in the report of the study that the experiment belongs to"
     console.print(f"  report    {detail['report'] or none}")
 
 
 def _print_failures(console: Console, detail: dict[str, Any]) -> None:
-    """The last failures, and where in the study's own code the last of those happened."""
+    """Print the last failures, and the traceback of the last one in the study's own code."""
     for failure in detail["failures"][-5:]:
         console.print(
             f"  failure   {failure['shard']}, attempt {failure['attempt']}, on "
@@ -192,6 +200,6 @@ def _print_failures(console: Console, detail: dict[str, Any]) -> None:
         )
     own = [failure for failure in detail["failures"] if failure["kind"] == "study"]
     if own and detail["state"] != "complete":
-        console.print("  where")
+        console.print("  traceback")
         for line in formatting.plain(own[-1]["traceback"]).rstrip().splitlines():
             console.print(f"    {line}")

@@ -1,4 +1,4 @@
-"""``memtail submit``: hand a study to the cluster."""
+"""``memtail submit``: submit a study to the cluster."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
@@ -75,7 +75,7 @@ def submit(
 def _say(
     cluster: "Cluster", study: "Study", plan: "Plan", asked: int, enqueued: int | None
 ) -> None:
-    """Print the plan, and how to go on."""
+    """Print the plan, and how to continue."""
     console = Console(highlight=False, soft_wrap=True)
     say = console.print
     say_study(console, cluster.store, study, asked, plan.models)
@@ -83,8 +83,10 @@ def _say(
     stored = f" ({plan.stored:,} are stored)" if plan.stored else ""
     missing = plan.shards * study.shard_size
     say(f"  to train  {missing:,} models{stored} in {formatting.count(plan.shards, 'shard')}")
-    there = formatting.count(plan.workers, "worker") if plan.workers else "no worker yet"
-    say(f"  on        {plan.device}: {there}")
+    workers = (
+        formatting.count(plan.workers, "worker") if plan.workers else "no worker is running yet"
+    )
+    say(f"  on        {plan.device}: {workers}")
     length = (
         "known after the first shard" if plan.seconds is None else formatting.length(plan.seconds)
     )
@@ -96,8 +98,8 @@ def _say(
         )
     for store in plan.elsewhere:
         say(
-            f"Warning: workers keep studies in {formatting.plain(store)}, not in "
-            f"{cluster.store.location}: they will not find this one",
+            f"Warning: some workers use the store {formatting.plain(store)} instead of "
+            f"{cluster.store.location}: they will not find this study",
             markup=False,
         )
     if enqueued is None:
@@ -109,8 +111,12 @@ def _say(
     )
     if plan.failed:
         say(
-            f"Warning: {formatting.count(plan.failed, 'shard')} failed before and wait for "
-            f"memtail retry {study.id}"
+            f"Warning: {formatting.count(plan.failed, 'shard')} failed before and are "
+            f"not tried again until memtail retry {study.id}"
         )
-    for command, what in (("watch", "follow it"), ("cancel", "stop it"), ("fetch", "its report")):
+    for command, what in (
+        ("watch", "follow it"),
+        ("cancel", "stop it"),
+        ("fetch", "get its report"),
+    ):
         say(f"  memtail {command:6} {study.id}   {what}")

@@ -1,4 +1,4 @@
-"""``memtail watch``: follow a study that the cluster trains, live."""
+"""``memtail watch``: follow a study on the cluster, live."""
 
 import json
 import time
@@ -19,12 +19,12 @@ from memtail_core.errors import StoreError
 
 if TYPE_CHECKING:
     from memtail_core.study import Study
+    from services.status import StudyStatus
     from services.submission import Cluster
-    from services.survey import Survey
 
 _EVERY = 2.0  # seconds between two looks
-_AGGREGATOR_WITHIN = 15.0  # seconds, or none is there
-_TOLD = 10.0  # seconds between two lines where there is no terminal to draw on
+_AGGREGATOR_WITHIN = 15.0  # seconds to wait for an aggregator to appear
+_LINE_EVERY = 10.0  # seconds between two lines where the output is no terminal
 
 
 @click.command()
@@ -37,7 +37,7 @@ def watch(context: click.Context, name: str, location: str, as_json: bool) -> No
 
     Ctrl-C stops watching; the study goes on.
 
-    The exit code is 0 for a complete study, 1 for one that failed or was cancelled.
+    Exit code: 0 if the study is complete, 1 if it failed or was cancelled.
     """
     from cli.cluster import connected
 
@@ -47,131 +47,137 @@ def watch(context: click.Context, name: str, location: str, as_json: bool) -> No
 
 
 def follow(cluster: "Cluster", study: "Study", as_json: bool) -> int:
-    """Show where the study stands until it ends; return the exit code."""
+    """Show the status of the study until it ends; return the exit code."""
     console = Console(stderr=as_json, quiet=as_json, highlight=False, soft_wrap=True)
     try:
-        seen = until_over(cluster, study, console)
-        while seen.state == "complete" and (summary := _summary(cluster, study, seen)) is None:
-            if study.is_experiment or not _is_to_be_published(cluster):
+        status = until_over(cluster, study, console)
+        while status.state == "complete" and (summary := _summary(cluster, status)) is None:
+            if study.is_experiment or not _has_aggregator(cluster):
                 break
-            seen = until_over(cluster, study, console)  # a damaged shard may be trained again
+            status = until_over(cluster, study, console)  # a damaged shard may be trained again
     except KeyboardInterrupt:
-        console.print(f"the study goes on; memtail watch {study.id}, or memtail cancel")
+        console.print(
+            f"stopped watching; the study goes on (memtail watch {study.id}, or memtail cancel)"
+        )
         return 130
-    found = seen.as_dict()
-    if seen.state == "complete":
+    data = status.as_dict()
+    if status.state == "complete":
         if as_json:
-            print_json({**found, "summary": summary})
+            print_json({**data, "summary": summary})
         elif study.is_experiment:
-            console.print(f"complete: {found['models']:,} models, for whoever asked for them")
+            console.print(f"complete: {status.models:,} models, for the experiment they belong to")
         elif summary is None:
             console.print(
-                f"complete: {found['models']:,} models; no aggregator is there to publish the "
-                f"report: memtail report {study.id}"
+                f"complete: {status.models:,} models; no aggregator is running that would publish "
+                f"the report, so make it yourself: memtail report {study.id}"
             )
         else:
             say_findings(summary, f"memtail fetch {study.id}")
         return 0
     if as_json:
-        print_json(found)
+        print_json(data)
     else:
-        _say_end(console, cluster, study, seen)
+        _say_end(console, cluster, status)
     return 1
 
 
-def until_over(cluster: "Cluster", study: "Study", console: Console) -> "Survey":
-    """Look until the study ends; what cannot be reached for a while is waited for."""
+def until_over(cluster: "Cluster", study: "Study", console: Console) -> "StudyStatus":
+    """Show the status until the study ends; wait for the store and Redis if they fail."""
     from services import broker
-    from services.survey import survey
+    from services.status import study_status
 
-    told = -_TOLD
+    last_line = -_LINE_EVERY
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             try:
                 with broker.reached(cluster.settings):
-                    seen = survey(cluster.store, cluster.client, study)
-                drawn, line = _drawn(seen), _line(seen)
-                if seen.is_over:
-                    return seen
+                    status = study_status(cluster.store, cluster.client, study)
+                drawn, line = _drawn(status), _line(status)
+                if status.is_over:
+                    return status
             except (StoreError, broker.BrokerError) as error:
                 drawn, line = Group(Text(str(error))), str(error)
             if console.is_terminal:
                 live.update(drawn, refresh=True)
-            elif time.monotonic() - told >= _TOLD:
-                told = time.monotonic()
+            elif time.monotonic() - last_line >= _LINE_EVERY:
+                last_line = time.monotonic()
                 console.print(line, markup=False)
             time.sleep(_EVERY)
 
 
-def _summary(cluster: "Cluster", study: "Study", seen: "Survey") -> dict[str, Any] | None:
+def _summary(cluster: "Cluster", status: "StudyStatus") -> dict[str, Any] | None:
     """The summary of the final report, if it is published."""
-    manifest = reports.whole(cluster.store, study)
-    if manifest is None or manifest.trials != len(seen.standing.stored) * study.shard_size:
+    manifest = reports.whole(cluster.store, status.study)
+    if manifest is None or manifest.trials != status.progress.n_stored:
         return None
-    summary: dict[str, Any] = json.loads(cluster.store.get(f"{study.prefix}report/summary.json"))
+    content = cluster.store.get(f"{status.study.prefix}report/summary.json")
+    summary: dict[str, Any] = json.loads(content)
     return summary
 
 
-def _is_to_be_published(cluster: "Cluster") -> bool:
-    """Wait a little; tell whether an aggregator is there, or comes while we wait."""
+def _has_aggregator(cluster: "Cluster") -> bool:
+    """Wait a little; return whether an aggregator is running, or starts meanwhile."""
     from services import broker, presence
 
     deadline = time.monotonic() + _AGGREGATOR_WITHIN
     while time.monotonic() < deadline:
         time.sleep(_EVERY)
         with suppress(broker.BrokerError), broker.reached(cluster.settings):
-            if presence.there(cluster.client, "aggregator"):
+            if presence.running(cluster.client, "aggregator"):
                 return True
     return False
 
 
-def _say_end(console: Console, cluster: "Cluster", study: "Study", seen: "Survey") -> None:
-    """Say why a study stopped, and how to go on."""
-    console.print(_line(seen), markup=False)
-    if seen.state in ("stopped", "failed"):
+def _say_end(console: Console, cluster: "Cluster", status: "StudyStatus") -> None:
+    """Say why a study stopped, and how to continue it."""
+    study = status.study
+    console.print(_line(status), markup=False)
+    if status.state in ("stopped", "failed"):
         every = failures.read(cluster.store, study)
         given_up = [failure for failure in every if failure.kind != "machine"]
         for failure in given_up[-1:]:
             console.print(f"error: {formatting.plain(failure.reason)}", markup=False)
-        console.print(f"  memtail status {study.id} shows where; memtail retry {study.id}")
-    elif seen.state == "cancelled":
-        console.print(f"  memtail submit {study.id} continues")
+        console.print(f"  memtail status {study.id}   show every failure")
+        console.print(f"  memtail retry {study.id}    train what failed again")
+    elif status.state == "cancelled":
+        console.print(f"  memtail submit {study.id}   continue it")
     else:
-        console.print(f"  memtail submit {study.id}, or memtail run {study.id}")
+        console.print(f"  memtail submit {study.id}   train it on the cluster")
+        console.print(f"  memtail run {study.id}      train it on this machine")
 
 
-def _drawn(seen: "Survey") -> Group:
+def _drawn(status: "StudyStatus") -> Group:
     """A bar, what is where, and who does what."""
     from cli.workers import at_work
 
-    found = seen.as_dict()
-    bar = ProgressBar(Console(), seen.state, found["models"], "models", completed=found["stored"])
-    if seen.pace is not None and not seen.is_over:
-        accuracies = formatting.accuracies(seen.pace.accuracy)
-        bar.show_pace(seen.pace.models_per_hour / 3600, seen.seconds_left, accuracies)
-    return Group(f"[bold]{seen.study.id}[/]", bar, "  " + _counts(seen), at_work(seen.running))
-
-
-def _line(seen: "Survey") -> str:
-    return " · ".join([f"{seen.study.id}: {seen.state}", _counts(seen), *_pace(seen)])
-
-
-def _counts(seen: "Survey") -> str:
-    found = seen.as_dict()
-    text = (
-        f"{found['stored']:,} of {found['models']:,} models stored, {found['running']:,} running, "
-        f"{found['waiting']:,} waiting, {found['failed']:,} failed"
+    bar = ProgressBar(Console(), status.state, status.models, "models", completed=status.stored)
+    if status.pace is not None and not status.is_over:
+        accuracies = formatting.accuracies(status.pace.accuracy)
+        bar.show_pace(status.pace.models_per_hour / 3600, status.seconds_left, accuracies)
+    return Group(
+        f"[bold]{status.study.id}[/]", bar, "  " + _counts(status), at_work(list(status.at_work))
     )
-    order = seen.standing.order
-    if not seen.workers and not seen.is_over and order:
-        return f"{text}; no worker for {order.device} is there (memtail workers)"
+
+
+def _line(status: "StudyStatus") -> str:
+    return " · ".join([f"{status.study.id}: {status.state}", _counts(status), *_pace(status)])
+
+
+def _counts(status: "StudyStatus") -> str:
+    text = (
+        f"{status.stored:,} of {status.models:,} models stored, {status.running:,} running, "
+        f"{status.waiting:,} waiting, {status.failed:,} failed"
+    )
+    order = status.order
+    if not status.workers and not status.is_over and order:
+        return f"{text}; no {order.device} worker is running (memtail workers)"
     return text
 
 
-def _pace(seen: "Survey") -> list[str]:
-    if seen.pace is None or seen.is_over:
+def _pace(status: "StudyStatus") -> list[str]:
+    if status.pace is None or status.is_over:
         return []
-    parts = [f"{seen.pace.models_per_hour:,.0f} models/h"]
-    if seen.seconds_left is not None:
-        parts.append(f"{formatting.length(seen.seconds_left)} left")
-    return [*parts, formatting.accuracies(seen.pace.accuracy)]
+    parts = [f"{status.pace.models_per_hour:,.0f} models/h"]
+    if status.seconds_left is not None:
+        parts.append(f"{formatting.length(status.seconds_left)} left")
+    return [*parts, formatting.accuracies(status.pace.accuracy)]

@@ -1,4 +1,4 @@
-"""``memtail workers``: who is there, what each does, and since when."""
+"""``memtail workers``: which workers run, and what each of them trains."""
 
 import sys
 import time
@@ -25,8 +25,8 @@ def workers(location: str, as_json: bool) -> None:
     from services import leases, presence
 
     with connected(location) as cluster:
-        there = presence.there(cluster.client, "worker")
-        aggregators = presence.there(cluster.client, "aggregator")
+        there = presence.running(cluster.client, "worker")
+        aggregators = presence.running(cluster.client, "aggregator")
         held = leases.current(cluster.client)
     if as_json:
         print_json(
@@ -43,15 +43,15 @@ def workers(location: str, as_json: bool) -> None:
     width = None if sys.stdout.isatty() else 200  # for grep: no cell in two lines
     console = Console(highlight=False, markup=False, width=width)
     if not there:
-        console.print("no worker is there; start one: docker compose up -d --scale worker=2")
+        console.print("no worker is running; start some: docker compose up -d --scale worker=2")
     else:
         table = Table(box=None, pad_edge=False)
-        for column in ("worker", "host", "device", "there for", "does"):
+        for column in ("worker", "host", "device", "running for", "task"):
             table.add_column(column, overflow="fold")
         for each in there:
             mine = [lease for lease in held if lease.worker == each.name]
-            does = "; ".join(_does(lease) for lease in mine) or _idle(each.idle_since)
-            cells = (each.name, each.host, each.device, _ago(each.since), does)
+            task = "; ".join(_task(lease) for lease in mine) or _idle(each.idle_since)
+            cells = (each.name, each.host, each.device, _ago(each.since), task)
             table.add_row(*(formatting.plain(cell) for cell in cells))
         console.print(table)
     stores = {
@@ -59,20 +59,20 @@ def workers(location: str, as_json: bool) -> None:
     }
     if stores:
         console.print(
-            f"Warning: workers keep studies in {', '.join(sorted(stores))}, this command looks "
-            f"in {location}",
+            f"Warning: some workers use the store {', '.join(sorted(stores))}, this command uses "
+            f"{location}",
             soft_wrap=True,
         )
     if not aggregators:
         console.print(
-            "Warning: no aggregator is there: what is lost is not enqueued again, and no report "
-            "is published",
+            "Warning: no aggregator is running: lost and failed shards are not enqueued again, and "
+            "no report is published",
             soft_wrap=True,
         )
 
 
 def at_work(held: "list[Lease]") -> Table:
-    """Who trains which shard, and since when."""
+    """A table of who trains which shard, and for how long."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for lease in held[:20]:
         attempt = f"attempt {lease.attempt}" if lease.attempt > 1 else ""
@@ -83,7 +83,7 @@ def at_work(held: "list[Lease]") -> Table:
     return table
 
 
-def _does(lease: "Lease") -> str:
+def _task(lease: "Lease") -> str:
     return f"trains {lease.study} {lease.shard}, for {_ago(lease.since)}"
 
 

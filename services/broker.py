@@ -1,7 +1,7 @@
-"""Redis: the address with its password, a connection, and what a user reads if there is none.
+"""The connection to Redis: its address, a client, and errors in one sentence.
 
-Redis holds the queue and what workers say of themselves. All of it may vanish at any time: the
-store alone is the truth.
+Redis holds the queue and what workers report. All of it may vanish at any time: only the store
+is the truth.
 """
 
 import json
@@ -23,19 +23,19 @@ _SUBMISSIONS = "memtail:submissions"
 
 
 class BrokerError(MemtailError):
-    """Redis cannot be reached, or does not let us in."""
+    """Redis cannot be reached, or refuses the password."""
 
 
 def url(settings: Settings) -> str:
-    """Return the broker's address with its password in it: never print it.
+    """Return the address of the broker with its password: never print it.
 
     Raises:
-        BrokerError: none is set, or it is not Redis's.
+        BrokerError: no address is set, or it is not one of Redis.
     """
     if settings.broker_url is None:
         raise BrokerError(
-            "no cluster is set: give MEMTAIL_BROKER_URL, as redis://HOST:6379/0, in the "
-            "environment or in .env (memtail run needs none)"
+            "no cluster is configured: set MEMTAIL_BROKER_URL to redis://HOST:6379/0 in the "
+            "environment or in .env (memtail run needs no cluster)"
         )
     try:
         parts = urlsplit(settings.broker_url.get_secret_value())
@@ -43,7 +43,9 @@ def url(settings: Settings) -> str:
     except ValueError:
         is_sound = False
     if not is_sound or parts.query or not re.fullmatch(r"/?\d*", parts.path):
-        raise BrokerError("MEMTAIL_BROKER_URL is no address of Redis: write redis://HOST:6379/0")
+        raise BrokerError(
+            "MEMTAIL_BROKER_URL is not an address of Redis: write redis://HOST:6379/0"
+        )
     if settings.broker_password and not parts.password:
         password = quote(settings.broker_password.get_secret_value(), safe="")
         user = parts.username or ""
@@ -52,13 +54,13 @@ def url(settings: Settings) -> str:
 
 
 def address(settings: Settings) -> str:
-    """The broker's address without its password, to be shown."""
+    """The address of the broker without its password, for messages."""
     parts = urlsplit(url(settings))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def connect(settings: Settings) -> "redis.Redis":
-    """A client of the broker; it connects when first used."""
+    """A client of Redis; it connects when first used."""
     return redis.Redis.from_url(
         url(settings),
         decode_responses=True,
@@ -83,35 +85,36 @@ def reached(settings: Settings) -> Iterator[None]:
         where = address(settings)
         if isinstance(cause, redis.AuthenticationError) or "Authentication" in str(cause):
             raise BrokerError(
-                f"Redis at {where} wants another password: check MEMTAIL_BROKER_PASSWORD"
+                f"Redis at {where} refuses the password: check MEMTAIL_BROKER_PASSWORD"
             ) from error
         raise BrokerError(
-            f"cannot reach Redis at {where} ({cause}): is it up, and is MEMTAIL_BROKER_URL right?"
+            f"cannot reach Redis at {where} ({cause}): check that it runs and that "
+            "MEMTAIL_BROKER_URL is right"
         ) from error
 
 
 def queue_length(client: "redis.Redis", queue: str) -> int:
-    """How many tasks wait; those that a worker has taken do not count."""
+    """The number of tasks that wait; those that a worker has taken do not count."""
     return int(client.llen(queue))
 
 
 def waiting(client: "redis.Redis", queue: str) -> set[str]:
-    """The ids of the tasks that wait; not of those that a worker has taken."""
+    """The ids of the tasks that wait, without those that a worker has taken."""
     messages = (json.loads(text) for text in client.lrange(queue, 0, -1))
     return {str(message["headers"].get("id", "")) for message in messages}
 
 
 def run_id(client: "redis.Redis") -> str:
-    """A word that changes when Redis is started anew, with or without what it knew."""
+    """An id that changes when Redis restarts, with or without its data."""
     return str(client.info("server")["run_id"])
 
 
 def memory_policy(client: "redis.Redis") -> str:
-    """What Redis does when it is full; anything but ``noeviction`` can lose tasks."""
+    """What Redis does when its memory is full; anything but ``noeviction`` can lose tasks."""
     return str(client.info("memory").get("maxmemory_policy", "unknown"))
 
 
-def tell_of_submission(client: "redis.Redis") -> None:
+def announce_submission(client: "redis.Redis") -> None:
     """Let aggregators look for new studies at once."""
     client.incr(_SUBMISSIONS)
 

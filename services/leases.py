@@ -1,7 +1,7 @@
-"""Who trains which shard right now: leases in Redis that a worker renews, and that run out.
+"""Who trains which shard: leases in Redis, which a worker renews and which run out without it.
 
-A lease is a hint. Without one nothing goes wrong, some shard may be trained twice; with one that
-ran out, the aggregator knows that a worker was lost.
+A lease is a hint. Without leases some shard may be trained twice, and nothing else goes wrong. A
+lease that ran out tells the aggregator that a worker was lost.
 """
 
 import threading
@@ -18,14 +18,14 @@ _REMEMBERED = 3600  # seconds for which it is known that a lease was given back
 
 
 class Lease(BaseModel):
-    """A worker's word that it is training a shard.
+    """States that a worker has a shard in hand.
 
     Attributes:
         study: the study's id.
         shard: the shard's name, ``0000000-0000010``.
-        worker: who.
+        worker: the worker's name.
         attempt: 1 for the first.
-        task: the Celery task, to be revoked by.
+        task: the id of the Celery task, by which it can be revoked.
         since: seconds since 1970, by the worker's clock.
     """
 
@@ -40,22 +40,22 @@ class Lease(BaseModel):
 
     @property
     def key(self) -> str:
-        """Where it stands in Redis."""
+        """Its key in Redis."""
         return f"{_PREFIX}{self.study}:{self.shard}"
 
 
 @contextmanager
 def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
-    """Take the lease, renew it until the block ends, give it back; False if another has it.
+    """Take the lease, renew it until the block ends, end it; False if another worker has it.
 
-    Redis being away ends nothing: the lease is taken again once it is back.
+    While Redis cannot be reached the block goes on, and takes the lease again afterwards.
     """
     lock = Lock(client, lease.key, timeout=seconds, blocking=False, thread_local=False)
     token = lease.model_dump_json()
     try:
         is_ours = lock.acquire(token=token)
     except redis.RedisError:
-        is_ours = True  # nobody can say otherwise
+        is_ours = True  # nobody can know better
     if not is_ours:
         yield False
         return
@@ -66,7 +66,7 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
             with suppress(redis.RedisError, LockError):
                 try:
                     lock.reacquire()
-                except LockError:  # Redis was emptied, or away for longer than the lease
+                except LockError:  # Redis was emptied, or could not be reached for too long
                     if not was_given_back(client, lease):
                         lock.acquire(token=token)
 
@@ -82,28 +82,30 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
 
 
 def current(client: "redis.Redis", study_id: str | None = None) -> list[Lease]:
-    """The leases that hold, of one study or of all, the longest first."""
+    """The current leases of one study or of all, the longest first."""
     pattern = f"{_PREFIX}{study_id}:*" if study_id else f"{_PREFIX}*"
     keys = list(client.scan_iter(pattern, count=1000))
-    found = []
+    held = []
     for text in client.mget(keys) if keys else []:
         with suppress(ValidationError):
             if text is not None:  # ended since it was listed
-                found.append(Lease.model_validate_json(text))
-    return sorted(found, key=lambda lease: lease.since)
+                held.append(Lease.model_validate_json(text))
+    return sorted(held, key=lambda lease: lease.since)
 
 
 def give_back(client: "redis.Redis", which: list[Lease]) -> None:
-    """End leases of workers that stop as they were told to: nothing is lost with these."""
+    """End leases whose tasks are not lost: they are in the queue again, or not wanted."""
     for lease in which:
         client.set(_returned(lease), "", ex=_REMEMBERED)
         client.delete(lease.key)
 
 
 def was_given_back(client: "redis.Redis", lease: Lease) -> bool:
-    """Whether that lease ended so, and not with its worker."""
+    """Whether the lease ended in :func:`give_back`, and not with its worker."""
     return bool(client.exists(_returned(lease)))
 
 
 def _returned(lease: Lease) -> str:
-    return f"memtail:returned:{lease.task}:{lease.since}"  # the task, not its next lease
+    return (
+        f"memtail:returned:{lease.task}:{lease.since}"  # this lease, not the next one of the task
+    )

@@ -1,6 +1,6 @@
-"""What the cluster was asked to train: ``order.json`` beside ``study.json``.
+"""The order for a study: what the cluster was asked to train, ``order.json`` beside ``study.json``.
 
-It is kept in the store, so that a Redis that lost everything loses no order.
+It is in the store, so that no order is lost with Redis.
 """
 
 from typing import Literal
@@ -19,8 +19,8 @@ class Order(BaseModel):
 
     Attributes:
         device: the kind of device, and so the queue.
-        stack: networks at once, if the user chose.
-        cancelled: whether it is to stop; what is stored stays.
+        stack: networks that a worker trains at once, if the user chose.
+        cancelled: whether training is to stop; stored shards stay.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,14 +36,14 @@ def place(store: ObjectStore, study: Study, order: Order) -> None:
 
 
 def read(store: ObjectStore, study: Study) -> Order | None:
-    """The order; None for a study that was not submitted, but run on some machine."""
+    """The order; None for a study that was never submitted, but run on some machine."""
     try:
         return Order.model_validate_json(store.get(_key(study)))
     except KeyError:
         return None
     except ValidationError as error:
         raise StoreError(
-            f"{store.location}/{_key(study)} is damaged: submit the study again"
+            f"{store.location}/{_key(study)} is damaged: submit the study again (memtail submit)"
         ) from error
 
 

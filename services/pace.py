@@ -3,40 +3,46 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from statistics import median
+from typing import Annotated
 
 import redis
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+# Whoever can write to Redis can write anything: numbers outside these bounds are ignored.
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 KEPT = 200  # shards of each study
-_DAY = 24 * 3600
+_WEEK = 7 * 24 * 3600  # seconds
 
 
 class Stored(BaseModel):
     """A shard that was trained and stored.
 
     Attributes:
-        worker: by whom.
+        worker: who trained it.
         when: seconds since 1970.
         seconds: what it took.
-        models: how many.
+        models: how many it has.
         accuracy: means by name (held_in, held_out, test); None where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
 
     worker: str
-    when: float
-    seconds: float
-    models: int
-    accuracy: dict[str, float | None]
+    when: Seconds
+    seconds: Seconds
+    models: Count
+    accuracy: dict[str, Share | None]
 
 
 class Pace(BaseModel):
-    """Of the shards stored last.
+    """The pace of the shards stored last.
 
     Attributes:
         models_per_hour: while they were trained.
-        shard_seconds: what one took, the median.
+        shard_seconds: the median of what a shard took.
         accuracy: means by name (held_in, held_out, test); None where there is none.
     """
 
@@ -47,23 +53,23 @@ class Pace(BaseModel):
     accuracy: dict[str, float | None]
 
 
-def report(client: "redis.Redis", study_id: str, done: Stored) -> None:
-    """Tell of a stored shard."""
+def report(client: "redis.Redis", study_id: str, shard: Stored) -> None:
+    """Report a stored shard."""
     key = _key(study_id)
     with client.pipeline(transaction=False) as pipe:
-        pipe.lpush(key, done.model_dump_json())
+        pipe.lpush(key, shard.model_dump_json())
         pipe.ltrim(key, 0, KEPT - 1)
-        pipe.expire(key, 7 * _DAY)
+        pipe.expire(key, _WEEK)
         pipe.execute()
 
 
 def stored(client: "redis.Redis", study_id: str) -> list[Stored]:
     """The last 200 shards that were stored, the latest first."""
-    found = []
+    shards = []
     for text in client.lrange(_key(study_id), 0, -1):
-        with suppress(ValidationError):
-            found.append(Stored.model_validate_json(text))
-    return found
+        with suppress(ValidationError):  # of another version of memtail
+            shards.append(Stored.model_validate_json(text))
+    return shards
 
 
 def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:
@@ -73,16 +79,16 @@ def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | Non
 
 def of(stored: Sequence[Stored], workers: int = 1) -> Pace | None:
     """The pace of the last few of ``stored``, the latest first; None if there are none."""
-    found = stored[: max(8, 4 * workers)]
-    if not found:
+    last = stored[: max(8, 4 * workers)]
+    if not last:
         return None
-    begun = min(each.when - each.seconds for each in found)
-    models = sum(each.models for each in found)
+    begun = min(each.when - each.seconds for each in last)
+    models = sum(each.models for each in last)
     return Pace(
-        models_per_hour=3600 * models / max(1e-3, max(each.when for each in found) - begun),
-        shard_seconds=median(each.seconds for each in found),
+        models_per_hour=3600 * models / max(1e-3, max(each.when for each in last) - begun),
+        shard_seconds=median(each.seconds for each in last),
         accuracy={
-            name: _mean([each.accuracy.get(name) for each in found]) for name in found[0].accuracy
+            name: _mean([each.accuracy.get(name) for each in last]) for name in last[0].accuracy
         },
     )
 

@@ -1,6 +1,6 @@
-"""Who is there: each worker and aggregator says so every few seconds, and is forgotten soon after.
+"""Which workers and aggregators run: each announces itself every few seconds, or is forgotten.
 
-A worker says so from its event loop. One that hangs falls silent, though its process lives.
+A worker announces itself from its event loop: one that hangs falls silent, though its process runs.
 """
 
 import socket
@@ -11,21 +11,21 @@ import redis
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 _PREFIX = "memtail:presence:"
-BEAT = 5.0  # seconds between two signs of life
+BEAT = 5.0  # seconds between two announcements
 _FORGOTTEN = 30.0  # seconds after the last
 
 
 class Presence(BaseModel):
-    """What a service says of itself.
+    """What a service announces.
 
     Attributes:
-        name: unlike any other's.
-        role: what it is.
+        name: a unique name.
+        role: the kind of service.
         host: the machine, or container.
         device: "cpu", "cuda", "cuda:1"; empty for an aggregator.
-        store: the store that it works with.
+        store: the store that it is connected to.
         since: when it started, seconds since 1970.
-        idle_since: since when it has had nothing to do; None while it trains.
+        idle_since: since when it has been idle; None while it trains.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,22 +40,22 @@ class Presence(BaseModel):
 
 
 def announce(client: "redis.Redis", presence: Presence) -> None:
-    """Say that one is there."""
+    """Announce that a service runs."""
     key = f"{_PREFIX}{presence.role}:{presence.name}"
     client.set(key, presence.model_dump_json(), px=int(_FORGOTTEN * 1000))
 
 
 def leave(client: "redis.Redis", presence: Presence) -> None:
-    """Say that one is gone."""
+    """Announce that a service has stopped."""
     client.delete(f"{_PREFIX}{presence.role}:{presence.name}")
 
 
-def there(client: "redis.Redis", role: Literal["worker", "aggregator"]) -> list[Presence]:
-    """Everyone of that role, by name."""
+def running(client: "redis.Redis", role: Literal["worker", "aggregator"]) -> list[Presence]:
+    """The running services of a role, by name."""
     keys = list(client.scan_iter(f"{_PREFIX}{role}:*", count=1000))
-    found = []
+    services = []
     for text in client.mget(keys) if keys else []:
         with suppress(ValidationError):
             if text is not None:
-                found.append(Presence.model_validate_json(text))
-    return sorted(found, key=lambda presence: presence.name)
+                services.append(Presence.model_validate_json(text))
+    return sorted(services, key=lambda presence: presence.name)

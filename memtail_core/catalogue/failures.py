@@ -79,16 +79,23 @@ class Failure(BaseModel):
         )
 
 
-def record(store: ObjectStore, study: Study, failure: Failure) -> None:
-    """Keep a failure."""
-    key = f"{_prefix(study)}{failure.shard}/{failure.attempt}-{failure.kind}.json"
+def record(store: ObjectStore, study_id: str, failure: Failure) -> None:
+    """Keep a failure; by the study's id, since its file may be what cannot be read."""
+    key = f"{_prefix(study_id)}{failure.shard}/{failure.attempt}-{failure.kind}.json"
     store.put(key, failure.model_dump_json(indent=2).encode())
+
+
+def last_attempt(store: ObjectStore, study_id: str, shard: Shard) -> int:
+    """The number of the last recorded attempt at a shard; 0 if none failed."""
+    keys = store.list(f"{_prefix(study_id)}{shard.name}/")
+    files = (_FILE.fullmatch(key.rpartition("/")[2]) for key in keys)
+    return max((int(file[1]) for file in files if file), default=0)
 
 
 def attempts(store: ObjectStore, study: Study) -> dict[Shard, list[tuple[int, Kind]]]:
     """Which attempts at each shard failed, from the listing alone."""
     found: dict[Shard, list[tuple[int, Kind]]] = {}
-    for key in store.list(_prefix(study)):
+    for key in store.list(_prefix(study.id)):
         _, name, file = key.rsplit("/", 2)
         shard, parts = shards.named(study, name), _FILE.fullmatch(file)
         if shard and parts:
@@ -99,7 +106,7 @@ def attempts(store: ObjectStore, study: Study) -> dict[Shard, list[tuple[int, Ki
 def read(store: ObjectStore, study: Study, shard: Shard | None = None) -> list[Failure]:
     """Every failure of the study, or of one shard, the earliest first."""
     found = []
-    for key in store.list(_prefix(study) + (f"{shard.name}/" if shard else "")):
+    for key in store.list(_prefix(study.id) + (f"{shard.name}/" if shard else "")):
         try:
             found.append(Failure.model_validate_json(store.get(key)))
         except (KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
@@ -112,7 +119,7 @@ def gravest(store: ObjectStore, study: Study, most: int) -> tuple[list[Failure],
 
     No more than these are read, however many there are.
     """
-    keys = list(store.list(_prefix(study)))
+    keys = list(store.list(_prefix(study.id)))
     found = []
     for key in sorted(keys, key=lambda key: ("-machine." in key, key))[:most]:
         with suppress(KeyError, ValidationError, DamagedError):  # removed since, or not memtail's
@@ -124,9 +131,9 @@ def gravest(store: ObjectStore, study: Study, most: int) -> tuple[list[Failure],
 def forget(store: ObjectStore, study: Study, which: Iterable[Shard]) -> None:
     """Remove what is recorded of these shards, so that they count as never tried."""
     for shard in which:
-        for key in list(store.list(f"{_prefix(study)}{shard.name}/")):
+        for key in list(store.list(f"{_prefix(study.id)}{shard.name}/")):
             store.delete(key)
 
 
-def _prefix(study: Study) -> str:
-    return f"{study.prefix}failures/"
+def _prefix(study_id: str) -> str:
+    return f"studies/{study_id}/failures/"

@@ -1,1 +1,1 @@
-"""Watches the store: enqueues again what was lost, publishes reports."""
+"""The aggregator: enqueues again what was lost, and publishes reports."""

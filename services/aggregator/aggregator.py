@@ -1,4 +1,4 @@
-"""The aggregator's loop: which studies to look at, and how often."""
+"""The loop of the aggregator: which studies it looks at, and how often."""
 
 import logging
 import os
@@ -19,8 +19,8 @@ from services.submission import Cluster
 
 log = logging.getLogger(__name__)
 
-_EVERYTHING = 60.0  # seconds between two looks at all studies, beside those under way
-_SETTLED = 600.0  # seconds after which nobody still writes an earlier report over the final one
+_EVERYTHING = 60.0  # seconds between two looks at all studies, not only those under way
+_SETTLED = 600.0  # seconds after which no aggregator can still overwrite the final report
 
 
 class Aggregator:
@@ -42,7 +42,7 @@ class Aggregator:
         )
 
     def run(self) -> None:
-        """Look, again and again; what cannot be reached now is looked at later."""
+        """Look again and again; what cannot be reached now is looked at later."""
         try:
             while True:
                 begun = time.monotonic()
@@ -58,14 +58,14 @@ class Aggregator:
                 presence.leave(self._cluster.client, self._presence)
 
     def look(self) -> None:
-        """Look once at each study that is under way, and say that one is there."""
+        """Look once at each study that is under way, and announce that the aggregator runs."""
         self._find_studies()
         presence.announce(self._cluster.client, self._presence)
         for study in list(self._open.values()):
             try:
                 now = self._reconciler.look(study)
                 is_published = self._publisher.consider(study, now)
-            except (MemtailError, KeyError) as error:  # this one does not stop the others
+            except (MemtailError, KeyError) as error:  # one study does not stop the others
                 log.warning("%s: %s", study.id, error)
                 continue
             presence.announce(self._cluster.client, self._presence)
@@ -75,9 +75,10 @@ class Aggregator:
                 self._closed[study.id] = time.monotonic()
 
     def _find_studies(self) -> None:
-        """All studies that were submitted, now and then and when one was submitted just now.
+        """Find the submitted studies: once a minute, and when one was submitted just now.
 
-        One that has long been complete is left alone until something is submitted: it can grow.
+        A study that has long been complete is left alone until the next submission, which may let
+        it grow.
         """
         submissions = broker.submissions(self._cluster.client)
         now = time.monotonic()

@@ -1,7 +1,7 @@
-"""Publishes reports while shards arrive, now and then, and the final one when all are there.
+"""Publishes provisional reports while shards arrive, and the final one when all are stored.
 
-Two aggregators may publish at once: a report whose files do not agree with its manifest, because
-they were written by two or by one that was killed, is published again.
+Two aggregators may publish at once, and one may be killed in between. A report whose files do not
+agree with its manifest is published again.
 """
 
 import logging
@@ -16,8 +16,8 @@ from memtail_core.experiments.stopping.result import as_stopped
 from memtail_core.running import trials
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
+from services.status import StudyStatus
 from services.submission import Cluster
-from services.survey import Standing
 
 log = logging.getLogger(__name__)
 
@@ -32,62 +32,61 @@ class Publisher:
         self._cluster = cluster
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publisher")
         self._under_way: Future[None] | None = None
-        self._told: dict[str, int] = {}  # study → shards in its last report from here
+        self._published: dict[str, int] = {}  # study → models in the last report made here
         self._not_before: dict[str, float] = {}
         self._failed_until: dict[str, float] = {}
 
-    def consider(self, study: Study, now: Standing) -> bool:
-        """Publish if it is time to; return whether the final report is there and whole."""
+    def consider(self, study: Study, now: StudyStatus) -> bool:
+        """Start to publish if it is time; return whether the final report is stored and whole."""
         if self._under_way and not self._under_way.done():
             return False
         if study.is_experiment:  # its models are read by whoever asked for the experiment
-            return now.is_complete
-        n_stored = len(set(now.stored) & set(now.planned))
-        if now.is_complete and n_stored:
+            return now.progress.is_complete
+        if now.progress.is_complete:
             manifest = reports.whole(self._cluster.store, study)
-            if manifest and manifest.trials == len(now.stored) * study.shard_size:
+            if manifest and manifest.trials == now.progress.n_stored:
                 return True
             if time.monotonic() < self._failed_until.get(study.id, 0.0):
                 return False
         elif (
-            n_stored == self._told.get(study.id, 0)
+            now.stored == self._published.get(study.id, 0)
             or now.order is None
             or time.monotonic() < self._not_before.setdefault(study.id, self._next(0.0))
         ):
             return False
-        if n_stored:
-            self._under_way = self._thread.submit(self._publish, study, now)
+        self._under_way = self._thread.submit(self._publish, study, now)
         return False
 
     def close(self) -> None:
-        """Do not wait for what is under way: nothing is half-published that is not noticed."""
+        """End without waiting: a report that is published in part is noticed and made again."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _publish(self, study: Study, now: Standing) -> None:
-        """Load, estimate, publish; what is damaged is set aside, and so trained again."""
+    def _publish(self, study: Study, now: StudyStatus) -> None:
+        """Load, estimate and publish; damaged shards are set aside, and so trained again."""
         begun = time.monotonic()
         store = self._cluster.store
         try:
             loaded, damaged = trials.load(store, study, set_aside=True)
             for each in damaged:
-                log.warning("%s: %s was damaged (%s); set aside", study.id, each.shard, each.reason)
-            if len(loaded) and not (damaged and now.is_complete):  # then they are trained first
+                log.warning("%s: %s is damaged (%s); set aside", study.id, each.shard, each.reason)
+            is_final = now.progress.is_complete
+            if len(loaded) and not (damaged and is_final):  # a final report waits for them
                 dataset = catalogue.load_dataset(
                     store, study, FilesStore(self._cluster.settings.cache)
                 )
                 goal = catalogue.goal(store, study)
-                found = analyse(study, dataset, loaded, goal)
-                report.publish(store, as_stopped(store, found))
-                kind = "final" if now.is_complete else "provisional"
+                analysis = analyse(study, dataset, loaded, goal)
+                report.publish(store, as_stopped(store, analysis))
+                kind = "final" if is_final else "provisional"
                 log.info("%s: published a %s report of %d models", study.id, kind, len(loaded))
         except Exception as error:
             self._failed_until[study.id] = time.monotonic() + _AGAIN
             trace = None if isinstance(error, MemtailError) else error
-            log.warning("%s: no report: %s", study.id, error, exc_info=trace)
+            log.warning("%s: cannot publish a report: %s", study.id, error, exc_info=trace)
         finally:
             self._not_before[study.id] = self._next(time.monotonic() - begun)
-            self._told[study.id] = len(set(now.stored) & set(now.planned))
+            self._published[study.id] = now.stored
 
     def _next(self, taken: float) -> float:
-        """When a provisional report is due, after one that took so long."""
+        """When the next provisional report is due, after one that took ``taken`` seconds."""
         return time.monotonic() + max(self._cluster.settings.publish_every, taken / _SHARE)

@@ -1,112 +1,166 @@
-"""Enqueues again the shards that are neither stored nor running, whatever became of their tasks.
+"""Enqueues the shards that are missing and that no worker has, and counts attempts that got lost.
 
 A lost Redis, a lost worker, a lost message: each ends as a shard that is missing and that nobody
-trains. What is seen here is a hint at worst, since training a shard twice does no harm.
+trains. Redis gives hints only; a wrong one costs a duplicate task, which does no harm.
 """
 
 import logging
 import time
+from dataclasses import dataclass, field
 
 from memtail_core.catalogue import failures
 from memtail_core.catalogue.failures import Failure
+from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
 from memtail_core.study import Study
-from services import broker, leases
+from services import broker, leases, unrecorded
 from services.leases import Lease
-from services.queue import backoff, enqueue, queue_of, task_name
+from services.orders import Device
+from services.queue import enqueue, queue_of, task_name
+from services.status import StudyStatus
 from services.submission import Cluster
-from services.survey import Standing, standing
 
 log = logging.getLogger(__name__)
 
+_VANISHED = (
+    "the task disappeared from the queue and no worker reported why: check that all workers run "
+    "the same version of memtail"
+)
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds
+
+
+def backoff(attempt: int) -> float:
+    """Seconds from a failed attempt to the next: 2, 4, 8, … and at most 60."""
+    return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(attempt - 1, 10))
+
+
+@dataclass
+class _Memory:
+    """What the reconciler remembers of a study from one look to the next.
+
+    Attributes:
+        leases: by shard, those that were held.
+        unqueued: shards that were missing and that neither a worker nor the queue had.
+        enqueued: by shard, the attempt that was enqueued here; until something is heard of it.
+        due: by shard and failed attempt, when the next one is due. By this machine's clock: those
+            of the workers may be wrong.
+    """
+
+    leases: dict[str, Lease] = field(default_factory=dict)
+    unqueued: set[Shard] = field(default_factory=set)
+    enqueued: dict[Shard, int] = field(default_factory=dict)
+    due: dict[tuple[Shard, int], float] = field(default_factory=dict)
+
 
 class Reconciler:
-    """Looks at one study at a time, again and again; remembers who was training."""
+    """Looks at one study at a time, again and again."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._seen: dict[str, dict[str, Lease]] = {}  # study → shard → its last lease
-        self._astray: dict[str, set[Shard]] = {}  # study → what no one had, at the last look
+        self._memories: dict[str, _Memory] = {}
         self._run_id = ""
         self._blind_until = 0.0
 
-    def look(self, study: Study) -> Standing:
-        """Look once, and enqueue what is lost; return where the study stands."""
+    def look(self, study: Study) -> StudyStatus:
+        """Look once, and enqueue what nobody has; return the study's status."""
         client = self._cluster.client
         self._notice_restart()
         # Leases first: a worker stores its shard, or its failure, before it ends the lease.
         held = {lease.shard: lease for lease in leases.current(client, study.id)}
-        now = standing(self._cluster.store, study)
+        self._record_what_workers_could_not(study)
+        now = StudyStatus.of(self._cluster.store, study)
         if now.order is None or time.monotonic() < self._blind_until:
             return now
-        free = [shard for shard in now.missing if shard.name not in held]
-        seen = self._seen.get(study.id, {})
-        lost = [s for s in free if s.name in seen and self._is_lost(seen[s.name], s, now)]
-        for shard in lost:
-            self._record_loss(study, shard, seen[shard.name], now)
-        self._seen[study.id] = held
-        queued = broker.waiting(client, queue_of(now.order.device)) if free else set()
-        names = {task.rpartition("/")[0] for task in queued}
-        astray = {
-            shard
-            for shard in free
-            if task_name(study, shard) not in names and not self._is_retried_soon(study, shard, now)
+        memory = self._memories.setdefault(study.id, _Memory())
+        free = [shard for shard in now.to_train if shard.name not in held]
+        for shard in free:
+            before = memory.leases.get(shard.name)
+            if before is not None and self._is_lost(before, shard, now):
+                reason = f"the worker {before.worker} was lost while it trained this shard"
+                self._record(study, shard, before.attempt, reason, before.worker)
+                if before.attempt < self._cluster.settings.most_attempts:
+                    self._enqueue(study, shard, now.order.device, before.attempt + 1)
+        memory.leases = held
+        memory.enqueued = {
+            shard: attempt
+            for shard, attempt in memory.enqueued.items()
+            if shard in free and attempt > now.progress.last_attempt(shard)
         }
+        unqueued = self._unqueued(study, free, now, now.order.device) if free else set()
         # Twice in a row: a task that a worker has just taken is neither in the queue nor leased.
-        forgotten = astray & self._astray.get(study.id, set())
-        self._astray[study.id] = astray - forgotten
-        if forgotten:
-            log.info("%s: enqueuing %d shards that no one has", study.id, len(forgotten))
+        forgotten, memory.unqueued = unqueued & memory.unqueued, unqueued - memory.unqueued
         for shard in sorted(forgotten):
-            enqueue(study, shard, now.order.device, _tried(now, shard) + 1)
+            attempt = now.progress.last_attempt(shard) + 1
+            if memory.enqueued.get(shard) == attempt:
+                self._record(study, shard, attempt, _VANISHED, "unknown")
+            else:
+                log.info("%s: enqueuing %s, attempt %d", study.id, shard.name, attempt)
+                self._enqueue(study, shard, now.order.device, attempt)
         return now
 
     def forget(self, study: Study) -> None:
-        """The study is complete, or no longer wanted."""
-        self._seen.pop(study.id, None)
-        self._astray.pop(study.id, None)
+        """Forget a study that is complete, or no longer wanted."""
+        self._memories.pop(study.id, None)
 
     def _notice_restart(self) -> None:
-        """After a restart of Redis, let its workers take their leases anew before judging."""
+        """After a restart of Redis, let its workers take their leases again before judging."""
         run_id = broker.run_id(self._cluster.client)
         if self._run_id and run_id != self._run_id:
             log.warning("Redis was restarted; waiting for the workers to report")
             self._blind_until = time.monotonic() + self._cluster.settings.lease
-            self._seen.clear()
+            self._memories.clear()
         self._run_id = run_id
 
-    def _is_lost(self, lease: Lease, shard: Shard, now: Standing) -> bool:
+    def _record_what_workers_could_not(self, study: Study) -> None:
+        """Record the failures of workers that did not reach the store."""
+        store, client = self._cluster.store, self._cluster.client
+        waiting, n_entries = unrecorded.waiting(client, study.id)
+        for failure in waiting:
+            shard = shards.named(study, failure.shard)
+            if shard and failures.last_attempt(store, study.id, shard) < failure.attempt:
+                failures.record(store, study.id, failure)
+        if n_entries:
+            unrecorded.remove(client, study.id, n_entries)
+
+    def _is_lost(self, lease: Lease, shard: Shard, now: StudyStatus) -> bool:
         """Whether a lease ran out, and was neither given back nor followed by a failure."""
-        is_known = _tried(now, shard) >= lease.attempt
+        is_known = now.progress.last_attempt(shard) >= lease.attempt
         return not is_known and not leases.was_given_back(self._cluster.client, lease)
 
-    def _record_loss(self, study: Study, shard: Shard, lease: Lease, now: Standing) -> None:
-        """Count the attempt, and enqueue the next unless there were too many."""
-        log.warning("%s: %s was lost while it trained %s", study.id, lease.worker, shard.name)
-        is_last = lease.attempt >= self._cluster.settings.most_attempts
+    def _unqueued(
+        self, study: Study, free: list[Shard], now: StudyStatus, device: Device
+    ) -> set[Shard]:
+        """The free shards that are due and that the queue does not have."""
+        memory, clock = self._memories[study.id], time.monotonic()
+        queued = broker.waiting(self._cluster.client, queue_of(device))
+        names = {task.rpartition("/")[0] for task in queued}
+        tried = {shard: now.progress.last_attempt(shard) for shard in free}
+        memory.due = {
+            (shard, n): memory.due.get((shard, n), clock + backoff(n))
+            for shard, n in tried.items()
+            if n
+        }
+        return {
+            shard
+            for shard, n in tried.items()
+            if task_name(study, shard) not in names
+            and (shard in memory.enqueued or clock >= memory.due.get((shard, n), clock))
+        }
+
+    def _record(self, study: Study, shard: Shard, attempt: int, reason: str, worker: str) -> None:
+        """Record an attempt that nobody else recorded."""
+        log.warning("%s: %s, attempt %d: %s", study.id, shard.name, attempt, reason)
+        is_last = attempt >= self._cluster.settings.most_attempts
         failure = Failure(
             shard=shard.name,
-            attempt=lease.attempt,
+            attempt=attempt,
             kind="last" if is_last else "machine",
-            reason=f"the worker {lease.worker} was lost while it trained this shard",
-            worker=lease.worker,
+            reason=reason,
+            worker=worker,
             when=time.time(),
         )
-        failures.record(self._cluster.store, study, failure)
-        if now.order is not None and not is_last:
-            enqueue(study, shard, now.order.device, lease.attempt + 1)
+        failures.record(self._cluster.store, study.id, failure)
 
-    def _is_retried_soon(self, study: Study, shard: Shard, now: Standing) -> bool:
-        """Whether a worker holds the task until some time after its last failure."""
-        if not now.attempts.get(shard):
-            return False
-        last = failures.read(self._cluster.store, study, shard)
-        if not last:
-            return False
-        wait = backoff(last[-1].attempt) + 2 * self._cluster.settings.scan
-        return time.time() < last[-1].when + wait
-
-
-def _tried(now: Standing, shard: Shard) -> int:
-    """The last attempt at a shard that failed, 0 if none did."""
-    return max((attempt for attempt, _ in now.attempts.get(shard, [])), default=0)
+    def _enqueue(self, study: Study, shard: Shard, device: Device, attempt: int) -> None:
+        enqueue(study, shard, device, attempt)
+        self._memories[study.id].enqueued[shard] = attempt

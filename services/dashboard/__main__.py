@@ -1,7 +1,7 @@
-"""``python -m services.dashboard``: serves the dashboard until told to stop.
+"""``python -m services.dashboard``: serves the dashboard until it is stopped.
 
-It listens on MEMTAIL_DASHBOARD_BIND; in a container, where that is the address at which the host
-publishes it, on ``--host 0.0.0.0``.
+It listens on MEMTAIL_DASHBOARD_BIND. In a container that is the address at which the host publishes
+the port, so there it is started with ``--host 0.0.0.0``.
 """
 
 import logging
@@ -14,78 +14,82 @@ import uvicorn
 
 from memtail_core.errors import MemtailError, StudyError
 from memtail_core.running.processes import ENVIRONMENT
-from memtail_core.settings import Settings, settings
+from memtail_core.settings import Settings
+from memtail_core.settings import settings as read_settings
 from memtail_core.store import open_store
 
 os.environ.update(ENVIRONMENT)  # before torch is imported
 
 from services import broker
 from services.dashboard.app import Dashboard, create_app
-from services.dashboard.observer import Observer
+from services.dashboard.monitor import Monitor
 from services.submission import Cluster
 
-_SHORTEST = 16  # characters of a token that is no invitation to guess
+_SHORTEST = 16  # characters of a token
 
 
 class _Server(uvicorn.Server):
-    """Lets those who listen go first, as else they would be waited for."""
+    """Ends the event streams first: uvicorn would wait for them."""
 
-    def __init__(self, config: uvicorn.Config, observer: Observer) -> None:
+    def __init__(self, config: uvicorn.Config, monitor: Monitor) -> None:
         super().__init__(config)
-        self._observer = observer
+        self._monitor = monitor
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End the events, then stop as uvicorn does."""
-        self._observer.end()
+        self._monitor.end()
         super().handle_exit(sig, frame)
 
 
-def open_dashboard(found: Settings) -> Dashboard:
-    """The dashboard of these settings; without Redis if none is set.
+def open_dashboard(settings: Settings) -> Dashboard:
+    """The dashboard for these settings; without a cluster if no broker is set.
 
     Raises:
         StudyError: the token is too short.
         StoreError, BrokerError: an address is wrong.
     """
-    token = found.dashboard_token
+    token = settings.dashboard_token
     if token is not None and len(token.get_secret_value()) < _SHORTEST:
-        raise StudyError(f"MEMTAIL_DASHBOARD_TOKEN is too short: {_SHORTEST} characters at least")
-    store = open_store(found.store)
-    is_alone = found.broker_url is None
-    cluster = None if is_alone else Cluster(store, broker.connect(found), found)
-    return Dashboard(store, cluster, found, Observer(store, cluster, found.dashboard_look))
+        raise StudyError(
+            f"MEMTAIL_DASHBOARD_TOKEN is too short: use at least {_SHORTEST} characters"
+        )
+    store = open_store(settings.store)
+    has_broker = settings.broker_url is not None
+    cluster = Cluster(store, broker.connect(settings), settings) if has_broker else None
+    return Dashboard(store, cluster, settings, Monitor(store, cluster, settings.dashboard_look))
 
 
 def serve(dashboard: Dashboard, host: str, port: int) -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     config = uvicorn.Config(
         create_app(dashboard),
         host=host.strip("[]"),
         port=port,
         access_log=False,
         log_level="warning",
-        proxy_headers=False,  # anyone can write them
+        proxy_headers=False,  # any client can write them
         server_header=False,
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,  # longer than clients keep a connection: they close it, not we
+        timeout_keep_alive=75,  # longer than clients keep a connection, so that they close it
         limit_concurrency=2000,
     )
-    _Server(config, dashboard.observer).run()
+    _Server(config, dashboard.monitor).run()
 
 
 @click.command()
 @click.option("--host", help="The address to listen on. [default: MEMTAIL_DASHBOARD_BIND]")
 @click.option("--port", type=int, help="The port. [default: MEMTAIL_DASHBOARD_PORT]")
 def main(host: str | None, port: int | None) -> None:
-    """Serve the dashboard of the store and the cluster that the settings name."""
-    found = settings()
+    """Serve the dashboard for the store and the cluster in the settings."""
+    settings = read_settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    host, port = host or found.dashboard_bind, port or found.dashboard_port
-    dashboard = open_dashboard(found)
-    where = "none" if dashboard.cluster is None else broker.address(found)
-    shown = f"[{host}]" if ":" in host.strip("[]") else host
+    host, port = host or settings.dashboard_bind, port or settings.dashboard_port
+    dashboard = open_dashboard(settings)
+    redis = "none" if dashboard.cluster is None else broker.address(settings)
+    name = f"[{host}]" if ":" in host.strip("[]") else host
     print(
-        f"memtail dashboard: http://{shown}:{port}, store {found.store}, broker {where}", flush=True
+        f"memtail dashboard: http://{name}:{port}, store {settings.store}, broker {redis}",
+        flush=True,
     )
     serve(dashboard, host, port)
 

@@ -1,8 +1,8 @@
-"""Who may read and who may write: a token, compared in constant time; no token, no writing.
+"""Who may read and who may write, by a token; and how often a client may write.
 
-To write, the token comes as ``Authorization: Bearer …``, which no browser sends by itself, so that
-no other page can have one's browser change anything. To read, also as the password of the dialog
-that browsers show (Basic, any name).
+Without a configured token nobody can write. To write, a client sends the token as
+``Authorization: Bearer …``. No browser sends that by itself, so no other page can make a browser
+change anything (CSRF). To read, the password dialog of browsers will do (Basic, any name).
 """
 
 import base64
@@ -22,7 +22,7 @@ _REALM = 'realm="memtail"'
 
 
 def is_reading_free(settings: Settings) -> bool:
-    """Whether no token is wanted of readers: on this machine's own address, or where set so."""
+    """Whether reading needs no token: on a loopback address, or where it is set so."""
     if settings.dashboard_open or settings.dashboard_bind == "localhost":
         return True
     try:
@@ -32,10 +32,10 @@ def is_reading_free(settings: Settings) -> bool:
 
 
 async def reader(request: Request) -> None:
-    """Let pass who may read.
+    """Let a request pass that may read.
 
     Raises:
-        HTTPException: 401 without the right token, 403 where none is set and one is wanted.
+        HTTPException: 401 without the right token, 403 where one is needed and none is configured.
     """
     settings = dashboard_of(request).settings
     if is_reading_free(settings):
@@ -43,41 +43,35 @@ async def reader(request: Request) -> None:
     if settings.dashboard_token is None:
         raise HTTPException(
             403,
-            "reading from other machines wants a token, and none is set: set "
+            "reading from other machines needs a token, and no token is configured: set "
             "MEMTAIL_DASHBOARD_TOKEN, or MEMTAIL_DASHBOARD_OPEN=1 to let anyone read",
         )
     if not _is_token(request, settings, ("bearer", "basic")):
         ways = f'Basic {_REALM}, charset="UTF-8", Bearer {_REALM}'
-        raise HTTPException(401, "reading wants the token", {"WWW-Authenticate": ways})
+        raise HTTPException(401, "reading needs the token", {"WWW-Authenticate": ways})
 
 
 async def writer(request: Request, documented: object = Security(bearer)) -> None:
-    """Let pass who may change something.
+    """Let a request pass that may change something.
 
     Raises:
-        HTTPException: 401 without the right token, 403 where none is set.
+        HTTPException: 401 without the right token, 403 where none is configured.
     """
     del documented
     settings = dashboard_of(request).settings
     if settings.dashboard_token is None:
-        raise HTTPException(
-            403, "nothing can be changed from here: no token is set (MEMTAIL_DASHBOARD_TOKEN)"
-        )
+        raise HTTPException(403, "read-only: no token is configured (set MEMTAIL_DASHBOARD_TOKEN)")
     if not _is_token(request, settings, ("bearer",)):
         raise HTTPException(
             401,
-            "changing anything wants the token, as 'Authorization: Bearer TOKEN'",
+            "changes need the token: send 'Authorization: Bearer TOKEN'",
             {"WWW-Authenticate": f"Bearer {_REALM}"},
         )
 
 
 async def documented_reader(documented: object = Security(bearer)) -> None:
-    """Say in the OpenAPI document that reading wants the token; :func:`reader` sees to it."""
+    """State in the OpenAPI document that reading needs the token; :func:`reader` checks it."""
     del documented
-
-
-READER = Depends(reader)
-WRITER = Depends(writer)
 
 
 def _is_token(request: Request, settings: Settings, schemes: tuple[str, ...]) -> bool:
@@ -97,7 +91,7 @@ def _is_token(request: Request, settings: Settings, schemes: tuple[str, ...]) ->
 
 
 async def rated(request: Request) -> None:
-    """Let a change pass unless there were too many.
+    """Let a change pass unless this client, or all together, asked for too many.
 
     Raises:
         HTTPException: 429, with Retry-After.
@@ -110,4 +104,6 @@ async def rated(request: Request) -> None:
         raise HTTPException(429, detail, {"Retry-After": str(seconds)})
 
 
+READER = Depends(reader)
+WRITER = Depends(writer)
 RATED = Depends(rated)

@@ -1,12 +1,13 @@
 """The dashboard as one ASGI app: a management, a results and a metrics API, and the pages."""
 
+import importlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
-from services.dashboard import access, metrics, pages, problems
+from services.dashboard import access, error_responses, metrics, pages
 from services.dashboard.api import events, management, results
 from services.dashboard.dashboard import Dashboard
 from services.dashboard.headers import KnownHosts, SecurityHeaders
@@ -18,16 +19,16 @@ API = metrics.PREFIX
 
 
 def create_app(dashboard: Dashboard) -> FastAPI:
-    """Build the app; the observer looks while it runs."""
+    """Build the app; the monitor runs as long as the app does."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        dashboard.observer.start()
-        # What results need takes seconds to import, for which pages need not wait.
+        dashboard.monitor.start()
+        # The modules that results need take seconds to import; pages do not wait for them.
         threading.Thread(target=_import, name="imports", daemon=True).start()
         yield
-        dashboard.observer.close()
+        dashboard.monitor.close()
         dashboard.influence.close()
 
     app = FastAPI(
@@ -40,15 +41,15 @@ def create_app(dashboard: Dashboard) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.dashboard = dashboard
-    app.state.metrics = metrics.Metrics(dashboard.observer)
-    problems.install(app)
+    app.state.metrics = metrics.Metrics(dashboard.monitor)
+    error_responses.install(app)
     is_free = access.is_reading_free(dashboard.settings)
     documented = [] if is_free else [Depends(access.documented_reader)]
-    of_all = problems.described(400, 413, *(() if is_free else (401, 403)))
+    of_all = error_responses.described(400, 413, *(() if is_free else (401, 403)))
     for router in (management.readers, results.router, events.router):
         app.include_router(router, prefix=API, dependencies=documented, responses=of_all)
     app.include_router(metrics.router, dependencies=documented, responses=of_all)
-    app.include_router(metrics.health_router, responses=problems.described(400, 413))
+    app.include_router(metrics.health_router, responses=error_responses.described(400, 413))
     app.include_router(management.writers, prefix=API)
     app.include_router(pages.router, dependencies=[access.READER], include_in_schema=False)
     most = dashboard.settings.dashboard_most_bytes
@@ -60,4 +61,5 @@ def create_app(dashboard: Dashboard) -> FastAPI:
 
 
 def _import() -> None:
-    pass
+    for name in ("memtail_core.running.preparation", "memtail_core.analysis.queries"):
+        importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What every request works with: the store, the cluster, the settings, and what is kept of them."""
+"""What every request works with: the store, the cluster, the settings, and caches of them."""
 
 import json
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from fastapi import Request
 
 from memtail_core.settings import Settings
 from memtail_core.store import ObjectStore
+from services.dashboard.byte_cache import ByteCache
 from services.dashboard.detail import Details
 from services.dashboard.influence import Influence
-from services.dashboard.kept import Kept
 from services.dashboard.limits import Rates
-from services.dashboard.observer import Observer
+from services.dashboard.monitor import Monitor
 from services.dashboard.reports import Reports
 from services.dashboard.uploads import Uploads
 from services.submission import Cluster
@@ -27,15 +27,15 @@ class Dashboard:
 
     Attributes:
         store: where the studies are.
-        cluster: where they are trained; None: only to be looked at.
-        settings: who may do what.
-        observer: who looks.
+        cluster: where they are trained; None: the dashboard can only show them.
+        settings: the token, the limits, and who may read.
+        monitor: takes the snapshots.
     """
 
     store: ObjectStore
     cluster: Cluster | None
     settings: Settings
-    observer: Observer
+    monitor: Monitor
 
     @cached_property
     def reports(self) -> Reports:
@@ -44,31 +44,31 @@ class Dashboard:
 
     @cached_property
     def influence(self) -> Influence:
-        """Influence of one example."""
+        """The influence of single examples."""
         return Influence(self.store)
 
     @cached_property
     def details(self) -> Details:
-        """What the page of a study shows."""
+        """The details on the page of a study."""
         return Details(self.store)
 
     @cached_property
     def uploads(self) -> Uploads:
-        """Data that clients send."""
+        """The datasets that clients send."""
         return Uploads(self.store, self.settings.dashboard_most_bytes)
 
     @cached_property
     def rates(self) -> Rates:
-        """How often clients ask for changes."""
+        """How often clients change something."""
         return Rates()
 
     @cached_property
-    def failures(self) -> Kept[dict[str, Any]]:
-        """Failures that were read last."""
-        return Kept(_FAILURE_BYTES, lambda each: len(json.dumps(each)))
+    def failures(self) -> ByteCache[dict[str, Any]]:
+        """The failures that were read last."""
+        return ByteCache(_FAILURE_BYTES, lambda each: len(json.dumps(each)))
 
 
 def dashboard_of(request: Request) -> Dashboard:
     """The dashboard that answers this request."""
-    found: Dashboard = request.app.state.dashboard
-    return found
+    dashboard: Dashboard = request.app.state.dashboard
+    return dashboard

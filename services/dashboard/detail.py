@@ -1,7 +1,7 @@
-"""What the page of one study shows beside what was seen: failures, findings, throughput.
+"""The details on the page of one study: failures, findings of the report, throughput.
 
-It is read or drawn when first asked for, and kept until the study changes. However many look on, a
-change costs one look at the store and one chart.
+Each is read or drawn when first asked for, and kept until the study changes. However many readers
+there are, a change costs one reading and one chart.
 """
 
 import json
@@ -17,7 +17,7 @@ from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import MemtailError
 from memtail_core.store import ObjectStore
 from services.dashboard import throughput
-from services.dashboard.snapshot import StudySeen
+from services.dashboard.snapshot import StudyView
 
 _MOST_FAILURES = 50
 _SHARE = 0.1  # of the time, at most, is spent on making one thing again and again
@@ -25,12 +25,12 @@ _SHARE = 0.1  # of the time, at most, is spent on making one thing again and aga
 
 @dataclass(frozen=True)
 class Detail:
-    """What is shown of one study.
+    """The details of one study.
 
     Attributes:
-        failures: those that stopped something first.
-        findings: what the published report found; None before it.
-        chart: throughput; None where too little is known.
+        failures: those that stopped a shard or the study first.
+        findings: what the published report says; None before the first.
+        chart: the throughput; None where too little is known.
     """
 
     failures: tuple[Failure, ...]
@@ -43,8 +43,8 @@ class Findings:
     """What the summary of a report says.
 
     Attributes:
-        memorized, scored: training examples; of all those that have a score.
-        pairs: of high influence.
+        memorized, scored: numbers of training examples, memorized and with a score.
+        pairs: the number of high-influence pairs.
         accuracy: means by name: held_in, held_out, test.
     """
 
@@ -55,7 +55,7 @@ class Findings:
 
     @classmethod
     def of(cls, summary: Any) -> "Findings":
-        """Read them; fails in many ways if that is no summary of ours."""
+        """Read them; fails in many ways if ``summary`` is none of ours."""
         accuracy = {name: each["mean"] for name, each in summary["accuracy"].items()}
         return cls(
             int(summary["memorization"]["memorized"]),
@@ -70,57 +70,60 @@ class Details:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._caches: dict[tuple[str, str], _Cached] = {}
 
-    def of(self, seen: StudySeen) -> Detail:
-        """What is shown of a study that was seen so."""
+    def of(self, view: StudyView) -> Detail:
+        """The details of a study as it was read last."""
         return Detail(
             failures=self._part(
-                "failures", seen, (seen.n_failures, seen.updated), partial(self._failures, seen)
+                "failures",
+                view,
+                (view.status.n_failures, view.updated),
+                partial(self._failures, view),
             ),
             findings=self._part(
                 "findings",
-                seen,
-                seen.report and seen.report.files.get("summary.json"),
-                partial(self._findings, seen),
+                view,
+                view.report and view.report.files.get("summary.json"),
+                partial(self._findings, view),
             ),
-            chart=self._part("chart", seen, seen.recent[:1], partial(_chart, seen)),
+            chart=self._part("chart", view, view.status.recent[:1], partial(_chart, view)),
         )
 
-    def _part(self, part: str, seen: StudySeen, made_of: Hashable, make: Callable[[], Any]) -> Any:
-        return self._kept.setdefault((seen.study.id, part), _Kept()).get(made_of, make)
+    def _part(self, part: str, view: StudyView, made_of: Hashable, make: Callable[[], Any]) -> Any:
+        return self._caches.setdefault((view.study.id, part), _Cached()).get(made_of, make)
 
-    def _failures(self, seen: StudySeen) -> tuple[Failure, ...]:
-        if not seen.n_failures:
+    def _failures(self, view: StudyView) -> tuple[Failure, ...]:
+        if not view.status.n_failures:
             return ()
         try:
-            return tuple(failures.gravest(self._store, seen.study, _MOST_FAILURES)[0])
+            return tuple(failures.gravest(self._store, view.study, _MOST_FAILURES)[0])
         except MemtailError:  # the page says that they cannot be read
             return ()
 
-    def _findings(self, seen: StudySeen) -> Findings | None:
-        if seen.report is None:
+    def _findings(self, view: StudyView) -> Findings | None:
+        if view.report is None:
             return None
         try:
-            content = reports.read(self._store, seen.study, seen.report, "summary.json")
+            content = reports.read(self._store, view.study, view.report, "summary.json")
             return Findings.of(json.loads(content or b""))
         except (MemtailError, ValueError, TypeError, LookupError, AttributeError):
-            return None  # of another version, or just away
+            return None  # of another version, or it cannot be reached
 
 
-class _Kept:
-    """One thing, made again when what it is made of has changed, and seldom if that takes long."""
+class _Cached:
+    """A value that is made again when its inputs change, and seldom if that takes long."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made_of: Hashable = self  # like nothing else
+        self._made_of: Hashable = self  # equal to nothing else
         self._value: Any = None
-        self._again = 0.0  # not before
+        self._not_before = 0.0
 
     def get(self, made_of: Hashable, make: Callable[[], Any]) -> Any:
-        """The thing; that before it, while another thread makes it or it is too early."""
+        """The value; the one before, while another thread makes it or it is too early."""
         is_first = self._made_of is self
-        if made_of == self._made_of or (not is_first and time.monotonic() < self._again):
+        if made_of == self._made_of or (not is_first and time.monotonic() < self._not_before):
             return self._value
         if self._lock.acquire(blocking=is_first):
             try:
@@ -128,11 +131,11 @@ class _Kept:
                     begun = time.monotonic()
                     self._value, self._made_of = make(), made_of
                     ended = time.monotonic()
-                    self._again = ended + (ended - begun) / _SHARE
+                    self._not_before = ended + (ended - begun) / _SHARE
             finally:
                 self._lock.release()
         return self._value
 
 
-def _chart(seen: StudySeen) -> throughput.Chart | None:
-    return throughput.chart(seen.recent)
+def _chart(view: StudyView) -> throughput.Chart | None:
+    return throughput.chart(view.status.recent)

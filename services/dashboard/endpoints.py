@@ -1,4 +1,4 @@
-"""The endpoints of the API as its OpenAPI document has them, for a page that lists them."""
+"""The endpoints of the API, from its OpenAPI document, for the page that lists them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +8,14 @@ _METHODS = ("get", "post", "put", "delete")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One of them.
+    """One endpoint.
 
     Attributes:
         method, path: as in ``GET /api/v1/studies``.
         summary: what it does, in a few words.
-        description: more of it; may be empty.
-        parameters: of the query, each with what it is.
-        wants_token: whether it changes something, for which the token is needed.
+        description: what it does, in a sentence; may be empty.
+        parameters: the query parameters with their descriptions.
+        needs_token: whether it changes something, which needs the token.
     """
 
     method: str
@@ -23,30 +23,30 @@ class Endpoint:
     summary: str
     description: str
     parameters: tuple[tuple[str, str], ...]
-    wants_token: bool
+    needs_token: bool
 
 
 def groups(document: dict[str, Any]) -> list[tuple[str, list[Endpoint]]]:
     """The endpoints by tag, in the order of the document."""
-    found: dict[str, list[Endpoint]] = {}
+    by_tag: dict[str, list[Endpoint]] = {}
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
                 tag = (item[method].get("tags") or ["more"])[0]
-                found.setdefault(tag, []).append(_endpoint(method, path, item[method]))
-    return list(found.items())
+                by_tag.setdefault(tag, []).append(_endpoint(method, path, item[method]))
+    return list(by_tag.items())
 
 
-def _endpoint(method: str, path: str, said: dict[str, Any]) -> Endpoint:
+def _endpoint(method: str, path: str, spec: dict[str, Any]) -> Endpoint:
     return Endpoint(
         method.upper(),
         path,
-        said.get("summary", ""),
-        said.get("description", "").partition("\n")[0].replace("`", ""),
+        spec.get("summary", ""),
+        spec.get("description", "").partition("\n")[0].replace("`", ""),
         tuple(
             (each["name"], each.get("description", ""))
-            for each in said.get("parameters", [])
+            for each in spec.get("parameters", [])
             if each["in"] == "query"
         ),
-        bool(said.get("security")) and method != "get",
+        bool(spec.get("security")) and method != "get",
     )

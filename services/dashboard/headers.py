@@ -1,8 +1,8 @@
-"""What every answer says to browsers, and which names the dashboard answers to.
+"""The security headers of every response, and the host names that the dashboard answers to.
 
-A page of the dashboard loads nothing from elsewhere, runs no script that is written into it, and
-cannot be framed. A name that is not the dashboard's own is refused: another site could have its
-name lead here, and its scripts read what a browser on this network may (DNS rebinding).
+A page of the dashboard loads nothing from elsewhere, runs no inline script, and cannot be framed.
+The dashboard refuses every host name but its own: another site could let its name resolve to this
+address, and its scripts could then read what a browser on this network may (DNS rebinding).
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ _EVERYWHERE = {
 
 
 class SecurityHeaders:
-    """Adds them to every answer that does not say otherwise itself."""
+    """Adds the headers to every response that does not set them itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class SecurityHeaders:
 
 
 class KnownHosts:
-    """Answers only to names that are the dashboard's own."""
+    """Answers only to the dashboard's own host names."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -64,7 +64,7 @@ class KnownHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
         if scope["type"] == "http" and not self._is_known(Headers(scope=scope).get("host", "")):
-            detail = "the dashboard does not answer to this name: set MEMTAIL_DASHBOARD_HOSTS"
+            detail = "the dashboard does not answer to this host name: set MEMTAIL_DASHBOARD_HOSTS"
             await JSONResponse({"detail": detail}, 400)(scope, receive, send)
             return
         await self._app(scope, receive, send)
@@ -78,7 +78,7 @@ class KnownHosts:
 
 
 def _is_address(name: str) -> bool:
-    """Whether it is an address, which no one's name can be made to lead to."""
+    """Whether it is an IP address: DNS rebinding needs a name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Influence of one example, from the trials that are stored; they are loaded once, then kept.
+"""The influence of one example, from the stored trials, which are loaded once and then kept.
 
-One answer of a study is computed at a time, and who waits for it holds no thread. While shards
-arrive, the trials are loaded again beside it, seldom enough that loading takes a small share of the
-time; the answer says how many models it was made of.
+One answer of a study is computed at a time, and a request that waits holds no thread. While shards
+arrive, the trials are loaded again in the background, seldom enough that this takes a small share
+of the time. The answer says how many models it is from.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 from memtail_core.errors import MemtailError
 from memtail_core.store import ObjectStore
-from services.dashboard.kept import Kept
-from services.dashboard.snapshot import StudySeen
+from services.dashboard.byte_cache import ByteCache
+from services.dashboard.snapshot import StudyView
 
 if TYPE_CHECKING:
     from memtail_core.analysis.queries import Material
@@ -29,17 +29,17 @@ Of = Literal["train", "test"]
 
 _STUDIES = 3  # whose trials are kept
 _ANSWER_BYTES = 16 * 2**20
-_AT_ONCE = 500  # who may wait for an answer
+_AT_ONCE = 500  # requests that may wait
 _AGAIN, _SHARE = 5.0, 0.05  # seconds before trials are loaded again, and of the time at most
 
 
 class BusyError(Exception):
-    """Too many ask at once."""
+    """Too many requests wait."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which example, how many partners, and whether those that harm."""
+    """Which example, how many partners, and whether those with negative influence."""
 
     of: Of
     index: int
@@ -49,25 +49,25 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    """The trials at one time, and what was answered from them."""
+    """The trials at one time, and the answers from them."""
 
     material: "Material"
     models: int
-    answers: Kept[bytes] = field(default_factory=lambda: Kept(_ANSWER_BYTES, len))
+    answers: ByteCache[bytes] = field(default_factory=lambda: ByteCache(_ANSWER_BYTES, len))
 
 
 @dataclass(eq=False)
 class _OfStudy:
-    """What is loaded of one study, whether more is being loaded, and whose turn it is."""
+    """What is loaded of one study, what is being loaded, and the lock of who computes."""
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     loaded: _Loaded | None = None
     loading: "asyncio.Task[_Loaded] | None" = None
-    again_at: float = 0.0
+    not_before: float = 0.0
 
 
 class Influence:
-    """Answers for the studies that were asked for last. To be used in one event loop."""
+    """Answers for the studies that were asked for last. Use it in one event loop."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -76,7 +76,7 @@ class Influence:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="influence")
         self._waiting = 0
 
-    async def ask(self, seen: StudySeen, asked: Asked) -> bytes:
+    async def ask(self, view: StudyView, asked: Asked) -> bytes:
         """The answer as JSON.
 
         Raises:
@@ -87,16 +87,16 @@ class Influence:
             raise BusyError
         self._waiting += 1
         try:
-            study = self._of(seen)
-            loaded = await self._loaded(study, seen)
-            if (kept := loaded.answers.get(asked)) is not None:
-                return kept
+            study = self._of(view)
+            loaded = await self._loaded(study, view)
+            if (answer := loaded.answers.get(asked)) is not None:
+                return answer
             async with study.turn:
-                if (kept := loaded.answers.get(asked)) is None:
+                if (answer := loaded.answers.get(asked)) is None:
                     loop = asyncio.get_running_loop()
-                    kept = await loop.run_in_executor(self._threads, _answer, loaded, seen, asked)
-                    loaded.answers.put(asked, kept)
-                return kept
+                    answer = await loop.run_in_executor(self._threads, _answer, loaded, view, asked)
+                    loaded.answers.put(asked, answer)
+                return answer
         finally:
             self._waiting -= 1
 
@@ -105,50 +105,52 @@ class Influence:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._loader.shutdown(wait=False, cancel_futures=True)
 
-    def _of(self, seen: StudySeen) -> _OfStudy:
+    def _of(self, view: StudyView) -> _OfStudy:
         """What there is of the study; of the one that was not asked for longest, nothing more."""
-        found = self._studies.pop(seen.study.id, None) or _OfStudy()
-        self._studies[seen.study.id] = found
+        study = self._studies.pop(view.study.id, None) or _OfStudy()
+        self._studies[view.study.id] = study
         while len(self._studies) > _STUDIES:
             self._studies.popitem(last=False)
-        return found
+        return study
 
-    async def _loaded(self, study: _OfStudy, seen: StudySeen) -> _Loaded:
+    async def _loaded(self, study: _OfStudy, view: StudyView) -> _Loaded:
         """The trials; later ones are loaded when it is time, while those before still answer."""
         now = study.loaded
-        if now is not None and (now.models == seen.stored or time.monotonic() < study.again_at):
+        if now is not None and (
+            now.models == view.status.stored or time.monotonic() < study.not_before
+        ):
             return now
         if study.loading is None:
-            study.loading = asyncio.create_task(self._load(study, seen))
+            study.loading = asyncio.create_task(self._load(study, view))
         return await asyncio.shield(study.loading) if now is None else now
 
-    async def _load(self, study: _OfStudy, seen: StudySeen) -> _Loaded:
+    async def _load(self, study: _OfStudy, view: StudyView) -> _Loaded:
         begun, loop = time.monotonic(), asyncio.get_running_loop()
         try:
-            loaded = await loop.run_in_executor(self._loader, _load, self._store, seen)
+            loaded = await loop.run_in_executor(self._loader, _load, self._store, view)
             study.loaded = loaded
         except MemtailError as error:
             if study.loaded is None:
                 raise
-            log.warning("%s: %s", seen.study.id, error)
+            log.warning("%s: %s", view.study.id, error)
             loaded = study.loaded  # those before still answer
         finally:
             taken = time.monotonic() - begun
-            study.again_at = time.monotonic() + max(_AGAIN, taken / _SHARE)
+            study.not_before = time.monotonic() + max(_AGAIN, taken / _SHARE)
             study.loading = None
         return loaded
 
 
-def _load(store: ObjectStore, seen: StudySeen) -> _Loaded:
+def _load(store: ObjectStore, view: StudyView) -> _Loaded:
     """In the loader's thread."""
     from memtail_core.analysis.queries import Material
 
-    material = Material.of(store, seen.study)
+    material = Material.of(store, view.study)
     _ = material.scores, material.evidence  # which take their time once
-    return _Loaded(material, seen.stored)
+    return _Loaded(material, view.status.stored)
 
 
-def _answer(loaded: _Loaded, seen: StudySeen, asked: Asked) -> bytes:
+def _answer(loaded: _Loaded, view: StudyView, asked: Asked) -> bytes:
     """In a thread of those that compute."""
     from memtail_core.analysis.queries import influence_of_one, why_none
     from memtail_core.estimation.influence import engine_for, footprint, most_pairs
@@ -172,7 +174,7 @@ def _answer(loaded: _Loaded, seen: StudySeen, asked: Asked) -> bytes:
     table = tables.pairs_table(pairs, material.dataset, material.scores.memorization)
     rows = [{name: _finite(value) for name, value in row.items()} for row in table.to_pylist()]
     answer = {
-        "id": seen.study.id,
+        "id": view.study.id,
         "models": len(trials),
         "items": rows,
         "note": None if rows else why_none(material, train, test),

@@ -1,4 +1,4 @@
-"""How much and how often: the size of bodies, and how many changes a client may ask for."""
+"""Limits on requests: the size of a body, and the number of changes per minute."""
 
 import time
 from functools import partial
@@ -11,13 +11,13 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 2**20  # of a body; but of a dataset MEMTAIL_DASHBOARD_MOST_BYTES
+MOST_BYTES = 2**20  # of a body; of a dataset MEMTAIL_DASHBOARD_MOST_BYTES
 EACH_MINUTE = 30  # changes that one client may ask for
-IN_ALL = 120  # and all of them together
+IN_ALL = 120  # changes that all clients together may ask for
 
 
 class BodySizes:
-    """Refuses a body that is too large: by what it says of itself, or once so much was read."""
+    """Refuses a body that is too large, by its Content-Length or once that much was read."""
 
     def __init__(self, app: ASGIApp, datasets_at: str, most_of_dataset: int) -> None:
         self._app, self._datasets_at, self._most_of_dataset = app, datasets_at, most_of_dataset
@@ -29,8 +29,8 @@ class BodySizes:
             return
         is_dataset = scope["path"] == self._datasets_at
         most = self._most_of_dataset if is_dataset else MOST_BYTES
-        said = Headers(scope=scope).get("content-length", "0")
-        if not said.isascii() or not said.isdigit() or len(said) > 18 or int(said) > most:
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isascii() or not length.isdigit() or len(length) > 18 or int(length) > most:
             answer = JSONResponse({"detail": _too_large(most)}, 413, {"Connection": "close"})
             await answer(scope, receive, send)
             return
@@ -38,7 +38,7 @@ class BodySizes:
 
 
 async def _counted(receive: Receive, n_read: list[int], most: int) -> Message:
-    """One message of the body, as long as all of them are not too large."""
+    """Receive one message of the body, and add its size to ``n_read``."""
     message = await receive()
     n_read[0] += len(message.get("body", b""))
     if n_read[0] > most:
@@ -51,14 +51,14 @@ def _too_large(most: int) -> str:
 
 
 class Rates:
-    """Counts what each client asks to be changed, in a window of a minute that moves along."""
+    """Counts the changes that each client asks for, in a moving window of one minute."""
 
     def __init__(self, each: int = EACH_MINUTE, in_all: int = IN_ALL) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._each, self._in_all = RateLimitItemPerMinute(each), RateLimitItemPerMinute(in_all)
 
     def hit(self, client: str) -> float | None:
-        """Count one; return for how many seconds it has to wait, None if it may go on."""
+        """Count a change; return the seconds the client has to wait, None if it may go on."""
         for limit, who in ((self._each, client), (self._in_all, "all")):
             if not self._limiter.hit(limit, who):
                 return self._limiter.get_window_stats(limit, who).reset_time - time.time()

@@ -1,6 +1,6 @@
-"""``/metrics`` for Prometheus, read from what the observer saw, and ``/healthz``.
+"""``/metrics`` for Prometheus, from the latest snapshot, and ``/healthz``.
 
-Labels are bounded: studies by a number, devices and routes by lists.
+The labels are bounded: studies by a number, devices and routes by lists.
 """
 
 import time
@@ -24,14 +24,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.dashboard.access import READER
 from services.dashboard.api import shapes
 from services.dashboard.dashboard import dashboard_of
-from services.dashboard.observer import DEVICES, Observer
+from services.dashboard.monitor import Monitor
+from services.dashboard.snapshot_reader import DEVICES
 from services.pace import Stored
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, which nobody asked for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it would add a series for each
 
 PREFIX = "/api/v1"
-MOST_STUDIES = 200  # that have metrics of their own
-_STALLED = 60.0  # seconds, and ten looks, without one
+MOST_STUDIES = 200  # with their own metrics
+_STALLED = 60.0  # seconds without a snapshot, and at least ten times the usual
 _CONTENT = "text/plain; version=0.0.4; charset=utf-8"
 _SHARD = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000)  # seconds
 _REQUEST = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
@@ -44,12 +45,12 @@ health_router = APIRouter(tags=["metrics"])
 class Metrics:
     """The metrics of one dashboard."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, monitor: Monitor) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Seen(observer))
+        self.registry.register(_SnapshotCollector(monitor))
         self._shards = Histogram(
             "memtail_shard_seconds",
-            "What shards took that workers stored while the dashboard looked.",
+            "Seconds that shards took which workers stored while the dashboard was running.",
             ("study",),
             buckets=_SHARD,
             registry=self.registry,
@@ -62,20 +63,20 @@ class Metrics:
         )
         self._seconds = Histogram(
             "memtail_dashboard_request_seconds",
-            "What they took, but for events.",
+            "Seconds that requests took, without event streams.",
             ("route",),
             buckets=_REQUEST,
             registry=self.registry,
         )
         listening = Gauge(
-            "memtail_dashboard_listeners", "Who listens to events.", registry=self.registry
+            "memtail_dashboard_listeners", "Clients that listen to events.", registry=self.registry
         )
-        listening.set_function(lambda: observer.n_listeners)
+        listening.set_function(lambda: monitor.n_listeners)
         self._studies: set[str] = set()
-        observer.told = self.shards_stored
+        monitor.on_stored(self.shards_stored)
 
     def shards_stored(self, study_id: str, stored: Sequence[Stored]) -> None:
-        """Count shards that the observer found to be stored."""
+        """Count shards that workers have stored."""
         if study_id not in self._studies and len(self._studies) >= MOST_STUDIES:
             study_id = "others"
         self._studies.add(study_id)
@@ -90,55 +91,61 @@ class Metrics:
             self._seconds.labels(route).observe(seconds)
 
 
-class _Seen(Collector):
-    """Reads the observer's last look when it is asked."""
+class _SnapshotCollector(Collector):
+    """Reads the latest snapshot when it is asked."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
 
     def describe(self) -> list[Metric]:
-        """Nothing is known of them beforehand."""
+        """No metric is known beforehand."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """The metrics."""
-        now = self._observer.latest()
+        now = self._monitor.latest()
         shards = GaugeMetricFamily("memtail_shards", "Shards by state.", labels=("study", "state"))
         pace = GaugeMetricFamily(
-            "memtail_models_per_hour", "Models stored in an hour, lately.", labels=("study",)
+            "memtail_models_per_hour",
+            "Models stored per hour, by the last shards.",
+            labels=("study",),
         )
-        for seen in now.studies[:MOST_STUDIES]:
+        for view in now.studies[:MOST_STUDIES]:
             for state in ("stored", "running", "waiting", "failed"):
-                n_shards = getattr(seen, state) // seen.study.shard_size
-                shards.add_metric((seen.study.id, state), n_shards)
-            if seen.is_under_way and seen.models_per_hour is not None:
-                pace.add_metric((seen.study.id,), seen.models_per_hour)
+                n_shards = getattr(view.status, state) // view.study.shard_size
+                shards.add_metric((view.study.id, state), n_shards)
+            if view.is_under_way and view.status.models_per_hour is not None:
+                pace.add_metric((view.study.id,), view.status.models_per_hour)
         yield shards
         yield pace
         queues = GaugeMetricFamily(
-            "memtail_queue_depth", "Tasks that no worker has taken.", labels=("device",)
+            "memtail_queue_depth",
+            "Tasks in the queue that no worker has taken.",
+            labels=("device",),
         )
         for device, n_waiting in now.queues.items():
             queues.add_metric((device,), n_waiting)
         yield queues
         workers = GaugeMetricFamily(
-            "memtail_workers", "Workers that are there.", labels=("device",)
+            "memtail_workers", "Workers that are running.", labels=("device",)
         )
         counted = Counted(each.device.partition(":")[0] for each in now.workers)
         for device in DEVICES:
             workers.add_metric((device,), counted[device])
         yield workers
         yield GaugeMetricFamily(
-            "memtail_aggregators", "Aggregators that are there.", len(now.aggregators)
+            "memtail_aggregators", "Aggregators that are running.", len(now.aggregators)
         )
-        yield GaugeMetricFamily("memtail_studies", "Studies of the store.", len(now.studies))
+        yield GaugeMetricFamily("memtail_studies", "Studies in the store.", len(now.studies))
         yield GaugeMetricFamily(
-            "memtail_seen_timestamp_seconds", "When the dashboard looked last.", now.when
+            "memtail_seen_timestamp_seconds",
+            "When the dashboard read the store and Redis last.",
+            now.when,
         )
 
 
 class Measured:
-    """Counts every request and what it took."""
+    """Counts every request and the seconds it took."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -166,7 +173,7 @@ class Measured:
 
 
 def _prefix(path: str, route: str) -> str:
-    """``/api/v1``, of which a route of the API does not know."""
+    """``/api/v1``, which a route of the API does not include."""
     is_below = path.startswith(f"{PREFIX}/") and not route.startswith(f"{PREFIX}/")
     return PREFIX if is_below else ""
 
@@ -175,29 +182,36 @@ def _prefix(path: str, route: str) -> str:
     "/metrics",
     operation_id="metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "As Prometheus reads it."}},
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "The text format of Prometheus."}
+    },
 )
 async def metrics(request: Request) -> Response:
-    """Shards by state, models an hour, queue depth, seconds a shard, workers, requests."""
-    found: Metrics = request.app.state.metrics
-    return Response(generate_latest(found.registry), headers={"Content-Type": _CONTENT})
+    """Shards by state, models per hour, queue depth, seconds per shard, workers, requests."""
+    registry = request.app.state.metrics.registry
+    return Response(generate_latest(registry), headers={"Content-Type": _CONTENT})
 
 
 @health_router.get(
     "/healthz",
     operation_id="health",
     response_model=shapes.Health,
-    responses={503: {"model": shapes.Health, "description": "It does not see all that it should."}},
+    responses={
+        503: {
+            "model": shapes.Health,
+            "description": "The store or Redis cannot be reached, or no snapshot was taken lately.",
+        }
+    },
 )
 async def health(request: Request) -> JSONResponse:
-    """Whether the dashboard sees the store and Redis; free to ask, and so without their names."""
+    """Whether the dashboard reaches the store and Redis; needs no token, so it names neither."""
     dashboard = dashboard_of(request)
-    now = dashboard.observer.latest()
+    now = dashboard.monitor.latest()
     stalled = max(_STALLED, 10 * dashboard.settings.dashboard_look)
     detail = None
     if now.trouble is not None:
-        detail = "the store or Redis cannot be reached; the dashboard's pages say which"
+        detail = "the store or Redis cannot be reached; the pages of the dashboard say which"
     elif time.time() - now.when > stalled:
-        detail = "the dashboard has not been able to look for a while"
+        detail = "the dashboard has not read the store and Redis for a while"
     status = "ok" if detail is None else "trouble"
     return JSONResponse({"status": status, "detail": detail}, 200 if detail is None else 503)

@@ -1,7 +1,8 @@
-"""The pages: every one is made whole on the server, and reads without a script.
+"""The pages: the server renders each of them whole, and they read without a script.
 
-What changes is marked ``data-live``; static/live.js fetches the page again when the server says
-that something is new, and exchanges those parts. So there is one way to draw: these templates.
+The parts that change are marked ``data-live``. When the server reports a change, static/live.js
+fetches the page again and replaces those parts. So everything is drawn in one way: by these
+templates.
 """
 
 import time
@@ -12,16 +13,16 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from memtail_core.study import MOST_TRIALS, shipped
-from services.dashboard import endpoints, published_report, static_files, study_file, words
+from services.dashboard import endpoints, formatting, published_report, static_files, study_file
 from services.dashboard.dashboard import Dashboard, dashboard_of
-from services.dashboard.snapshot import Snapshot, StudySeen
+from services.dashboard.snapshot import Snapshot, StudyView
 
 _MOST = 200  # studies on one page
-_FILES = {  # of a report, and what is in them
+_FILES = {  # of a report, and their contents
     "index.html": "the report",
     "scores.parquet": "memorization of every training example",
     "pairs.parquet": "high-influence pairs",
-    "memorization.npz": "scores as in the authors' files",
+    "memorization.npz": "scores in the format of the authors' files",
     "summary.json": "counts, accuracies, provenance",
 }
 
@@ -37,55 +38,55 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(words.FILTERS)
+_templates.filters.update(formatting.FILTERS)
 
 
 @router.get("/")
 def studies(request: Request, name: str = "", state: str = "") -> HTMLResponse:
-    """Every study, those under way first; ``name`` and ``state`` choose some."""
-    snapshot = dashboard_of(request).observer.latest()
-    wanted = [each for each in snapshot.studies if _fits(each, name, state)]
+    """The studies, those under way first; ``name`` and ``state`` filter them."""
+    snapshot = dashboard_of(request).monitor.latest()
+    matching = [each for each in snapshot.studies if _matches(each, name, state)]
     under_way = [each for each in snapshot.studies if each.is_under_way]
     return _page(
         request,
         "studies.html",
         events="/api/v1/events",
         every=snapshot.studies,
-        shown=wanted[:_MOST],
-        n_more=len(wanted[_MOST:]),
+        listed=matching[:_MOST],
+        n_more=len(matching[_MOST:]),
         under_way=under_way,
-        rate=sum(e.models_per_hour or 0.0 for e in under_way if e.state == "running"),
+        rate=sum(e.status.models_per_hour or 0.0 for e in under_way if e.state == "running"),
         states=sorted({each.state for each in snapshot.studies} | {state} - {""}),
-        asked={"name": name, "state": state},
+        filters={"name": name, "state": state},
     )
 
 
 @router.get("/studies/{study_id}")
 def study(request: Request, study_id: str) -> HTMLResponse:
-    """All there is to know of one study, and what can be done with it."""
+    """Everything about one study, and the actions on it."""
     dashboard = dashboard_of(request)
-    seen = dashboard.observer.latest().study(study_id)
-    if seen is None:
-        sentence = f"There is no study {study_id} in the store."
-        return _page(request, "problem.html", 404, title="No such study", sentence=sentence)
+    view = dashboard.monitor.latest().study(study_id)
+    if view is None:
+        sentence = f"The store has no study {study_id}."
+        return _page(request, "problem.html", 404, title="Study not found", sentence=sentence)
     return _page(
         request,
         "study.html",
         events=f"/api/v1/studies/{study_id}/events",
-        seen=seen,
-        detail=dashboard.details.of(seen),
-        commands=_commands(seen, dashboard),
-        files=_files(seen),
+        view=view,
+        detail=dashboard.details.of(view),
+        commands=_commands(view, dashboard),
+        files=_files(view),
         most_trials=MOST_TRIALS,
     )
 
 
 @router.get("/workers")
 def workers(request: Request) -> HTMLResponse:
-    """Who is there, and what each does."""
+    """The workers, and what each of them does."""
     dashboard = dashboard_of(request)
-    snapshot = dashboard.observer.latest()
-    held = [lease for each in snapshot.studies for lease in each.at_work]
+    snapshot = dashboard.monitor.latest()
+    held = [lease for each in snapshot.studies for lease in each.status.at_work]
     rows = [(one, [e for e in held if e.worker == one.name]) for one in snapshot.workers]
     here = dashboard.store.location.rstrip("/")
     return _page(
@@ -100,7 +101,7 @@ def workers(request: Request) -> HTMLResponse:
 
 @router.get("/submit")
 def submit(request: Request, study: str = "digits") -> HTMLResponse:
-    """A form for a study file; ``study`` names the shipped one that it begins with."""
+    """A form for a study file; ``study`` names the study it starts from."""
     known = sorted(shipped())
     stored = {e.study.dataset.sha256: e.study.dataset for e in _latest(request).studies}
     here = {e.study.id: e.study for e in _latest(request).studies if not e.is_experiment}
@@ -119,7 +120,7 @@ def submit(request: Request, study: str = "digits") -> HTMLResponse:
 
 @router.get("/about")
 def about(request: Request) -> HTMLResponse:
-    """The API: every endpoint, and how to call it."""
+    """The API: every endpoint, with examples of calls."""
     return _page(
         request,
         "about.html",
@@ -132,13 +133,13 @@ def about(request: Request) -> HTMLResponse:
 def _page(
     request: Request, template: str, status: int = 200, events: str | None = None, **values: Any
 ) -> HTMLResponse:
-    """Fill a template with what every page has, and with ``values``."""
+    """Render a template with what every page needs, and with ``values``."""
     dashboard = dashboard_of(request)
     html = _templates.get_template(template).render(
         here=request.url.path,
         static=static_files.PREFIX,
         events=events,
-        snapshot=dashboard.observer.latest(),
+        snapshot=dashboard.monitor.latest(),
         location=dashboard.store.location,
         now=time.time(),
         can_train=dashboard.cluster is not None,
@@ -149,39 +150,39 @@ def _page(
 
 
 def _latest(request: Request) -> Snapshot:
-    return dashboard_of(request).observer.latest()
+    return dashboard_of(request).monitor.latest()
 
 
-def _fits(seen: StudySeen, name: str, state: str) -> bool:
-    words_ = f"{seen.study.id} {seen.study.dataset.source} {seen.study.training['recipe']}".lower()
-    return (not state or seen.state == state) and all(w in words_ for w in name.lower().split())
+def _matches(view: StudyView, name: str, state: str) -> bool:
+    text = f"{view.study.id} {view.study.dataset.source} {view.study.training['recipe']}".lower()
+    return (not state or view.state == state) and all(w in text for w in name.lower().split())
 
 
-def _files(seen: StudySeen) -> list[tuple[str, str]]:
-    """The files of its report, those first of which it is known what they are, and what that is."""
-    names = sorted(seen.report.files) if seen.report else []
-    known = [(name, what) for name, what in _FILES.items() if name in names]
+def _files(view: StudyView) -> list[tuple[str, str]]:
+    """The files of its report and their contents, those that are known first."""
+    names = sorted(view.report.files) if view.report else []
+    known = [(name, content) for name, content in _FILES.items() if name in names]
     return known + [(name, "") for name in names if name not in _FILES]
 
 
-def _commands(seen: StudySeen, dashboard: Dashboard) -> list[tuple[str, str]]:
-    """Commands that do the same, each without the study's id, and what it does."""
-    found = []
+def _commands(view: StudyView, dashboard: Dashboard) -> list[tuple[str, str]]:
+    """The commands for this study, each without its id, and what it does."""
+    commands = []
     if dashboard.cluster is None:
-        if seen.state != "complete" and not seen.is_experiment:
-            found.append(("run", "trains what is missing, on this machine"))
-        found.append(("status", "where it stands, every shard read"))
+        if view.state != "complete" and not view.is_experiment:
+            commands.append(("run", "train what is missing, on this machine"))
+        commands.append(("status", "show its status and verify every shard"))
     else:
-        found.append(("watch", "follows it"))
-        if seen.is_under_way:
-            found.append(("cancel", "stops it; what is stored stays"))
-        elif seen.state in ("failed", "stopped"):
-            found.append(("retry", "enqueues what failed"))
-        elif seen.state != "complete":
-            found.append(("submit", "continues"))
-    if seen.report is not None:
-        found.append(("fetch", "the report, in a folder"))
-        found.append(("subgroups", "what is mislabeled, rare but useful, or duplicated"))
-    elif seen.stored and not seen.is_experiment:
-        found.append(("report", "makes a report of what is stored"))
-    return found
+        commands.append(("watch", "follow it in a terminal"))
+        if view.is_under_way:
+            commands.append(("cancel", "stop it; stored models stay"))
+        elif view.state in ("failed", "stopped"):
+            commands.append(("retry", "enqueue what failed"))
+        elif view.state != "complete":
+            commands.append(("submit", "continue it"))
+    if view.report is not None:
+        commands.append(("fetch", "copy the report to a folder"))
+        commands.append(("subgroups", "list mislabeled, rare but useful, and duplicate examples"))
+    elif view.status.stored and not view.is_experiment:
+        commands.append(("report", "make a report of what is stored"))
+    return commands

@@ -1,7 +1,7 @@
-"""The published report of a study, as a page that is locked in.
+"""The published report of a study, served in a sandbox.
 
-Whoever may write to the bucket made it, and it has scripts. So it gets an origin of its own, which
-is none (``sandbox``), and may load nothing: it can neither read the dashboard nor use its API.
+The report has scripts, and anyone who can write to the bucket can replace it. So it gets no origin
+(``sandbox``) and may load nothing: it can neither read the dashboard nor call its API.
 """
 
 from urllib.parse import quote
@@ -30,25 +30,25 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/studies/{study_id}/report/{name:path}")
 def file_of_report(request: Request, study_id: str, name: str) -> Response:
-    """A file of the report, or its page; only the names in its manifest name anything."""
+    """A file of the report, by default its page; only names in its manifest are served."""
     name = name or reports.PAGE
     dashboard = dashboard_of(request)
-    seen = dashboard.observer.latest().study(study_id)
-    if seen is None or seen.report is None or name not in seen.report.files:
-        raise HTTPException(404, "there is no such report, or no such file in it")
+    view = dashboard.monitor.latest().study(study_id)
+    if view is None or view.report is None or name not in view.report.files:
+        raise HTTPException(404, "there is no such report, or the report has no such file")
     headers = {
         "Content-Security-Policy": CSP,
-        "ETag": f'"{seen.report.files[name]}"',
+        "ETag": f'"{view.report.files[name]}"',
         "Cache-Control": "private, no-cache",
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     try:
-        content = dashboard.reports.file(seen, name)
+        content = dashboard.reports.file(view, name)
     except BeingReplacedError as error:
         raise HTTPException(503, f"{error}: try again", {"Retry-After": "1"}) from error
     kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     if name != reports.PAGE:
-        kept = quote(f"{seen.study.name}-{name}".replace("/", "-"))
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{kept}"
+        filename = quote(f"{view.study.name}-{name}".replace("/", "-"))
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{filename}"
     return Response(content, media_type=kind, headers=headers)

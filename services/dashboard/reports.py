@@ -1,7 +1,7 @@
-"""The published reports: their files, verified, and pages of the tables in them.
+"""The published reports: their files, verified, and pages of their tables.
 
-Only names of a report's manifest name anything. While a report is replaced, its files do not agree
-with any manifest; then the tables of the one before are shown.
+Only names in the manifest of a report are served. While a report is being replaced, its files agree
+with no manifest; until they do, the tables of the report before are served.
 """
 
 import io
@@ -22,8 +22,8 @@ from memtail_core.catalogue import reports
 from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import DamagedError
 from memtail_core.store import ObjectStore
-from services.dashboard.kept import Kept
-from services.dashboard.snapshot import StudySeen
+from services.dashboard.byte_cache import ByteCache
+from services.dashboard.snapshot import StudyView
 
 TableName = Literal["scores", "pairs"]
 Format = Literal["json", "csv", "parquet"]
@@ -31,26 +31,26 @@ MOST_ROWS = 10_000  # in one answer
 
 _TABLE_BYTES, _PAGE_BYTES, _CHOICE_BYTES = 256 * 2**20, 64 * 2**20, 64 * 2**20
 _THREADS = 4
-_PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds, in which a report's files come to agree
+_PAUSES = (0.1, 0.2, 0.4, 0.8)  # seconds between attempts at a report that is being replaced
 _LABELS = {"scores": "label", "pairs": "train_label"}
 
 
 class NoReportError(LookupError):
-    """There is none, or not this file of it."""
+    """There is no report, or it has no such file."""
 
 
 class BeingReplacedError(DamagedError):
-    """The files of a report do not agree with its manifest; soon they will."""
+    """The files of a report do not agree with its manifest yet."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which rows of a table, in which order, how written.
+class TableQuery:
+    """Which rows of a table, in which order and format.
 
     Attributes:
-        sort: a column; descending with ``-`` before it; None: as they are.
-        min_memorization: of the training example.
-        label: class of the training example.
+        sort: a column, descending with ``-`` before it; None: as stored.
+        min_memorization: the least memorization of the training example.
+        label: the class of the training example.
     """
 
     format: Format = "json"
@@ -66,9 +66,9 @@ class Page:
     """Rows of a table, encoded.
 
     Attributes:
-        rows: as the format has them; of JSON a list.
-        total: how many rows there are to be paged through.
-        models: of which the report was made.
+        rows: in the format of the query; for JSON a list.
+        total: the number of rows on all pages.
+        models: the number of models in the report.
     """
 
     rows: bytes
@@ -78,103 +78,105 @@ class Page:
 
 @dataclass(frozen=True)
 class _Table:
-    """What was read when that of ``asked`` was wanted; it can be of a later report."""
+    """The table read for the digest ``asked``; it can be that of a later report."""
 
     asked: str | None
     digest: str
     models: int
     rows: Any
 
-    def is_that(self, digest: str | None) -> bool:
+    def answers(self, digest: str | None) -> bool:
         return digest in (self.asked, self.digest)
 
 
 class Reports:
-    """Reads reports; keeps what was read last."""
+    """Reads reports, and keeps what was read last."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
-        self._tables: Kept[_Table] = Kept(_TABLE_BYTES, lambda each: int(each.rows.nbytes))
-        self._pages: Kept[Page] = Kept(_PAGE_BYTES, lambda each: len(each.rows))
-        self._choices: Kept[Any] = Kept(_CHOICE_BYTES, lambda each: int(each.nbytes))
+        self._tables: ByteCache[_Table] = ByteCache(
+            _TABLE_BYTES, lambda each: int(each.rows.nbytes)
+        )
+        self._pages = ByteCache[Page](_PAGE_BYTES, lambda each: len(each.rows))
+        self._choices = ByteCache[Any](_CHOICE_BYTES, lambda each: int(each.nbytes))
         self._reading = threading.Lock()
-        self._threads = CapacityLimiter(_THREADS)  # beside which others have theirs
+        self._threads = CapacityLimiter(_THREADS)
 
-    def file(self, seen: StudySeen, name: str) -> bytes:
+    def file(self, view: StudyView, name: str) -> bytes:
         """A file of the study's report, verified.
 
         Raises:
             NoReportError: there is no report, or no such file in it.
-            BeingReplacedError: another is being published just now.
+            BeingReplacedError: another report is being published.
         """
-        return self._file(seen, name)[0]
+        return self._file(view, name)[0]
 
-    def _file(self, seen: StudySeen, name: str) -> tuple[bytes, Manifest]:
-        """Likewise, and the manifest that it agrees with: maybe a later one than was seen."""
-        manifest = seen.report
+    def _file(self, view: StudyView, name: str) -> tuple[bytes, Manifest]:
+        """The file, and the manifest it agrees with, which can be later than the view's."""
+        manifest = view.report
         for pause in (0.0, *_PAUSES):
             time.sleep(pause)
             if manifest is None or name not in manifest.files:
-                raise NoReportError(f"the report of {seen.study.id} has no such file")
-            content = reports.read(self._store, seen.study, manifest, name)
+                raise NoReportError(f"the report of {view.study.id} has no such file")
+            content = reports.read(self._store, view.study, manifest, name)
             if content is not None:
                 return content, manifest
-            manifest = reports.latest(self._store, seen.study) or manifest
-        raise BeingReplacedError(f"the report of {seen.study.id} is being replaced")
+            manifest = reports.latest(self._store, view.study) or manifest
+        raise BeingReplacedError(f"the report of {view.study.id} is being replaced")
 
-    def known(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page | None:
-        """The page, if it was made before; waits for nothing."""
-        kept = self._tables.get((seen.study.id, name))
-        if kept is None or not kept.is_that(_digest(seen, name)):
+    def known(self, view: StudyView, name: TableName, query: TableQuery) -> Page | None:
+        """The page if it is in the cache; waits for nothing."""
+        kept = self._tables.get((view.study.id, name))
+        if kept is None or not kept.answers(_digest(view, name)):
             return None
-        return self._pages.get((kept.digest, wanted))
+        return self._pages.get((kept.digest, query))
 
-    async def made(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page:
-        """As :meth:`page`, in one of a few threads; who waits for one holds none."""
-        return await to_thread.run_sync(self.page, seen, name, wanted, limiter=self._threads)
+    async def made(self, view: StudyView, name: TableName, query: TableQuery) -> Page:
+        """As :meth:`page`, in one of a few threads; a request that waits for one holds none."""
+        return await to_thread.run_sync(self.page, view, name, query, limiter=self._threads)
 
-    def page(self, seen: StudySeen, name: TableName, wanted: Wanted) -> Page:
-        """The rows that are wanted.
+    def page(self, view: StudyView, name: TableName, query: TableQuery) -> Page:
+        """The rows of the query.
 
         Raises:
             NoReportError: there is no report.
-            BeingReplacedError: likewise, until another is published.
+            BeingReplacedError: another report is being published.
         """
-        table = self._table(seen, name)
+        table = self._table(view, name)
         try:
-            found = self._encoded(table, name, wanted)
+            found = self._encoded(table, name, query)
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise DamagedError(f"{_file(name)} of {seen.study.id} is of another version") from error
-        self._pages.put((table.digest, wanted), found)
+            raise DamagedError(f"{_file(name)} of {view.study.id} is of another version") from error
+        self._pages.put((table.digest, query), found)
         return found
 
-    def _encoded(self, table: _Table, name: TableName, wanted: Wanted) -> Page:
-        rows, order = table.rows, self._order(table, name, wanted)
+    def _encoded(self, table: _Table, name: TableName, query: TableQuery) -> Page:
+        rows, order = table.rows, self._order(table, name, query)
         total = len(rows) if order is None else len(order)
         if order is None:
-            part = rows.slice(wanted.offset, wanted.limit)
+            part = rows.slice(query.offset, query.limit)
         else:
-            part = rows.take(pa.array(order[wanted.offset : wanted.offset + wanted.limit]))
+            part = rows.take(pa.array(order[query.offset : query.offset + query.limit]))
         from memtail_core.report import tables
 
         encode = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": _to_json}
-        return Page(encode[wanted.format](part), total, table.models)
+        return Page(encode[query.format](part), total, table.models)
 
-    def _table(self, seen: StudySeen, name: TableName) -> _Table:
-        if seen.report is None:
-            raise NoReportError(f"{seen.study.id} has no report yet")
-        key, digest = (seen.study.id, name), _digest(seen, name)
+    def _table(self, view: StudyView, name: TableName) -> _Table:
+        if view.report is None:
+            raise NoReportError(f"{view.study.id} has no report yet")
+        key, digest = (view.study.id, name), _digest(view, name)
         kept = self._tables.get(key)
-        if kept and kept.is_that(digest):
+        if kept and kept.answers(digest):
             return kept
         if not self._reading.acquire(blocking=kept is None) and kept:
-            return kept  # another reads the new one already: the one before will do
+            return kept  # another thread reads the new one: serve the one before
         try:
             kept = self._tables.get(key)
-            if kept and kept.is_that(digest):
+            if kept and kept.answers(digest):
                 return kept
             try:
-                content, manifest = self._file(seen, _file(name))
+                content, manifest = self._file(view, _file(name))
             except BeingReplacedError:
                 if kept:
                     return kept
@@ -182,7 +184,7 @@ class Reports:
             try:
                 rows = pyarrow.parquet.read_table(io.BytesIO(content)).combine_chunks()
             except (pa.ArrowException, OSError) as error:
-                raise DamagedError(f"{_file(name)} of {seen.study.id} is damaged") from error
+                raise DamagedError(f"{_file(name)} of {view.study.id} is damaged") from error
             actual = manifest.files[_file(name)]
             table = _Table(digest, actual, manifest.trials, _without_nan(rows))
             self._tables.put(key, table)
@@ -190,9 +192,9 @@ class Reports:
         finally:
             self._reading.release()
 
-    def _order(self, table: _Table, name: TableName, wanted: Wanted) -> Any:
+    def _order(self, table: _Table, name: TableName, query: TableQuery) -> Any:
         """int64: the rows to be paged through; None if it is all of them as they are."""
-        label, least, sort = wanted.label, wanted.min_memorization, wanted.sort
+        label, least, sort = query.label, query.min_memorization, query.sort
         if label is None and least is None and sort is None:
             return None
         key: Hashable = (table.digest, label, least, sort)
@@ -219,8 +221,8 @@ def _file(name: TableName) -> str:
     return f"{name}.parquet"
 
 
-def _digest(seen: StudySeen, name: TableName) -> str | None:
-    return None if seen.report is None else seen.report.files.get(_file(name))
+def _digest(view: StudyView, name: TableName) -> str | None:
+    return None if view.report is None else view.report.files.get(_file(name))
 
 
 def _without_nan(table: pa.Table) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What the observer saw: each study as it was, and all there is; none of it ever changes."""
+"""What the monitor read: each study, and everything else at one moment; none of it ever changes."""
 
 import json
 from dataclasses import dataclass, field
@@ -7,77 +7,63 @@ from typing import Any
 
 from memtail_core.catalogue.reports import Manifest
 from memtail_core.study import Study
-from services.leases import Lease
-from services.pace import Stored
 from services.presence import Presence
-
-UNDER_WAY = ("running", "waiting")
+from services.status import StudyStatus
 
 
 @dataclass(frozen=True)
-class StudySeen:
-    """A study as it was when last looked at; numbers of models, not of shards.
+class StudyView:
+    """A study as it was when last read.
 
     Attributes:
-        state: as ``memtail status`` says; "unfinished" where it was never submitted.
-        models, stored, running, waiting, failed: how many.
-        workers: how many there are for its kind of device.
-        at_work: who trains which shard.
-        n_failures: attempts that failed.
-        report: of the published report, if it is whole.
-        recent: the last shards that workers stored, the latest first.
-        updated: since when it is so, seconds since 1970.
+        status: how far it is, and who trains it.
+        report: the manifest of the published report, if it is whole.
+        updated: since when it has been so, seconds since 1970.
     """
 
-    study: Study
-    state: str
-    models: int
-    stored: int
-    running: int
-    waiting: int
-    failed: int
-    device: str | None
-    workers: int
-    models_per_hour: float | None
-    seconds_left: float | None
-    shard_seconds: float | None
-    accuracy: dict[str, float | None] | None
-    at_work: tuple[Lease, ...]
-    n_failures: int
+    status: StudyStatus
     report: Manifest | None
-    is_experiment: bool
-    recent: tuple[Stored, ...] = ()
     updated: float = field(default=0.0, compare=False)
+
+    @property
+    def study(self) -> Study:
+        """Which study."""
+        return self.status.study
+
+    @property
+    def state(self) -> str:
+        """As ``memtail status`` has it: "unfinished" where the study was never submitted."""
+        state = self.status.state
+        return "unfinished" if state == "not submitted" else state
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether it belongs to an experiment, and so has no scores."""
+        return self.study.is_experiment
 
     @property
     def is_under_way(self) -> bool:
         """Whether the cluster is to train it, and can."""
-        return self.state in UNDER_WAY
+        return not self.status.is_over
+
+    @property
+    def shard_seconds(self) -> float | None:
+        """What a shard took, lately."""
+        return self.status.pace.shard_seconds if self.status.pace else None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         data = self.study.dataset
         return {
-            "id": self.study.id,
+            **self.status.as_dict(),
             "name": self.study.name,
             "state": self.state,
-            "models": self.models,
-            "stored": self.stored,
-            "running": self.running,
-            "waiting": self.waiting,
-            "failed": self.failed,
-            "device": self.device,
-            "workers": self.workers,
-            "models_per_hour": self.models_per_hour,
-            "seconds_left": self.seconds_left,
             "shard_seconds": self.shard_seconds,
-            "accuracy": self.accuracy,
             "at_work": [
-                {"shard": each.shard, "worker": each.worker, "attempt": each.attempt}
-                | {"since": each.since}
-                for each in self.at_work
+                lease.model_dump(include={"shard", "worker", "attempt", "since"})
+                for lease in self.status.at_work
             ],
-            "failures": self.n_failures,
+            "failures": self.status.n_failures,
             "report": None if self.report is None else {"models": self.report.trials},
             "is_experiment": self.is_experiment,
             "recipe": str(self.study.training.get("recipe", "unknown")),
@@ -97,37 +83,37 @@ class StudySeen:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that was seen at one look.
+    """Everything, at one moment.
 
     Attributes:
         when: seconds since 1970.
         number: rises with every change.
         studies: those under way first, then by id.
         queues: tasks that wait, by kind of device.
-        trouble: why the store or Redis could not be reached; what was known before is kept.
+        trouble: why the store or Redis cannot be reached; what was known before is kept.
         damaged: a sentence for each study that cannot be read.
     """
 
     when: float = field(compare=False)
     number: int = field(compare=False)
-    studies: tuple[StudySeen, ...] = ()
+    studies: tuple[StudyView, ...] = ()
     workers: tuple[Presence, ...] = ()
     aggregators: tuple[Presence, ...] = ()
     queues: dict[str, int] = field(default_factory=dict)
     trouble: str | None = None
     damaged: tuple[str, ...] = ()
 
-    def study(self, study_id: str) -> StudySeen | None:
+    def study(self, study_id: str) -> StudyView | None:
         """The study of that id, if there is one."""
         return self._by_id.get(study_id)
 
     @cached_property
-    def _by_id(self) -> dict[str, StudySeen]:
+    def _by_id(self) -> dict[str, StudyView]:
         return {each.study.id: each for each in self.studies}
 
     @cached_property
     def overview(self) -> str:
-        """What concerns no single study, as JSON; ``studies`` has their ids in order."""
+        """What concerns all studies, as JSON; ``studies`` has their ids in order."""
         return json.dumps(
             {
                 "when": self.when,

@@ -1,7 +1,7 @@
-"""The pages' styles and scripts, read once: a fixed set of names, so no path reaches the disk.
+"""The styles and scripts of the pages, read once.
 
-Their address holds a digest of them all. Browsers keep them for good, and get new ones with a new
-version of memtail.
+They are a fixed set of names, so no path in a request reaches the disk. Their URLs hold a digest of
+them all, so browsers can keep them for good.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/static/{version}/{name}")
 def static_file(version: str, name: str) -> Response:
-    """One of them, whatever version is asked for; kept for good where that is the one it is."""
+    """A static file; browsers may keep it for good if the URL has the current version."""
     if name not in _FILES:
         raise HTTPException(404, "no such file")
     kept = "public, max-age=31536000, immutable" if version == _VERSION else "no-cache"

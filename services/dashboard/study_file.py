@@ -1,4 +1,4 @@
-"""The study file that someone typed in: read, checked, and made into what the API takes."""
+"""The study file in the submit form: read, checked, and turned into a request to the API."""
 
 import json
 import tomllib
@@ -13,11 +13,11 @@ from memtail_core.study import Spec, Study, shipped
 router = APIRouter(include_in_schema=False)
 
 _WHERE = "the study file"
-_DERIVED = ("version", "source_sha256")  # a recipe says so of itself
+_DERIVED = ("version", "source_sha256")  # a recipe sets them itself
 
 
 class Typed(BaseModel):
-    """What the form has: the text, and what is chosen beside it."""
+    """The contents of the form: the text, and the choices beside it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,22 +28,22 @@ class Typed(BaseModel):
 
 
 class Read(BaseModel):
-    """What it says in a sentence, and the body of ``POST /api/v1/studies``, as it is to be sent.
+    """The study in a sentence, and the body of ``POST /api/v1/studies``.
 
-    A script would round the large numbers in it, so it is text.
+    The body is text: a script would round its large numbers.
     """
 
-    said: str
+    summary: str
     body: str
 
 
 @router.post("/submit/read")
 def read(typed: Typed) -> Read:
-    """Understand a study file; nothing is done."""
+    """Read and check a study file; nothing is submitted."""
     spec = Spec.parse(_tables(typed), _WHERE)
     try:
         body: dict[str, Any] = json.loads(spec.model_dump_json(exclude_unset=True))
-    except ValueError as error:  # text that is no text
+    except ValueError as error:  # lone surrogates are no text
         raise StudyError(f"{_WHERE} cannot be sent: {error}") from error
     body |= {
         key: value
@@ -53,8 +53,7 @@ def read(typed: Typed) -> Read:
     trials = typed.trials or spec.study.trials
     recipe = spec.training.get("recipe", "the default network")
     return Read(
-        said=f"understood: {trials:,} models of {recipe} on {spec.dataset.source}, "
-        f"called {spec.study.name}",
+        summary=f"valid: {spec.study.name}, {trials:,} models of {recipe} on {spec.dataset.source}",
         body=json.dumps(body),
     )
 
@@ -65,7 +64,7 @@ def shipped_text(name: str) -> str:
 
 
 def like(study: Study) -> str:
-    """The study file, as JSON, of a study in the store; its data are stored."""
+    """The study file of a study in the store, as JSON; it names the stored dataset."""
     keep = {"name", "seed", "shard_size", "margins"}
     tables = {
         "study": study.model_dump(include=keep),
@@ -77,12 +76,12 @@ def like(study: Study) -> str:
 
 
 def _tables(typed: Typed) -> dict[str, Any]:
-    """The tables of the text, TOML or JSON."""
+    """The tables in the text, which is TOML or JSON."""
     try:
         is_json = typed.text.lstrip().startswith("{")
-        found = json.loads(typed.text) if is_json else tomllib.loads(typed.text)
+        tables = json.loads(typed.text) if is_json else tomllib.loads(typed.text)
     except (ValueError, RecursionError) as error:
         raise StudyError(f"{_WHERE} is neither TOML nor JSON: {error}") from error
     if typed.dataset is not None:
-        found["dataset"] = {"source": f"stored:{typed.dataset}"}
-    return dict(found)
+        tables["dataset"] = {"source": f"stored:{typed.dataset}"}
+    return dict(tables)

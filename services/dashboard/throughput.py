@@ -1,4 +1,4 @@
-"""How fast a study went: models an hour over the last shards, as a chart for its page."""
+"""The throughput of a study: models per hour over the last shards, as a chart for its page."""
 
 import re
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from services.pace import KEPT, Stored
 _WIDTHS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)  # seconds
 _MOST_BARS = 40
 _LEAST_BARS = 3
-_FILLED = 0.94  # of an interval, by its bar
+_FILLED = 0.94  # the width of a bar, of its interval
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Models stored in intervals of one width, of which the last ends with the last shard.
+    """Models stored in intervals of equal width; the last interval ends with the last shard.
 
     Attributes:
         width: seconds of each interval.
-        models_per_hour: of those stored in it, the earliest interval first.
+        models_per_hour: the rate in each interval, the earliest first.
         shards: how many were counted.
     """
 
@@ -30,7 +30,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Chart:
-    """The rates drawn: an SVG element in the colour of the text around it, of so many shards."""
+    """A chart of the rates: an SVG element in the colour of the text around it."""
 
     svg: str
     shards: int
@@ -39,16 +39,16 @@ class Chart:
 def rates(stored: Sequence[Stored]) -> Rates | None:
     """Count the models of ``stored`` (the latest first) by when they were stored.
 
-    Only whole intervals are: none from before what is known. None for less than three of them.
+    Only whole intervals count. Returns None if there are fewer than three of them.
     """
     if not stored:
         return None
     last = max(each.when for each in stored)
     if len(stored) < KEPT:
         first = min(each.when - each.seconds for each in stored)
-    else:  # of those before, some are forgotten
+    else:  # earlier ones are forgotten
         first = min(each.when for each in stored)
-    # Twice what a shard takes, or bars would tell of when shards end and not of how fast they are.
+    # At least twice what a shard takes, or the bars would show when shards end, not how fast.
     least = max((last - first) / _MOST_BARS, 2 * median(each.seconds for each in stored))
     width = next((each for each in _WIDTHS if each >= least), _WIDTHS[-1])
     n = int((last - first) // width)
@@ -65,17 +65,17 @@ def rates(stored: Sequence[Stored]) -> Rates | None:
 
 def chart(stored: Sequence[Stored]) -> Chart | None:
     """Draw the rates of the last shards; None while they are too few."""
-    found = rates(stored)
-    return None if found is None else Chart(_svg(found), found.shards)
+    counted = rates(stored)
+    return None if counted is None else Chart(_svg(counted), counted.shards)
 
 
-def _svg(found: Rates) -> str:
+def _svg(counted: Rates) -> str:
     import altair as alt
     import pyarrow as pa
 
     from memtail_core.drawing import charts as drawing
 
-    n, width = len(found.models_per_hour), found.width
+    n, width = len(counted.models_per_hour), counted.width
     unit, seconds = _unit(n * width)
     rows = [
         {
@@ -83,7 +83,7 @@ def _svg(found: Rates) -> str:
             "to": (number - n + _FILLED) * width / seconds,
             "models_per_hour": rate,
         }
-        for number, rate in enumerate(found.models_per_hour)
+        for number, rate in enumerate(counted.models_per_hour)
     ]
     chart = (
         alt.Chart(drawing.values(rows))
@@ -99,17 +99,17 @@ def _svg(found: Rates) -> str:
             y=alt.Y(
                 "models_per_hour:Q",
                 title=None,
-                scale=alt.Scale(domain=[0, max(1.0, *found.models_per_hour)], nice=True),
+                scale=alt.Scale(domain=[0, max(1.0, *counted.models_per_hour)], nice=True),
                 axis=alt.Axis(tickCount=4),
             ),
             y2=alt.datum(0),
         )
     )
-    said = f"Models an hour, in intervals of {found.width} seconds: " + ", ".join(
-        f"{rate:,.0f}" for rate in found.models_per_hour
+    caption = f"Models per hour, in intervals of {counted.width} seconds: " + ", ".join(
+        f"{rate:,.0f}" for rate in counted.models_per_hour
     )
-    drawn = drawing.figure([chart], pa.Table.from_pylist(rows), said, height=130)
-    # The page's policy forbids styles that are written into it.
+    drawn = drawing.figure([chart], pa.Table.from_pylist(rows), caption, height=130)
+    # The content security policy of the page forbids inline styles.
     return re.sub(r' style="[^"]*"', "", drawing.inline_svg(drawn))
 
 

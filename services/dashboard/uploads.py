@@ -1,4 +1,4 @@
-"""Data that a client puts into the store: a few at once, each in memory, checked, then stored."""
+"""Datasets that clients upload: a few at a time, each read into memory, checked, then stored."""
 
 import asyncio
 from typing import Any
@@ -16,11 +16,11 @@ _AT_ONCE = 2
 
 
 class Uploads:
-    """Takes data for a store.
+    """Takes uploads for a store.
 
     Args:
-        store: which.
-        most: bytes of one body, and of what it unpacks to.
+        store: where the datasets go.
+        most: bytes that one body may have, and its contents when unpacked.
     """
 
     def __init__(self, store: ObjectStore, most: int) -> None:
@@ -28,14 +28,14 @@ class Uploads:
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def take(self, request: Request) -> dict[str, Any]:
-        """Read the body, which is no larger than it may be; return what was stored.
+        """Read the body, whose size was checked; return the stored dataset.
 
         Raises:
-            HTTPException: 503: others are sending.
-            DatasetError: it is not what can be trained on.
+            HTTPException: 503, other uploads are running.
+            DatasetError: no model can be trained on the data.
         """
         if self._free.locked():
-            raise HTTPException(503, "others are sending data: try again", {"Retry-After": "5"})
+            raise HTTPException(503, "other uploads are running: try again", {"Retry-After": "5"})
         async with self._free:
             content = await request.body()
             return await run_in_threadpool(self._put, content)

@@ -1,1 +1,1 @@
-"""Trains shards: takes a task, calls what the local run calls, stores the bits."""
+"""The worker: takes tasks from the queue, trains their shards as a local run does, stores them."""

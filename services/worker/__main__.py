@@ -9,46 +9,46 @@ import uuid
 
 from memtail_core.errors import MachineError, MemtailError
 from memtail_core.running.processes import ENVIRONMENT
-from memtail_core.settings import settings
+from memtail_core.settings import settings as read_settings
 from memtail_core.store import open_store
 
-# Before anything imports torch: one thread a process, the same bits each time, and no CUDA in the
+# Before anything imports torch: one thread per process, the same bits each time, and no CUDA in the
 # process that forks.
 os.environ.update(ENVIRONMENT, PYTORCH_NVML_BASED_CUDA_CHECK="1")
 
 
 def main() -> None:
-    """Start the worker, in this process, which gets the signals; never return."""
+    """Start the worker in this process, which gets the signals; never return."""
     from services import broker
     from services.presence import Presence
     from services.queue import TASK, app, queue_of
-    from services.worker import drain, signs, task
+    from services.worker import drain, heartbeat, task
 
-    found = settings()
-    device = _device(found.device)
-    store = open_store(found.store, patience=found.store_patience)
-    list(store.folders("studies/"))  # a worker that may not read takes no shards from those who may
+    settings = read_settings()
+    device = _device(settings.device)
+    store = open_store(settings.store, patience=settings.store_patience)
+    list(store.folders("studies/"))  # a worker that may not read must not take shards from others
     now = time.time()
     worker = Presence(
-        # Never the same twice: a restarted container has its host name and its process ids again.
+        # Unique: a restarted container has the same host name and process ids again.
         name=f"{device.replace(':', '-')}-{uuid.uuid4().hex[:6]}@{socket.gethostname()}",
         role="worker",
         device=device,
-        store=found.store,
+        store=settings.store,
         since=now,
         idle_since=now,
     )
-    where = f"{device}, store {found.store}, broker {broker.address(found)}"
-    print(f"memtail worker {worker.name}: {where}", flush=True)
-    signs.show(app, found, worker)
-    drain.on_sigterm(found.grace)
-    assert task.train.name == TASK  # importing it is what makes it known
+    connected = f"{device}, store {settings.store}, broker {broker.address(settings)}"
+    print(f"memtail worker {worker.name}: {connected}", flush=True)
+    heartbeat.start(app, settings, worker)
+    drain.on_sigterm(settings.grace)
+    assert task.train.name == TASK  # importing the task registers it
     try:
         app.worker_main(
             [
                 "worker",
-                "--pool=prefork",  # solo loses its task when it is told to stop
-                f"--concurrency={found.processes if device == 'cpu' else 1}",
+                "--pool=prefork",  # solo loses its task when it is stopped
+                f"--concurrency={settings.processes if device == 'cpu' else 1}",
                 f"--queues={queue_of(device)}",
                 f"--hostname={worker.name}",
                 "--loglevel=INFO",
@@ -57,13 +57,16 @@ def main() -> None:
             ]
         )
     finally:
-        signs.leave(found, worker)
+        heartbeat.stop(settings, worker)
 
 
 def _device(asked: str) -> str:
-    """What "auto" is, or whether the device is there.
+    """The device to train on: what "auto" is here, or the one asked for.
 
-    Found out in another process: a fork after CUDA has started is broken.
+    Another process finds out: a fork after CUDA has started is broken.
+
+    Raises:
+        MachineError: this machine does not have it.
     """
     if asked == "cpu":  # every machine has it; the other process would import torch to say so
         return asked
@@ -77,7 +80,7 @@ def _device(asked: str) -> str:
     command = [sys.executable, "-c", script, asked]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
-        reason = (run.stderr.strip().splitlines() or ["torch does not start"])[-1]
+        reason = (run.stderr.strip().splitlines() or ["torch cannot be imported"])[-1]
         raise MachineError(reason.replace("--device", "MEMTAIL_DEVICE ="))
     return run.stdout.strip()
 

@@ -1,9 +1,8 @@
-"""What a worker does when it is told to stop: finish its shard, or give it back in time.
+"""Drains a worker that is told to stop: it finishes its shard, or gives it back in time.
 
-Celery's warm shutdown waits for a shard as long as it takes, with its event loop at rest, and
-its soft shutdown waits the whole time even for one that ends sooner. So SIGTERM only stops the
-worker from taking shards; once it has none, Celery stops it, and when the time is over, Celery
-puts what is left back into the queue.
+The warm shutdown of Celery waits for a shard as long as it takes, without an event loop. Its soft
+shutdown always waits the whole time. So SIGTERM only stops the worker from taking shards. Once it
+has none, Celery stops it; when the time is over, Celery puts what is left back into the queue.
 """
 
 import os
@@ -15,7 +14,7 @@ from typing import Any
 from celery.signals import worker_ready
 from celery.worker import state
 
-_LOOK = 0.2  # seconds
+_EVERY = 0.2  # seconds between two looks at what is left
 
 
 def on_sigterm(grace: float) -> None:
@@ -29,19 +28,19 @@ def on_sigterm(grace: float) -> None:
             until = time.monotonic() + grace
             _take_nothing(sender)
             while state.reserved_requests and time.monotonic() < until:
-                time.sleep(_LOOK)
+                time.sleep(_EVERY)
                 _take_nothing(sender)
             os.kill(os.getpid(), signal.SIGQUIT if state.reserved_requests else signal.SIGTERM)
 
         def drain(*_: Any) -> None:
             signal.signal(signal.SIGTERM, celerys)
-            # A thread, since the event loop rests while there is no connection.
+            # In a thread: the event loop does not run while there is no connection.
             threading.Thread(target=watch, name="drain", daemon=True).start()
 
         signal.signal(signal.SIGTERM, drain)
 
 
 def _take_nothing(consumer: Any) -> None:
-    """Leave the queue alone; a connection made anew asks again whether it may take more."""
+    """Take no task; to be repeated, as a new connection would take tasks again."""
     if consumer.task_consumer is not None:
         consumer.task_consumer.channel.qos.can_consume = lambda: False

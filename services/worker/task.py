@@ -1,6 +1,6 @@
-"""One task: train one shard and store it, unless that is done, under way or no longer wanted.
+"""The Celery task of a worker: train one shard and store it, unless it is no longer wanted.
 
-Running it twice, or in two places at once, stores the same object twice.
+Running a task twice, or in two places at once, stores the same object twice.
 """
 
 import signal
@@ -20,73 +20,81 @@ from memtail_core.running import trials
 from memtail_core.running.execution import ShardDone
 from memtail_core.settings import settings
 from memtail_core.study import Study
-from services import leases, orders, pace
+from services import leases, orders, pace, unrecorded
 from services.leases import Lease
-from services.orders import Order
 from services.pace import Stored
-from services.queue import TASK, app, backoff, queue_of
-from services.worker.bench import Bench
+from services.queue import TASK, app, queue_of
+from services.worker.state import WorkerState
 
 log = get_task_logger(__name__)
 
 
-@app.task(name=TASK, bind=True, max_retries=None)  # type: ignore[untyped-decorator]
+@app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]
 def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
     """Train the shard [first, last) of a study; return what became of it, for the log.
 
-    What fails for reasons outside the study is tried again, later each time, up to a cap; an error
-    of the study's own is recorded and not tried again.
+    The worker takes the lease before it reads anything, and records a failure before the lease
+    ends. So the aggregator learns of every attempt, even of one whose process was killed. It is the
+    aggregator that enqueues the next attempt: a worker holds no task that is due later.
     """
-    bench, shard, worker = _bench(), Shard(first, last), self.request.hostname
-    queue = self.request.delivery_info["routing_key"]
-    try:
-        study = bench.study(study_id)
-        order = orders.read(bench.store, study)
-        if order is None or order.cancelled or queue != queue_of(order.device):
-            return "no longer wanted"
-        if shard not in bench.wanted(study):
-            return "no longer wanted"
-        if trials.is_whole(bench.store, study, shard):
-            return "stored before"
-        return _train(bench, study, order, shard, attempt, worker, self.request.id)
-    except Exception as error:
-        bench.clear()  # what failed may be half-made
-        failure = Failure.of(error, shard, attempt, bench.settings.most_attempts, worker)
-        log.warning("%s of %s, attempt %d: %s", shard.name, study_id, attempt, failure.reason)
-        if failure.kind != "machine":
-            return "failed"
-        again = (study_id, first, last, attempt + 1)
-        raise self.retry(args=again, countdown=backoff(attempt)) from error
-
-
-def _train(
-    bench: Bench, study: Study, order: Order, shard: Shard, attempt: int, worker: str, task: str
-) -> str:
-    """Train the shard under a lease."""
+    state, shard = worker_state(), Shard(first, last)
     lease = Lease(
-        study=study.id,
+        study=study_id,
         shard=shard.name,
-        worker=worker,
+        worker=self.request.hostname,
         attempt=attempt,
-        task=task,
+        task=self.request.id,
         since=time.time(),
     )
-    with leases.held(bench.client, lease, bench.settings.lease) as is_ours:
+    with leases.held(state.client, lease, state.settings.lease) as is_ours:
         if not is_ours:
             return "another worker trains it"
         try:
-            done = bench.trainer(study, order).train(shard)
-        except Exception as error:  # recorded before the lease ends, so that it is not a loss
-            most = bench.settings.most_attempts
-            with suppress(StoreError):  # the store may be what failed
-                failures.record(bench.store, study, Failure.of(error, shard, attempt, most, worker))
-            raise
-        _tell(bench, study, worker, done)
+            return _train(state, lease, shard, self.request.delivery_info["routing_key"])
+        except Exception as error:
+            state.clear()  # the data and the engine may be half-made
+            _record(state, lease, shard, error)
+            return "failed"
+
+
+def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
+    study = state.study(lease.study)
+    order = orders.read(state.store, study)
+    is_ordered = order is not None and not order.cancelled and queue == queue_of(order.device)
+    if order is None or not is_ordered or not state.progress(study).is_wanted(shard):
+        with suppress(redis.RedisError):
+            leases.give_back(state.client, [lease])
+        return "no longer wanted"
+    if trials.is_whole(state.store, study, shard):
+        return "stored before"
+    done = state.trainer(study, order).train(shard)
+    _report_pace(state, study, lease.worker, done)
     return f"stored, {done.seconds:.1f} s"
 
 
-def _tell(bench: Bench, study: Study, worker: str, done: ShardDone) -> None:
-    """Report the pace; the shard is stored, whether or not anyone hears of it."""
+def _record(state: WorkerState, lease: Lease, shard: Shard, error: Exception) -> None:
+    """Record the failed attempt in the store, or leave it in Redis if the store is what failed.
+
+    A task may be a duplicate, enqueued as an earlier attempt: what the store has counts too.
+    """
+    most = state.settings.most_attempts
+    try:
+        if not state.has(lease.study):
+            raise StoreError(f"{state.store.location} does not have {lease.study}")
+        attempt = max(lease.attempt, failures.last_attempt(state.store, lease.study, shard) + 1)
+        failure = Failure.of(error, shard, attempt, most, lease.worker)
+        failures.record(state.store, lease.study, failure)
+    except StoreError:
+        failure = Failure.of(error, shard, lease.attempt, most, lease.worker)
+        with suppress(redis.RedisError):
+            unrecorded.leave(state.client, lease.study, failure)
+    log.warning(
+        "%s of %s, attempt %d: %s", shard.name, lease.study, failure.attempt, failure.reason
+    )
+
+
+def _report_pace(state: WorkerState, study: Study, worker: str, done: ShardDone) -> None:
+    """Report the pace; the shard is stored, whether or not this succeeds."""
     stored = Stored(
         worker=worker,
         when=time.time(),
@@ -95,11 +103,11 @@ def _tell(bench: Bench, study: Study, worker: str, done: ShardDone) -> None:
         accuracy=done.accuracy,
     )
     with suppress(redis.RedisError):
-        pace.report(bench.client, study.id, stored)
+        pace.report(state.client, study.id, stored)
 
 
 @cache
-def _bench() -> Bench:
-    """This process's; told to end, it ends at once, and no study's code hears of it."""
+def worker_state() -> WorkerState:
+    """The state of this process, which SIGTERM ends at once, whatever a study's code does."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return Bench(settings())
+    return WorkerState(settings())

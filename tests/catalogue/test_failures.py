@@ -50,7 +50,7 @@ def test_what_is_recorded_is_found_by_shard_until_it_is_forgotten(
     assert failures.attempts(store, study) == {}
     ten = failed(StoreError("away"), 10, 1)
     for failure in (failed(StudyError("no"), 5, 1), failed(StoreError("x"), 10, 3), ten, ten):
-        failures.record(store, study, failure)
+        failures.record(store, study.id, failure)
     store.put(f"{study.prefix}failures/0000010-0000015/notes.txt", b"")
     store.put(f"{study.prefix}failures/0000011-0000016/1-machine.json", b"")
     assert failures.attempts(store, study) == {

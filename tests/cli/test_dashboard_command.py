@@ -40,7 +40,7 @@ def test_it_shows_a_folder_and_ends_with_ctrl_c(
     try:
         html = _got(f"http://127.0.0.1:{port}/")
         assert f"/studies/{trained.study.id}" in html
-        expected = f"http://127.0.0.1:{port} shows the studies in mine; Ctrl-C ends it\n"
+        expected = f"http://127.0.0.1:{port} shows the studies in mine; Ctrl-C stops it\n"
         assert output.read_text() == expected
         others = [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port)]
         for address in {"127.0.0.2", *others} - {"127.0.0.1"}:
@@ -73,7 +73,8 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
         ran = CliRunner().invoke(main, arguments)
     assert ran.exit_code == 2
     assert ran.stderr == (
-        f"error: port {port} of 127.0.0.1 is taken: give another with --port, or end what has it\n"
+        f"error: port {port} of 127.0.0.1 is in use: give another with --port, or stop what uses "
+        "it\n"
     )
 
 

@@ -204,7 +204,7 @@ class Cluster:
         for _ in range(number):
             for key in self.client.scan_iter("memtail:presence:aggregator:*"):
                 self.client.delete(key)
-            self.wait_until("it is there", lambda: presence.there(self.client, "aggregator"))
+            self.wait_until("it is there", lambda: presence.running(self.client, "aggregator"))
 
     def wait_until(self, what: str, condition: Callable[[], object]) -> None:
         """Wait for a condition; if it never holds, show the logs."""
@@ -256,7 +256,11 @@ C = TypeVar("C", bound=Cluster)
 
 
 @contextmanager
-def running(s3: S3Server, folder: Path, kind: Callable[..., C] = Cluster) -> Iterator[C]:
+def running(
+    s3: S3Server,
+    folder: Path,
+    kind: Callable[..., C] = Cluster,  # type: ignore[assignment]
+) -> Iterator[C]:
     """A cluster without services yet; whatever is started in it ends with it."""
     with redis_server() as server, Faults(s3.endpoint) as faults:
         cluster = kind(server, s3, faults, folder)

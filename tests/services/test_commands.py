@@ -27,12 +27,12 @@ def test_a_study_from_submission_to_report(
     said = cluster.memtail("submit", *SMALL).stdout
     study = cluster.study
     assert "12 models in 4 shards" in said
-    assert "no worker yet" in said
+    assert "no worker is running yet" in said
     assert f"memtail watch  {study.id}" in said
     (row,) = json.loads(cluster.memtail("status", "--json").stdout)
     assert (row["state"], row["waiting"], row["running"], row["stored"]) == ("waiting", 12, 0, 0)
     assert "no report yet" in cluster.memtail("fetch", "small", code=2).stderr
-    assert "no worker is there" in cluster.memtail("workers").stdout
+    assert "no worker is running" in cluster.memtail("workers").stdout
 
     cluster.worker()
     cluster.aggregator()
@@ -75,7 +75,7 @@ def test_submitting_again_enqueues_nothing_twice_while_an_aggregator_watches(
 
 
 def test_doctor_checks_every_link(cluster: Cluster) -> None:
-    assert "none: start one" in cluster.memtail("doctor", code=2).stdout
+    assert "none: start some" in cluster.memtail("doctor", code=2).stdout
     cluster.aggregator()
     cluster.worker()
     cluster.wait_until(
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_the_watching_only(cluster: Cluster) -> None:
     assert watching.stdout
     first = watching.stdout.readline()
     assert "12 waiting" in first
-    assert "no worker for cpu is there" in first
+    assert "no cpu worker is running" in first
     os.kill(watching.pid, signal.SIGINT)
     rest, errors = watching.communicate(timeout=60)
     assert watching.returncode == 130
@@ -140,5 +140,5 @@ def test_without_a_broker_a_cluster_is_not_there(cluster: Cluster) -> None:
     ran = cluster.memtail("workers", code=2)
     assert ran.stderr.startswith("error: cannot reach Redis at redis://127.0.0.1")
     told = cluster.memtail("status")
-    assert "Warning: what the cluster does is not known: cannot reach Redis" in told.stderr
+    assert "Warning: the status of the cluster is unknown: cannot reach Redis" in told.stderr
     assert "holds no study" in told.stdout

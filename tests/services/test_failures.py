@@ -117,9 +117,9 @@ def test_a_shard_that_kills_its_process_is_given_up_and_the_others_go_on(own: Cl
 
 
 def test_what_is_away_is_tried_again_later(gated: GatedCluster, gated_scores: bytes) -> None:
-    """A worker without patience hands its shard on, by a task that is due later."""
+    """A worker without patience gives up its attempt; the aggregator enqueues the next one."""
     worker = gated.worker(MEMTAIL_STORE_PATIENCE="0.1")
-    gated.aggregator()
+    aggregator = gated.aggregator()
     gated.memtail("submit", "gated.toml")
     gated.mid_shard(worker, stored=2)
     gated.faults.answer_503()
@@ -129,7 +129,7 @@ def test_what_is_away_is_tried_again_later(gated: GatedCluster, gated_scores: by
     )
     gated.faults.heal()
     assert gated.finish() == gated_scores
-    assert "retry: Retry in 2" in worker.log.read_text()
+    assert ", attempt 2" in aggregator.log.read_text()
 
 
 def test_cancel_frees_the_workers_and_keeps_what_is_stored(own: Cluster) -> None:
@@ -143,7 +143,7 @@ def test_cancel_frees_the_workers_and_keeps_what_is_stored(own: Cluster) -> None
     own.aggregator()
     own.wait_until("5 stored", lambda: len(own.stored()) == 5)
     own.wait_until("one under way", own.leases)
-    assert "1 shard under way stopped" in own.memtail("cancel", "own").stdout
+    assert "stopped 1 shard in training" in own.memtail("cancel", "own").stdout
     assert not own.leases()
     own.wait_until("the worker has let go of all", lambda: let_go(worker) == 6)
     own.wait_for_looks()

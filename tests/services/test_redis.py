@@ -8,11 +8,12 @@ import redis
 
 from memtail_core.settings import Settings
 from services import broker, health, leases, pace, presence
+from services.aggregator.reconciler import backoff
 from services.broker import BrokerError
 from services.leases import Lease
 from services.pace import Stored
 from services.presence import Presence
-from services.queue import backoff, queue_of
+from services.queue import queue_of
 from tests.servers import RedisServer, redis_server
 
 
@@ -93,13 +94,13 @@ def test_who_says_nothing_is_forgotten(
     monkeypatch.setattr(presence, "_FORGOTTEN", 0.3)
     worker = Presence(name="w1", role="worker", device="cpu", store="runs", since=time.time())
     presence.announce(client, worker)
-    assert [each.name for each in presence.there(client, "worker")] == ["w1"]
-    assert presence.there(client, "aggregator") == []
+    assert [each.name for each in presence.running(client, "worker")] == ["w1"]
+    assert presence.running(client, "aggregator") == []
     presence.leave(client, worker)
-    assert presence.there(client, "worker") == []
+    assert presence.running(client, "worker") == []
     presence.announce(client, worker)
     time.sleep(0.5)
-    assert presence.there(client, "worker") == []
+    assert presence.running(client, "worker") == []
 
 
 def stored(when: float, seconds: float = 10.0) -> Stored:
@@ -128,12 +129,12 @@ def test_idle_while_shards_wait_is_not_healthy(client: "redis.Redis") -> None:
     worker = Presence(
         name="w", role="worker", device="cpu", store="runs", since=now - 500, idle_since=now - 90
     )
-    assert health.ailments(client, worker) == []
+    assert health.problems(client, worker) == []
     client.rpush(queue_of("cpu"), "task")
-    assert "idle for 90 s while 1 shards wait" in health.ailments(client, worker)
-    assert health.ailments(client, worker.model_copy(update={"idle_since": now - 5})) == []
-    assert health.ailments(client, worker.model_copy(update={"idle_since": None})) == []
-    assert health.ailments(client, worker.model_copy(update={"device": "cuda"})) == []
+    assert "idle for 90 s while 1 shards wait" in health.problems(client, worker)
+    assert health.problems(client, worker.model_copy(update={"idle_since": now - 5})) == []
+    assert health.problems(client, worker.model_copy(update={"idle_since": None})) == []
+    assert health.problems(client, worker.model_copy(update={"device": "cuda"})) == []
 
 
 def test_a_shard_that_takes_far_longer_than_others_is_not_healthy(client: "redis.Redis") -> None:
@@ -141,25 +142,28 @@ def test_a_shard_that_takes_far_longer_than_others_is_not_healthy(client: "redis
     worker = Presence(name="w", role="worker", device="cpu", store="runs", since=now)
     at_it = lease().model_copy(update={"since": now - 2000})
     client.set(at_it.key, at_it.model_dump_json())
-    assert health.ailments(client, worker) == [], "nothing to compare with"
+    assert health.problems(client, worker) == [], "nothing to compare with"
     pace.report(client, "s-1", stored(now, seconds=300))
-    assert health.ailments(client, worker) == [], "seven times as long can be another GPU's load"
+    assert health.problems(client, worker) == [], "seven times as long can be another GPU's load"
     for _ in range(5):
         pace.report(client, "s-1", stored(now, seconds=100))
-    assert "for 2000 s; others take 100 s" in health.ailments(client, worker)[0]
-    assert health.ailments(client, worker.model_copy(update={"name": "another"})) == []
+    assert "for 2000 s; others take 100 s" in health.problems(client, worker)[0]
+    assert health.problems(client, worker.model_copy(update={"name": "another"})) == []
 
 
 def test_failures_of_redis_are_one_sentence_without_the_password(server: RedisServer) -> None:
     for settings, expected in (
-        (set_to(server, "wr/ong"), "wants another password: check MEMTAIL_BROKER_PASSWORD"),
+        (set_to(server, "wr/ong"), "refuses the password: check MEMTAIL_BROKER_PASSWORD"),
         (Settings(broker_url="redis://:hush@127.0.0.1:1/0"), "cannot reach Redis at redis://127"),
     ):
         with pytest.raises(BrokerError, match=expected) as raised, broker.reached(settings):
             broker.connect(settings).ping()
         assert "hush" not in str(raised.value)
         assert "wr/ong" not in str(raised.value)
-    for url, expected in ((None, "no cluster is set"), ("amqp://x", "is no address of Redis")):
+    for url, expected in (
+        (None, "no cluster is configured"),
+        ("amqp://x", "is not an address of Redis"),
+    ):
         with pytest.raises(BrokerError, match=expected):
             broker.url(Settings(broker_url=url, broker_password=None))
 

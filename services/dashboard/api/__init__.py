@@ -1,1 +1,1 @@
-"""REST below ``/api/v1``: a management API and a results API, as TorchServe splits them."""
+"""The REST API below ``/api/v1``: management (studies, workers) and results (scores, pairs)."""

@@ -1,6 +1,6 @@
-"""Progress as server-sent events: a study's line whenever it changes, and a comment now and then.
+"""Progress as server-sent events: an event for each change of a study.
 
-Who listens holds no thread, and one who is slow misses changes, not the last one.
+A client that listens holds no thread; one that is slow misses changes, but never the last one.
 """
 
 from collections.abc import AsyncIterator
@@ -10,16 +10,16 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.dashboard.access import READER
-from services.dashboard.api.management import Seen, The
+from services.dashboard.api.management import TheDashboard, TheStudy
 from services.dashboard.dashboard import dashboard_of
-from services.dashboard.problems import described
+from services.dashboard.error_responses import described
 
 MOST_LISTENERS = 1000
 
 
 async def _with_room(request: Request) -> None:
-    if dashboard_of(request).observer.n_listeners >= MOST_LISTENERS:
-        raise HTTPException(503, "too many listen: try again later", {"Retry-After": "30"})
+    if dashboard_of(request).monitor.n_listeners >= MOST_LISTENERS:
+        raise HTTPException(503, "too many clients listen: try again later", {"Retry-After": "30"})
 
 
 router = APIRouter(
@@ -31,15 +31,15 @@ Events = AsyncIterator[ServerSentEvent]
 
 
 @router.get("/events", operation_id="listen", responses=described(503))
-async def listen(dashboard: The) -> Events:
-    """Listen to all studies: ``study`` for each that changed, then ``overview``."""
+async def listen(dashboard: TheDashboard) -> Events:
+    """Stream events of all studies: ``study`` for each that changed, then ``overview``."""
     sent: dict[str, object] = {}
-    async with aclosing(dashboard.observer.changes()) as changes:
+    async with aclosing(dashboard.monitor.changes()) as changes:
         async for now in changes:
-            for seen in now.studies:
-                if sent.get(seen.study.id) != seen:
-                    yield ServerSentEvent(event="study", raw_data=seen.json)
-            sent = {seen.study.id: seen for seen in now.studies}
+            for view in now.studies:
+                if sent.get(view.study.id) != view:
+                    yield ServerSentEvent(event="study", raw_data=view.json)
+            sent = {view.study.id: view for view in now.studies}
             yield ServerSentEvent(event="overview", raw_data=now.overview, id=str(now.number))
 
 
@@ -48,15 +48,15 @@ async def listen(dashboard: The) -> Events:
     operation_id="listen_to_study",
     responses=described(404, 422, 503),
 )
-async def listen_to_study(dashboard: The, seen: Seen) -> Events:
-    """Listen to one study: ``study`` whenever it changes; ``gone`` if it was removed."""
+async def listen_to_study(dashboard: TheDashboard, view: TheStudy) -> Events:
+    """Stream events of one study: ``study`` whenever it changes; ``gone`` if it is removed."""
     sent: object = None
-    async with aclosing(dashboard.observer.changes()) as changes:
+    async with aclosing(dashboard.monitor.changes()) as changes:
         async for now in changes:
-            found = now.study(seen.study.id)
-            if found is None:
-                yield ServerSentEvent(event="gone", data={"id": seen.study.id})
+            latest = now.study(view.study.id)
+            if latest is None:
+                yield ServerSentEvent(event="gone", data={"id": view.study.id})
                 return
-            if found != sent:
-                yield ServerSentEvent(event="study", raw_data=found.json, id=str(now.number))
-            sent = found
+            if latest != sent:
+                yield ServerSentEvent(event="study", raw_data=latest.json, id=str(now.number))
+            sent = latest

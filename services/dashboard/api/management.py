@@ -1,4 +1,4 @@
-"""The management API: submit, list, look at, cancel and retry studies; who works on them."""
+"""The management API: list, submit, cancel and retry studies; workers and failures."""
 
 import threading
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from services.dashboard.access import RATED, READER, WRITER
 from services.dashboard.api import shapes
 from services.dashboard.api.shapes import StudyId
 from services.dashboard.dashboard import Dashboard, dashboard_of
-from services.dashboard.problems import described
-from services.dashboard.snapshot import StudySeen
+from services.dashboard.error_responses import described
+from services.dashboard.snapshot import StudyView
 from services.submission import Cluster
 
-_AT_ONCE = threading.BoundedSemaphore(4)  # changes; they load data, and write to store and queue
+_AT_ONCE = threading.BoundedSemaphore(4)  # changes: they load data, and write to the store
 _PATIENCE = 2.0  # seconds
 _MOST_FAILURES = 200
 
@@ -34,28 +34,28 @@ writers = APIRouter(
 )
 
 
-# Dependencies are coroutines, though they wait for nothing: others FastAPI runs in threads, and
-# two changes of thread for each are most of what such a request costs.
-async def study_seen(study_id: StudyId, request: Request) -> StudySeen:
-    """The study that a path names, as it was last seen."""
-    found = dashboard_of(request).observer.latest().study(study_id)
-    if found is None:
-        raise HTTPException(404, "there is no such study")
-    return found
+# Dependencies are coroutines, though they wait for nothing: FastAPI runs others in threads, and two
+# changes of thread for each would be most of the cost of a request.
+async def study_view(study_id: StudyId, request: Request) -> StudyView:
+    """The study in the path, as it was read last."""
+    view = dashboard_of(request).monitor.latest().study(study_id)
+    if view is None:
+        raise HTTPException(404, "the store has no such study")
+    return view
 
 
 async def _dashboard(request: Request) -> Dashboard:
     return dashboard_of(request)
 
 
-Seen = Annotated[StudySeen, Depends(study_seen)]
-The = Annotated[Dashboard, Depends(_dashboard)]
+TheStudy = Annotated[StudyView, Depends(study_view)]
+TheDashboard = Annotated[Dashboard, Depends(_dashboard)]
 
 
 @readers.get("/studies", operation_id="list_studies", response_model=list[shapes.StudyStatus])
-async def list_studies(dashboard: The) -> Response:
-    """Every study, those under way first."""
-    return _json(dashboard.observer.latest().listing)
+async def list_studies(dashboard: TheDashboard) -> Response:
+    """List every study, those under way first."""
+    return _json(dashboard.monitor.latest().listing)
 
 
 @readers.get(
@@ -64,9 +64,9 @@ async def list_studies(dashboard: The) -> Response:
     response_model=shapes.StudyDetail,
     responses=described(404, 422),
 )
-async def get_study(seen: Seen) -> dict[str, Any]:
-    """One study, with its description."""
-    return {**seen.as_dict(), "description": seen.study.model_dump(mode="json")}
+async def get_study(view: TheStudy) -> dict[str, Any]:
+    """Get one study with its description."""
+    return {**view.as_dict(), "description": view.study.model_dump(mode="json")}
 
 
 @readers.get(
@@ -76,16 +76,18 @@ async def get_study(seen: Seen) -> dict[str, Any]:
     responses=described(404, 422, 503),
 )
 def list_failures(
-    dashboard: The, seen: Seen, limit: Annotated[int, Query(ge=1, le=_MOST_FAILURES)] = 50
+    dashboard: TheDashboard,
+    view: TheStudy,
+    limit: Annotated[int, Query(ge=1, le=_MOST_FAILURES)] = 50,
 ) -> dict[str, Any]:
-    """Attempts that failed, with their tracebacks: those that stopped something first."""
-    key = (seen.study.id, seen.updated, seen.n_failures, limit)
-    found = dashboard.failures.get(key)
-    if found is None:
-        items, total = failures.gravest(dashboard.store, seen.study, limit)
-        found = {"total": total, "items": [each.model_dump() for each in items]}
-        dashboard.failures.put(key, found)
-    return found
+    """List failed attempts with their tracebacks, those that stopped something first."""
+    key = (view.study.id, view.updated, view.status.n_failures, limit)
+    answer = dashboard.failures.get(key)
+    if answer is None:
+        items, total = failures.gravest(dashboard.store, view.study, limit)
+        answer = {"total": total, "items": [each.model_dump() for each in items]}
+        dashboard.failures.put(key, answer)
+    return answer
 
 
 @readers.get(
@@ -94,15 +96,15 @@ def list_failures(
     response_model=shapes.Shards,
     responses=described(404, 422),
 )
-async def list_shards(seen: Seen) -> dict[str, Any]:
-    """The shards that workers stored last, at most 200: who, when, how long, how accurate."""
-    return {"items": seen.recent}
+async def list_shards(view: TheStudy) -> dict[str, Any]:
+    """List the last 200 shards that workers stored: worker, time, duration, accuracy."""
+    return {"items": view.status.recent}
 
 
 @readers.get("/workers", operation_id="list_workers", response_model=shapes.Workers)
-async def list_workers(dashboard: The) -> dict[str, Any]:
-    """Workers and aggregators that are there, and how many tasks wait."""
-    now = dashboard.observer.latest()
+async def list_workers(dashboard: TheDashboard) -> dict[str, Any]:
+    """List the running workers and aggregators, and how many tasks wait."""
+    now = dashboard.monitor.latest()
     return {"workers": now.workers, "aggregators": now.aggregators, "queues": now.queues}
 
 
@@ -113,8 +115,10 @@ async def list_workers(dashboard: The) -> dict[str, Any]:
     response_model=shapes.Submitted,
     responses=described(409),
 )
-def submit_study(dashboard: The, asked: shapes.Submission, response: Response) -> dict[str, Any]:
-    """Hand a study to the cluster. Submitting again is safe: it continues, or grows."""
+def submit_study(
+    dashboard: TheDashboard, asked: shapes.Submission, response: Response
+) -> dict[str, Any]:
+    """Submit a study to the cluster. Submitting again is safe: it continues or grows."""
     with _changing(dashboard) as cluster:
         spec = Spec.parse(_tables(asked))
         study, dataset = admission.prepared(dashboard.store, spec)
@@ -132,19 +136,22 @@ def submit_study(dashboard: The, asked: shapes.Submission, response: Response) -
     responses=described(404, 409),
 )
 def submit_stored_study(
-    dashboard: The, seen: Seen, asked: shapes.Growth | None = None
+    dashboard: TheDashboard, view: TheStudy, asked: shapes.Growth | None = None
 ) -> dict[str, Any]:
-    """Let a study of the store go on, after a cancellation or with more trials."""
+    """Continue a study in the store, after a cancellation or with more trials."""
     asked = asked or shapes.Growth()
     with _changing(dashboard) as cluster:
-        if seen.is_experiment:
-            raise StudyError(f"{seen.study.id} is an experiment's: run its command with --submit")
-        admission.check_recipe(seen.study.training)
-        goal = asked.trials or catalogue.goal(dashboard.store, seen.study)
+        if view.is_experiment:
+            raise StudyError(
+                f"{view.study.id} belongs to an experiment: run the command of the experiment with "
+                "--submit"
+            )
+        admission.check_recipe(view.study.training)
+        goal = asked.trials or catalogue.goal(dashboard.store, view.study)
         if not goal:
-            raise StudyError("how many models it should have is not known: say trials")
-        dataset = catalogue.load_dataset(dashboard.store, seen.study)
-        return _submit(cluster, seen.study, dataset, goal, asked)
+            raise StudyError("the study has no number of models yet: give 'trials'")
+        dataset = catalogue.load_dataset(dashboard.store, view.study)
+        return _submit(cluster, view.study, dataset, goal, asked)
 
 
 @writers.post(
@@ -153,11 +160,11 @@ def submit_stored_study(
     response_model=shapes.Cancelled,
     responses=described(404, 409),
 )
-def cancel_study(dashboard: The, seen: Seen) -> dict[str, Any]:
-    """Stop training a study. What is stored stays; submitting it continues."""
+def cancel_study(dashboard: TheDashboard, view: TheStudy) -> dict[str, Any]:
+    """Stop training a study. Stored models stay; submitting it again continues."""
     with _changing(dashboard) as cluster:
-        _must_be_submitted(dashboard, seen.study)
-        return {"id": seen.study.id, "stopped": submission.cancel(cluster, seen.study)}
+        _must_be_submitted(dashboard, view.study)
+        return {"id": view.study.id, "stopped": submission.cancel(cluster, view.study)}
 
 
 @writers.post(
@@ -166,12 +173,12 @@ def cancel_study(dashboard: The, seen: Seen) -> dict[str, Any]:
     response_model=shapes.Retried,
     responses=described(404, 409),
 )
-def retry_study(dashboard: The, seen: Seen) -> dict[str, Any]:
-    """Enqueue again what failed of a study, and only that."""
+def retry_study(dashboard: TheDashboard, view: TheStudy) -> dict[str, Any]:
+    """Enqueue the failed shards of a study again, and only those."""
     with _changing(dashboard) as cluster:
-        if _must_be_submitted(dashboard, seen.study).cancelled:
-            raise HTTPException(409, f"{seen.study.id} was cancelled: submit it again instead")
-        return {"id": seen.study.id, "enqueued": submission.retry(cluster, seen.study)}
+        if _must_be_submitted(dashboard, view.study).cancelled:
+            raise HTTPException(409, f"{view.study.id} was cancelled: submit it again")
+        return {"id": view.study.id, "enqueued": submission.retry(cluster, view.study)}
 
 
 @writers.put(
@@ -188,18 +195,16 @@ def retry_study(dashboard: The, seen: Seen) -> dict[str, Any]:
         }
     },
 )
-async def put_dataset(dashboard: The, request: Request) -> dict[str, Any]:
-    """Put data into the store, so that a study can name them as ``stored:SHA256``."""
+async def put_dataset(dashboard: TheDashboard, request: Request) -> dict[str, Any]:
+    """Put a dataset into the store; studies name it ``stored:SHA256``."""
     return await dashboard.uploads.take(request)
 
 
 @contextmanager
 def _changing(dashboard: Dashboard) -> Iterator[Cluster]:
-    """The cluster, for one of a few changes at once; afterwards, the observer looks again."""
+    """Yield the cluster for one of a few changes at once; then take a new snapshot."""
     if dashboard.cluster is None:
-        raise HTTPException(
-            409, "this dashboard only looks: it has no cluster (MEMTAIL_BROKER_URL is not set)"
-        )
+        raise HTTPException(409, "this dashboard has no cluster: MEMTAIL_BROKER_URL is not set")
     if not _AT_ONCE.acquire(timeout=_PATIENCE):
         raise HTTPException(503, "too many changes at once: try again", {"Retry-After": "5"})
     try:
@@ -207,7 +212,7 @@ def _changing(dashboard: Dashboard) -> Iterator[Cluster]:
             yield dashboard.cluster
     finally:
         _AT_ONCE.release()
-        dashboard.observer.refresh()
+        dashboard.monitor.refresh()
 
 
 def _submit(
@@ -230,17 +235,19 @@ def _submit(
 def _tables(asked: shapes.Submission) -> dict[str, Any]:
     if asked.shipped is None:
         if asked.dataset is None:
-            raise StudyError("say 'dataset' (a study file's tables) or 'shipped' (a study's name)")
+            raise StudyError(
+                "give 'dataset' and the other tables of a study file, or 'shipped', a study's name"
+            )
         return asked.model_dump(include={"study", "dataset", "training", "subsets"})
     if asked.dataset is not None or asked.study or asked.training or asked.subsets:
-        raise StudyError("'shipped' is a whole study: give it alone, or the tables without it")
+        raise StudyError("'shipped' is a whole study: give either it or the tables of a study file")
     return admission.shipped_tables(asked.shipped)
 
 
 def _must_be_submitted(dashboard: Dashboard, study: Study) -> orders.Order:
     order = orders.read(dashboard.store, study)
     if order is None:
-        raise HTTPException(409, f"{study.id} was never submitted")
+        raise HTTPException(409, f"{study.id} was never submitted to the cluster")
     return order
 
 

@@ -1,4 +1,4 @@
-"""The results API: scores and pairs of the published report, influence of one example."""
+"""The results API: scores and pairs of the published report, and the influence of one example."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
@@ -9,10 +9,10 @@ from fastapi import Path as InPath
 
 from services.dashboard.access import READER
 from services.dashboard.api import shapes
-from services.dashboard.api.management import Seen, The
+from services.dashboard.api.management import TheDashboard, TheStudy
 from services.dashboard.dashboard import Dashboard
+from services.dashboard.error_responses import described
 from services.dashboard.influence import Asked, BusyError
-from services.dashboard.problems import described
 from services.dashboard.reports import (
     MOST_ROWS,
     BeingReplacedError,
@@ -20,9 +20,9 @@ from services.dashboard.reports import (
     NoReportError,
     Page,
     TableName,
-    Wanted,
+    TableQuery,
 )
-from services.dashboard.snapshot import StudySeen
+from services.dashboard.snapshot import StudyView
 
 router = APIRouter(tags=["results"], dependencies=[READER], responses=described(404, 409, 422, 503))
 
@@ -36,7 +36,7 @@ _FILES = {
     "parquet": MEDIA["parquet"],
 }
 _BINARY = "application/octet-stream"
-_SANDBOX = "sandbox; default-src 'none'"  # nothing of a report runs with the dashboard's rights
+_SANDBOX = "sandbox; default-src 'none'"  # nothing in a report runs with the dashboard's rights
 
 _SORTS = {
     "scores": Literal[
@@ -51,30 +51,30 @@ _SORTS = {
 }  # fmt: skip
 
 
-def _wanted(name: TableName) -> Callable[..., Awaitable[Wanted]]:
-    """The query of a page, for one of the tables."""
+def _query(name: TableName) -> Callable[..., Awaitable[TableQuery]]:
+    """The query parameters of a page of one of the tables."""
     sorts: Any = _SORTS[name]
 
-    async def wanted(
-        format: Annotated[Format, Query(description="How it is written.")] = "json",
+    async def query(
+        format: Annotated[Format, Query(description="The format.")] = "json",
         offset: Annotated[int, Query(ge=0, le=2**40)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 100,
         sort: Annotated[
-            sorts | None, Query(description="A column; '-': the largest first.")
+            sorts | None, Query(description="A column to sort by; with '-', the largest first.")
         ] = None,
         min_memorization: Annotated[float | None, Query(ge=-1, le=1)] = None,
         label: Annotated[
-            int | None, Query(ge=0, le=2**31, description="The training example's class.")
+            int | None, Query(ge=0, le=2**31, description="The class of the training example.")
         ] = None,
-    ) -> Wanted:
-        return Wanted(format, offset, limit, sort, min_memorization, label)
+    ) -> TableQuery:
+        return TableQuery(format, offset, limit, sort, min_memorization, label)
 
-    return wanted
+    return query
 
 
 _TABLE: dict[str, Any] = {
     "content": {MEDIA["csv"]: {}, MEDIA["parquet"]: {}},
-    "description": "The rows; X-Total-Count has how many there are, Link the next ones.",
+    "description": "The rows; X-Total-Count is their number, Link leads to the next.",
 }
 
 
@@ -84,10 +84,10 @@ _TABLE: dict[str, Any] = {
     responses={200: {**_TABLE, "model": shapes.Scores}},
 )
 async def get_scores(
-    dashboard: The, seen: Seen, wanted: Annotated[Wanted, Depends(_wanted("scores"))]
+    dashboard: TheDashboard, view: TheStudy, query: Annotated[TableQuery, Depends(_query("scores"))]
 ) -> Response:
-    """Every training example's memorization and its interval, as published last."""
-    return await _page(dashboard, seen, "scores", wanted)
+    """Get the memorization of every training example, with its interval, as published last."""
+    return await _page(dashboard, view, "scores", query)
 
 
 @router.get(
@@ -96,15 +96,15 @@ async def get_scores(
     responses={200: {**_TABLE, "model": shapes.Pairs}},
 )
 async def get_pairs(
-    dashboard: The, seen: Seen, wanted: Annotated[Wanted, Depends(_wanted("pairs"))]
+    dashboard: TheDashboard, view: TheStudy, query: Annotated[TableQuery, Depends(_query("pairs"))]
 ) -> Response:
-    """The high-influence pairs, as published last."""
-    return await _page(dashboard, seen, "pairs", wanted)
+    """Get the high-influence pairs, as published last."""
+    return await _page(dashboard, view, "pairs", query)
 
 
-Index = Annotated[int, InPath(ge=0, le=2**40, description="The example, from 0.")]
-K = Annotated[int, Query(ge=1, le=1000, description="How many.")]
-Harmful = Annotated[bool, Query(description="Influence to the worse instead.")]
+Index = Annotated[int, InPath(ge=0, le=2**40, description="The index of the example, from 0.")]
+K = Annotated[int, Query(ge=1, le=1000, description="How many pairs.")]
+Harmful = Annotated[bool, Query(description="Negative influence instead of positive.")]
 
 
 @router.get(
@@ -113,10 +113,10 @@ Harmful = Annotated[bool, Query(description="Influence to the worse instead.")]
     response_model=shapes.InfluenceOfOne,
 )
 async def of_training_example(
-    dashboard: The, seen: Seen, index: Index, k: K = 10, harmful: Harmful = False
+    dashboard: TheDashboard, view: TheStudy, index: Index, k: K = 10, harmful: Harmful = False
 ) -> Response:
-    """The test examples on which this training example has most influence."""
-    return await _influence(dashboard, seen, Asked("train", index, k, harmful))
+    """Get the test examples on which this training example has the most influence."""
+    return await _influence(dashboard, view, Asked("train", index, k, harmful))
 
 
 @router.get(
@@ -125,26 +125,31 @@ async def of_training_example(
     response_model=shapes.InfluenceOfOne,
 )
 async def on_test_example(
-    dashboard: The, seen: Seen, index: Index, k: K = 10, harmful: Harmful = False
+    dashboard: TheDashboard, view: TheStudy, index: Index, k: K = 10, harmful: Harmful = False
 ) -> Response:
-    """The training examples that the prediction of this test example rests on most."""
-    return await _influence(dashboard, seen, Asked("test", index, k, harmful))
+    """Get the training examples with the most influence on this test example."""
+    return await _influence(dashboard, view, Asked("test", index, k, harmful))
 
 
 @router.get(
     "/studies/{study_id}/report/{file:path}",
     operation_id="get_report_file",
     responses={
-        200: {"content": {kind: {} for kind in (*_FILES.values(), _BINARY)}, "description": "It."}
+        200: {
+            "content": {kind: {} for kind in (*_FILES.values(), _BINARY)},
+            "description": "The file.",
+        }
     },
     response_class=Response,
 )
 def get_report_file(
-    dashboard: The, seen: Seen, file: Annotated[str, InPath(description="As in its manifest.")]
+    dashboard: TheDashboard,
+    view: TheStudy,
+    file: Annotated[str, InPath(description="Its name in the manifest.")],
 ) -> Response:
-    """A file of the published report, verified, to be saved: no browser runs what is in it."""
+    """Download a file of the published report, verified. Browsers save it and do not run it."""
     try:
-        content = dashboard.reports.file(seen, file)
+        content = dashboard.reports.file(view, file)
     except (NoReportError, BeingReplacedError) as error:
         raise _not_now(error) from error
     name = file.rpartition("/")[2]
@@ -157,66 +162,75 @@ def get_report_file(
     )
 
 
-async def _page(dashboard: Dashboard, seen: StudySeen, name: TableName, wanted: Wanted) -> Response:
-    _refuse_experiments(seen)
-    page = dashboard.reports.known(seen, name, wanted)
+async def _page(
+    dashboard: Dashboard, view: StudyView, name: TableName, query: TableQuery
+) -> Response:
+    _refuse_experiments(view)
+    page = dashboard.reports.known(view, name, query)
     if page is None:
         try:
-            page = await dashboard.reports.made(seen, name, wanted)
+            page = await dashboard.reports.made(view, name, query)
         except (NoReportError, BeingReplacedError) as error:
             raise _not_now(error) from error
-    links = _links(seen, name, wanted, page)
-    shown = [f'<{link}>; rel="{rel}"' for rel, link in links.items() if rel in ("next", "previous")]
-    headers = {"X-Total-Count": str(page.total)} | ({"Link": ", ".join(shown)} if shown else {})
+    links = _links(view, name, query, page)
+    around = [
+        f'<{link}>; rel="{rel}"' for rel, link in links.items() if rel in ("next", "previous")
+    ]
+    headers = {"X-Total-Count": str(page.total)} | ({"Link": ", ".join(around)} if around else {})
     content = page.rows
-    if wanted.format == "json":
+    if query.format == "json":
         head = shapes.Scores(
-            id=seen.study.id,
+            id=view.study.id,
             models=page.models,
             total=page.total,
-            offset=wanted.offset,
-            limit=wanted.limit,
+            offset=query.offset,
+            limit=query.limit,
             links=links,
             items=[],
         ).model_dump_json()
         content = head.removesuffix("[]}").encode() + page.rows + b"}"
-    return Response(content, media_type=MEDIA[wanted.format], headers=headers)
+    return Response(content, media_type=MEDIA[query.format], headers=headers)
 
 
-def _links(seen: StudySeen, name: TableName, wanted: Wanted, page: Page) -> dict[str, str]:
-    """To the pages around, to the same rows in another format, and to all of them."""
-    given = {key: value for key, value in vars(wanted).items() if value is not None}
-    path = f"/api/v1/studies/{seen.study.id}"
+def _links(view: StudyView, name: TableName, query: TableQuery, page: Page) -> dict[str, str]:
+    """Links to the next and previous rows, to other formats, and to the whole table."""
+    given = {key: value for key, value in vars(query).items() if value is not None}
+    path = f"/api/v1/studies/{view.study.id}"
 
     def to(**changed: Any) -> str:
         return f"{path}/{name}?{urlencode(given | changed)}"
 
-    links = {each: to(format=each) for each in MEDIA if each != wanted.format}
-    if wanted.offset + wanted.limit < page.total:
-        links["next"] = to(offset=wanted.offset + wanted.limit)
-    if wanted.offset > 0:
-        links["previous"] = to(offset=max(0, wanted.offset - wanted.limit))
+    links = {each: to(format=each) for each in MEDIA if each != query.format}
+    if query.offset + query.limit < page.total:
+        links["next"] = to(offset=query.offset + query.limit)
+    if query.offset > 0:
+        links["previous"] = to(offset=max(0, query.offset - query.limit))
     return {**links, "all": f"{path}/report/{name}.parquet"}
 
 
-async def _influence(dashboard: Dashboard, seen: StudySeen, asked: Asked) -> Response:
-    data = seen.study.dataset
+async def _influence(dashboard: Dashboard, view: StudyView, asked: Asked) -> Response:
+    data = view.study.dataset
     n = data.n_train if asked.of == "train" else data.n_test
-    _refuse_experiments(seen)
+    _refuse_experiments(view)
     if asked.index >= n:
         kind = "training" if asked.of == "train" else "test"
-        raise HTTPException(404, f"there is no such {kind} example: they are 0 to {n - 1}")
+        raise HTTPException(404, f"no such {kind} example: the indices are 0 to {n - 1}")
     try:
-        content = await dashboard.influence.ask(seen, asked)
+        content = await dashboard.influence.ask(view, asked)
     except BusyError:
-        raise HTTPException(503, "too many ask at once", {"Retry-After": "1"}) from None
+        raise HTTPException(
+            503, "too many requests wait: try again", {"Retry-After": "1"}
+        ) from None
     return Response(content, media_type=MEDIA["json"])
 
 
-def _refuse_experiments(seen: StudySeen) -> None:
-    if seen.is_experiment:
-        detail = f"{seen.study.id} has no scores: an experiment left its examples out on purpose"
-        raise HTTPException(409, detail)
+def _refuse_experiments(view: StudyView) -> None:
+    if view.is_experiment:
+        raise HTTPException(
+            409,
+            f"{view.study.id} has no scores: it belongs to an experiment, which leaves examples "
+            "out on purpose",
+        )
 
 
 def _not_now(error: NoReportError | BeingReplacedError) -> HTTPException:

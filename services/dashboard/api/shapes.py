@@ -1,4 +1,4 @@
-"""What the API takes and gives, as its OpenAPI document describes it."""
+"""The requests and responses of the API, as its OpenAPI document describes them."""
 
 from typing import Annotated, Any, Literal
 
@@ -31,14 +31,14 @@ class AtWork(BaseModel):
     since: float
 
 
-class ReportSeen(BaseModel):
-    """The published report: of how many models."""
+class ReportSummary(BaseModel):
+    """The published report: the number of its models."""
 
     models: int
 
 
 class StudyStatus(BaseModel):
-    """A study as it is now; numbers of models."""
+    """The status of a study; all counts are of models."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class StudyStatus(BaseModel):
     accuracy: dict[str, float | None] | None
     at_work: list[AtWork]
     failures: int
-    report: ReportSeen | None
+    report: ReportSummary | None
     is_experiment: bool
     recipe: str
     source: str
@@ -76,17 +76,21 @@ class StudyDetail(StudyStatus):
 class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    trials: Trials | None = Field(None, description="Models to have in all; more than now: grow.")
-    device: Device | None = Field(None, description="Which workers train; as before, or a GPU's.")
+    trials: Trials | None = Field(
+        None, description="Models in all; more than now lets the study grow."
+    )
+    device: Device | None = Field(
+        None, description="Which workers train; by default as before, or a GPU."
+    )
     stack: Stack | None = Field(None, description="Networks that a worker trains at once.")
 
 
 class Growth(_Asked):
-    """How a study of the store is to go on."""
+    """How to continue a study in the store."""
 
 
 class Submission(_Asked):
-    """A study to be trained: the tables of a study file, or the name of one that ships."""
+    """A study to train: the tables of a study file, or the name of a study that ships."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -105,14 +109,14 @@ class Submission(_Asked):
     shipped: str | None = Field(None, description="A study that ships with memtail: 'digits'.")
     study: dict[str, Any] = {}
     dataset: dict[str, Any] | None = Field(
-        None, description="source: 'sklearn:…', or 'stored:SHA256' of data that are in the store."
+        None, description="source: 'sklearn:…', or 'stored:SHA256' of a dataset in the store."
     )
     training: dict[str, Any] = {}
     subsets: dict[str, Any] = {}
 
 
 class Submitted(BaseModel):
-    """What became of it: how many trials are wanted, and shards were enqueued."""
+    """The number of trials wanted, and of shards enqueued."""
 
     id: str
     trials: int
@@ -120,21 +124,21 @@ class Submitted(BaseModel):
 
 
 class Cancelled(BaseModel):
-    """How many shards were under way and are not any more."""
+    """The number of shards that were being trained and are stopped."""
 
     id: str
     stopped: int
 
 
 class Retried(BaseModel):
-    """How many shards were enqueued again."""
+    """The number of shards that were enqueued again."""
 
     id: str
     enqueued: int
 
 
 class Failures(BaseModel):
-    """Attempts that failed, those that stopped something first; ``total`` counts all of them."""
+    """Failed attempts, those that stopped something first; ``total`` counts all of them."""
 
     total: int
     items: list[Failure]
@@ -147,7 +151,7 @@ class Shards(BaseModel):
 
 
 class Workers(BaseModel):
-    """Who is there, and how many tasks wait for each kind of device."""
+    """Running workers and aggregators, and the tasks that wait, by kind of device."""
 
     workers: list[Presence]
     aggregators: list[Presence]
@@ -155,7 +159,7 @@ class Workers(BaseModel):
 
 
 class DatasetStored(BaseModel):
-    """Data that are in the store; ``source = "stored:SHA256"`` names them."""
+    """A dataset in the store; ``source = "stored:SHA256"`` names it."""
 
     sha256: str
     source: str
@@ -166,7 +170,7 @@ class DatasetStored(BaseModel):
 
 
 class Score(BaseModel):
-    """What is known of one training example; null: cannot be estimated."""
+    """The scores of one training example; null: cannot be estimated."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -179,7 +183,7 @@ class Score(BaseModel):
 
 
 class Pair(BaseModel):
-    """A training and a test example, and the influence of the one on the other."""
+    """A training and a test example, and the influence of the first on the second."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -192,7 +196,7 @@ class Pair(BaseModel):
 
 class _Page(BaseModel):
     id: str
-    models: int = Field(description="Of which the report was made.")
+    models: int = Field(description="Models in the report.")
     total: int
     offset: int
     limit: int
@@ -200,13 +204,13 @@ class _Page(BaseModel):
 
 
 class Scores(_Page):
-    """Rows of the table of scores."""
+    """Rows of the scores table."""
 
     items: list[Score]
 
 
 class Pairs(_Page):
-    """Rows of the table of high-influence pairs."""
+    """Rows of the pairs table."""
 
     items: list[Pair]
 
@@ -221,7 +225,7 @@ class InfluenceOfOne(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the dashboard sees what it is to show."""
+    """Whether the dashboard reaches the store and Redis."""
 
     status: Literal["ok", "trouble"]
     detail: str | None

@@ -1,18 +1,18 @@
-// What can be done with a study: cancel, retry, continue, grow. The page works without it.
+// The actions on a study: cancel, retry, continue, grow. The page works without this script.
 
 import { call, isSure } from "./token.js";
 
-const said = () => document.getElementById("said");
+const message = () => document.getElementById("message");
 
 function say(text, isWrong = false) {
-  said().textContent = text;
-  said().classList.toggle("wrong", isWrong);
+  message().textContent = text;
+  message().classList.toggle("wrong", isWrong);
 }
 
 const plural = (n, word) => `${n.toLocaleString()} ${word}${n === 1 ? "" : "s"}`;
 
-const DONE = {
-  cancel: (answer) => `cancelled; ${plural(answer.stopped ?? 0, "shard")} under way stopped`,
+const RESULTS = {
+  cancel: (answer) => `cancelled; stopped ${plural(answer.stopped ?? 0, "shard")} in training`,
   retry: (answer) => `${plural(answer.enqueued ?? 0, "shard")} enqueued again`,
   submit: (answer) => `submitted; ${plural(answer.enqueued ?? 0, "shard")} enqueued`,
 };
@@ -22,7 +22,7 @@ async function act(study, action, body, question) {
   say("…");
   try {
     const answer = await call("POST", `/api/v1/studies/${encodeURIComponent(study)}/${action}`, body);
-    say(answer === null ? "nothing was done" : DONE[action](answer));
+    say(answer === null ? "nothing was changed" : RESULTS[action](answer));
   } catch (error) {
     say(error.message, true);
   }

@@ -1,19 +1,19 @@
-// Keeps a page up to date: the server says that something changed, the page is fetched again, and
-// those of its parts that are marked data-live are exchanged. Without it, the page reads as well.
+// Keeps a page up to date. When the server reports a change, this script fetches the page again and
+// replaces the parts marked data-live. The page works without this script.
 
-const LEAST = 1000; // milliseconds between two exchanges
-const said = document.getElementById("connection");
+const LEAST = 1000; // milliseconds between two updates
+const connection = document.getElementById("connection");
 let source = null;
 let wait = LEAST;
 let timer = null;
-let lastExchange = 0;
+let lastUpdate = 0;
 let isBusy = false;
 let isStale = false;
 let isLeft = false;
 
 function say(kind, text) {
-  said.className = `connection ${kind}`;
-  if (said.textContent !== text) said.textContent = text;
+  connection.className = `connection ${kind}`;
+  if (connection.textContent !== text) connection.textContent = text;
 }
 
 function clock(date) {
@@ -36,7 +36,7 @@ function tick() {
   }
 }
 
-function exchange(mine, theirs) {
+function replacePart(mine, theirs) {
   if (mine.innerHTML === theirs.innerHTML) return;
   const opened = new Set([...mine.querySelectorAll("details[open]")].map((e) => e.dataset.key));
   for (const each of theirs.querySelectorAll("details[data-key]")) {
@@ -65,13 +65,13 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const theirs of fresh.querySelectorAll("[data-live]")) {
       const mine = document.querySelector(`[data-live="${CSS.escape(theirs.dataset.live)}"]`);
-      if (mine && isInUse(mine)) isLeft = true; // until it is let go
-      else if (mine) exchange(mine, theirs);
+      if (mine && isInUse(mine)) isLeft = true; // until the focus leaves it
+      else if (mine) replacePart(mine, theirs);
     }
-    lastExchange = Date.now();
+    lastUpdate = Date.now();
     tick();
   } catch {
-    isStale = true; // the stream will say when the server is back
+    isStale = true; // the stream reports when the server is back
   } finally {
     isBusy = false;
   }
@@ -83,7 +83,7 @@ function soon() {
     timer = null;
     await refresh();
     if (isStale && source?.readyState === EventSource.OPEN) soon();
-  }, Math.max(0, lastExchange + LEAST - Date.now()));
+  }, Math.max(0, lastUpdate + LEAST - Date.now()));
 }
 
 function listen() {
@@ -91,21 +91,22 @@ function listen() {
   source = new EventSource(document.body.dataset.events);
   source.onopen = () => {
     wait = LEAST;
+    delete connection.dataset.lost;
     say("live", "live");
     soon();
   };
   for (const kind of ["study", "overview", "gone"]) source.addEventListener(kind, soon);
   source.onerror = () => {
-    const since = said.dataset.lost ?? clock(new Date());
-    say("lost", `connection lost at ${since}, trying again`);
+    connection.dataset.lost ??= clock(new Date());
+    say("lost", `connection lost at ${connection.dataset.lost}, reconnecting`);
     if (source.readyState === EventSource.CLOSED) {
-      setTimeout(listen, wait); // refused, not interrupted: the browser would not try again
+      setTimeout(listen, wait); // refused: the browser would not try again
       wait = Math.min(2 * wait, 30_000);
     }
   };
 }
 
-// A browser has few connections to one server: a page that nobody sees gives its own back.
+// A browser has few connections to one server: a hidden page closes its own.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     source?.close();
@@ -120,6 +121,6 @@ document.addEventListener("focusout", () => {
 });
 window.addEventListener("memtail-changed", soon);
 setInterval(tick, 1000);
-// What no event tells of: that the server itself does not reach the store, say.
+// Some changes send no event: for example when the server cannot reach the store.
 setInterval(() => source?.readyState === EventSource.OPEN && soon(), 30_000);
 if (!document.hidden) listen();

@@ -1,16 +1,16 @@
-// Hands the study that is written in the form to the API, and goes to its page.
+// Submits the study in the form to the API, and opens its page.
 
 import { call } from "./token.js";
 
 const form = document.getElementById("submission");
-const said = document.getElementById("said");
+const message = document.getElementById("message");
 
 function say(text, isWrong = false) {
-  said.textContent = text;
-  said.classList.toggle("wrong", isWrong);
+  message.textContent = text;
+  message.classList.toggle("wrong", isWrong);
 }
 
-// What the file says, as the server understands it: a sentence, and the body that the API takes.
+// Let the server read the study file: returns a sentence about it, and the body for the API.
 async function read() {
   const { text, trials, device, dataset } = form.elements;
   const answer = await fetch("/submit/read", {
@@ -28,8 +28,8 @@ async function read() {
   return content;
 }
 
-// Wait until the dashboard has seen the study: it looks every few seconds.
-async function seen(id) {
+// Wait until the dashboard lists the study: it reads the store every few seconds.
+async function listed(id) {
   for (let tries = 0; tries < 40; tries += 1) {
     const studies = await (await fetch("/api/v1/studies")).json();
     if (studies.some((each) => each.id === id)) return;
@@ -44,17 +44,17 @@ form.addEventListener("submit", async (event) => {
   for (const each of buttons) each.disabled = true;
   say("…");
   try {
-    const found = await read();
+    const study = await read();
     if (isCheck) {
-      say(found.said);
+      say(study.summary);
     } else {
-      say("the data are read and sent to the store");
-      const answer = await call("POST", "/api/v1/studies", found.body);
+      say("preparing the data and sending them to the store");
+      const answer = await call("POST", "/api/v1/studies", study.body);
       if (answer === null) {
-        say("nothing was done");
+        say("nothing was submitted");
       } else {
         say(`submitted: ${answer.id}`);
-        await seen(answer.id);
+        await listed(answer.id);
         location.assign(`/studies/${encodeURIComponent(answer.id)}`);
       }
     }

@@ -1,5 +1,5 @@
-// Calls of the API that change something: they carry the token, which is asked for once.
-// It is kept in sessionStorage: for this tab, until it is closed; no other page gets it.
+// Calls of the API that change something. They carry the token, which the page asks for once and
+// keeps in sessionStorage: for this tab, until it is closed.
 
 const KEY = "memtail-token";
 
@@ -27,8 +27,8 @@ export async function isSure(what) {
   return opened(dialog);
 }
 
-// Returns what the API answered, or null if no token was given; throws an Error with its sentence.
-// The body is sent as JSON; text is JSON already.
+// Returns the answer of the API, or null if no token was given; throws an Error with its message.
+// The body is sent as JSON; a string is JSON already.
 export async function call(method, path, body) {
   const token = sessionStorage.getItem(KEY) ?? (await askForToken());
   if (token === null) return null;
@@ -40,12 +40,12 @@ export async function call(method, path, body) {
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
   } catch {
-    throw new Error("the dashboard cannot be reached: is it running?");
+    throw new Error("the dashboard cannot be reached: check that it is running");
   }
   const content = await answer.json().catch(() => null);
   if (answer.status === 401) {
     sessionStorage.removeItem(KEY);
-    throw new Error("that is not the token of this dashboard");
+    throw new Error("wrong token: it is MEMTAIL_DASHBOARD_TOKEN of this dashboard");
   }
   sessionStorage.setItem(KEY, token);
   if (!answer.ok) throw new Error(content?.detail ?? `the dashboard answered ${answer.status}`);

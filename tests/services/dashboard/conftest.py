@@ -27,7 +27,7 @@ from memtail_core.study import Study
 from services import broker, queue, submission
 from services.dashboard.app import Dashboard, create_app
 from services.dashboard.limits import Rates
-from services.dashboard.observer import Observer
+from services.dashboard.monitor import Monitor
 from services.queue import configuration
 from services.submission import Cluster
 from tests.conftest import Trained, digits
@@ -95,8 +95,8 @@ def show(store: FilesStore, trained: Trained) -> Iterator[Show]:
 
     def opening(**given: Any) -> Shown:
         settings = Settings(_env_file=None, **{"dashboard_look": 0.05, **given})
-        observer = Observer(store, None, settings.dashboard_look)
-        dashboard = Dashboard(store, None, settings, observer)
+        monitor = Monitor(store, None, settings.dashboard_look)
+        dashboard = Dashboard(store, None, settings, monitor)
         client = TestClient(create_app(dashboard), base_url="http://127.0.0.1:8080")
         opened.append(client)
         client.__enter__()
@@ -125,7 +125,7 @@ def serving(dashboard: Dashboard) -> Iterator[str]:
             thread.join(0.02)
         yield f"http://127.0.0.1:{port}"
     finally:
-        dashboard.observer.end()
+        dashboard.monitor.end()
         server.should_exit = True
         thread.join(20)
 
@@ -146,8 +146,8 @@ def on_cluster(
         patch.setattr(queue, "app", app)
         patch.setattr(submission, "app", app)
         cluster = Cluster(store, broker.connect(settings), settings)
-        observer = Observer(store, cluster, settings.dashboard_look)
-        dashboard = Dashboard(store, cluster, settings, observer)
+        monitor = Monitor(store, cluster, settings.dashboard_look)
+        dashboard = Dashboard(store, cluster, settings, monitor)
         vars(dashboard)["rates"] = Rates(10**6, 10**6)
         with serving(dashboard) as address, httpx.Client(base_url=address) as client:
             yield Shown(trained.study, store, dashboard, client)

@@ -124,7 +124,7 @@ class Served:
             when=time.time(),
             traceback='Traceback (most recent call last):\n  File "mine.py", line 3, in fit\n',
         )
-        failures.record(self.store, self.study, failure.model_copy(update=more))
+        failures.record(self.store, self.study.id, failure.model_copy(update=more))
 
 
 @contextmanager

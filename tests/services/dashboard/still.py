@@ -1,27 +1,36 @@
-"""Pages of a dashboard that sees what it is given, and what a browser without scripts reads."""
+"""Pages of a dashboard on a given snapshot, and what a browser without scripts reads."""
 
 import time
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from memtail_core.catalogue import Progress
+from memtail_core.catalogue.failures import Kind
+from memtail_core.catalogue.reports import Manifest
+from memtail_core.plan import shards
+from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard.app import create_app
 from services.dashboard.dashboard import Dashboard
-from services.dashboard.observer import Observer
-from services.dashboard.snapshot import Snapshot, StudySeen
+from services.dashboard.monitor import Monitor
+from services.dashboard.snapshot import Snapshot, StudyView
+from services.leases import Lease
+from services.orders import Device, Order
+from services.pace import Stored
+from services.status import StudyStatus
 from services.submission import Cluster
 
 TOKEN = "a-token-of-the-tests"
 
 
-class Still(Observer):
-    """Looks at nothing: what is seen is given."""
+class Still(Monitor):
+    """Takes no snapshot: it is given."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -33,33 +42,53 @@ class Still(Observer):
     def latest(self) -> Snapshot:
         return self.snapshot
 
-
-def seen(study: Study, state: str = "running", **more: Any) -> StudySeen:
-    found = StudySeen(
-        study=study,
-        state=state,
-        models=400,
-        stored=100,
-        running=10,
-        waiting=290,
-        failed=0,
-        device="cpu",
-        workers=1,
-        models_per_hour=1234.0 if state == "running" else None,
-        seconds_left=875.0 if state == "running" else None,
-        shard_seconds=3.0,
-        accuracy={"held_in": 0.991, "held_out": 0.853, "test": None},
-        at_work=(),
-        n_failures=0,
-        report=None,
-        is_experiment=False,
-        updated=1.0,
-    )
-    return replace(found, **more)
+    def on_stored(self, callback: Callable[[str, Sequence[Stored]], None]) -> None: ...
 
 
-def client(store: FilesStore, *studies: StudySeen, **more: Any) -> TestClient:
-    """Of a dashboard that sees these studies; ``token``, ``cluster`` and what a snapshot has."""
+def viewed(
+    study: Study,
+    state: str = "running",
+    *,
+    stored: int | None = None,
+    failed: int = 0,
+    device: Device | None = "cpu",
+    workers: int = 1,
+    at_work: tuple[Lease, ...] | None = None,
+    n_failures: int = 0,
+    recent: tuple[Stored, ...] | None = None,
+    report: Manifest | None = None,
+) -> StudyView:
+    """A study of 400 models in this state, of which so many are stored."""
+    every = shards.planned(study, 400)
+    if state == "failed":
+        stored = 400 - (failed or 20)
+    elif stored is None:
+        stored = 400 if state == "complete" else 100
+    n_stored = stored // study.shard_size
+    attempts: dict[Shard, list[tuple[int, Kind]]] = {}
+    if n_failures:
+        attempts[every[0]] = [(number + 1, "machine") for number in range(n_failures)]
+    for shard in every[n_stored:] if state == "failed" else ():
+        attempts[shard] = [(1, "last")]
+    if state == "stopped":
+        attempts[every[-1]] = [(1, "study")]
+    if at_work is None:
+        trained = every[-1].name
+        lease = Lease(study=study.id, shard=trained, worker="w", attempt=1, task="t", since=1.0)
+        at_work = (lease,) if state == "running" else ()
+    if recent is None:  # 1,200 models an hour
+        accuracy = {"held_in": 0.991, "held_out": 0.853, "test": None}
+        recent = (Stored(worker="w", when=100.0, seconds=15.0, models=5, accuracy=accuracy),)
+    is_ordered = state != "unfinished" and device is not None
+    order = Order(device=device or "cpu", cancelled=state == "cancelled") if is_ordered else None
+    progress = Progress(study, 400, tuple(every[:n_stored]), attempts)
+    status = StudyStatus(progress, order, at_work, workers, recent)
+    assert StudyView(status, report).state == state
+    return StudyView(status, report, updated=1.0)
+
+
+def client(store: FilesStore, *studies: StudyView, **more: Any) -> TestClient:
+    """Of a dashboard with these studies; ``token``, ``cluster`` and the fields of a snapshot."""
     token, has_cluster = more.pop("token", TOKEN), more.pop("cluster", True)
     settings = Settings(_env_file=None, dashboard_token=SecretStr(token) if token else None)
     cluster = Cluster(store, None, settings) if has_cluster else None  # type: ignore[arg-type]
@@ -69,7 +98,7 @@ def client(store: FilesStore, *studies: StudySeen, **more: Any) -> TestClient:
 
 
 class Parsed(HTMLParser):
-    """Tags with their attributes, and the text that is seen."""
+    """Tags with their attributes, and the visible text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -66,7 +66,7 @@ def test_no_token_no_writing(show: Show, method: str, path: str) -> None:
         found = shown.client.request(
             method, path.format(study=shown.path), headers=headers, json={}
         )
-        assert (found.status_code, "no token is set" in found.text) == (403, True)
+        assert (found.status_code, "no token is configured" in found.text) == (403, True)
 
 
 @pytest.mark.parametrize(

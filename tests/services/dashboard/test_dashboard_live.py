@@ -161,7 +161,7 @@ def test_a_short_token_is_refused_and_not_shown() -> None:
 
 def test_many_listen_and_hold_no_thread(shown: Shown) -> None:
     """More than there are threads for requests; each is told of a change."""
-    shown.dashboard.observer.close()
+    shown.dashboard.monitor.close()
     told: list[int] = []
 
     def listen(address: str) -> None:
@@ -175,19 +175,19 @@ def test_many_listen_and_hold_no_thread(shown: Shown) -> None:
         threads = [threading.Thread(target=listen, args=(address,)) for _ in range(60)]
         for each in threads:
             each.start()
-        while shown.dashboard.observer.n_listeners < 60:
+        while shown.dashboard.monitor.n_listeners < 60:
             time.sleep(0.02)
         with httpx.Client(base_url=address) as client:
             assert client.get(f"{shown.path}/scores").status_code == 200
             assert metrics(client)[("memtail_dashboard_listeners",)] == 60
         shown.store.delete(Shard(0, 5).key(shown.study))
-        shown.dashboard.observer.wake()
+        shown.dashboard.monitor.wake()
         for each in threads:
             each.join(30)
         deadline = time.monotonic() + 10
-        while shown.dashboard.observer.n_listeners and time.monotonic() < deadline:
+        while shown.dashboard.monitor.n_listeners and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert shown.dashboard.observer.n_listeners == 0
+        assert shown.dashboard.monitor.n_listeners == 0
     assert len(told) == 60
 
 
@@ -198,14 +198,14 @@ def test_too_many_who_listen_are_told(shown: Shown, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_removed_study_is_gone(shown: Shown) -> None:
-    shown.dashboard.observer.close()
+    shown.dashboard.monitor.close()
     with serving(shown.dashboard) as address, httpx.Client(base_url=address) as client:
         names = []
         for name, _ in events_of(client, f"{shown.path}/events"):
             names.append(name)
             if name == "study":
-                shown.dashboard.observer._seen.clear()
-                shown.dashboard.observer._studies.clear()
+                shown.dashboard.monitor._seen.clear()
+                shown.dashboard.monitor._studies.clear()
                 for key in list(shown.store.list(shown.study.prefix)):
                     shown.store.delete(key)
         assert names == ["study", "gone"]

@@ -40,7 +40,7 @@ def n_queued(shown: Shown) -> int:
     return broker.queue_length(shown.dashboard.cluster.client, "memtail.cpu")
 
 
-def seen(shown: Shown, study_id: str, state: str) -> dict[str, Any]:
+def status_of(shown: Shown, study_id: str, state: str) -> dict[str, Any]:
     """The study as it is listed, once it is in that state."""
     for _ in range(200):
         found = shown.client.get(f"/api/v1/studies/{study_id}")
@@ -67,14 +67,14 @@ def test_submit_cancel_submit_and_grow(on_cluster: Shown) -> None:
     assert n_queued(on_cluster) - before == 4
     assert catalogue.read(on_cluster.store, expected.id) == expected
     path = f"/api/v1/studies/{expected.id}"
-    assert seen(on_cluster, expected.id, "waiting")["waiting"] == 20
+    assert status_of(on_cluster, expected.id, "waiting")["waiting"] == 20
     assert expected.id == on_cluster.client.get("/api/v1/studies").json()[0]["id"]
     assert post(on_cluster, f"{path}/cancel").json() == {"id": expected.id, "stopped": 0}
-    seen(on_cluster, expected.id, "cancelled")
+    status_of(on_cluster, expected.id, "cancelled")
     assert post(on_cluster, f"{path}/retry").status_code == 409
     grown = post(on_cluster, f"{path}/submit", {"trials": 30})
     assert (grown.status_code, grown.json()["trials"]) == (202, 30)
-    assert seen(on_cluster, expected.id, "waiting")["models"] == 30
+    assert status_of(on_cluster, expected.id, "waiting")["models"] == 30
 
 
 def test_retry_enqueues_what_failed_alone(on_cluster: Shown) -> None:
@@ -85,9 +85,9 @@ def test_retry_enqueues_what_failed_alone(on_cluster: Shown) -> None:
         shard=Shard(10, 20).name, attempt=5, kind="last", reason="lost", worker="<b>", when=2.0,
         traceback="Traceback: <script>",
     )  # fmt: skip
-    failures.record(on_cluster.store, study, failure)
+    failures.record(on_cluster.store, study.id, failure)
     failures.record(
-        on_cluster.store, study, failure.model_copy(update={"kind": "machine", "attempt": 4})
+        on_cluster.store, study.id, failure.model_copy(update={"kind": "machine", "attempt": 4})
     )
     told = on_cluster.client.get(f"/api/v1/studies/{study_id}/failures?limit=1").json()
     assert told["total"] == 2
@@ -212,9 +212,9 @@ def test_a_study_of_ones_own_code_is_not_submitted_from_here(
         update={"name": "own", "training": {"recipe": "python:os:system", "version": 1}}
     )
     catalogue.register(on_cluster.store, study, trained.dataset, 10)
-    seen(on_cluster, study.id, "unfinished")
+    status_of(on_cluster, study.id, "unfinished")
     found = post(on_cluster, f"/api/v1/studies/{study.id}/submit", {"stack": 2})
-    assert (found.status_code, "code of one's own" in found.text) == (422, True)
+    assert (found.status_code, "your own code" in found.text) == (422, True)
     assert post(on_cluster, f"/api/v1/studies/{study.id}/cancel").status_code == 409
     assert orders.read(on_cluster.store, study) is None
 

@@ -23,7 +23,7 @@ from memtail_core.plan.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard import influence
-from services.dashboard.kept import Kept
+from services.dashboard.byte_cache import ByteCache
 from tests.conftest import Trained
 from tests.services.dashboard.conftest import Show, Shown, publish
 
@@ -160,8 +160,8 @@ def test_a_manifest_that_names_other_keys_names_nothing(show: Show, store: Files
     for name in ("../study.json", "..", "/etc/hostname", "a//b"):
         manifest = {"trials": 40, "files": {name: digest}}
         store.put(f"{shown.study.prefix}report/manifest.json", json.dumps(manifest).encode())
-        shown.dashboard.observer.wake()
-        shown.dashboard.observer.look()
+        shown.dashboard.monitor.wake()
+        shown.dashboard.monitor.look()
         encoded = "".join(f"%{ord(letter):02x}" for letter in name)  # or httpx makes a path of it
         assert shown.get(f"/report/{encoded}").status_code in (404, 503)
         assert shown.client.get("/healthz").status_code == 200
@@ -179,8 +179,8 @@ def test_while_a_report_is_replaced_the_one_before_is_shown(shown: Shown) -> Non
 def test_a_table_that_is_none_is_told(show: Show, store: FilesStore) -> None:
     shown = show()
     reports.write(store, shown.study, {"scores.parquet": b"PAR1 nonsense PAR1"}, 40)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     assert shown.get("/scores").status_code == 409
     assert shown.get("/pairs").status_code in (404, 503)
 
@@ -189,8 +189,8 @@ def test_without_a_report_there_are_no_scores(show: Show, store: FilesStore) -> 
     shown = show()
     for key in list(store.list(f"{shown.study.prefix}report/")):
         store.delete(key)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     for what in ("/scores", "/pairs", "/report/index.html"):
         assert shown.get(what).status_code == 404
     assert shown.get().json()["report"] is None
@@ -253,8 +253,8 @@ def test_influence_of_more_models_follows_later(
     monkeypatch.setattr(influence, "_AGAIN", 0.0)
     assert shown.get("/train/3/influence").json()["models"] == 35
     store.put(last, content)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     deadline = threading.Event()
     for _ in range(200):
         if shown.get("/train/3/influence").json()["models"] == 40:
@@ -295,7 +295,7 @@ def test_names_are_only_text(show: Show, store: FilesStore, trained: Trained) ->
 
 
 def test_what_is_kept_is_bounded() -> None:
-    kept: Kept[bytes] = Kept(10, len)
+    kept = ByteCache[bytes](10, len)
     for name in "abc":
         kept.put(name, b"1234")
         kept.get("a")
@@ -311,8 +311,8 @@ def test_columns_of_another_version_do_no_harm(show: Show, store: FilesStore) ->
     buffer = io.BytesIO()
     pq.write_table(pa.table({"index": [0, 1]}), buffer)
     reports.write(store, shown.study, {"scores.parquet": buffer.getvalue()}, 40)
-    shown.dashboard.observer.wake()
-    shown.dashboard.observer.look()
+    shown.dashboard.monitor.wake()
+    shown.dashboard.monitor.look()
     assert shown.get("/scores", sort="memorization").status_code == 409
     assert shown.get("/scores", label=1).status_code == 409
 
@@ -320,7 +320,7 @@ def test_columns_of_another_version_do_no_harm(show: Show, store: FilesStore) ->
 def test_a_report_published_since_the_last_look_is_read(
     show: Show, store: FilesStore, trained: Trained
 ) -> None:
-    """Its files do not agree with the manifest that was seen, but with the one that is there."""
+    """Its files do not agree with the manifest that was view, but with the one that is there."""
     shown = show(dashboard_look=1000.0)
     fewer = replace(trained.analysis, trials=trained.trials.taken(np.arange(30)))
     shuffled = replace(fewer.scores, memorization=fewer.scores.memorization[::-1])

@@ -14,7 +14,7 @@ from memtail_core.study import ArmsTable, Study
 from services.dashboard import static_files
 from services.leases import Lease
 from services.presence import Presence
-from tests.services.dashboard.still import Parsed, client, parsed, seen
+from tests.services.dashboard.still import Parsed, client, parsed, viewed
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 
@@ -27,7 +27,7 @@ def test_a_page_has_no_script_or_style_of_its_own_and_says_so(
     folder: FilesStore, prepared: tuple[Study, Dataset], path: str
 ) -> None:
     study = prepared[0]
-    answer = client(folder, seen(study)).get(path.format(id=study.id))
+    answer = client(folder, viewed(study)).get(path.format(id=study.id))
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -57,7 +57,7 @@ def test_what_others_wrote_is_only_text(
         when=1e300,
         traceback=HOSTILE,
     )
-    failures.record(folder, study, failure.model_copy(update={"shard": "0000000-0000005"}))
+    failures.record(folder, study.id, failure.model_copy(update={"shard": "0000000-0000005"}))
     key = f"{study.prefix}failures/0000000-0000005/1-last.json"
     folder.put(key, failure.model_dump_json().encode())
     lease = Lease(study=HOSTILE, shard=HOSTILE, worker=HOSTILE, attempt=1, task="", since=-1e300)
@@ -67,7 +67,7 @@ def test_what_others_wrote_is_only_text(
     manifest = reports.Manifest(trials=5, files={HOSTILE: "0" * 64})
     found = client(
         folder,
-        seen(study, at_work=(lease,), n_failures=1, report=manifest),
+        viewed(study, at_work=(lease,), n_failures=1, report=manifest),
         workers=(worker,),
         aggregators=(worker,),
         queues={HOSTILE: 1},
@@ -86,10 +86,20 @@ def test_what_others_wrote_is_only_text(
     ("state", "more", "said", "buttons"),
     [
         ("running", {}, "100 of 400 models are trained, 15 min left.", ["cancel", "grow"]),
-        ("waiting", {"workers": 0}, "with a CPU; none is there.", ["cancel", "grow"]),
-        ("waiting", {}, "100 of 400 models are trained; waits", ["cancel", "grow"]),
-        ("waiting", {"stored": 0}, "Waits for a worker that is free.", ["cancel", "grow"]),
-        ("stopped", {}, "its own code, recipe or data failed.", ["retry", "grow"]),
+        (
+            "waiting",
+            {"workers": 0},
+            "Waiting for a CPU worker; none is running.",
+            ["cancel", "grow"],
+        ),
+        (
+            "waiting",
+            {},
+            "100 of 400 models are trained; waiting for a free worker.",
+            ["cancel", "grow"],
+        ),
+        ("waiting", {"stored": 0}, "Waiting for a free worker.", ["cancel", "grow"]),
+        ("stopped", {}, "an error in the code, recipe or data of the study.", ["retry", "grow"]),
         ("failed", {"failed": 20}, "20 models failed too often", ["retry", "grow"]),
         ("cancelled", {}, "Cancelled with 100 of 400", ["submit", "grow"]),
         ("complete", {"stored": 400}, "Complete: 400 models are trained.", ["grow"]),
@@ -105,15 +115,16 @@ def test_each_state_says_what_it_is_and_what_can_be_done(
     buttons: list[str],
 ) -> None:
     study = prepared[0]
-    found = seen(study, state, **more)
+    found = viewed(study, state, **more)
     page = parsed(client(folder, found), f"/studies/{study.id}")
     assert said in page.text
     assert page.buttons() == buttons
     bars = [attributes for tag, attributes in page.tags if tag == "progress"]
-    assert [(bar["value"], bar["max"]) for bar in bars] == [(str(found.stored), "400")]
+    stored = found.status.stored
+    assert [(bar["value"], bar["max"]) for bar in bars] == [(str(stored), "400")]
     listed = parsed(client(folder, found), "/")
     assert state in listed.text
-    assert f"{found.stored} of 400 models" in listed.text
+    assert f"{stored} of 400 models" in listed.text
 
     for less in ({"token": None}, {"cluster": False}):
         read_only = parsed(client(folder, found, **less), f"/studies/{study.id}")
@@ -127,14 +138,14 @@ def test_an_experiment_is_not_grown_from_here(
 ) -> None:
     arms = ArmsTable(count=2, sha256="0" * 64)
     study = prepared[0].model_copy(update={"subsets": arms})
-    found = client(folder, seen(study, is_experiment=True))
+    found = client(folder, viewed(study))
     assert parsed(found, f"/studies/{study.id}").buttons() == ["cancel"]
 
 
 def test_without_a_script_the_page_comes_again_by_itself(
     folder: FilesStore, prepared: tuple[Study, Dataset]
 ) -> None:
-    found = client(folder, seen(prepared[0]))
+    found = client(folder, viewed(prepared[0]))
     for path in ("/", "/workers", f"/studies/{prepared[0].id}"):
         html = found.get(path).text
         assert re.search(r'<noscript><meta http-equiv="refresh" content="\d+"></noscript>', html)
@@ -146,7 +157,7 @@ def test_the_list_can_be_filtered(folder: FilesStore, prepared: tuple[Study, Dat
     study = prepared[0]
     states = ["running", "waiting", "complete", "complete", "failed", "cancelled"]
     every = [
-        seen(study.model_copy(update={"name": f"name-{number}"}), state)
+        viewed(study.model_copy(update={"name": f"name-{number}"}), state)
         for number, state in enumerate(states)
     ]
     found = client(folder, *every)
@@ -155,7 +166,7 @@ def test_the_list_can_be_filtered(folder: FilesStore, prepared: tuple[Study, Dat
     assert parsed(found, "/?state=complete").text.count("of 400 models") == 2
     assert parsed(found, "/?name=NAME-3").text.count("of 400 models") == 1
     assert parsed(found, "/?name=sklearn+name-1&state=waiting").text.count("of 400 models") == 1
-    assert "No study matches." in parsed(found, "/?name=name-1&state=failed").text
+    assert "No study matches the filter." in parsed(found, "/?name=name-1&state=failed").text
 
 
 def test_an_empty_store_says_how_to_begin(folder: FilesStore) -> None:
@@ -167,36 +178,39 @@ def test_an_empty_store_says_how_to_begin(folder: FilesStore) -> None:
 
 def test_a_study_that_is_not_there(folder: FilesStore) -> None:
     page = parsed(client(folder), "/studies/%3Cb%3E", status=404)
-    assert "There is no study <b> in the store." in page.text
+    assert "The store has no study <b>." in page.text
 
 
 def test_workers_and_what_they_do(folder: FilesStore, prepared: tuple[Study, Dataset]) -> None:
     study, now = prepared[0], time.time()
     lease = Lease(
-        study=study.id, shard="0000010-0000015", worker="one", attempt=2, task="", since=now - 60
+        study=study.id, shard="0000010-0000015", worker="one", attempt=2, task="", since=now - 300
     )
     workers = tuple(
         Presence(name=name, role="worker", host="h", device="cpu", store=store, since=now - 7200)
         for name, store in (("one", folder.location), ("two", "s3://elsewhere"))
     )
     found = client(
-        folder, seen(study, at_work=(lease,)), workers=workers, queues={"cpu": 1, "cuda": 0}
+        folder, viewed(study, at_work=(lease,)), workers=workers, queues={"cpu": 1, "cuda": 0}
     )
     text = parsed(found, "/workers").text
-    assert "2 workers are there, 1 of them trains." in text
-    assert f"{study.id}, models 10–14, for 60 s" in text
+    assert "2 workers are running, 1 of them is training." in text
+    assert f"{study.id}, models 10–14, for 5 min" in text
     assert "for 2.0 h" in text
-    assert "No aggregator is there" in text
-    assert "Workers keep studies in s3://elsewhere" in text
-    assert "one 10–14 for 60 s 2" in parsed(found, f"/studies/{study.id}").text
+    assert "No aggregator is running" in text
+    assert "Some workers use the store s3://elsewhere" in text
+    assert "one 10–14 for 5 min 2" in parsed(found, f"/studies/{study.id}").text
 
 
 def test_trouble_is_told_on_every_page_that_lives(
     folder: FilesStore, prepared: tuple[Study, Dataset]
 ) -> None:
-    found = client(folder, seen(prepared[0]), trouble="cannot reach Redis at redis://h:1/0")
+    found = client(folder, viewed(prepared[0]), trouble="cannot reach Redis at redis://h:1/0")
     for path in ("/", "/workers", f"/studies/{prepared[0].id}"):
-        assert "cannot reach Redis at redis://h:1/0. Shown is" in parsed(found, path).text
+        assert (
+            "cannot reach Redis at redis://h:1/0. This page shows the last"
+            in parsed(found, path).text
+        )
 
 
 def test_failures_are_shown_with_their_tracebacks(
@@ -212,8 +226,10 @@ def test_failures_are_shown_with_their_tracebacks(
         when=time.time() - 120,
         traceback='File "mine.py", line 3\n',
     )
-    failures.record(folder, study, failure)
-    text = parsed(client(folder, seen(study, "stopped", n_failures=1)), f"/studies/{study.id}").text
+    failures.record(folder, study.id, failure)
+    text = parsed(
+        client(folder, viewed(study, "stopped", n_failures=1)), f"/studies/{study.id}"
+    ).text
     assert "ValueError: no such layer" in text
     assert "models 10–14, attempt 2, on cpu-1@h, 2 min ago" in text
     assert 'File "mine.py", line 3' in text

@@ -21,7 +21,7 @@ from services import leases, orders
 from services.broker import queue_length
 from services.dashboard.app import create_app
 from services.dashboard.dashboard import Dashboard
-from services.dashboard.observer import Observer
+from services.dashboard.monitor import Monitor
 from services.queue import queue_of
 from tests.browser import Visit, Visited, browser, visit
 from tests.conftest import Trained
@@ -68,7 +68,7 @@ def text(seen: Visited, part: str) -> Any:
 
 def give_token(seen: Visited, token: str) -> None:
     seen.page.fill("#ask-token input", token)
-    seen.page.click("#ask-token button:has-text('Use it')")
+    seen.page.click("#ask-token button:has-text('Continue')")
 
 
 def test_the_page_follows_the_shards_without_being_loaded_again(
@@ -77,7 +77,7 @@ def test_the_page_follows_the_shards_without_being_loaded_again(
     seen = go(f"/studies/{served.study.id}")
     page = seen.page
     page.evaluate("window.isTheSame = true")
-    text(seen, "standing").to_contain_text("Waits for a worker that is free.")
+    text(seen, "standing").to_contain_text("Waiting for a free worker.")
     served.take(0)
     text(seen, "at-work").to_contain_text(f"{WORKER}")
     text(seen, "standing").to_contain_text("0 of 40 models are trained")
@@ -109,15 +109,15 @@ def test_a_study_is_cancelled_continued_and_retried_by_whoever_has_the_token(
     served: Served, go: Callable[..., Visited]
 ) -> None:
     seen = go(f"/studies/{served.study.id}")
-    page, said = seen.page, expect(seen.page.locator("#said"))
+    page, said = seen.page, expect(seen.page.locator("#message"))
     page.click("button:has-text('Cancel')")
     page.click("#ask-sure button:has-text('No')")
-    assert page.inner_text("#said") == ""
+    assert page.inner_text("#message") == ""
 
     page.click("button:has-text('Cancel')")
     page.click("#ask-sure button:has-text('Yes')")
     give_token(seen, "some other token")
-    said.to_have_text("that is not the token of this dashboard")
+    said.to_have_text("wrong token: it is MEMTAIL_DASHBOARD_TOKEN of this dashboard")
     refused = [each for each in seen.complaints if "401" in each]
     assert refused == seen.complaints, "the browser itself tells of the answer"
     seen.complaints.clear()
@@ -136,12 +136,14 @@ def test_a_study_is_cancelled_continued_and_retried_by_whoever_has_the_token(
     assert leases.current(served.client, served.study.id) == []
     assert page.evaluate("localStorage.length") == 0
 
-    page.click("button:has-text('Continue')")  # the token is remembered
+    page.click("[data-action=submit]")  # the token is remembered
     said.to_contain_text("submitted;")
-    text(seen, "standing").to_contain_text(re.compile("waits for a worker", re.IGNORECASE))
+    text(seen, "standing").to_contain_text(re.compile("waiting for a free worker", re.IGNORECASE))
 
     served.fail(6, "ValueError: mine")
-    text(seen, "standing").to_contain_text("Stopped: its own code, recipe or data failed.")
+    text(seen, "standing").to_contain_text(
+        "Stopped: an error in the code, recipe or data of the study."
+    )
     before = queue_length(served.client, queue_of("cpu"))
     page.click("button:has-text('Retry')")
     said.to_contain_text("enqueued again")
@@ -157,7 +159,7 @@ def test_a_study_is_cancelled_continued_and_retried_by_whoever_has_the_token(
 
 def test_a_study_is_submitted_from_the_form(served: Served, go: Callable[..., Visited]) -> None:
     seen = go("/submit")
-    page, said = seen.page, expect(seen.page.locator("#said"))
+    page, said = seen.page, expect(seen.page.locator("#message"))
     page.fill("textarea", "[dataset]\nsource = 3")
     page.click("button:has-text('Check only')")
     said.to_contain_text("[dataset] source")
@@ -171,11 +173,11 @@ def test_a_study_is_submitted_from_the_form(served: Served, go: Callable[..., Vi
     page.fill("textarea", written.replace('"name": "digits"', '"name": "another"'))
     page.fill("input[name=trials]", "5")
     page.click("button:has-text('Check only')")
-    said.to_have_text(f"understood: 5 models of mlp on {stored}, called another")
+    said.to_have_text(f"valid: another, 5 models of mlp on {stored}")
     page.click("button:has-text('Submit')")
     give_token(seen, TOKEN)
     page.wait_for_url("**/studies/another-*")
-    text(seen, "standing").to_contain_text("Waits for a worker")
+    text(seen, "standing").to_contain_text("Waiting for a")
     page.click("nav >> text=Studies")
     assert page.inner_text("main").count("sklearn:digits") == 1, "its data are those stored"
     assert page.is_visible("text=another")
@@ -238,7 +240,7 @@ def test_without_scripts_everything_reads_and_the_page_comes_again(
 def in_a_thread(store: FilesStore, port: int) -> Iterator[None]:
     """Serve a folder alone at that port, until the block ends."""
     settings = Settings(_env_file=None)
-    dashboard = Dashboard(store, None, settings, Observer(store, None, 0.2))
+    dashboard = Dashboard(store, None, settings, Monitor(store, None, 0.2))
     config = uvicorn.Config(create_app(dashboard), port=port, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -248,7 +250,7 @@ def in_a_thread(store: FilesStore, port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        dashboard.observer.end()
+        dashboard.monitor.end()
         server.should_exit = True
         thread.join(20)
 

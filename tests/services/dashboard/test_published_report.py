@@ -11,7 +11,7 @@ from memtail_core.data import Dataset
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard import published_report
-from tests.services.dashboard.still import client, parsed, seen
+from tests.services.dashboard.still import client, parsed, viewed
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def reported(folder: FilesStore, prepared: tuple[Study, Dataset]) -> Iterator[Te
     }
     reports.write(folder, study, files, 400)
     manifest = reports.whole(folder, study)
-    yield client(folder, seen(study, "complete", stored=400, report=manifest))
+    yield client(folder, viewed(study, "complete", stored=400, report=manifest))
 
 
 def test_a_report_is_locked_in(reported: TestClient, prepared: tuple[Study, Dataset]) -> None:
@@ -82,5 +82,5 @@ def test_a_summary_of_another_kind_hides_nothing_else(
     study = prepared[0]
     reports.write(folder, study, {"summary.json": summary}, 400)
     manifest = reports.whole(folder, study)
-    found = client(folder, seen(study, "complete", stored=400, report=manifest))
+    found = client(folder, viewed(study, "complete", stored=400, report=manifest))
     assert "Complete: 400 models" in parsed(found, f"/studies/{study.id}").text

@@ -11,7 +11,7 @@ from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study, shipped
 from services.dashboard import study_file
-from tests.services.dashboard.still import client, parsed, seen
+from tests.services.dashboard.still import client, parsed, viewed
 
 
 def read(client: TestClient, text: str, **more: Any) -> Any:
@@ -27,7 +27,7 @@ def test_a_study_file_becomes_what_the_api_takes(folder: FilesStore) -> None:
         "trials": 7,
         "device": "cuda",
     }
-    assert "7 models" in answer["said"]
+    assert "7 models" in answer["summary"]
     stored = read(client(folder), text, dataset="0" * 64).json()
     assert json.loads(stored["body"])["dataset"] == {"source": f"stored:{'0' * 64}"}
     as_json = '{"dataset": {"source": "sklearn:digits"}}'
@@ -70,7 +70,7 @@ def test_or_with_one_that_is_here_which_is_then_the_same_study(
     folder: FilesStore, prepared: tuple[Study, Dataset]
 ) -> None:
     study, dataset = prepared
-    found = client(folder, seen(study))
+    found = client(folder, viewed(study))
     assert study.dataset.sha256 in parsed(found, f"/submit?study={study.id}").text
     body = json.loads(read(found, study_file.like(study)).json()["body"])
     assert prepare(Spec.parse(body), dataset).study.id == study.id

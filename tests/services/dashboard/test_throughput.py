@@ -10,13 +10,13 @@ from memtail_core.data import Dataset
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services.dashboard import throughput
-from services.dashboard.detail import _Kept
+from services.dashboard.detail import _Cached
 from services.pace import KEPT, Stored
-from tests.services.dashboard.still import Parsed, client, seen
+from tests.services.dashboard.still import Parsed, client, viewed
 
 
 def test_one_thread_makes_what_many_ask_for() -> None:
-    kept, made = _Kept(), []
+    kept, made = _Cached(), []
 
     def make() -> int:
         made.append(1)
@@ -78,9 +78,9 @@ def test_the_chart_is_drawn_without_styles_in_the_colour_of_the_text(
 ) -> None:
     recent = tuple(stored([10.0 * number for number in range(40)], seconds=10.0))
     study = prepared[0]
-    html = client(folder, seen(study, recent=recent)).get(f"/studies/{study.id}").text
+    html = client(folder, viewed(study, recent=recent)).get(f"/studies/{study.id}").text
     svg = html[html.index("<svg") : html.index("</svg>")]
     assert "currentColor" in svg
     assert "style=" not in svg
-    assert "Models an hour, in intervals of 30 seconds" in svg
-    assert "Models an hour over the last 39 shards" in Parsed(html).text
+    assert "Models per hour, in intervals of 30 seconds" in svg
+    assert "Models per hour over the last 39 shards" in Parsed(html).text

@@ -1,4 +1,4 @@
-"""Where a study stands, as the store alone tells it."""
+"""The status of a study, by the store alone."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services import orders
 from services.orders import Order
-from services.survey import Survey, standing
+from services.status import StudyStatus
 from tests.conftest import Trained
 
 
@@ -28,20 +28,20 @@ def fail(store: FilesStore, study: Study, first: int, attempt: int, kind: Kind) 
     shard = Shard(first, first + 5)
     failures.record(
         store,
-        study,
+        study.id,
         Failure(shard=shard.name, attempt=attempt, kind=kind, reason="", worker="w", when=1.0),
     )
 
 
 def state(store: FilesStore, study: Study) -> str:
-    return Survey(study, standing(store, study), [], None, 0).state
+    return StudyStatus.of(store, study).state
 
 
 def test_from_waiting_to_complete(store: FilesStore, trained: Trained) -> None:
     study = trained.study
     assert state(store, study) == "waiting"
     store.put(Shard(0, 5).key(study), b"")
-    assert standing(store, study).missing == [Shard(5, 10), Shard(10, 15), Shard(15, 20)]
+    assert StudyStatus.of(store, study).to_train == (Shard(5, 10), Shard(10, 15), Shard(15, 20))
     for first in (5, 10, 15):
         store.put(Shard(first, first + 5).key(study), b"")
     assert state(store, study) == "complete"
@@ -54,12 +54,12 @@ def test_a_shard_is_given_up_after_its_last_attempt_and_others_are_not(
 ) -> None:
     study = trained.study
     fail(store, study, 5, 1, "machine")
-    assert Shard(5, 10) in standing(store, study).missing
+    assert Shard(5, 10) in StudyStatus.of(store, study).to_train
     fail(store, study, 5, 2, "last")
-    now = standing(store, study)
-    assert now.failed == [Shard(5, 10)]
-    assert Shard(5, 10) not in now.missing
-    assert len(now.missing) == 3
+    now = StudyStatus.of(store, study)
+    assert now.progress.failed == (Shard(5, 10),)
+    assert Shard(5, 10) not in now.to_train
+    assert len(now.to_train) == 3
     for first in (0, 10, 15):
         store.put(Shard(first, first + 5).key(study), b"")
     assert state(store, study) == "failed"
@@ -73,18 +73,18 @@ def test_an_error_of_the_study_stops_it_unless_it_was_beyond_the_goal(
     study = trained.study
     fail(store, study, 15, 1, "study")
     assert state(store, study) == "stopped"
-    assert standing(store, study).missing == []
+    assert StudyStatus.of(store, study).to_train == ()
     catalogue.register(store, study, trained.dataset, 10)
     assert state(store, study) == "waiting"
-    assert standing(store, study).failed == []
+    assert StudyStatus.of(store, study).failed == 0
 
 
 def test_a_cancelled_study_and_one_that_was_not_submitted_miss_nothing(
     store: FilesStore, trained: Trained
 ) -> None:
     orders.place(store, trained.study, Order(device="cpu", cancelled=True))
-    assert standing(store, trained.study).missing == []
+    assert StudyStatus.of(store, trained.study).to_train == ()
     assert state(store, trained.study) == "cancelled"
     store.delete(f"{trained.study.prefix}order.json")
-    assert standing(store, trained.study).missing == []
+    assert StudyStatus.of(store, trained.study).to_train == ()
     assert state(store, trained.study) == "not submitted"

@@ -1,9 +1,12 @@
-"""What the dashboard sees of a store and of Redis, how often it looks, and whom it tells."""
+"""What the monitor reads of a store and of Redis, how often, and whom it wakes."""
 
 import asyncio
+import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -16,8 +19,8 @@ from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
 from services import broker, leases, orders, pace, presence
-from services.dashboard import observer as observing
-from services.dashboard.observer import Observer
+from services.dashboard import snapshot_reader as reading
+from services.dashboard.monitor import Monitor
 from services.dashboard.snapshot import Snapshot
 from services.leases import Lease
 from services.orders import Order
@@ -46,20 +49,25 @@ def counting(store: FilesStore) -> Counting:
     return Counting(store.location)
 
 
-def settle(found: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+def settle(found: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing count as changed just now."""
-    monkeypatch.setattr(observing, "_LATELY", 0.0)
+    monkeypatch.setattr(reading, "_LATELY", 0.0)
     found.look()
 
 
 def test_a_complete_study_with_its_report(counting: Counting, trained: Trained) -> None:
-    now = Observer(counting).look()
-    (seen,) = now.studies
-    assert now.study(trained.study.id) is seen
+    now = Monitor(counting).look()
+    (view,) = now.studies
+    assert now.study(trained.study.id) is view
     assert now.study("digits-0000000000") is None
-    assert (seen.state, seen.models, seen.stored, seen.waiting) == ("complete", 40, 40, 0)
-    assert seen.report is not None
-    assert seen.report.trials == 40
+    assert (view.state, view.status.models, view.status.stored, view.status.waiting) == (
+        "complete",
+        40,
+        40,
+        0,
+    )
+    assert view.report is not None
+    assert view.report.trials == 40
     assert (now.trouble, now.workers, now.queues) == (None, (), {})
 
 
@@ -69,41 +77,41 @@ def test_one_that_is_trained_here_is_unfinished_and_grows(
     key = Shard(35, 40).key(trained.study)
     content = counting.get(key)
     counting.delete(key)
-    observer = Observer(counting)
-    first = observer.look()
-    assert (first.studies[0].state, first.studies[0].stored) == ("unfinished", 35)
-    assert observer.look().number == first.number, "nothing has changed"
+    monitor = Monitor(counting)
+    first = monitor.look()
+    assert (first.studies[0].state, first.studies[0].status.stored) == ("unfinished", 35)
+    assert monitor.look().number == first.number, "nothing has changed"
     counting.put(key, content)
-    second = observer.look()
-    assert (second.studies[0].state, second.studies[0].stored) == ("complete", 40)
+    second = monitor.look()
+    assert (second.studies[0].state, second.studies[0].status.stored) == ("complete", 40)
     assert second.number > first.number
 
 
 def test_nothing_is_asked_of_a_study_that_is_complete(
     counting: Counting, monkeypatch: pytest.MonkeyPatch, trained: Trained
 ) -> None:
-    observer = Observer(counting)
-    settle(observer, monkeypatch)
+    monitor = Monitor(counting)
+    settle(monitor, monkeypatch)
     before = counting.asked
     for _ in range(5):
-        observer.look()
+        monitor.look()
     assert counting.asked - before == 5, "one listing of studies each"
     catalogue.register(counting, trained.study, trained.dataset, 60)
-    assert observer.look().studies[0].models == 40
-    observer.wake()
-    assert observer.look().studies[0].models == 60
+    assert monitor.look().studies[0].status.models == 40
+    monitor.wake()
+    assert monitor.look().studies[0].status.models == 60
 
 
 def test_new_and_removed_studies_are_seen(counting: Counting, trained: Trained) -> None:
-    observer = Observer(counting)
-    observer.look()
+    monitor = Monitor(counting)
+    monitor.look()
     other = trained.study.model_copy(update={"name": "another"})
     catalogue.register(counting, other, trained.dataset, 10)
-    assert [each.study.name for each in observer.look().studies] == ["another", "digits"]
+    assert [each.study.name for each in monitor.look().studies] == ["another", "digits"]
     orders.place(counting, trained.study, Order(device="cpu"))
     counting.delete(Shard(0, 5).key(trained.study))
-    observer.wake()
-    now = observer.look()
+    monitor.wake()
+    now = monitor.look()
     assert [(e.study.name, e.state) for e in now.studies] == [
         ("digits", "waiting"),
         ("another", "unfinished"),
@@ -114,14 +122,14 @@ def test_new_and_removed_studies_are_seen(counting: Counting, trained: Trained) 
     for each in sorted(folder.rglob("*"), reverse=True):
         each.rmdir()
     folder.rmdir()
-    assert [each.study.name for each in observer.look().studies] == ["digits"]
+    assert [each.study.name for each in monitor.look().studies] == ["digits"]
 
 
 def test_a_damaged_study_does_not_hide_the_others(counting: Counting, trained: Trained) -> None:
     counting.put("studies/broken-0123456789/study.json", b"{")
     other = trained.study.model_copy(update={"name": "odd", "training": {}})
     counting.put(f"{other.prefix}study.json", other.to_json())
-    now = Observer(counting).look()
+    now = Monitor(counting).look()
     assert len(now.damaged) == 1
     assert "broken-0123456789" in now.damaged[0]
     assert now.trouble is None
@@ -130,14 +138,14 @@ def test_a_damaged_study_does_not_hide_the_others(counting: Counting, trained: T
 
 
 def test_a_store_that_is_away_is_told_and_what_was_known_is_kept(counting: Counting) -> None:
-    observer = Observer(counting)
-    before = observer.look()
+    monitor = Monitor(counting)
+    before = monitor.look()
     counting.is_away = True
-    now = observer.look()
+    now = monitor.look()
     assert now.trouble == "the store is away"
     assert now.studies == before.studies
     counting.is_away = False
-    assert observer.look().trouble is None
+    assert monitor.look().trouble is None
 
 
 def test_failures_are_counted(counting: Counting, trained: Trained) -> None:
@@ -148,42 +156,42 @@ def test_failures_are_counted(counting: Counting, trained: Trained) -> None:
         failure = Failure(
             shard="0000000-0000005", attempt=attempt, kind=kind, reason="", worker="w", when=1.0
         )
-        failures.record(counting, study, failure)
-    (seen,) = Observer(counting).look().studies
-    assert (seen.n_failures, seen.failed, seen.state) == (2, 5, "failed")
+        failures.record(counting, study.id, failure)
+    (view,) = Monitor(counting).look().studies
+    assert (view.status.n_failures, view.status.failed, view.state) == (2, 5, "failed")
 
 
-async def _collected(observer: Observer, seconds: float) -> list[Snapshot]:
+async def _collected(monitor: Monitor, seconds: float) -> list[Snapshot]:
     found = []
 
     async def listen() -> None:
-        async for now in observer.changes():
+        async for now in monitor.changes():
             found.append(now)
 
     listening = asyncio.create_task(listen())
     await asyncio.sleep(seconds)
-    observer.end()
+    monitor.end()
     await asyncio.wait_for(listening, 5)
     return found
 
 
 def test_who_waits_for_changes_is_told_of_each(counting: Counting, trained: Trained) -> None:
     async def main() -> list[Snapshot]:
-        collecting = asyncio.create_task(_collected(observer, 0.6))
+        collecting = asyncio.create_task(_collected(monitor, 0.6))
         await asyncio.sleep(0.2)
-        assert observer.n_listeners == 1
+        assert monitor.n_listeners == 1
         await asyncio.to_thread(counting.delete, Shard(0, 5).key(trained.study))
         found = await collecting
-        assert observer.n_listeners == 0
+        assert monitor.n_listeners == 0
         return found
 
-    observer = Observer(counting, every=0.05)
-    observer.start()
+    monitor = Monitor(counting, every=0.05)
+    monitor.start()
     try:
         found = asyncio.run(main())
     finally:
-        observer.close()
-    assert [each.studies[0].stored for each in found] == [40, 35]
+        monitor.close()
+    assert [each.studies[0].status.stored for each in found] == [40, 35]
     assert found[0].number < found[1].number
 
 
@@ -223,45 +231,63 @@ def test_what_redis_knows(cluster: Cluster, trained: Trained) -> None:
     )
     pace.report(client, study.id, done)
     client.lpush("memtail.cpu", "task", "task")
-    told: list[tuple[str, list[Stored]]] = []
-    observer = Observer(
-        cluster.store, cluster, told=lambda study, stored: told.append((study, [*stored]))
+    reported: list[tuple[str, list[Stored]]] = []
+    monitor = Monitor(
+        cluster.store, cluster, on_stored=lambda study, stored: reported.append((study, [*stored]))
     )
-    now = observer.look()
-    (seen,) = now.studies
-    assert (seen.state, seen.stored, seen.running, seen.waiting) == ("running", 25, 5, 10)
-    assert (seen.workers, seen.device, len(seen.at_work)) == (2, "cpu", 1)
-    assert seen.models_per_hour == pytest.approx(500.0)
-    assert seen.seconds_left == pytest.approx(15 / 500 * 3600)
-    assert (seen.shard_seconds, seen.accuracy) == (36.0, {"test": 0.5, "held_in": None})
+    now = monitor.look()
+    (view,) = now.studies
+    assert (view.state, view.status.stored, view.status.running, view.status.waiting) == (
+        "running",
+        25,
+        5,
+        10,
+    )
+    assert (view.status.workers, view.status.device, len(view.status.at_work)) == (2, "cpu", 1)
+    assert view.status.models_per_hour == pytest.approx(500.0)
+    assert view.status.seconds_left == pytest.approx(15 / 500 * 3600)
+    assert (view.shard_seconds, view.status.accuracy) == (36.0, {"test": 0.5, "held_in": None})
     assert now.queues == {"cpu": 2, "cuda": 0}
     assert [each.name for each in now.workers] == ["a", "b"]
-    observer.look()
+    monitor.look()
     pace.report(client, study.id, done.model_copy(update={"when": 200.0}))
-    observer.look()
-    assert [len(stored) for _, stored in told] == [1, 0, 1], "each shard is told of once"
+    monitor.look()
+    assert [len(stored) for _, stored in reported] == [1, 0, 1], "each shard is reported once"
 
 
-def test_a_pace_that_is_no_number_is_none(cluster: Cluster, trained: Trained) -> None:
-    for accuracy, seconds in ((float("nan"), float("inf")), (0.5, 0.0)):
-        cluster.client.flushall()
-        done = Stored(worker="a", when=1.0, seconds=seconds, models=0, accuracy={"test": accuracy})
-        pace.report(cluster.client, trained.study.id, done)
-        now = Observer(cluster.store, cluster).look()
-        assert len(now.studies) == 1
-        assert "NaN" not in now.studies[0].json
-        assert "Infinity" not in now.studies[0].json
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seconds": math.inf},
+        {"seconds": -1.0},
+        {"when": math.nan},
+        {"models": 0},
+        {"models": 10**400},
+        {"accuracy": {"test": math.nan}},
+        {"accuracy": {"test": 1e308}},
+    ],
+    ids=str,
+)
+def test_a_pace_that_cannot_be_is_ignored(
+    cluster: Cluster, trained: Trained, wrong: dict[str, Any]
+) -> None:
+    right = {"worker": "a", "when": 1.0, "seconds": 1.0, "models": 5, "accuracy": {"test": 0.5}}
+    cluster.client.lpush(f"memtail:pace:{trained.study.id}", json.dumps(right | wrong))
+    (view,) = Monitor(cluster.store, cluster).look().studies
+    assert view.status.pace is None
+    assert "NaN" not in view.json
+    assert "Infinity" not in view.json
 
 
 def test_a_submission_elsewhere_is_seen_at_once(
     cluster: Cluster, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    observer = Observer(cluster.store, cluster)
-    settle(observer, monkeypatch)
+    monitor = Monitor(cluster.store, cluster)
+    settle(monitor, monkeypatch)
     catalogue.register(cluster.store, trained.study, trained.dataset, 60)
-    assert observer.look().studies[0].models == 40
-    broker.tell_of_submission(cluster.client)
-    assert observer.look().studies[0].models == 60
+    assert monitor.look().studies[0].status.models == 40
+    broker.announce_submission(cluster.client)
+    assert monitor.look().studies[0].status.models == 60
 
 
 def test_redis_that_is_away_is_told_and_what_was_known_is_kept(
@@ -270,21 +296,21 @@ def test_redis_that_is_away_is_told_and_what_was_known_is_kept(
     presence.announce(
         cluster.client, Presence(name="a", role="worker", device="cpu", store="s", since=1.0)
     )
-    observer = Observer(cluster.store, cluster)
-    assert len(observer.look().workers) == 1
+    monitor = Monitor(cluster.store, cluster)
+    assert len(monitor.look().workers) == 1
     redis.stop()
     try:
-        now = observer.look()
+        now = monitor.look()
         assert now.trouble is not None
         assert "cannot reach Redis" in now.trouble
         assert redis.password not in now.trouble
         assert (len(now.workers), len(now.studies)) == (1, 1)
         cluster.store.delete(Shard(0, 5).key(trained.study))
-        assert observer.look().studies[0].stored == 35, "the store alone is the truth"
+        assert monitor.look().studies[0].status.stored == 35, "the store alone is the truth"
     finally:
         redis.start()
     deadline = time.monotonic() + 20
-    while observer.look().trouble is not None:
+    while monitor.look().trouble is not None:
         assert time.monotonic() < deadline
 
 
@@ -293,5 +319,5 @@ def test_leases_of_other_studies_are_not_ours(cluster: Cluster, trained: Trained
     cluster.store.delete(Shard(0, 5).key(trained.study))
     at_work(cluster.client, "digits-0000000000", Shard(0, 5))
     assert leases.current(cluster.client)
-    (seen,) = Observer(cluster.store, cluster).look().studies
-    assert (seen.state, seen.running) == ("waiting", 0)
+    (view,) = Monitor(cluster.store, cluster).look().studies
+    assert (view.state, view.status.running) == ("waiting", 0)

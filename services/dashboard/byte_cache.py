@@ -1,4 +1,4 @@
-"""What was made last is kept for the next who asks for it: so many bytes of it."""
+"""A cache of what was used last, limited by its size in bytes."""
 
 import threading
 from collections import OrderedDict
@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """The values used last, as long as all of them together have at most ``most`` bytes."""
+class ByteCache(Generic[T]):
+    """Keeps the values used last, at most ``most`` bytes of them; any thread may call it."""
 
     def __init__(self, most: int, size: Callable[[T], int]) -> None:
         self._most, self._size = most, size
@@ -18,7 +18,7 @@ class Kept(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> T | None:
-        """The value, if it is still there."""
+        """The value, or None if it is not in the cache."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -26,7 +26,7 @@ class Kept(Generic[T]):
             return self._values[key]
 
     def put(self, key: Hashable, value: T) -> None:
-        """Keep it; what was not asked for longest goes. One that is too large alone is not kept."""
+        """Keep a value unless it alone is too large, and drop those not used for longest."""
         with self._lock:
             self._drop(key)
             if self._size(value) > self._most:

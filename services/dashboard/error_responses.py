@@ -1,4 +1,4 @@
-"""What an answer says when something is wrong: ``{"detail": one line}``, never a traceback."""
+"""The responses to errors: ``{"detail": one line}``, never a traceback."""
 
 import logging
 
@@ -38,31 +38,31 @@ class Problem(BaseModel):
     detail: str
 
 
-_WORDS = {
+_DESCRIPTIONS = {
     400: "The request cannot be read.",
     401: "The token is missing or wrong.",
-    403: "No token is set, so this is not allowed.",
-    404: "There is no such thing.",
-    409: "Not as things stand.",
+    403: "No token is configured, so this is not allowed.",
+    404: "Not found.",
+    409: "The state of the study or the dashboard does not allow this.",
     413: "The body is too large.",
-    422: "What was sent is wrong; the sentence says what.",
-    429: "Too often; Retry-After says when again.",
-    503: "The store or Redis cannot be reached, or all are busy.",
+    422: "The request is invalid; the detail says why.",
+    429: "Too many requests; Retry-After says when to try again.",
+    503: "The store or Redis cannot be reached, or the dashboard is busy.",
 }
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """What the OpenAPI document says of these answers."""
-    return {each: {"model": Problem, "description": _WORDS[each]} for each in statuses}
+    """These responses as the OpenAPI document describes them."""
+    return {each: {"model": Problem, "description": _DESCRIPTIONS[each]} for each in statuses}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer that says in one line what is wrong."""
+    """A response that says in one line what is wrong."""
     return JSONResponse({"detail": " ".join(detail.split())}, status, headers)
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of ``app`` end as a problem."""
+    """Let every error of ``app`` end in such a response."""
 
     @app.exception_handler(MemtailError)
     async def of_memtail(request: Request, error: MemtailError) -> JSONResponse:
@@ -82,16 +82,16 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def of_anything(request: Request, error: Exception) -> JSONResponse:
         del request, error  # uvicorn logs it with its traceback
-        return problem(500, "the dashboard failed; its log says why")
+        return problem(500, "internal error: see the log of the dashboard")
 
 
 def status_of(error: MemtailError) -> int:
-    """The status that tells whose fault it is."""
+    """The HTTP status for an error."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
 
 
 def _sentence(error: RequestValidationError) -> str:
-    """The first thing that is wrong, without what was sent."""
+    """The first thing that is wrong, without the value that was sent."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}"

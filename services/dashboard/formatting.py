@@ -1,4 +1,4 @@
-"""Numbers, lengths of time and names as the pages say them: filters of the templates."""
+"""Numbers, durations and names as the pages show them: filters of the templates."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def length_of_time(seconds: float) -> str:
-    """Seconds, minutes, hours or days; static/live.js says it likewise as time passes."""
+    """Seconds, minutes, hours or days; the same as lengthOfTime in static/live.js."""
     if seconds < 90:
         return f"{max(0.0, seconds):.0f} s"
     if seconds < 90 * 60:
@@ -28,15 +28,15 @@ def length_of_time(seconds: float) -> str:
 
 
 def iso(when: float) -> str:
-    """``2026-01-31T12:00:00+00:00`` of seconds since 1970; empty where that is no time."""
+    """Seconds since 1970 as ``2026-01-31T12:00:00+00:00``; empty where they are out of range."""
     try:
         return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError, OSError):  # what workers say is not checked
+    except (ValueError, OverflowError, OSError):  # workers report it unchecked
         return ""
 
 
 def models(shard: str) -> str:
-    """The models of a shard by its name: ``0000010-0000020`` → ``10–19``."""
+    """The models of a shard, by its name: ``0000010-0000020`` → ``10–19``."""
     parts = _SHARD.fullmatch(shard)
     return f"{int(parts[1]):,}–{int(parts[2]) - 1:,}" if parts else shard
 

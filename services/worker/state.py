@@ -1,0 +1,96 @@
+"""What a training process keeps between shards: connections, a study, its data, its engine."""
+
+import time
+from functools import cached_property
+from importlib.metadata import version
+
+import redis
+
+from memtail_core import catalogue
+from memtail_core.catalogue import Progress
+from memtail_core.errors import MachineError, StudyError
+from memtail_core.running.execution import ShardTrainer
+from memtail_core.settings import Settings
+from memtail_core.store import FilesStore, ObjectStore, open_store
+from memtail_core.study import Study
+from memtail_core.training.device import resolve_device
+from services import broker
+from services.orders import Order
+
+_FRESH = 2.0  # seconds
+
+
+class WorkerState:
+    """Made in the process that trains, never before a fork: no connection is shared."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._trainer: tuple[Study, int | None, ShardTrainer] | None = None
+        self._studies: dict[str, Study] = {}
+        self._progress: tuple[Progress, float] | None = None
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The store; if it cannot be reached, every call waits for it for a while."""
+        return open_store(self.settings.store, patience=self.settings.store_patience)
+
+    @cached_property
+    def client(self) -> "redis.Redis":
+        """Redis."""
+        return broker.connect(self.settings)
+
+    def has(self, study_id: str) -> bool:
+        """Whether the store has the study: a worker may be connected to another store."""
+        return self.store.exists(f"studies/{study_id}/study.json")
+
+    def study(self, study_id: str) -> Study:
+        """Read a study; it never changes.
+
+        Raises:
+            MachineError: this worker cannot read it; one of another version or store may.
+        """
+        if study_id not in self._studies:
+            try:
+                self._studies[study_id] = catalogue.read(self.store, study_id)
+            except KeyError:
+                raise MachineError(
+                    f"the store of this worker, {self.store.location}, has no study {study_id}: "
+                    "set MEMTAIL_STORE to the store that the study was submitted to"
+                ) from None
+            except StudyError as error:
+                raise MachineError(
+                    f"this worker, memtail {version('memtail')}, cannot read the study: {error}"
+                ) from error
+        return self._studies[study_id]
+
+    def progress(self, study: Study) -> Progress:
+        """How far a study is, at most two seconds ago: short shards need not wait for a listing."""
+        now = time.monotonic()
+        if self._progress is None or self._progress[0].study != study or now > self._progress[1]:
+            self._progress = Progress.of(self.store, study), now + _FRESH
+        return self._progress[0]
+
+    def trainer(self, study: Study, order: Order) -> ShardTrainer:
+        """Return the trainer of a study, a new one if the last shard was of another study.
+
+        Raises:
+            StudyError: the study runs code of the user's, which is not allowed here.
+        """
+        if self._trainer is None or self._trainer[:2] != (study, order.stack):
+            self.clear()
+            recipe = study.training["recipe"]
+            if recipe.startswith("python:") and not self.settings.allow_python_recipes:
+                raise StudyError(
+                    f"this worker does not run code that a study names ('{recipe}'): set "
+                    "MEMTAIL_ALLOW_PYTHON_RECIPES=1 on workers that have this code and may run it, "
+                    "then run memtail retry"
+                )
+            device = resolve_device(self.settings.device)
+            cache = FilesStore(self.settings.cache)
+            made = ShardTrainer(self.store, study, device, order.stack, cache)
+            self._trainer = study, order.stack, made
+        return self._trainer[2]
+
+    def clear(self) -> None:
+        """Let go of the data and the engine, which may be half-made after an error."""
+        self._trainer = self._progress = None
