@@ -22,6 +22,7 @@ from memtail_core.approximations.methods.weighted_similarity import WeightedSimi
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
 from memtail_core.training import Recipe
+from memtail_core.training.classification import CLASSIFICATION
 from memtail_core.training.gradient.recipe import GradientRecipe
 from memtail_core.training.gradient.representation import ends_linear
 
@@ -107,6 +108,8 @@ def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
         return None
     if not isinstance(recipe, GradientRecipe):
         return f"'{recipe.recipe}' does not train networks by epochs and gradients"
+    if recipe.outcome is not CLASSIFICATION:
+        return f"the networks of '{recipe.recipe}' are not classifiers"
     if method.ends_linear and not ends_linear(recipe, dataset):
         return f"the last layer of '{recipe.recipe}' is not linear"
     return None

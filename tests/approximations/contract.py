@@ -1,4 +1,4 @@
-"""What every approximation must do; each test is run with each of them."""
+"""The contract of approximations; every test runs with every method."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,17 +14,17 @@ WEAK = {"variability": 0.58}  # highest in between: what is wrong long enough do
 
 
 class OnlyReading(Run):
-    """A run of which nothing can be read but what is allowed."""
+    """A run that only allows what the method declares in ``reads``."""
 
     allowed: tuple[str, ...] = ()
 
     def __getattribute__(self, name: str) -> object:
         if name == "curves" and CURVES not in object.__getattribute__(self, "allowed"):
-            raise AssertionError("reads the curves and does not say so")
+            raise AssertionError("reads the curves without declaring it")
         return super().__getattribute__(name)
 
     def part(self, part: Part) -> dict[str, np.ndarray]:
-        assert part.name in self.allowed, f"reads {part.name} and does not say so"
+        assert part.name in self.allowed, f"reads {part.name} without declaring it"
         return super().part(part)
 
 

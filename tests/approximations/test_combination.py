@@ -1,4 +1,4 @@
-"""The learned combination: it estimates memorization, not difficulty, and sees no own teacher."""
+"""The learned combination estimates memorization, not difficulty, and is cross-fitted."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ N = 3000
 
 
 def world(runs: int, seed: int = 0) -> tuple[np.ndarray, ...]:
-    """Examples with known error rates, and two signals that tell of them with noise."""
+    """Examples with known error rates, and two noisy signals of them."""
     rng = np.random.default_rng(seed)
     out = np.where(rng.random(N) < 0.3, rng.random(N), 0.02)
     inside = np.where(out > 0.8, 0.7, 0.0) * out  # the hardest are not learned either
@@ -31,7 +31,7 @@ def test_it_learns_memorization_from_the_runs_alone(runs: int) -> None:
 
 
 def test_no_example_teaches_itself() -> None:
-    """Turn one example's bits around: its own prediction stays as it is."""
+    """Flip the bits of one example: its own prediction stays the same."""
     signals, held_out, wrong, _ = world(3)
     before = learned(signals, held_out, wrong)
     turned = wrong.copy()

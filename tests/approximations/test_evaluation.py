@@ -1,4 +1,4 @@
-"""What an approximation is worth, against brute force."""
+"""The evaluation of approximations, against brute force."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from tests.conftest import Trained
 
 
 class Fixed:
-    """Says what it is told to."""
+    """A method with fixed scores."""
 
     name, source, trains, ends_linear = "fixed", "here", False, False
     reads: tuple[str, ...] = ()
@@ -141,7 +141,7 @@ def test_pairs_against_all_of_them_at_once(labels: Labels, ties: bool) -> None:
 
 
 def test_the_interval_of_pairs_is_that_of_redrawn_training_examples(labels: Labels) -> None:
-    """Beside a plain bootstrap that repeats rows; the same distribution, other draws."""
+    """Compared with a plain bootstrap that repeats rows: the same distribution, other draws."""
     rng = np.random.default_rng(6)
     train, test = some_pairs(labels, 40)
     says = rng.normal(size=(90, 70)).astype(np.float32)

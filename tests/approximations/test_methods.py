@@ -1,6 +1,7 @@
 """Every approximation meets the contract."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from memtail_core.approximations import INFLUENCE_METHODS, METHODS, InfluenceMethod, Run, named
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
+from memtail_core.training import Outcome
+from memtail_core.training.gradient.networks import MLP
 from tests.approximations.contract import MethodContract, only
+from tests.training.outcome_contract import RightOrWrong
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
@@ -49,3 +53,15 @@ def test_names_are_unique_and_found() -> None:
     assert not named(["input-neighbours"]).trains
     with pytest.raises(EstimationError, match=r"did you mean 'forgetting'\?"):
         named(["forgeting"])
+
+
+class Regression(MLP):
+    """A network whose output is compared with its target in another way."""
+
+    outcome: ClassVar[Outcome] = RightOrWrong()
+
+
+def test_methods_that_read_curves_are_for_classifiers(dataset: Dataset) -> None:
+    chosen, left_out = named(["confidence", "input-neighbours"]).applicable(Regression(), dataset)
+    assert chosen.names == ["input-neighbours"]
+    assert left_out == {"the networks of 'mlp' are not classifiers": ["confidence"]}

@@ -1,4 +1,4 @@
-"""Runs: what is seen of a training, kept beside the study, and never trained twice."""
+"""Runs: a training with its outputs, stored with the study and never trained twice."""
 
 import dataclasses
 import shutil

@@ -125,7 +125,7 @@ def test_the_curvature_of_a_quadratic_is_that_of_its_matrix() -> None:
 
 
 def test_input_curvature_is_that_of_the_networks(runs: Sequence[Run]) -> None:
-    """Beside tr H² from second derivatives, where no ReLU switches within a step."""
+    """Compared with tr H² from second derivatives, where no ReLU switches within a step."""
     found = runs[0].part(CURVATURE)["curvature"]
     network, data = runs[0].networks.at(3), runs[0].networks.setting.data
     exact = []
@@ -186,8 +186,8 @@ def test_levelling_makes_two_samples_of_one_distribution_alike() -> None:
     rng = np.random.default_rng(0)
     hardness = rng.exponential(size=4000)
     subset = rng.random(4000) < 0.7
-    seen = np.where(subset, hardness, 10 + hardness**2)  # another scale, the same order
-    found = levelled(seen, subset)
+    values = np.where(subset, hardness, 10 + hardness**2)  # another scale, the same order
+    found = levelled(values, subset)
     within = hardness < np.quantile(hardness, 0.95)  # beyond, quantiles are of few examples
     np.testing.assert_allclose(found[within], hardness[within], rtol=0.1, atol=0.02)
     assert np.abs(found - hardness).mean() < 0.05

@@ -1,4 +1,4 @@
-"""What every engine must do; subclass it and provide the fixtures ``engine`` and ``dataset``."""
+"""The contract of engines: subclass it and provide the fixtures ``engine`` and ``dataset``."""
 
 from dataclasses import replace
 

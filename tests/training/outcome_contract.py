@@ -1,4 +1,4 @@
-"""What every outcome must do; subclass it and provide the fixtures below."""
+"""The contract of outcomes: subclass it and provide the fixtures below."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 from memtail_core.training import Outcome, Outcomes
-from memtail_core.training.outcome import measure_in_batches
+from memtail_core.training.outcome import Bits, Values, measure_in_batches
+
+
+class RightOrWrong:
+    """An outcome with bits and no value."""
+
+    value = None
+
+    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+        predicted = output.argmax(2) if output.is_floating_point() else output
+        return (predicted == target).numpy(), None
 
 
 class OutcomeContract:

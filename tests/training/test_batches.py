@@ -28,9 +28,9 @@ def test_each_epoch_shows_each_model_all_of_its_subset_in_another_order(m: int) 
     orders = []
     for epoch in range(3):
         part = found[epoch * steps : (epoch + 1) * steps]
-        shown = torch.cat([batch.examples for batch in part], dim=1)
-        assert torch.equal(shown.sort(1).values, members.sort(1).values)
-        orders.append(shown)
+        shuffled = torch.cat([batch.examples for batch in part], dim=1)
+        assert torch.equal(shuffled.sort(1).values, members.sort(1).values)
+        orders.append(shuffled)
     assert not torch.equal(orders[0], orders[1])
     shifts = torch.cat([b.shifts for b in found if b.shifts is not None], dim=2)
     assert shifts.shape == (2, 4, 3 * m)

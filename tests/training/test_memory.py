@@ -1,4 +1,4 @@
-"""Memory that runs out is the machine's fault, whoever notices and however it is said."""
+"""Running out of memory is a failure of the machine, in every recipe and in any words."""
 
 from typing import Any
 

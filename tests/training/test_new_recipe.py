@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from torch import Tensor
 
 from memtail_core import catalogue, training
 from memtail_core.data import Dataset
@@ -17,21 +16,11 @@ from memtail_core.running.execution import ShardTrainer
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.training import UNTUNED, Engine, Outcome, Recipe, Tuning, registry
-from memtail_core.training.outcome import Bits, Values
 from memtail_core.training.predictors.engine import Predictor, PredictorEngine
 from tests.conftest import digits as digits_study
 from tests.training.contract import EngineContract
+from tests.training.outcome_contract import RightOrWrong
 from tests.training.test_engines import digits
-
-
-class RightOrWrong:
-    """An outcome of its own: bits, and no value."""
-
-    value = None
-
-    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
-        predicted = output.argmax(2) if output.is_floating_point() else output
-        return (predicted == target).numpy(), None
 
 
 class Centroids(Recipe):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from memtail_core.training import Outcome
 from memtail_core.training.classification import CLASSIFICATION
-from tests.training.outcome_contract import OutcomeContract
+from tests.training.outcome_contract import OutcomeContract, RightOrWrong
 
 
 def margin(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -59,6 +59,14 @@ class TestCertainClassification(_Logits):
     """Logits far apart: most margins are clipped."""
 
     scale = 300.0
+
+
+class TestBitsAlone(_Logits):
+    """An outcome need not have a value."""
+
+    @pytest.fixture
+    def outcome(self) -> Outcome:
+        return RightOrWrong()
 
 
 def test_a_certain_margin_is_clipped_not_infinite() -> None:

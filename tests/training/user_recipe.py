@@ -76,7 +76,7 @@ def dies_once(x, y, *, seed, device, n_classes):
 
 
 def out_of_memory(x, y, *, seed, device, n_classes, how):
-    """Run out of memory as Python, numpy, torch or a library in them says it."""
+    """Run out of memory as Python, numpy, torch or another library reports it."""
     if how == "python":
         raise MemoryError
     if how == "numpy":

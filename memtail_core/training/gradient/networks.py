@@ -134,8 +134,7 @@ def _check_images(recipe: GradientRecipe, dataset: Dataset) -> None:
     if not dataset.feed.is_map:
         raise StudyError(
             f"[training] recipe = '{recipe.recipe}' is for images; these data are "
-            f"{dataset.modality.name}: "
-            "use 'mlp' or 'sklearn:ensemble.RandomForestClassifier'"
+            f"{dataset.modality.name}: use 'mlp' or 'sklearn:ensemble.RandomForestClassifier'"
         )
 
 

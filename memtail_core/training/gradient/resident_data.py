@@ -1,4 +1,4 @@
-"""A dataset resident on the device, as ready for the network as memory allows."""
+"""A dataset on the device that trains, prepared for the network as far as memory allows."""
 
 import numpy as np
 import torch
@@ -9,15 +9,15 @@ from memtail_core.data.moments import moments
 from memtail_core.training.gradient.augmentation import augmented
 from memtail_core.training.gradient.batches import Batch
 
-READY_BYTES = 2**28  # inputs up to this are made once; of more, pixels stay bytes until needed
-_ROWS = 1024  # handled at once, so that a dataset of bytes is never held as floats
+READY_BYTES = 2**28  # up to this, inputs are prepared once; beyond, pixels stay bytes until needed
+_ROWS = 1024  # prepared at once, so that a dataset of bytes is never held as floats
 
 
 class ResidentData:
-    """Training and test examples as tensors, a row each.
+    """Training and test examples as tensors, one row per example.
 
     Attributes:
-        dataset, device, dtype: where they come from, where they are, what networks compute in.
+        dataset, device, dtype: the source, the place, and the type that networks compute in.
         shape: of one input of a network, as the modality feeds it: (channels, height, width) of
             images.
         x_train, x_test: rows [n, h·w·c] or [n, d] for :meth:`inputs`.
@@ -40,7 +40,7 @@ class ResidentData:
             # One fixed preprocessing for all trials: over the whole training set.
             mean, deviation = moments(dataset.train)
             mean, deviation = mean * scale, np.where(deviation == 0, 1.0, deviation * scale)
-        # As long as a row: a broadcast over three channels would be a loop of three.
+        # As long as a row, because broadcasting over three channels is slower.
         repeats = int(np.prod(dataset.shape[:-1]))
         self._scale = torch.from_numpy(np.tile(scale / deviation, repeats)).float().to(device)
         self._offset = torch.from_numpy(np.tile(-mean / deviation, repeats)).float().to(device)

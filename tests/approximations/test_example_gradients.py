@@ -96,7 +96,7 @@ def test_projections_keep_inner_products_on_average() -> None:
     x, y = torch.randn(6, *shape), torch.arange(6) % 3
     _, layers = factors(network.eval(), x, y)
     gradients = exact(network, x, y)
-    wanted = gradients @ gradients.T
+    expected = gradients @ gradients.T
     found = []
     for seed in range(300):
         phi = projected(layers, 64, seed)
@@ -104,5 +104,5 @@ def test_projections_keep_inner_products_on_average() -> None:
         found.append(phi @ phi.T)
     stacked = torch.stack(found)
     error = stacked.std(0) / np.sqrt(len(found))
-    assert ((stacked.mean(0) - wanted).abs() < 4 * error).all()
-    assert (error < 0.2 * wanted.diagonal().mean()).all(), "or the test could not fail"
+    assert ((stacked.mean(0) - expected).abs() < 4 * error).all()
+    assert (error < 0.2 * expected.diagonal().mean()).all(), "or the test could not fail"
