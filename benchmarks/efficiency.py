@@ -44,11 +44,11 @@ from memtail_core.estimation.calibrated import (
 )
 from memtail_core.estimation.estimator import Context
 from memtail_core.estimation.influence import PairsRule
+from memtail_core.estimation.intervals import Z95
 from memtail_core.running import trials
 from memtail_core.running.trials import Trials
 from memtail_core.training.device import machine_kind
 
-_Z = 1.959963984540054
 _PER_BLOCK = 20  # draws of fewer trials start this far apart: whole blocks of the balanced design
 
 Floats = NDArray[np.float64]
@@ -234,7 +234,7 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
         label,
         margin=margin,
         neighbours=(known.neighbours, known.distances),
-        clues=known.kernel_scores,
+        extra_features=known.kernel_scores,
     )
     seconds = clock.process_time() - begun
     found = {
@@ -254,7 +254,7 @@ def judged(found: Memorization, reference: Memorization) -> dict[str, float]:
     noise = _variance(reference, added=0.0)[known].mean()
     agreed = agreement(estimate, r, ())
     low, high = found.ci_low[known], found.ci_high[known]
-    half = _Z**2 * _variance(reference, added=0.5)[known]
+    half = Z95**2 * _variance(reference, added=0.5)[known]
     plain = found.memorization[known]
     holds = (plain - np.sqrt((plain - low) ** 2 + half) <= r) & (
         r <= plain + np.sqrt((high - plain) ** 2 + half)

@@ -15,7 +15,7 @@ from cli.pair_tables import called, wide_console
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from memtail_core.analysis.queries import Question
+    from memtail_core.analysis.pair_queries import PairQuery
 
 _SHOWN = 20
 _WHY_NOT = {
@@ -39,7 +39,7 @@ def list_calibrated(
     name: str,
     location: str,
     *,
-    question: "Question",
+    question: "PairQuery",
     theta: float,
     theta_mem: float,
     top: int | None,

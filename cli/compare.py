@@ -31,7 +31,7 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
     the difference is noise, each study is also compared with itself, one half of its models with
     the other. Trains nothing.
     """
-    from memtail_core.estimation.influence import PairsRule, engine_for
+    from memtail_core.estimation.influence import PairsRule, counter_for
     from memtail_core.experiments.comparison.plan import compare as compared
     from memtail_core.experiments.comparison.result import found
     from memtail_core.experiments.comparison.yardstick import Side
@@ -54,7 +54,7 @@ def compare(names: tuple[str, ...], location: str, splits: int, as_json: bool) -
                 thresholds=THRESHOLDS,
                 influence_thresholds=INFLUENCE_THRESHOLDS,
                 splits=splits,
-                engine=engine_for("cpu"),
+                engine=counter_for("cpu"),
                 progress=progress,
             )
         finish(store, study, found(study, other, of), as_json)

@@ -12,7 +12,7 @@ from cli import formatting
 from cli.options import device_option, find_study, print_json, workers_option
 
 if TYPE_CHECKING:
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
     from memtail_core.data import Dataset
     from memtail_core.drawing.section import Shown
     from memtail_core.experiments.results import Result
@@ -70,17 +70,17 @@ class Where:
 
 def opened(
     location: str, name: str, *, margins: bool = False
-) -> "tuple[ObjectStore, Study, Material]":
+) -> "tuple[ObjectStore, Study, LoadedStudy]":
     """Open a study and read the models it has so far; with margins if asked."""
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
 
     store, study = find_study(location, name)
-    return store, study, Material.of(store, study, margins=margins)
+    return store, study, LoadedStudy.load(store, study, margins=margins)
 
 
 def finished(
     location: str, name: str, *, margins: bool = False
-) -> "tuple[ObjectStore, Study, Material]":
+) -> "tuple[ObjectStore, Study, LoadedStudy]":
     """Open a study, all of whose models are trained, and read them; with margins if asked.
 
     Raises:

@@ -16,8 +16,8 @@ from memtail_core.errors import EstimationError, StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from memtail_core.analysis.queries import Material
-    from memtail_core.estimation.influence import Engine, Evidence
+    from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.estimation.influence import Evidence, PairCounter
 
 _BINS = 200  # each of 0.01
 
@@ -77,8 +77,8 @@ def influence(
     `--test 42` lists the training examples with the most influence on test example 42. Both include
     examples of any class, memorized or not.
     """
-    from memtail_core.analysis.queries import why_none
-    from memtail_core.estimation.influence import engine_for
+    from memtail_core.analysis.pair_queries import why_none
+    from memtail_core.estimation.influence import counter_for
 
     given = (train, test, every, by_class or None, histogram or None, matrix)
     if sum(each is not None for each in given) != 1:
@@ -88,10 +88,10 @@ def influence(
     if harmful and (by_class or histogram or matrix is not None):
         raise click.UsageError("--harmful is for lists; what you ask for has both signs")
     format_ = out.format_of(output, "json" if as_json else format_, out.FORMATS)
-    engine = engine_for(device)
+    counter = counter_for(device)
     store, study = find_study(location, name)
-    looking = Looking(store, study, engine, memory)
-    ask = _Ask(looking.load(), engine, looking, harmful)
+    looking = Looking(store, study, counter, memory)
+    ask = _Ask(looking.load(), counter, looking, harmful)
     if matrix is not None:
         ask.for_matrix(matrix)
         return
@@ -116,25 +116,25 @@ def influence(
 class _Ask:
     """One study's trials, and how to look at their pairs."""
 
-    material: "Material"
-    engine: "Engine"
+    material: "LoadedStudy"
+    counter: "PairCounter"
     looking: Looking
     harmful: bool
 
     def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
-        from memtail_core.analysis.queries import Question, influence_of_one
+        from memtail_core.analysis.pair_queries import PairQuery, influence_of_one
         from memtail_core.report import tables
 
         material = self.material
         examples = [() if one is None else (one,) for one in (train, test)]
-        family = Question(examples[0], examples[1], same_class=False).family(material)
+        family = PairQuery(examples[0], examples[1], same_class=False).family(material)
         with self.looking.at(family.testable(self._evidence).n_pairs) as count:
             found = influence_of_one(
                 material,
                 train,
                 test,
                 top,
-                engine=self.engine,
+                counter=self.counter,
                 most=self.looking.most,
                 harmful=self.harmful,
                 progress=count,
@@ -142,7 +142,7 @@ class _Ask:
         return tables.pairs_table(found, material.dataset, material.scores.memorization)
 
     def every(self, of: Literal["train", "test"], top: int) -> "pa.Table":
-        from memtail_core.estimation.influence import leading
+        from memtail_core.estimation.influence import strongest_partners
         from memtail_core.report import tables
 
         n, n_test = self._sizes
@@ -154,9 +154,11 @@ class _Ask:
             )
         evidence = self._evidence
         with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as count:
-            found = leading(evidence, examples, top, of, engine=self.engine, progress=count)
+            found = strongest_partners(
+                evidence, examples, top, of, counter=self.counter, progress=count
+            )
         found = found.of_harm() if self.harmful else found
-        return tables.leading_table(found, of, self.material.dataset)
+        return tables.partners_table(found, of, self.material.dataset)
 
     def by_class(self) -> "pa.Table":
         from memtail_core.estimation.influence import by_class
@@ -167,18 +169,18 @@ class _Ask:
         return tables.class_table(means, data)
 
     def for_histogram(self) -> "pa.Table":
-        from memtail_core.analysis.queries import Question
-        from memtail_core.estimation.influence import survey
+        from memtail_core.analysis.pair_queries import PairQuery
+        from memtail_core.estimation.influence import pair_statistics
         from memtail_core.report import tables
 
-        family = Question(same_class=False).family(self.material)
+        family = PairQuery(same_class=False).family(self.material)
         evidence = self.material.evidence
         with self.looking.at(family.testable(evidence).n_pairs) as count:
-            seen = survey(
+            seen = pair_statistics(
                 evidence,
                 family,
                 1.0,
-                engine=self.engine,
+                counter=self.counter,
                 n_bins=_BINS,
                 progress=count,
             )
@@ -192,7 +194,7 @@ class _Ask:
         evidence = self.material.evidence
         try:
             with self.looking.at(n * n_test) as count:
-                write_matrix(path, evidence, *every, engine=self.engine, progress=count)
+                write_matrix(path, evidence, *every, counter=self.counter, progress=count)
         except OSError as error:
             raise StoreError(f"cannot write '{path}': {error.strerror}") from error
         click.echo(f"float32 [{n}, {n_test}], NaN where there is no estimate: {path}")

@@ -13,8 +13,8 @@ from cli.output import FORMATS, output_option
 from cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from memtail_core.analysis.queries import Material
-    from memtail_core.estimation.influence import Engine
+    from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.estimation.influence import PairCounter
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
 
@@ -64,24 +64,24 @@ class Looking:
     """Says what is about to be done, and shows how far it is; on stderr."""
 
     def __init__(
-        self, store: "ObjectStore", study: "Study", engine: "Engine", memory: int | None
+        self, store: "ObjectStore", study: "Study", counter: "PairCounter", memory: int | None
     ) -> None:
         from memtail_core.catalogue.stored import stored_shards
-        from memtail_core.estimation.influence import footprint, most_pairs
+        from memtail_core.estimation.influence import memory_needed, most_pairs
         from memtail_core.running.parallelism import free_memory
 
         n_trials = len(stored_shards(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test
-        self._needed = footprint(n_trials, n, n_test, engine.threads)
-        self._store, self._study, self._engine = store, study, engine
+        self._needed = memory_needed(n_trials, n, n_test, counter.threads)
+        self._store, self._study, self._engine = store, study, counter
         self.most = most_pairs(memory or free_memory() // 2, self._needed)
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-    def load(self) -> "Material":
+    def load(self) -> "LoadedStudy":
         """Load what the study has, and say if some of it is damaged."""
-        from memtail_core.analysis.queries import Material
+        from memtail_core.analysis.loaded_study import LoadedStudy
 
-        found = Material.of(self._store, self._study)
+        found = LoadedStudy.load(self._store, self._study)
         if found.n_damaged:
             self._console.print(
                 f"[yellow]Warning:[/] {formatting.count(found.n_damaged, 'damaged shard')} left "

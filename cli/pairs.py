@@ -19,6 +19,7 @@ from cli.options import (
     study_argument,
 )
 from cli.pair_tables import drawn, wide_console
+from memtail_core.estimation.thresholds import THETA_INFL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ _SHOWN = 20
     "--min-influence",
     "theta",
     type=Threshold(),
-    default=0.15,
+    default=THETA_INFL,
     show_default=True,
     help="Keep only pairs with at least this influence.",
 )
@@ -105,9 +106,9 @@ def pairs(
     With --calibrated, pairs are ranked by an estimate that learns from the models what counting
     does not show, which is much better with few models; the counted influence is printed beside it.
     """
-    from memtail_core.analysis.queries import Question
+    from memtail_core.analysis.pair_queries import PairQuery
     from memtail_core.estimation.calibrated import CALIBRATED
-    from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
+    from memtail_core.estimation.influence import counter_for, find, pairs_of_permuted
     from memtail_core.report import tables
 
     if as_json and output:
@@ -127,7 +128,7 @@ def pairs(
         list_calibrated(
             name,
             location,
-            question=Question(train, test, classes),
+            question=PairQuery(train, test, classes),
             theta=theta,
             theta_mem=0.25 if theta_mem is None else theta_mem,
             top=top,
@@ -136,13 +137,13 @@ def pairs(
             as_json=as_json,
         )
         return
-    engine = engine_for(device)
+    counter = counter_for(device)
     store, study = find_study(location, name)
-    looking = Looking(store, study, engine, memory)
+    looking = Looking(store, study, counter, memory)
     material = looking.load()
     if theta_mem is None and not train:
         theta_mem = 0.25
-    question = Question(train, test, classes, not any_class, theta_mem)
+    question = PairQuery(train, test, classes, not any_class, theta_mem)
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
     with looking.at(family.testable(evidence).n_pairs) as count:
@@ -151,7 +152,7 @@ def pairs(
             family,
             theta,
             fdr,
-            engine=engine,
+            counter=counter,
             most=looking.most,
             strongest=top,
             progress=count,
@@ -164,9 +165,9 @@ def pairs(
         "expected_by_chance": found.expected_by_chance,
         "fdr": fdr,
     }
-    if permutations and found.bar is not None:
+    if permutations and found.threshold is not None:
         seeds = range(permutations)
-        counted = pairs_of_permuted(evidence, family, found.bar, seeds, engine=engine)
+        counted = pairs_of_permuted(evidence, family, found.threshold, seeds, counter=counter)
         summary["found_with_permuted_trials"] = counted.tolist()
     table = tables.pairs_table(
         found.of_harm() if harmful else found, material.dataset, material.scores.memorization

@@ -15,6 +15,7 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 @click.option(
     "--theta-mem",
     type=Threshold(),
-    default=0.25,
+    default=THETA_MEM,
     show_default=True,
     help="Count examples as memorized from here on.",
 )
 @click.option(
     "--theta-infl",
     type=Threshold(),
-    default=0.15,
+    default=THETA_INFL,
     show_default=True,
     help="List pairs with at least this influence.",
 )

@@ -49,7 +49,7 @@ def scores(
     calibrated_low and calibrated_high. The calibrated estimator learns from the models what
     counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
     from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.counted import COUNTED
     from memtail_core.report import analyse_stored, tables
@@ -65,7 +65,7 @@ def scores(
     else:
         table = tables.scores_table(analysis)
         if chosen is not COUNTED:
-            estimates = Material.of(store, study, estimator=chosen).scores
+            estimates = LoadedStudy.load(store, study, estimator=chosen).scores
             table = tables.with_estimates(table, chosen.name, estimates)
         content = out.encode(table, format_)
     for warning in analysis.warnings:

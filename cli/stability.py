@@ -45,7 +45,7 @@ def stability(
     and works on unfinished studies.
     """
     from memtail_core.analysis.halves import sizes
-    from memtail_core.estimation.influence import PairsRule, engine_for
+    from memtail_core.estimation.influence import PairsRule, counter_for
     from memtail_core.experiments.stability.plan import stability as stability_of
     from memtail_core.experiments.stability.result import INFLUENCE_THRESHOLDS, THRESHOLDS, found
     from memtail_core.plan import designs
@@ -64,7 +64,7 @@ def stability(
             thresholds=sorted({*(thresholds or THRESHOLDS), rule.theta_mem}),
             influence_thresholds=INFLUENCE_THRESHOLDS,
             splits=splits,
-            engine=engine_for("cpu"),
+            engine=counter_for("cpu"),
             progress=progress,
         )
     finish(store, study, found(study, len(material.trials), of, agreement), as_json)

@@ -5,6 +5,7 @@ import click
 from cli import output as out
 from cli.experiment import finish, finished
 from cli.options import Threshold, json_option, store_option, study_argument
+from memtail_core.estimation.thresholds import THETA_INFL
 
 
 @click.command()
@@ -14,7 +15,7 @@ from cli.options import Threshold, json_option, store_option, study_argument
     "--min-influence",
     "theta",
     type=Threshold(),
-    default=0.15,
+    default=THETA_INFL,
     show_default=True,
     help="Count pairs with at least this influence.",
 )

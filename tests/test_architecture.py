@@ -96,7 +96,9 @@ def test_files_import_only_from_below() -> None:
 
 def test_an_upward_import_is_found() -> None:
     assert is_upward("memtail_core.plan.shards", "memtail_core.report.publish")
-    assert is_upward("memtail_core.analysis.queries", "memtail_core.experiments.results.Result")
+    assert is_upward(
+        "memtail_core.analysis.pair_queries", "memtail_core.experiments.results.Result"
+    )
     assert is_upward("memtail_core.errors", "cli.main")
     assert is_upward("services.queue", "cli.main")
     assert not is_upward("cli.run", "memtail_core.report.publish")

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.at_scale.data import Data, sample
 from benchmarks.at_scale.sides import Answer, Phases, Question
 from benchmarks.memory import own_peak
-
-_EDGE = 1e-9  # a value this far below a threshold or an edge still counts: quotients are rounded
+from memtail_core.estimation.intervals import SLACK
 
 
 def look(question: Question) -> Answer:
@@ -32,7 +31,7 @@ def look(question: Question) -> Answer:
         n_out = len(mask) - n_in
         influence = in_correct / n_in[:, None] - out_correct / n_out[:, None]
     with phases.timed("pairs"):
-        listed = influence >= question.theta - _EDGE
+        listed = influence >= question.theta - SLACK
         if question.rule:
             listed &= data.y_train[:, None] == data.y_test
             listed &= np.isin(np.arange(len(data.y_train)), data.memorized)[:, None]
@@ -41,7 +40,7 @@ def look(question: Question) -> Answer:
     if question.bins:
         with phases.timed("histogram"):
             # the edges are moved, because moving the values would take another pass
-            edges = (-1 - _EDGE, 1 - _EDGE)
+            edges = (-1 - SLACK, 1 - SLACK)
             tally, _ = np.histogram(influence, question.bins, edges)
         tally[-1] += (influence[train, test] > edges[1]).sum()
     peak_bytes = own_peak()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.at_scale.data import Data, sample
 from benchmarks.at_scale.sides import Answer, Phases, Question
 from benchmarks.memory import own_peak
-from memtail_core.estimation.influence import Engine, Evidence, engine_for
+from memtail_core.estimation.influence import Evidence, PairCounter, counter_for
 
 _PAIRS = 2**22  # at a time
 _COUNTS = "counts"
@@ -25,7 +25,7 @@ def keep(question: Question, trials: int) -> None:
     data = Data.read(question.folder)
     path = question.folder / _COUNTS
     path.write_bytes(bytes(2 * len(data.y_train) * len(data.y_test)))
-    _add(data, slice(trials), path, engine_for(question.device), Phases())
+    _add(data, slice(trials), path, counter_for(question.device), Phases())
 
 
 def forget(folder: Path) -> None:
@@ -39,7 +39,7 @@ def forget(folder: Path) -> None:
 def update(question: Question, trials: int) -> Answer:
     """Add the counts of the remaining trials to those on disk."""
     start = time.perf_counter()
-    engine = engine_for(question.device)
+    engine = counter_for(question.device)
     keep(Question(**{**vars(question), "folder": question.small}), 1)
     warm_up = time.perf_counter() - start
     phases = Phases()
@@ -66,7 +66,7 @@ def update(question: Question, trials: int) -> Answer:
     )
 
 
-def _add(data: Data, trials: slice, path: Path, engine: Engine, phases: Phases) -> None:
+def _add(data: Data, trials: slice, path: Path, engine: PairCounter, phases: Phases) -> None:
     n, n_test = len(data.y_train), len(data.y_test)
     with phases.timed("transposing"):
         evidence = Evidence.of(data.subset[trials], data.test_correct[trials], n, n_test)

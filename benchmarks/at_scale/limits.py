@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.roofline import peak
+from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.influence.compiled import compiled, ones
-from memtail_core.estimation.influence.engine import Tile
-from memtail_core.estimation.influence.processor import Processor
+from memtail_core.estimation.influence.counter import Tile
 from memtail_core.running.parallelism import usable_cores
 
 _EDGES = (1024, 4096)  # of int8 products; the fastest one differs between machines
@@ -101,7 +101,7 @@ def _and_count(words: NDArray[np.uint64], repeats: int) -> int:
 
 
 def _kernel() -> float:
-    engine = Processor(usable_cores())
+    engine = BitCounter(usable_cores())
     rng = np.random.default_rng(0)
     words = rng.integers(2**63, size=(_TILE, _INNER // 64), dtype=np.uint64)
     tile = Tile(

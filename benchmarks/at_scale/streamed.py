@@ -9,21 +9,21 @@ from benchmarks.at_scale.data import Data, sample
 from benchmarks.at_scale.sides import Answer, Phases, Question
 from benchmarks.memory import own_peak
 from memtail_core.estimation.influence import (
-    Engine,
     Evidence,
     Family,
+    PairCounter,
     Pairs,
-    Survey,
-    engine_for,
+    PairStatistics,
+    counter_for,
+    pair_statistics,
     select,
-    survey,
 )
 
 
 def look(question: Question) -> Answer:
     """Answer a question, first on small data so that everything is compiled and loaded."""
     start = time.perf_counter()
-    engine = engine_for(question.device)
+    engine = counter_for(question.device)
     _look(question, Data.read(question.small), engine, Phases())
     warm_up = time.perf_counter() - start
     phases = Phases()
@@ -50,8 +50,8 @@ def look(question: Question) -> Answer:
 
 
 def _look(
-    question: Question, data: Data, engine: Engine, phases: Phases
-) -> tuple[Evidence, Survey, Pairs]:
+    question: Question, data: Data, engine: PairCounter, phases: Phases
+) -> tuple[Evidence, PairStatistics, Pairs]:
     n, n_test = len(data.y_train), len(data.y_test)
     with phases.timed("transposing"):
         evidence = Evidence.of(data.subset, data.test_correct, n, n_test)
@@ -61,16 +61,16 @@ def _look(
             family = Family.of(data.memorized, np.arange(n_test), labels)
         else:
             family = Family.of(np.arange(n), np.arange(n_test))
-        seen = survey(
+        seen = pair_statistics(
             evidence,
             family,
             question.theta,
-            engine=engine,
+            counter=engine,
             significant=question.fdr is not None,
             n_bins=question.bins,
         )
     with phases.timed("listing"):
-        pairs = select(evidence, seen, question.fdr, engine=engine)
+        pairs = select(evidence, seen, question.fdr, counter=engine)
     return evidence, seen, pairs
 
 

@@ -14,15 +14,15 @@ from memtail_core.estimation import Fit, Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import (
-    Engine,
     Evidence,
     Family,
+    PairCounter,
     Pairs,
     PairsRule,
-    engine_for,
+    counter_for,
+    pair_statistics,
     pairs_of_permuted,
     select,
-    survey,
 )
 from memtail_core.plan import shards
 from memtail_core.running.trials import Accuracies, Damaged, Trials
@@ -41,7 +41,7 @@ class Analysis:
     """A study's trials, read.
 
     ``tally``, int64 [bins]: how many of the pairs that were looked at, the ``rule``'s family, have
-    an influence in each of equal bins over [−1, 1]; see :class:`.survey.Survey`.
+    an influence in each of equal bins over [−1, 1]; see :class:`.survey.PairStatistics`.
     """
 
     study: Study
@@ -210,13 +210,13 @@ def analyse(
     scores = estimator.memorization(seen)
     evidence = trials.evidence()
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
-    engine = engine_for("cpu")
+    counter = counter_for("cpu")
     significant = rule.fdr is not None
-    counts = survey(
-        evidence, family, rule.theta_infl, engine=engine, significant=significant, n_bins=_BINS
+    counts = pair_statistics(
+        evidence, family, rule.theta_infl, counter=counter, significant=significant, n_bins=_BINS
     )
     level = counts.levels.threshold(_SIGNIFICANT)
-    pairs = select(evidence, counts, rule.fdr, engine=engine)
+    pairs = select(evidence, counts, rule.fdr, counter=counter)
     return Analysis(
         study=study,
         dataset=dataset,
@@ -228,7 +228,7 @@ def analyse(
         accuracies=trials.accuracies(),
         fit=estimation.fit(seen.counted),
         significant_pairs=0 if level is None else int(counts.levels.at_least[level]),
-        permuted_pairs=_permuted(evidence, counts.family, pairs, engine),
+        permuted_pairs=_permuted(evidence, counts.family, pairs, counter),
         tally=counts.tally,
         estimator=estimator,
     )
@@ -243,15 +243,19 @@ def refuse_experiments(study: Study) -> None:
         )
 
 
-def _permuted(evidence: Evidence, family: Family, pairs: Pairs, engine: Engine) -> float | None:
+def _permuted(
+    evidence: Evidence, family: Family, pairs: Pairs, counter: PairCounter
+) -> float | None:
     """Check what is expected by chance, unless it would take long; how many pairs on average."""
-    if pairs.bar is None or family.n_pairs > _QUICK:
+    if pairs.threshold is None or family.n_pairs > _QUICK:
         return None
     seeds = range(_PERMUTATIONS)
-    return float(pairs_of_permuted(evidence, family, pairs.bar, seeds, engine=engine).mean())
+    return float(
+        pairs_of_permuted(evidence, family, pairs.threshold, seeds, counter=counter).mean()
+    )
 
 
 def _differ(about: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell provenances apart; how an engine was tuned changes a model's rounding alone."""
+    """Tell provenances apart; how an counter was tuned changes a model's rounding alone."""
     tuning = {"stack": None, "precision": None}
     return about | tuning != other | tuning

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.analysis.queries import Material, Question
+from memtail_core.analysis.loaded_study import LoadedStudy
+from memtail_core.analysis.pair_queries import PairQuery
 from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Space
 from memtail_core.errors import EstimationError
@@ -51,7 +52,7 @@ class Candidates:
         rows = np.flatnonzero(reaches(self.found.influence, theta) & among)
         return rows[np.argsort(-self.found.influence[rows], kind="stable")]
 
-    def asked(self, question: Question) -> NDArray[np.bool_]:
+    def asked(self, question: PairQuery) -> NDArray[np.bool_]:
         """Which of them are of the question's examples and classes, bool [P].
 
         Raises:
@@ -68,7 +69,7 @@ def calibrate_pairs_stored(store: ObjectStore, study: Study, rule: PairsRule) ->
         EstimationError: there are fewer than four trials, or too many candidates, or the trials
             are an experiment's.
     """
-    material = Material.of(store, study, estimator=CALIBRATED)
+    material = LoadedStudy.load(store, study, estimator=CALIBRATED)
     dataset, trials = material.dataset, material.trials
     if len(trials) < _FEWEST_TRIALS:
         raise EstimationError(

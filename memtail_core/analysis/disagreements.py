@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
+from memtail_core.estimation.intervals import Z95
 from memtail_core.estimation.memorization import column_sums
 from memtail_core.running.trials import Trials
 
@@ -14,7 +15,6 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 LARGEST_Z = 40.0  # of a p-value below the least float
-_Z95 = 1.959963984540054
 _HALVINGS = 40  # of LARGEST_Z, to 4e-11
 
 
@@ -109,8 +109,8 @@ def disagreements(one: Counts, other: Counts) -> Disagreements:
     one, other = one.where(index), other.where(index)
     (centre, of_one), (centre_other, of_other) = one.moderated(1), other.moderated(1)
     error = np.sqrt(of_one + of_other)
-    low = np.maximum(centre - centre_other - _Z95 * error, -2)
-    high = np.minimum(centre - centre_other + _Z95 * error, 2)
+    low = np.maximum(centre - centre_other - Z95 * error, -2)
+    high = np.minimum(centre - centre_other + Z95 * error, 2)
     p = p_values(one, other)
     q = false_discovery_control(p) if len(p) else p
     difference = one.estimate - other.estimate

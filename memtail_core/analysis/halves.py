@@ -22,7 +22,7 @@ from memtail_core.estimation.agreement import (
     high_pairs,
     pairs_overlap,
 )
-from memtail_core.estimation.influence import Engine, Evidence, PairsRule
+from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
@@ -127,14 +127,14 @@ class Half:
 
 
 @dataclass(frozen=True)
-class Look:
+class PairComparison:
     """Which examples and pairs of a half count, and how pairs are found.
 
     Attributes:
         y_train, y_test: int64 [n], [n_test].
         rule: which training examples pairs are looked for at: those that this half memorizes.
         influence_thresholds: from which influence on.
-        engine: what counts.
+        counter: what counts.
         most: how many pairs of a half may be listed.
     """
 
@@ -142,7 +142,7 @@ class Look:
     y_test: Indices
     rule: PairsRule
     influence_thresholds: Sequence[float]
-    engine: Engine
+    counter: PairCounter
     most: int = MOST_PAIRS
 
     def pairs(self, sides: Sequence[Half]) -> list[HighPairs]:
@@ -157,7 +157,7 @@ class Look:
                     side.evidence,
                     family,
                     self.influence_thresholds,
-                    engine=self.engine,
+                    counter=self.counter,
                     most=self.most,
                 )
             )

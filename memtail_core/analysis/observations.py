@@ -1,11 +1,16 @@
 """What an estimator looks at, put together from a study's trials and its dataset."""
 
-from memtail_core.analysis.calibrated_scores import without_trials
-from memtail_core.data import Dataset
+import numpy as np
+
+from memtail_core.data import Dataset, neighbours
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.calibrated import leave_one_out_scores
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Context, Estimator, Observations
 from memtail_core.running.trials import Trials
+
+_NEIGHBOURS = 50
+_COMPONENTS = 60
 
 
 def observations(trials: Trials, dataset: Dataset) -> Observations:
@@ -21,9 +26,17 @@ def observations(trials: Trials, dataset: Dataset) -> Observations:
 
 
 def context(dataset: Dataset) -> Context:
-    """Find the neighbours of each training example, and ask a kernel machine."""
-    (neighbours, distances), kernel_scores = without_trials(dataset)
-    return Context(neighbours, distances, kernel_scores)
+    """Compute what is known of the training examples without any trial.
+
+    The 50 nearest others by the first 60 principal components, and what a kernel machine predicts
+    without each. Inputs of different units are standardized.
+    """
+    inputs = neighbours.vectors(dataset)
+    if not dataset.modality.has_one_unit:
+        inputs = neighbours.standardized(inputs)
+    near = neighbours.nearest(neighbours.principal(inputs, _COMPONENTS), _NEIGHBOURS)
+    kernel_scores = leave_one_out_scores(inputs, dataset.y_train)
+    return Context(near.index, near.distance.astype(np.float64), kernel_scores)
 
 
 def estimate(trials: Trials, dataset: Dataset, estimator: Estimator = COUNTED) -> Memorization:

@@ -15,10 +15,10 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.intervals import reaches
-from memtail_core.estimation.membership import auc_of_columns
+from memtail_core.estimation.roc import auc_of_columns
+from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.running.trials import Trials
 
-MEMORIZED = 0.25
 _RESAMPLES = 200
 _SEED = 0
 _FEWEST = 20  # trials in a reference
@@ -152,6 +152,6 @@ def evaluated(
 
 def _figures(expected: Floats, given: Floats) -> tuple[float, float, float, float]:
     correlation = agreement(expected, given, ())
-    is_memorized = reaches(expected, MEMORIZED)
+    is_memorized = reaches(expected, THETA_MEM)
     (auroc,) = auc_of_columns(given[:, None], is_memorized[:, None])
     return correlation.pearson, correlation.spearman, correlation.top, float(auroc)

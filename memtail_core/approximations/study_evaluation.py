@@ -11,7 +11,7 @@ from memtail_core.approximations.pair_evaluation import PairEvaluation, pairs_ev
 from memtail_core.approximations.registry import Chosen
 from memtail_core.approximations.run import TRAINING, Run
 from memtail_core.data import Dataset
-from memtail_core.estimation.influence import PairsRule, engine_for, find
+from memtail_core.estimation.influence import PairsRule, counter_for, find
 from memtail_core.estimation.intervals import reaches
 from memtail_core.running.trials import Trials
 
@@ -65,8 +65,8 @@ def evaluate(
     of_influence = []
     if chosen.of_influence:
         family = _RULE.family(scores.memorization, dataset.y_train, dataset.y_test)
-        engine = engine_for("cpu")
-        pairs = find(rest.evidence(), family, _RULE.theta_infl, _RULE.fdr, engine=engine)
+        engine = counter_for("cpu")
+        pairs = find(rest.evidence(), family, _RULE.theta_infl, _RULE.fdr, counter=engine)
         if len(pairs):
             of_influence = [
                 pairs_evaluated(m, dataset, runs, pairs.train_index, pairs.test_index)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from memtail_core.estimation.influence.bars import InfluenceBar
-from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.count_thresholds import InfluenceThreshold
+from memtail_core.estimation.influence.counter import PairCounter
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.families import Family
-from memtail_core.estimation.influence.scan import Found, scan
-from memtail_core.estimation.influence.survey import by_chance
+from memtail_core.estimation.influence.pair_statistics import by_chance
+from memtail_core.estimation.influence.scan import CountedPairs, scan
 from memtail_core.estimation.intervals import reaches
 
 MOST_PAIRS = 5_000_000
@@ -116,7 +116,7 @@ def high_pairs(
     family: Family,
     thresholds: Sequence[float],
     *,
-    engine: Engine,
+    counter: PairCounter,
     most: int = MOST_PAIRS,
 ) -> HighPairs:
     """Find the pairs of a family with at least the lowest of several influences, in one pass.
@@ -128,23 +128,25 @@ def high_pairs(
     testable, n_test = family.testable(evidence), len(evidence.correct)
     none = np.zeros(0, np.int64), np.zeros(0)
 
-    def reduce(found: Found) -> tuple[NDArray[np.int64], Floats]:
+    def reduce(found: CountedPairs) -> tuple[NDArray[np.int64], Floats]:
         values, _ = evidence.estimate(found.in_correct, found.train, found.test)
         return found.train * n_test + found.test, values
 
-    bars = (InfluenceBar(theta) for theta in sorted(thresholds))
-    bar = next((bar for bar in bars if by_chance(evidence, testable, bar) <= most), None)
-    if bar is None:
+    candidates = (InfluenceThreshold(theta) for theta in sorted(thresholds))
+    threshold = next(
+        (each for each in candidates if by_chance(evidence, testable, each) <= most), None
+    )
+    if threshold is None:
         return HighPairs(*none, inf, testable.n_pairs)
     parts, n_found = [none], 0
-    for part in scan(evidence, testable, bar, reduce, engine=engine):
+    for part in scan(evidence, testable, threshold, reduce, counter=counter):
         parts.append(part.value)
         n_found += len(part.value[0])
         if n_found > most:
             return HighPairs(*none, inf, testable.n_pairs)
     key, influence = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.argsort(key)
-    return HighPairs(key[order], influence[order], bar.theta, testable.n_pairs)
+    return HighPairs(key[order], influence[order], threshold.theta, testable.n_pairs)
 
 
 def pairs_overlap(one: HighPairs, other: HighPairs, thresholds: Sequence[float]) -> Overlap:

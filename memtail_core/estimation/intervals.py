@@ -3,14 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-_Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
+Z95 = 1.959963984540054
+"""The 97.5% quantile of the normal distribution: of two-sided 95% intervals."""
+
+SLACK = 1e-9
+"""A ratio of counts that equals a threshold may fall short of it by less, by rounding."""
 
 Counts = NDArray[np.integer]
 Floats = NDArray[np.float64]
 
 
 def agresti_caffo(
-    in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts, z: float = _Z95
+    in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts, z: float = Z95
 ) -> tuple[Floats, Floats]:
     """Return the interval [low, high] of p_in − p_out, float64 of the counts' shape.
 
@@ -37,7 +41,7 @@ def agresti_caffo(
     return low, high
 
 
-def difference(
+def difference_of_proportions(
     in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts
 ) -> tuple[Floats, Floats]:
     """Return p_in − p_out and its standard error √(p_in q_in / n_in + p_out q_out / n_out).
@@ -56,8 +60,19 @@ def reaches(values: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
     """Tell which values are at least ``threshold``; a missing one is not.
 
     Differences of proportions often equal a threshold exactly, 0.7 − 0.45 = 0.25, but not in
-    floating point; two that differ, differ by far more than the slack of 1e-9.
+    floating point; two that differ, differ by far more than ``SLACK``.
+
+    >>> reaches(np.array([0.7 - 0.45, 0.24, np.nan]), 0.25).tolist()
+    [True, False, False]
     """
     with np.errstate(invalid="ignore"):
-        found: NDArray[np.bool_] = np.asarray(values) >= threshold - 1e-9
-    return found
+        return np.asarray(np.asarray(values) >= threshold - SLACK)
+
+
+def is_between(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.bool_]:
+    """Tell which values are in [low, high), or in [low, 1] if ``high`` is 1; a missing one is not.
+
+    >>> is_between(np.array([0.7 - 0.45, 0.5, 1.0]), 0.25, 0.5).tolist()
+    [True, False, False]
+    """
+    return reaches(values, low) & (~reaches(values, high) | (high == 1))

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from memtail_core.estimation.roc import auc_of_columns
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.float32]
@@ -36,7 +37,7 @@ _LEAST_VARIANCE = 1e-6  # of a margin that all models give, but for rounding to 
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class AttackedExamples:
     """Attacks on some examples.
 
     Attributes:
@@ -86,7 +87,7 @@ class Attacks:
         pooled = np.maximum(squares / np.maximum(freedom, 1), _LEAST_VARIANCE)
         return cls(margin, subset, enough, pooled)
 
-    def parts(self, progress: Callable[[int], None] | None = None) -> Iterator[Part]:
+    def parts(self, progress: Callable[[int], None] | None = None) -> Iterator[AttackedExamples]:
         """Score all targets, some examples at a time; ``progress`` is told how many."""
         for columns in _chunks(self.examples, len(self.margin)):
             x, is_member = _columns(self.margin, self.subset, columns)
@@ -100,12 +101,14 @@ class Attacks:
                 for name, of in ((OWN, own), (POOLED, pooled))
             }
             scores[LOSS] = self.margin[:, columns].astype(np.float32)
-            yield Part(columns, x, is_member, scores)
+            yield AttackedExamples(columns, x, is_member, scores)
             if progress is not None:
                 progress(len(columns))
 
 
-def told(x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = None) -> Floats:
+def membership_auc(
+    x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = None
+) -> Floats:
     """How well each example's membership is told, float64 [c]: of two trials, by which is likelier.
 
     The probability that a trial that trained on it has the higher likelihood ratio, ties counting
@@ -138,16 +141,6 @@ def told(x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = N
             ratio += sign * _log_density(x[half], fit, np.maximum(of, _LEAST_VARIANCE))
         found.append(np.where(enough, auc_of_columns(ratio, inside), np.nan))
     return np.asarray((found[0] + found[1]) / 2)
-
-
-def auc_of_columns(scores: Floats, is_member: Bools) -> Floats:
-    """Return the area under the curve of each column, float64 [c] of [T, c]; NaN without either."""
-    ranks = rankdata(scores, axis=0)
-    n_in = is_member.sum(axis=0)
-    pairs = n_in * (len(scores) - n_in)
-    above = np.where(is_member, ranks, 0).sum(axis=0) - n_in * (n_in + 1) / 2
-    found: Floats = np.divide(above, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    return found
 
 
 @dataclass(frozen=True, eq=False)

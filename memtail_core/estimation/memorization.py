@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.intervals import agresti_caffo, difference
+from memtail_core.estimation.intervals import agresti_caffo, difference_of_proportions
 
 _CHUNK = 64  # trials unpacked at a time
 
@@ -53,7 +53,7 @@ def memorization(
     correct = column_sums(train_correct, n)
     in_correct = column_sums(subset & train_correct, n)
     n_out, out_correct = len(subset) - n_in, correct - in_correct
-    estimate, error = difference(in_correct, n_in, out_correct, n_out)
+    estimate, error = difference_of_proportions(in_correct, n_in, out_correct, n_out)
     low, high = agresti_caffo(in_correct, n_in, out_correct, n_out)
     with np.errstate(divide="ignore", invalid="ignore"):
         accuracy_in, accuracy_out = in_correct / n_in, out_correct / n_out

@@ -21,7 +21,7 @@ class Difference(BaseModel):
     high: Number
 
 
-def difference(values: NDArray[np.float64], step: float) -> Difference:
+def paired_difference(values: NDArray[np.float64], step: float) -> Difference:
     """Average paired differences [R ≥ 2]: Student's interval, mean ± t₍R−1₎ sd / √R.
 
     Args:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from memtail_core.analysis.analysis import Analysis
 from memtail_core.drawing import axes
 from memtail_core.drawing.charts import BLUE, INK, ORANGE, Figure, figure, values
+from memtail_core.estimation.intervals import SLACK
 
 _CELLS = 40  # of accuracy, from 0 to 1
 _KINDS = ("others", "memorized")
@@ -19,7 +20,7 @@ def held_in_held_out(analysis: Analysis) -> Figure:
     scores = analysis.scores
     known = ~np.isnan(scores.memorization)
     pair = np.array([scores.accuracy_out[known], scores.accuracy_in[known]])
-    across, up = np.clip(np.floor(pair * _CELLS + 1e-9).astype(np.int64), 0, _CELLS - 1)
+    across, up = np.clip(np.floor(pair * _CELLS + SLACK).astype(np.int64), 0, _CELLS - 1)
     memorized = np.asarray(analysis.rule.is_memorized(scores.memorization[known])).astype(int)
     counts = np.zeros((2, _CELLS, _CELLS), np.int64)
     np.add.at(counts, (memorized, across, up), 1)

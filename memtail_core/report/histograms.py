@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from memtail_core.analysis.analysis import Analysis
 from memtail_core.drawing import axes
 from memtail_core.drawing.charts import BLUE, ORANGE, Figure, figure, values
+from memtail_core.estimation.intervals import SLACK
 from memtail_core.report.tables import histogram_table
-
-_TIED = 1e-9  # 0.7 − 0.45 is 0.25
 
 
 def memorization(analysis: Analysis) -> Figure:
@@ -50,7 +49,7 @@ def _edges(known: NDArray[np.float64], theta: float) -> NDArray[np.float64]:
     first = min(-1, int(np.floor(known.min(initial=0.0) * 20)))
     edges = np.arange(first, 21) / 20  # exact at 1, where the most memorized are
     at = int(np.abs(edges - theta).argmin())
-    if abs(edges[at] - theta) < _TIED:
+    if abs(edges[at] - theta) < SLACK:
         edges[at] = theta
     elif edges[0] < theta < edges[-1]:
         edges = np.sort([*edges, theta])
@@ -67,7 +66,7 @@ def _bars(
             "from": row["from"],
             "to": row["to"],
             "count": row[counted],
-            "kind": more if row["from"] >= theta - _TIED else less,
+            "kind": more if row["from"] >= theta - SLACK else less,
             "said": f"{of} {row['from']:.2f} to {row['to']:.2f}: {row[counted]:,} "
             + (noun if row[counted] == 1 else counted),
         }

@@ -14,7 +14,7 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.analysis.calibrated_pairs import Candidates
 from memtail_core.data import Dataset
 from memtail_core.estimation import Memorization
-from memtail_core.estimation.influence import Leading, Pairs
+from memtail_core.estimation.influence import Pairs, StrongestPartners
 
 _SCORES = (
     "memorization",
@@ -96,7 +96,9 @@ def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> p
     )
 
 
-def leading_table(leading: Leading, of: Literal["test", "train"], dataset: Dataset) -> pa.Table:
+def partners_table(
+    leading: StrongestPartners, of: Literal["test", "train"], dataset: Dataset
+) -> pa.Table:
     """Make one row per example and partner, the strongest partner first."""
     k = leading.partner.shape[1]
     example, partner = np.repeat(leading.example, k), leading.partner.ravel()

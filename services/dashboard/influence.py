@@ -21,7 +21,7 @@ from services.dashboard.byte_cache import ByteCache
 from services.dashboard.snapshot import StudyView
 
 if TYPE_CHECKING:
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Asked:
 class _Loaded:
     """The trials at one time, and the answers from them."""
 
-    material: "Material"
+    material: "LoadedStudy"
     models: int
     answers: ByteCache[bytes] = field(default_factory=lambda: ByteCache(_ANSWER_BYTES, len))
 
@@ -143,31 +143,31 @@ class Influence:
 
 def _load(store: ObjectStore, view: StudyView) -> _Loaded:
     """In the loader's thread."""
-    from memtail_core.analysis.queries import Material
+    from memtail_core.analysis.loaded_study import LoadedStudy
 
-    material = Material.of(store, view.study)
+    material = LoadedStudy.load(store, view.study)
     _ = material.scores, material.evidence  # which take their time once
     return _Loaded(material, view.status.stored)
 
 
 def _answer(loaded: _Loaded, view: StudyView, asked: Asked) -> bytes:
     """In a thread of those that compute."""
-    from memtail_core.analysis.queries import influence_of_one, why_none
-    from memtail_core.estimation.influence import engine_for, footprint, most_pairs
+    from memtail_core.analysis.pair_queries import influence_of_one, why_none
+    from memtail_core.estimation.influence import counter_for, memory_needed, most_pairs
     from memtail_core.report import tables
     from memtail_core.running.parallelism import free_memory
 
     material = loaded.material
-    engine = engine_for("cpu")
+    engine = counter_for("cpu")
     trials = material.trials
-    needed = footprint(len(trials), trials.n, trials.n_test, engine.threads)
+    needed = memory_needed(len(trials), trials.n, trials.n_test, engine.threads)
     train, test = (asked.index, None) if asked.of == "train" else (None, asked.index)
     pairs = influence_of_one(
         material,
         train,
         test,
         asked.k,
-        engine=engine,
+        counter=engine,
         most=most_pairs(free_memory() // 2, needed),
         harmful=asked.harmful,
     )

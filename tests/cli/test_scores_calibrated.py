@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from memtail_core.analysis.calibrated_scores import without_trials
+from memtail_core.analysis.observations import context
 from tests.cli.conftest import Memtail
 from tests.conftest import Trained
 
@@ -32,10 +32,11 @@ def test_the_authors_files_have_no_place_for_them(memtail: Memtail, trained: Tra
 
 def test_what_is_known_without_trials_is_of_other_examples(trained: Trained) -> None:
     dataset = trained.dataset
-    (index, distance), clues = without_trials(dataset)
+    known = context(dataset)
+    index, distance = known.neighbours, known.distances
     n = len(dataset.y_train)
     assert index.shape == distance.shape == (n, 50)
     assert (index != np.arange(n)[:, None]).all()
     assert (np.diff(distance, axis=1) >= 0).all()
-    assert clues.shape == (n, 4)
-    assert (clues[:, 2] > 0).mean() > 0.8
+    assert known.kernel_scores.shape == (n, 4)
+    assert (known.kernel_scores[:, 2] > 0).mean() > 0.8

@@ -14,7 +14,7 @@ from scipy.stats import pearsonr, spearmanr
 from memtail_core.estimation import memorization
 from memtail_core.estimation.agreement import agreement, high_pairs, pairs_overlap
 from memtail_core.estimation.influence import Family, PairsRule
-from memtail_core.estimation.influence.processor import Processor
+from memtail_core.estimation.influence.bit_counter import BitCounter
 from tests.estimation.influence.oracle import all_pairs, evidence
 from tests.estimation.oracle import random_trials
 
@@ -133,7 +133,7 @@ def test_pairs_at_every_threshold_are_those_found_one_by_one(same_class: bool) -
     found, expected = [], []
     for subset, test, scores, y_train, y_test in two_sides():
         family = rule.family(scores, y_train, y_test)
-        found.append(high_pairs(evidence(subset, test), family, INFLUENCES, engine=Processor(1)))
+        found.append(high_pairs(evidence(subset, test), family, INFLUENCES, counter=BitCounter(1)))
         memorized = [i for i in range(N) if scores[i] >= 0.25 - 1e-9]
         labels = (y_train, y_test) if same_class else None
         expected.append(list(all_pairs(subset, test, memorized, labels)))
@@ -151,9 +151,9 @@ def test_pairs_at_every_threshold_are_those_found_one_by_one(same_class: bool) -
 def test_where_chance_alone_gives_too_many_the_bar_rises() -> None:
     subset, test, *_ = two_sides()[0]
     trials, family = evidence(subset, test), Family.of(np.arange(N), np.arange(N_TEST))
-    everything = high_pairs(trials, family, (0.01, 0.3), engine=Processor(1))
-    fewer = high_pairs(trials, family, (0.3, 0.01), engine=Processor(1), most=500)
-    none = high_pairs(trials, family, (0.01, 0.3), engine=Processor(1), most=0)
+    everything = high_pairs(trials, family, (0.01, 0.3), counter=BitCounter(1))
+    fewer = high_pairs(trials, family, (0.3, 0.01), counter=BitCounter(1), most=500)
+    none = high_pairs(trials, family, (0.01, 0.3), counter=BitCounter(1), most=0)
     assert (everything.theta, fewer.theta, none.theta) == (0.01, 0.3, inf)
     kept = everything.influence >= 0.3 - 1e-9
     np.testing.assert_array_equal(fewer.key, everything.key[kept])
@@ -168,7 +168,7 @@ def test_more_than_chance_gives_can_be_too_many_as_well() -> None:
     rng = np.random.default_rng(0)
     subset = rng.random((200, 40)) < 0.7
     family = Family.of(np.arange(40), np.arange(40))
-    found = high_pairs(evidence(subset, subset), family, (0.9,), engine=Processor(1), most=39)
+    found = high_pairs(evidence(subset, subset), family, (0.9,), counter=BitCounter(1), most=39)
     assert (found.theta, len(found.key)) == (inf, 0)
-    found = high_pairs(evidence(subset, subset), family, (0.9,), engine=Processor(1), most=40)
+    found = high_pairs(evidence(subset, subset), family, (0.9,), counter=BitCounter(1), most=40)
     assert found.key.tolist() == [41 * k for k in range(40)]

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
 from memtail_core.estimation import memorization
-from memtail_core.estimation.intervals import agresti_caffo, difference, reaches
+from memtail_core.estimation.intervals import agresti_caffo, difference_of_proportions, reaches
 from memtail_core.plan import designs
 from tests.plan.test_designs import study
 
@@ -80,7 +80,7 @@ def test_the_standard_error_is_the_spread_of_the_estimate(kind: str) -> None:
     p_in, p_out = grid(kind)[:5].T
     n_in, n_out = np.array(140), np.array(60)
     k_in, k_out = rng.binomial(140, p_in, (20_000, 5)), rng.binomial(60, p_out, (20_000, 5))
-    estimate, error = difference(k_in, n_in, k_out, n_out)
+    estimate, error = difference_of_proportions(k_in, n_in, k_out, n_out)
     np.testing.assert_allclose((error**2).mean(axis=0), estimate.var(axis=0), rtol=0.05)
 
 
@@ -93,7 +93,7 @@ def test_the_formula_by_hand() -> None:
 
 def test_agreement_of_all_trials_is_not_certainty() -> None:
     """The plug-in error is 0 there; the interval is not."""
-    estimate, error = difference(np.array(7), np.array(7), np.array(0), np.array(3))
+    estimate, error = difference_of_proportions(np.array(7), np.array(7), np.array(0), np.array(3))
     low, high = agresti_caffo(np.array(7), np.array(7), np.array(0), np.array(3))
     assert (estimate, error) == (1, 0)
     assert low < 0.5

@@ -6,7 +6,14 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from memtail_core.estimation import membership
-from memtail_core.estimation.membership import LOSS, OWN, POOLED, Attacks, auc_of_columns, told
+from memtail_core.estimation.membership import (
+    LOSS,
+    OWN,
+    POOLED,
+    Attacks,
+    membership_auc,
+)
+from memtail_core.estimation.roc import auc_of_columns
 
 Scores = dict[str, np.ndarray]
 
@@ -79,7 +86,7 @@ def test_with_many_shadow_models_it_is_the_likelihood_ratio() -> None:
         assert np.corrcoef(scores[name].ravel(), truth.ravel())[0, 1] > 0.995, name
     is_odd = np.arange(n_trials) % 2 == 1
     for variance in (None, np.ones(2)):
-        found = told(x, members, is_odd, variance).reshape(3, -1).mean(axis=1)
+        found = membership_auc(x, members, is_odd, variance).reshape(3, -1).mean(axis=1)
         np.testing.assert_allclose(found, norm.cdf([0, 1 / 2**0.5, 3 / 2**0.5]), atol=0.01)
 
 
@@ -88,7 +95,7 @@ def test_where_there_is_nothing_to_tell_it_is_a_coin() -> None:
     rng = np.random.default_rng(3)
     subset = rng.random((60, 3000)) < 0.5
     x = rng.normal(size=subset.shape)
-    found = told(x, subset, np.arange(60) % 2 == 1)
+    found = membership_auc(x, subset, np.arange(60) % 2 == 1)
     assert found.mean() == pytest.approx(0.5, abs=4 * found.std() / 3000**0.5)
     scores, members, _ = attacked(x.astype(np.float16), subset)
     assert auc_of_columns(scores[OWN], members).mean() < 0.48
@@ -98,7 +105,7 @@ def test_halves_without_shadow_models_tell_nothing() -> None:
     subset = np.zeros((12, 2), bool)
     subset[:6, 0] = subset[::2, 1] = True
     x = np.random.default_rng(0).normal(size=(12, 2))
-    found = told(x, subset, np.arange(12) < 6)
+    found = membership_auc(x, subset, np.arange(12) < 6)
     assert np.isnan(found[0])
     assert 0 <= found[1] <= 1
 

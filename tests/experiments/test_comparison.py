@@ -14,7 +14,7 @@ from memtail_core.analysis.disagreements import Counts, Disagreements, disagreem
 from memtail_core.analysis.halves import Half
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.estimation.influence.processor import Processor
+from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.intervals import agresti_caffo
 from memtail_core.experiments.comparison.plan import Comparison, compare
 from memtail_core.experiments.comparison.yardstick import Side, _four
@@ -31,7 +31,7 @@ def compared(one: Trials, other: Trials, **options: object) -> Comparison:
         "rule": PairsRule(),
         "thresholds": THRESHOLDS,
         "influence_thresholds": INFLUENCES,
-        "engine": Processor(1),
+        "engine": BitCounter(1),
         **options,
     }
     labels = np.zeros(one.n, np.int64), np.zeros(one.n_test, np.int64)
@@ -351,7 +351,7 @@ def test_independent_and_balanced_designs_compare() -> None:
         thresholds=THRESHOLDS,
         influence_thresholds=INFLUENCES,
         splits=3,
-        engine=Processor(1),
+        engine=BitCounter(1),
         progress=told.append,
     )
     assert found.yardstick.trials == (40, 45)

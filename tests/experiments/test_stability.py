@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from memtail_core.analysis.halves import Half, Look, halves, sizes
+from memtail_core.analysis.halves import Half, PairComparison, halves, sizes
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.growth import Curve, Needed, PowerLaw, Reliability
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.estimation.influence.processor import Processor
+from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.experiments.stability.plan import Stability, mean, spread, stability
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
@@ -93,7 +93,7 @@ def measured(trials: Trials, **options: object) -> Stability:
         "rule": PairsRule(),
         "thresholds": THRESHOLDS,
         "influence_thresholds": INFLUENCES,
-        "engine": Processor(1),
+        "engine": BitCounter(1),
         **options,
     }
     labels = np.zeros(trials.n, np.int64), np.zeros(trials.n_test, np.int64)
@@ -190,7 +190,7 @@ def test_pairs_of_an_example_that_one_side_has_no_score_for_are_no_disagreement(
     subset[:40, 0] = True
     trials = of_bits(subset, subset, subset[:, :2])
     labels = np.zeros(3, np.int64), np.zeros(2, np.int64)
-    look = Look(*labels, PairsRule(), (0.5,), Processor(1))
+    look = PairComparison(*labels, PairsRule(), (0.5,), BitCounter(1))
     one, other = Half(trials, np.arange(40)), Half(trials, np.arange(40, 80))
     assert np.isnan(one.memorization).tolist() == [True, False, False]
     assert [each.key.tolist() for each in look.pairs([other, other])] == [[0, 3]] * 2

@@ -17,7 +17,7 @@ from PIL import Image
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset, InMemory
-from memtail_core.estimation.influence import Family, engine_for, influence
+from memtail_core.estimation.influence import Family, counter_for, influence
 from memtail_core.experiments.results import keep
 from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
@@ -33,7 +33,7 @@ from tests.conftest import Trained
 from tests.estimation.influence.oracle import Pair, all_pairs, evidence
 from tests.report.simulated_exploration import simulated, simulated_exploration
 
-ENGINE = engine_for("cpu")
+ENGINE = counter_for("cpu")
 
 
 # --- partners, by looking at every pair ---
@@ -150,7 +150,7 @@ def test_a_studys_partners_are_of_one_class_and_have_the_influence_of_its_matrix
     exploration: Exploration, analysis: Analysis
 ) -> None:
     from_bits = analysis.trials.evidence()
-    matrix = influence(from_bits, np.arange(300), np.arange(100), engine=ENGINE).influence
+    matrix = influence(from_bits, np.arange(300), np.arange(100), counter=ENGINE).influence
     labels = exploration.dataset.y_train, exploration.dataset.y_test
     for lists, of, (mine, theirs) in (
         (exploration.supported, matrix, labels),

@@ -26,7 +26,7 @@ class Calibrated:
             observations.labels,
             margin=observations.values,
             neighbours=None if context is None else (context.neighbours, context.distances),
-            clues=None if context is None else context.kernel_scores,
+            extra_features=None if context is None else context.kernel_scores,
         )
 
 

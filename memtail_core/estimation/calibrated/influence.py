@@ -1,19 +1,19 @@
-"""Influence from few trials: pairs are foretold from one half of the trials for the other.
+"""Influence from few trials: predict each pair in one half of the trials from the other half.
 
-1. Deal the trials into halves. From one: each pair's difference of mean probabilities and of bits,
-   what the test example is like, what the training example is like, how alike they are. Learn from
-   these features the difference in the other half, in both directions.
-2. Predict with all trials' features; pairs of each test example by a model that learned from
-   others.
-3. A difference of probabilities is none of correctness: predictions are multiplied by the factor c
-   with the least squares to the differences of bits in halves they have not seen.
-4. Draw the prediction to the paper's estimate, as far as halves say that this errs less; by ranges
-   of the prediction.
-5. No estimate leaves the paper's by more of its standard errors than chance takes one pair among
-   so many (limited translation; Efron & Morris 1971): with many trials it is the paper's. Two
-   would not do, as for examples: of a million pairs 23,000 stand out as much by chance.
+1. Split the trials into halves. Compute features from one half: each pair's difference of mean
+   probabilities and of bits, what the test and the training example are like, how alike they are.
+   Train models that predict from these the difference in the other half, in both directions.
+2. Predict with the features of all trials, and out of fold: the pairs of each test example by a
+   model that was trained on others.
+3. A difference of probabilities is not one of correctness. Multiply the predictions by the factor
+   that fits the differences of bits in the other half best (least squares).
+4. Shrink the paper's estimate towards the prediction as far as the halves say that this errs less,
+   by ranges of the prediction.
+5. Move no estimate further from the paper's than the standard errors that chance takes one pair
+   among so many (limited translation; Efron & Morris 1971): with many trials it is the paper's.
+   Two standard errors, as for examples, are too few: of a million pairs chance moves 23,000 as far.
 
-docs/calibration.md has what was measured.
+docs/calibration.md has the measurements.
 """
 
 from dataclasses import dataclass
@@ -23,18 +23,22 @@ from numpy.typing import NDArray
 
 from memtail_core.estimation.calibrated.mean_differences import differences, differences_of_bits
 from memtail_core.estimation.calibrated.pair_features import features_of, probability, ranked
-from memtail_core.estimation.calibrated.pair_predictions import FOLDS, Lesson, foretold
+from memtail_core.estimation.calibrated.pair_predictions import (
+    FOLDS,
+    HalfOutcomes,
+    predict_out_of_fold,
+)
 
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 Indices = NDArray[np.integer]
 
-_MOST_ROWS = 300_000  # of pairs that teach, in each direction
+_MOST_ROWS = 300_000  # pairs to train on, in each direction
 _FEWEST_ROWS = 1000
 _FEWEST_TRIALS = 4  # two in each half
 
 BYTES_A_PAIR = 250
-"""What ``calibrated_influence`` takes at most, indices and answers included."""
+"""Memory that ``calibrated_influence`` takes at most, arguments and result included."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +85,14 @@ def calibrated_influence(
         likeness: float32 [P], how alike the two inputs are.
         rank: float32 [P], how many training examples are more like the test example; by default
             among those of ``train`` that it is paired with.
-        seed: deals the trials into halves and the test examples into folds.
+        seed: of the random halves and folds, and of the models.
     """
     rng = np.random.default_rng(seed)
     both = np.packbits(np.hstack([inside, correct]), axis=1)
     order = np.lexsort(both.T[::-1])
     inside, correct = inside[order], correct[order]
     values = None if margin is None else probability(margin[order])
-    known = (
+    beside = (
         memorization[train],
         accuracy_out[train],
         likeness,
@@ -100,29 +104,29 @@ def calibrated_influence(
     def features(rows: NDArray[np.intp], some: NDArray[np.intp] | slice) -> Features:
         pairs = train[some], test[some]
         soft = None if values is None else values[rows]
-        return features_of(inside[rows], correct[rows], soft, *pairs, [c[some] for c in known])
+        return features_of(inside[rows], correct[rows], soft, *pairs, [c[some] for c in beside])
 
-    def taught(mine: NDArray[np.intp], theirs: NDArray[np.intp]) -> Lesson:
+    def outcomes_of(mine: NDArray[np.intp], theirs: NDArray[np.intp]) -> HalfOutcomes:
         some = np.arange(len(train))
         if len(some) > _MOST_ROWS:
             some = np.sort(rng.choice(some, _MOST_ROWS, replace=False))
         pairs = train[some], test[some]
         bits = differences(inside[theirs], correct[theirs], *pairs)
         soft = bits if values is None else differences(inside[theirs], values[theirs], *pairs)
-        return Lesson(features(mine, some), soft, bits, fold[some])
+        return HalfOutcomes(features(mine, some), soft, bits, fold[some])
 
     unbiased = differences_of_bits(inside, correct, train, test)
     prediction, weight = np.zeros(len(train)), np.zeros(len(train))
     if len(inside) >= _FEWEST_TRIALS:
         one, other = np.array_split(rng.permutation(len(inside)), 2)
-        lesson = taught(one, other).with_known(taught(other, one))
-        if len(lesson.soft) >= _FEWEST_ROWS:
-            asked = features(np.arange(len(inside)), slice(None))
-            prediction, weight = foretold(lesson, asked, fold, rng)
+        outcomes = outcomes_of(one, other).with_known(outcomes_of(other, one))
+        if len(outcomes.soft) >= _FEWEST_ROWS:
+            every = features(np.arange(len(inside)), slice(None))
+            prediction, weight = predict_out_of_fold(outcomes, every, fold, rng)
     reach = _farthest(len(train)) * unbiased.reach.astype(np.float64)
     mean = unbiased.mean.astype(np.float64)
-    drawn = prediction + weight * (mean - prediction)
-    limited = np.clip(drawn, mean - reach, mean + reach)
+    shrunk = prediction + weight * (mean - prediction)
+    limited = np.clip(shrunk, mean - reach, mean + reach)
     return CalibratedPairs(
         influence=np.clip(np.where(np.isnan(mean), prediction, limited), -1, 1),
         prediction=prediction,

@@ -1,4 +1,4 @@
-"""What turns features into the probability of being right: an additive model and boosted trees."""
+"""The models that predict whether a trial gets an example right, from its features."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ Floats = NDArray[np.float64]
 
 _FEWEST_WRONG = 10
 _CHUNK = 20_000
-_SURE = 1e-5
+_LEAST_P = 1e-5
 
 
 class Blend:
     """The mean log-odds of a logistic regression on splines and of gradient-boosted trees.
 
-    The one is smooth where there is little to learn from, the other sees how features depend on
-    each other. Missing features have to be filled.
+    The regression is smooth where there are few data; the trees learn interactions. Missing
+    features have to be filled.
     """
 
     def __init__(self, x: Floats, y: NDArray[np.bool_], rng: np.random.Generator) -> None:
@@ -49,15 +49,15 @@ class Blend:
         """Return the probability of being right, float64 [n]."""
         if not self._models:
             return np.full(len(x), self._rate)
-        found = np.empty(len(x))
+        probability = np.empty(len(x))
         for start in range(0, len(x), _CHUNK):
             part = x[start : start + _CHUNK, self._varies]
             odds = [_log_odds(model.predict_proba(part)[:, 1]) for model in self._models]
-            found[start : start + _CHUNK] = 1 / (1 + np.exp(-np.mean(odds, axis=0)))
-        return found
+            probability[start : start + _CHUNK] = 1 / (1 + np.exp(-np.mean(odds, axis=0)))
+        return probability
 
 
 def _log_odds(probability: Floats) -> Floats:
-    p = np.clip(probability, _SURE, 1 - _SURE)
-    found: Floats = np.log(p / (1 - p))
-    return found
+    p = np.clip(probability, _LEAST_P, 1 - _LEAST_P)
+    odds: Floats = np.log(p / (1 - p))
+    return odds

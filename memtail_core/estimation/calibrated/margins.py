@@ -1,15 +1,15 @@
-"""Each example's own mean margin, by empirical Bayes: what is like it says where to begin.
+"""Each example's mean margin by empirical Bayes: shrunk towards that of similar examples.
 
 On each side, of trials that held an example in or out, its squashed margins are normal,
 
     u_ki ~ N(μ_i, σ²),    μ_i ~ N(f(z_i), τ²)
 
-with f an additive regression on what else is known, z_i: neighbours, clues. So
+with f an additive regression on the other features, z_i: neighbours, extra features. So
 
     E[μ_i] = (n_i ū_i + κ f(z_i)) / (n_i + κ),    κ = σ² / τ²       (Efron & Morris 1975)
 
 and Φ(E[μ_i] / √(σ² (1 + 1 / (n_i + κ)))) is the probability that the next trial gets it right. f is
-fitted on other examples than those it is asked about. The held-out side is told of the held-in one.
+fitted out of fold. The held-out side has the held-in side's means among its features.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from memtail_core.estimation.calibrated.splines import curves, filled
-from memtail_core.estimation.calibrated.sums import Sides, Tally
+from memtail_core.estimation.calibrated.sums import Sides, Sums
 
 Floats = NDArray[np.float64]
 
 _RIDGE = 10.0
 _KNOTS = 4
-_UNKNOWN = 1.0  # κ where one trial cannot tell: half of what is unexplained is the example's own
+_UNKNOWN = 1.0  # κ where one trial cannot show it: half of the rest is the example's own
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,28 +45,28 @@ class Margin:
     spread: float
 
 
-def margins(sides: Sides, known: Floats, fold: NDArray[np.int64]) -> tuple[Margin, Margin]:
+def margins(sides: Sides, features: Floats, fold: NDArray[np.int64]) -> tuple[Margin, Margin]:
     """Estimate both sides' margins, held in and held out.
 
     Args:
-        sides: the tallies.
-        known: float64 [n, d], what else is known of each example, the z; NaN where missing.
+        sides: the sums over the trials.
+        features: float64 [n, d], the z; NaN where missing.
         fold: int64 [n], f is fitted for each fold on all others.
     """
     between = [_between_trials(side) for side in (sides.held_in, sides.held_out)]
-    can_tell = [value for value in between if value is not None]
+    measured = [value for value in between if value is not None]
     in_noise, out_noise = (
-        value if value is not None else can_tell[0] if can_tell else None for value in between
+        value if value is not None else measured[0] if measured else None for value in between
     )
-    held_in = _one_side(sides.held_in, known, fold, in_noise)
-    beside = np.column_stack([known, held_in.mean])
-    held_out = _one_side(sides.held_out, beside, fold, out_noise)
-    if not can_tell:
-        held_out = _told_by_the_other(sides, held_in, held_out)
+    held_in = _one_side(sides.held_in, features, fold, in_noise)
+    with_held_in = np.column_stack([features, held_in.mean])
+    held_out = _one_side(sides.held_out, with_held_in, fold, out_noise)
+    if not measured:
+        held_out = _carried_over(sides, held_in, held_out)
     return held_in, held_out
 
 
-def _between_trials(side: Tally) -> float | None:
+def _between_trials(side: Sums) -> float | None:
     """σ², pooled over the examples; None if none has two trials."""
     several = side.n > 1
     if not several.any():
@@ -74,19 +74,19 @@ def _between_trials(side: Tally) -> float | None:
     return float(np.average(side.variance[several], weights=side.n[several] - 1))
 
 
-def _one_side(side: Tally, known: Floats, fold: NDArray[np.int64], noise: float | None) -> Margin:
-    seen = side.n > 0
-    if not seen.any():
-        nothing = np.zeros(len(seen))
-        return Margin(nothing, nothing, nothing + 0.5, 1.0)
-    own, weight = np.where(seen, side.mean_margin, 0.0), side.n
-    expected = _expected(own, weight, known, fold)
-    apart = (own - expected)[seen] ** 2
-    spread = float(np.sqrt(np.average(apart, weights=weight[seen]))) or 1e-6
+def _one_side(side: Sums, features: Floats, fold: NDArray[np.int64], noise: float | None) -> Margin:
+    known = side.n > 0
+    if not known.any():
+        zeros = np.zeros(len(known))
+        return Margin(zeros, zeros, zeros + 0.5, 1.0)
+    own, weight = np.where(known, side.mean_margin, 0.0), side.n
+    expected = _expected(own, weight, features, fold)
+    apart = (own - expected)[known] ** 2
+    spread = float(np.sqrt(np.average(apart, weights=weight[known]))) or 1e-6
     if noise is None:
         kappa, noise = _UNKNOWN, spread**2 / 2
     else:
-        own_share = np.average(apart - noise / weight[seen], weights=weight[seen])
+        own_share = np.average(apart - noise / weight[known], weights=weight[known])
         noise = max(noise, 1e-9)
         kappa = noise / max(1e-3 * noise, float(own_share))
     mean = (weight * own + kappa * expected) / (weight + kappa)
@@ -94,9 +94,9 @@ def _one_side(side: Tally, known: Floats, fold: NDArray[np.int64], noise: float 
     return Margin(expected, mean, correct, spread)
 
 
-def _expected(own: Floats, weight: Floats, known: Floats, fold: NDArray[np.int64]) -> Floats:
+def _expected(own: Floats, weight: Floats, features: Floats, fold: NDArray[np.int64]) -> Floats:
     """f(z_i): a ridge regression on splines of z, fitted for each fold on all others."""
-    values = filled(known)
+    values = filled(features)
     values = values[:, values.std(axis=0) > 0]
     columns = [np.ones((len(own), 1))]
     if values.shape[1]:
@@ -109,20 +109,20 @@ def _expected(own: Floats, weight: Floats, known: Floats, fold: NDArray[np.int64
     gram, total = np.sum(grams, axis=0), np.sum(sums, axis=0)
     penalty = _RIDGE * np.eye(len(gram))
     penalty[0, 0] = 1e-6
-    found = np.empty_like(own)
+    fitted = np.empty_like(own)
     for f in folds:
         slopes = np.linalg.solve(gram - grams[f] + penalty, total - sums[f])
-        found[fold == f] = basis[fold == f] @ slopes
-    return found
+        fitted[fold == f] = basis[fold == f] @ slopes
+    return fitted
 
 
-def _told_by_the_other(sides: Sides, held_in: Margin, held_out: Margin) -> Margin:
-    """One trial alone shows no example from both sides: half of a surprise is taken to carry over.
+def _carried_over(sides: Sides, held_in: Margin, held_out: Margin) -> Margin:
+    """With one trial, assume that half of the held-in residual carries over to the held-out side.
 
-    That half is an assumption. With two trials and more, the link is learned.
+    One trial shows no example from both sides. With two trials and more, the link is learned.
     """
     seen = (sides.held_in.n > 0) & (sides.held_out.n == 0)
-    surprise = np.where(seen, sides.held_in.mean_margin - held_in.expected, 0.0) / held_in.spread
-    mean = held_out.mean + 0.5 * surprise * held_out.spread
+    residual = np.where(seen, sides.held_in.mean_margin - held_in.expected, 0.0) / held_in.spread
+    mean = held_out.mean + 0.5 * residual * held_out.spread
     left = held_out.spread * np.sqrt(0.75)
     return Margin(held_out.expected, mean, ndtr(mean / left), held_out.spread)

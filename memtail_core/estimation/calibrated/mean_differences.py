@@ -42,17 +42,17 @@ def differences(
         values: [T, n_test], of every trial and test example.
         train, test: int [P], the pairs; quickest where neighbours in the list share examples.
     """
-    found = np.empty(len(train), np.float32)
+    mean = np.empty(len(train), np.float32)
     for rows, held_in, n_in, total in _sums(inside, values, train, test):
-        found[rows] = held_in / n_in - (total - held_in) / (len(inside) - n_in)
-    return found
+        mean[rows] = held_in / n_in - (total - held_in) / (len(inside) - n_in)
+    return mean
 
 
 def differences_of_bits(
     inside: NDArray[np.bool_], correct: NDArray[np.bool_], train: Indices, test: Indices
 ) -> Differences:
     """Return influence by the paper's estimator, and how sure it is; arguments as above."""
-    found = np.empty((3, len(train)), np.float32)
+    columns = np.empty((3, len(train)), np.float32)
     for rows, held_in, n_in, total in _sums(inside, correct, train, test):
         variance = np.zeros((2, len(n_in)))
         rates = []
@@ -60,9 +60,9 @@ def differences_of_bits(
             rates.append(k / n)
             for row, p in enumerate(((k + 1) / (n + 2), k / n)):
                 variance[row] += p * (1 - p) / n
-        found[0, rows] = rates[0] - rates[1]
-        found[1:, rows] = np.sqrt(variance)
-    return Differences(*found)
+        columns[0, rows] = rates[0] - rates[1]
+        columns[1:, rows] = np.sqrt(variance)
+    return Differences(*columns)
 
 
 def _sums(

@@ -1,14 +1,16 @@
-"""Memorization from few trials: each trial is foretold from the others, and that is learned from.
+"""Memorization from few trials: learn from the trials themselves which examples models get right.
 
-1. Leave a trial out. From the others: each example's rates and margins on both sides, its
-   neighbours', a kernel machine's opinion. Learn from these features which examples the left-out
-   trial gets right, on each side: the trials are their own teacher.
-2. Predict with all trials' features; each example by models that learned from other examples.
-3. Draw the unbiased rates to the predictions as far as left-out trials say (``shrinkage``).
-4. Leave several trials out at once: how far estimates are from what those then do is how sure the
-   estimates are (``uncertainty``).
+1. Leave a trial out. Compute features of every example from the other trials: its rates and margins
+   on both sides (held in, held out), its neighbours', the score of a kernel machine. Train models
+   that predict from these features which examples the left-out trial gets right, on each side.
+2. Predict with the features of all trials, and out of fold: each example by models that were
+   trained on other examples.
+3. Shrink the unbiased rates towards the predictions, as much as left-out trials say
+   (``shrinkage``).
+4. Leave several trials out at once. How far estimates are from the outcomes of these trials says
+   how wide their intervals have to be (``uncertainty``).
 
-docs/calibration.md has what was measured.
+docs/calibration.md has the measurements.
 """
 
 from dataclasses import dataclass
@@ -16,16 +18,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibrated.features import Known
+from memtail_core.estimation.calibrated.features import ExampleFeatures
 from memtail_core.estimation.calibrated.neighbourhood import Neighbourhood
-from memtail_core.estimation.calibrated.predictions import Foretold, foretell, rounds
-from memtail_core.estimation.calibrated.shrinkage import shrunk, strength
-from memtail_core.estimation.calibrated.sums import Observed, Tally
+from memtail_core.estimation.calibrated.predictions import (
+    Predictions,
+    predict_out_of_fold,
+    rounds,
+)
+from memtail_core.estimation.calibrated.shrinkage import fit_prior_strength, shrink
+from memtail_core.estimation.calibrated.sums import OrderedTrials, Sums
 from memtail_core.estimation.calibrated.uncertainty import (
-    UNKNOWN,
-    Reliability,
-    difference,
-    reliability,
+    DEFAULT,
+    Posterior,
+    fit_posterior,
+    interval_of_difference,
 )
 from memtail_core.estimation.memorization import Memorization
 
@@ -57,7 +63,7 @@ def calibrated_memorization(
     *,
     margin: NDArray[np.floating] | None = None,
     neighbours: tuple[NDArray[np.integer], NDArray[np.floating]] | None = None,
-    clues: Floats | None = None,
+    extra_features: Floats | None = None,
     seed: int = 0,
 ) -> CalibratedMemorization:
     """Estimate memorization from any number of trials, one and more.
@@ -71,79 +77,83 @@ def calibrated_memorization(
         margin: float [T, n], log p_y − log(1 − p_y), where the recipe gives it.
         neighbours: int [n, k], the nearest other training examples of each, the nearest first, and
             float [n, k], how far they are.
-        clues: float64 [n, d], whatever else is known of each example without the trials, such as
-            ``kernel_machine.leave_one_out_scores``.
-        seed: deals the examples into folds.
+        extra_features: float64 [n, d], whatever else is known of each example without the trials,
+            such as ``kernel_machine.leave_one_out_scores``.
+        seed: of the random folds, of the trials that are left out, and of the models.
     """
     rng = np.random.default_rng(seed)
     n = inside.shape[1]
-    at = np.asarray(label, np.int64)
-    known = Known(
-        label=at,
-        neighbourhood=None if neighbours is None else Neighbourhood.of(*neighbours, at),
-        clues=np.zeros((n, 0)) if clues is None else np.asarray(clues, np.float64),
+    labels = np.asarray(label, np.int64)
+    features = ExampleFeatures(
+        label=labels,
+        neighbourhood=None if neighbours is None else Neighbourhood.of(*neighbours, labels),
+        extra_features=np.zeros((n, 0))
+        if extra_features is None
+        else np.asarray(extra_features, np.float64),
         fold=rng.permutation(np.arange(n) % _FOLDS),
     )
-    trials = Observed.of(inside, correct, margin)
+    trials = OrderedTrials.of(inside, correct, margin)
     total = trials.trials(range(len(trials)))
     if len(trials) == 1:
-        held_in, held_out = known.margins(total)
-        nothing = np.full(n, np.inf)
+        held_in, held_out = features.margins(total)
+        no_weight = np.full(n, np.inf)
         return _difference(
-            _Side(total.held_in, held_in.correct, held_in.correct, nothing, UNKNOWN),
-            _Side(total.held_out, held_out.correct, held_out.correct, nothing, UNKNOWN),
+            _Side(total.held_in, held_in.correct, held_in.correct, no_weight, DEFAULT),
+            _Side(total.held_out, held_out.correct, held_out.correct, no_weight, DEFAULT),
         )
     left = [trials.trials(each) for each in rounds(len(trials), rng)]
-    foretold = foretell(trials, known, total, left, rng)
+    predicted = predict_out_of_fold(trials, features, total, left, rng)
     return _difference(
-        _side(foretold[0], total.held_in, [each.held_in for each in left]),
-        _side(foretold[1], total.held_out, [each.held_out for each in left]),
+        _side(predicted[0], total.held_in, [each.held_in for each in left]),
+        _side(predicted[1], total.held_out, [each.held_out for each in left]),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """A side's estimate: the tally, what is foretold, the estimate, and how sure it is."""
+    """One side's estimate, held in or held out, and what it was made of."""
 
-    tally: Tally
+    sums: Sums
     prediction: Floats
     estimate: Floats
     strength: Floats
-    reliability: Reliability
+    posterior: Posterior
 
 
-def _side(foretold: Foretold, tally: Tally, left: list[Tally]) -> _Side:
-    s = strength(foretold.taught, foretold.correct, foretold.n, foretold.happened)
-    estimate = shrunk(foretold.full, tally.correct, tally.n, s.of(foretold.full))
-    seen = []
-    for prediction, out in zip(foretold.rounds, left, strict=True):
-        rest = tally - out
-        seen.append(
-            (shrunk(prediction, rest.correct, rest.n, s.of(prediction)), rest.n, out.correct, out.n)
+def _side(predicted: Predictions, sums: Sums, left: list[Sums]) -> _Side:
+    s = fit_prior_strength(
+        predicted.left_out, predicted.correct, predicted.n, predicted.was_correct
+    )
+    estimate = shrink(predicted.full, sums.correct, sums.n, s.of(predicted.full))
+    left_out = []
+    for prediction, out in zip(predicted.rounds, left, strict=True):
+        rest = sums - out
+        left_out.append(
+            (shrink(prediction, rest.correct, rest.n, s.of(prediction)), rest.n, out.correct, out.n)
         )
-    if not seen:
-        return _Side(tally, foretold.full, estimate, s.of(foretold.full), UNKNOWN)
-    sure = reliability(*(np.concatenate(each) for each in zip(*seen, strict=True)))
-    return _Side(tally, foretold.full, estimate, s.of(foretold.full), sure)
+    if not left_out:
+        return _Side(sums, predicted.full, estimate, s.of(predicted.full), DEFAULT)
+    posterior = fit_posterior(*(np.concatenate(each) for each in zip(*left_out, strict=True)))
+    return _Side(sums, predicted.full, estimate, s.of(predicted.full), posterior)
 
 
 def _difference(held_in: _Side, held_out: _Side) -> CalibratedMemorization:
     sides = (held_in, held_out)
     (low_in, high_in), (low_out, high_out) = (
-        side.reliability.interval(side.estimate, side.tally.n) for side in sides
+        side.posterior.interval(side.estimate, side.sums.n) for side in sides
     )
-    low, high = difference(
+    low, high = interval_of_difference(
         (held_in.estimate, held_out.estimate), (low_in, low_out), (high_in, high_out)
     )
-    variances = [side.reliability.variance(side.estimate, side.tally.n) for side in sides]
-    weights = [side.tally.n / (side.tally.n + side.strength) for side in sides]
+    variances = [side.posterior.variance(side.estimate, side.sums.n) for side in sides]
+    weights = [side.sums.n / (side.sums.n + side.strength) for side in sides]
     return CalibratedMemorization(
         memorization=held_in.estimate - held_out.estimate,
         standard_error=np.sqrt(variances[0] + variances[1]),
         ci_low=low,
         ci_high=high,
-        n_in=held_in.tally.n.astype(np.int64),
-        n_out=held_out.tally.n.astype(np.int64),
+        n_in=held_in.sums.n.astype(np.int64),
+        n_out=held_out.sums.n.astype(np.int64),
         accuracy_in=held_in.estimate,
         accuracy_out=held_out.estimate,
         prediction=held_in.prediction - held_out.prediction,

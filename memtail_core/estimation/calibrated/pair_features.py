@@ -1,4 +1,4 @@
-"""All that is known of pairs from some of the trials: what influence is foretold from."""
+"""The features of pairs, from some of the trials: what influence is predicted from."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,12 @@ def features_of(
     test: Indices,
     beside: Sequence[NDArray[np.floating]],
 ) -> Features:
-    """What is known of pairs from these trials, float32 [P, d]; NaN where nothing is.
+    """Compute the features of pairs from these trials, float32 [P, d]; NaN where nothing is known.
 
-    The difference of bits and that of probabilities (if there are any), the latter in standard
-    errors, the mean and the spread of the test example's probability, and what is given ``beside``.
-    In standard errors, because half the trials teach what is asked of all.
+    The difference of bits; that of probabilities, if there are any, as it is and in standard
+    errors; the mean and the standard deviation of the test example's probability; and the columns
+    of ``beside``. In standard errors, because models are trained on half the trials and predict
+    from all.
     """
     bits = differences(inside, correct, train, test)
     soft = bits if values is None else differences(inside, values, train, test)
@@ -37,25 +38,25 @@ def features_of(
         scale = np.sqrt(1 / n_in + 1 / (len(inside) - n_in))
     z = soft / ((spread + _SMALL)[test] * scale[train])
     own = [bits, *([] if values is None else [soft]), z, mean[test], spread[test]]
-    found = np.empty((len(train), len(own) + len(beside)), np.float32)
+    features = np.empty((len(train), len(own) + len(beside)), np.float32)
     for column, each in enumerate([*own, *beside]):
-        found[:, column] = each
-    return found
+        features[:, column] = each
+    return features
 
 
 def ranked(test: Indices, likeness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How many others of its test example's pairs are more alike, float32 [P]."""
+    """Rank each pair by likeness among those of its test example, float32 [P]; 0: most alike."""
     order = np.lexsort((-likeness, test))
     ordered = test[order]
     first = np.searchsorted(ordered, ordered)
-    found = np.empty(len(test), np.float32)
-    found[order] = np.arange(len(test)) - first
-    return found
+    rank = np.empty(len(test), np.float32)
+    rank[order] = np.arange(len(test)) - first
+    return rank
 
 
 def probability(margin: NDArray[np.floating]) -> NDArray[np.float32]:
     """The probability of the right answer, float32, 1 / (1 + e^−margin)."""
     from scipy.special import expit
 
-    found: NDArray[np.float32] = expit(margin.astype(np.float32))
-    return found
+    p: NDArray[np.float32] = expit(margin.astype(np.float32))
+    return p

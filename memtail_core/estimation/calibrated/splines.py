@@ -1,4 +1,4 @@
-"""Smooth curves of each feature: what additive models are linear in."""
+"""Spline features: what the additive models are linear in."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def filled(features: Floats, like: Floats | None = None) -> Floats:
-    """Put the median of a column where it is missing; ``like`` says of what."""
+    """Replace missing values by the median of their column in ``like``, or in the features."""
     known = features if like is None else like
     is_empty = np.isnan(known).all(axis=0)
     median = np.zeros(features.shape[1])

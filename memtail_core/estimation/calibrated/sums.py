@@ -1,4 +1,4 @@
-"""What the trials say of every example, as sums that a trial can be taken out of again."""
+"""What some of the trials say of every example, as sums from which a trial can be subtracted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class Sums:
     """Sums over those trials that trained on an example, or over those that did not.
 
     Attributes:
@@ -28,11 +28,11 @@ class Tally:
     square: Floats
     soft: Floats
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*(a + b for a, b in zip(self._sums(), other._sums(), strict=True)))
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(a + b for a, b in zip(self._sums(), other._sums(), strict=True)))
 
-    def __sub__(self, other: "Tally") -> "Tally":
-        return Tally(*(a - b for a, b in zip(self._sums(), other._sums(), strict=True)))
+    def __sub__(self, other: "Sums") -> "Sums":
+        return Sums(*(a - b for a, b in zip(self._sums(), other._sums(), strict=True)))
 
     @property
     def rate(self) -> Floats:
@@ -66,10 +66,10 @@ class Tally:
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """The tallies of both kinds of trials."""
+    """The sums over both kinds of trials."""
 
-    held_in: Tally
-    held_out: Tally
+    held_in: Sums
+    held_out: Sums
 
     def __add__(self, other: "Sides") -> "Sides":
         return Sides(self.held_in + other.held_in, self.held_out + other.held_out)
@@ -79,15 +79,15 @@ class Sides:
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
-    """T trials, read in an order that does not depend on the one they came in.
+class OrderedTrials:
+    """T trials in an order that depends on their subsets alone, so that results do too.
 
     Attributes:
         inside, correct: bool [T, n].
-        margin: float [T, n], or None: then bits stand for margins.
-        order: int64 [T], by their subsets.
-        scale: margins are squashed, asinh(margin / scale), with a scale of half the spread of
-            held-out ones: what is far from the border of the classes hardly counts.
+        margin: float [T, n], or None: then ±1 stands for the margin.
+        order: int64 [T], the trials sorted by their subsets.
+        scale: margins are squashed, asinh(margin / scale), with half the standard deviation of
+            held-out ones as the scale: differences far from the decision boundary hardly count.
     """
 
     inside: NDArray[np.bool_]
@@ -102,8 +102,8 @@ class Observed:
         inside: NDArray[np.bool_],
         correct: NDArray[np.bool_],
         margin: NDArray[np.floating] | None,
-    ) -> "Observed":
-        """Put the trials in order, and find the scale of the margins."""
+    ) -> "OrderedTrials":
+        """Sort the trials, and compute the scale of the margins."""
         order = np.lexsort(np.packbits(inside, axis=1).T[::-1]).astype(np.int64)
         if margin is None:
             return cls(inside, correct, None, order, 1.0)
@@ -119,16 +119,16 @@ class Observed:
         return len(self.inside)
 
     def trial(self, k: int) -> Sides:
-        """The tallies of the k-th trial alone."""
+        """The sums of the k-th trial alone."""
         inside = self.inside[self.order[k]].astype(np.float64)
         values = self._values(k)
         return Sides(
-            Tally(inside, *(value * inside for value in values)),
-            Tally(1 - inside, *(value * (1 - inside) for value in values)),
+            Sums(inside, *(value * inside for value in values)),
+            Sums(1 - inside, *(value * (1 - inside) for value in values)),
         )
 
     def trials(self, which: Iterable[int]) -> Sides:
-        """The tallies of several trials."""
+        """The sums of several trials."""
         return reduce(add, (self.trial(k) for k in which))
 
     def outcome(self, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

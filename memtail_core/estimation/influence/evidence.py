@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence.bits import Bits
-from memtail_core.estimation.intervals import difference
+from memtail_core.estimation.intervals import difference_of_proportions
 
 _MOST_TRIALS = 2**24  # float32 counts exactly up to here
 
@@ -90,4 +90,4 @@ class Evidence:
         """
         n_in = self.n_in[rows]
         out_correct = self.n_correct[columns] - in_correct
-        return difference(in_correct, n_in, out_correct, self.trials - n_in)
+        return difference_of_proportions(in_correct, n_in, out_correct, self.trials - n_in)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.estimation.influence.compiled import compiled, ones
+from memtail_core.estimation.intervals import SLACK
 
 ROWS, COLUMNS = 4, 256
 """Pairs counted at a time."""
@@ -103,7 +104,7 @@ def exceeding(
             if n_bins:
                 a, b, total = slope[r], offset[r], totals[left : left + width]
                 for j in range(width):
-                    value = a * count[j] - b * total[j] + (1.0 + 1e-9)
+                    value = a * count[j] - b * total[j] + (1.0 + SLACK)
                     bins[j] = np.int32(min(value * per_bin, last))
                 for j in range(width):
                     tallies[j & 3, bins[j]] += 1

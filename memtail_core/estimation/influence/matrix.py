@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.counter import PairCounter
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.scan import Progress
 
@@ -30,14 +30,14 @@ def influence(
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     *,
-    engine: Engine,
+    counter: PairCounter,
 ) -> Influence:
     """Estimate the influence of training examples ``rows`` on test examples ``columns``.
 
     Held in memory; int64 [R] and [C].
     """
-    counts = engine.counts(
-        evidence.members.words[rows], engine.load(evidence.correct.words[columns]), len(columns)
+    counts = counter.counts(
+        evidence.members.words[rows], counter.load(evidence.correct.words[columns]), len(columns)
     )
     return Influence(*evidence.estimate(counts, rows[:, None], columns[None, :]))
 
@@ -48,7 +48,7 @@ def write_matrix(
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     *,
-    engine: Engine,
+    counter: PairCounter,
     progress: Progress | None = None,
 ) -> None:
     """Write the influence of ``rows`` on ``columns`` as float32 [R, C], NaN where missing.
@@ -60,11 +60,11 @@ def write_matrix(
     shape = (len(rows), len(columns))
     try:
         matrix = np.lib.format.open_memmap(unfinished, "w+", np.dtype(np.float32), shape)
-        loaded = engine.load(evidence.correct.words[columns])
+        loaded = counter.load(evidence.correct.words[columns])
         step = max(1, _PAIRS // max(1, len(columns)))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            counts = engine.counts(evidence.members.words[part], loaded, len(columns))
+            counts = counter.counts(evidence.members.words[part], loaded, len(columns))
             values, _ = evidence.estimate(counts, part[:, None], columns[None, :])
             matrix[start : start + step] = values
             if progress is not None:

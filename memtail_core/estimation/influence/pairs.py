@@ -7,13 +7,24 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.influence.bars import AllOf, Bar, ChanceBar, InfluenceBar
-from memtail_core.estimation.influence.discovery import levels, log_threshold
-from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.count_thresholds import (
+    AllOf,
+    CountThreshold,
+    InfluenceThreshold,
+    PValueThreshold,
+)
+from memtail_core.estimation.influence.counter import PairCounter
 from memtail_core.estimation.influence.evidence import Evidence
+from memtail_core.estimation.influence.false_discovery import levels, log_threshold
 from memtail_core.estimation.influence.families import Family
-from memtail_core.estimation.influence.scan import Found, Progress, joined, scan
-from memtail_core.estimation.influence.survey import MOST_PAIRS, Survey, by_chance, log_p_of, survey
+from memtail_core.estimation.influence.pair_statistics import (
+    MOST_PAIRS,
+    PairStatistics,
+    by_chance,
+    log_p_of,
+    pair_statistics,
+)
+from memtail_core.estimation.influence.scan import CountedPairs, Progress, joined, scan
 from memtail_core.estimation.intervals import agresti_caffo
 
 _WRONG = 0.05  # of the intervals listed
@@ -35,7 +46,7 @@ class Pairs:
         n_tested: how many pairs were looked at of which something can be said; n_found: how many
             of them reach the rule, more than are listed if only the strongest are.
         expected_by_chance: how many of them would be listed, were there no influence at all.
-        bar: what a pair has to reach to be listed; None if no pair is significant.
+        threshold: what a pair has to reach to be listed; None if no pair is significant.
     """
 
     train_index: NDArray[np.int64]
@@ -49,7 +60,7 @@ class Pairs:
     n_tested: int
     n_found: int
     expected_by_chance: float
-    bar: Bar | None
+    threshold: CountThreshold | None
 
     def __len__(self) -> int:
         return len(self.train_index)
@@ -65,7 +76,7 @@ def find(
     theta: float,
     fdr: float | None = None,
     *,
-    engine: Engine,
+    counter: PairCounter,
     most: int = MOST_PAIRS,
     strongest: int | None = None,
     progress: Progress | None = None,
@@ -80,7 +91,7 @@ def find(
         family: which pairs are looked at.
         theta: least influence.
         fdr: largest expected share of false ones among the significant; None: significant or not.
-        engine: what counts.
+        counter: what counts.
         most: how many may be found.
         strongest: how many of these to keep; None: all.
         progress: told of pairs done.
@@ -88,24 +99,24 @@ def find(
     Raises:
         EstimationError: they are more than ``most``.
     """
-    seen = survey(
+    seen = pair_statistics(
         evidence,
         family,
         theta,
-        engine=engine,
+        counter=counter,
         significant=fdr is not None,
         most=most,
         progress=progress,
     )
-    return select(evidence, seen, fdr, engine=engine, most=most, strongest=strongest)
+    return select(evidence, seen, fdr, counter=counter, most=most, strongest=strongest)
 
 
 def select(
     evidence: Evidence,
-    seen: Survey,
+    seen: PairStatistics,
     fdr: float | None = None,
     *,
-    engine: Engine,
+    counter: PairCounter,
     most: int = MOST_PAIRS,
     strongest: int | None = None,
 ) -> Pairs:
@@ -123,26 +134,28 @@ def select(
             f"{n_found:,} pairs are too many to list, of {most:,}: ask for more influence, a lower "
             "false discovery rate, or fewer examples"
         )
-    bars: list[Bar] = [InfluenceBar(seen.theta)]
+    thresholds: list[CountThreshold] = [InfluenceThreshold(seen.theta)]
     if lowest > 0:
-        bars.append(ChanceBar(log_threshold(lowest)))
-    bar = AllOf(bars)
+        thresholds.append(PValueThreshold(log_threshold(lowest)))
+    threshold = AllOf(thresholds)
     if seen.kept is not None:
         found = seen.kept.where(levels(log_p_of(evidence, seen.kept)) >= lowest)
     else:
         tiles = {number for number, level in seen.best.items() if level >= lowest}
-        parts = scan(evidence, seen.family, bar, lambda found: found, engine=engine, only=tiles)
+        parts = scan(
+            evidence, seen.family, threshold, lambda found: found, counter=counter, only=tiles
+        )
         found = joined([part.value for part in parts])
-    chance = by_chance(evidence, seen.family, bar)
-    return _described(evidence, found, seen, chance, bar, strongest)
+    chance = by_chance(evidence, seen.family, threshold)
+    return _described(evidence, found, seen, chance, threshold, strongest)
 
 
 def _described(
     evidence: Evidence,
-    found: Found,
-    seen: Survey,
+    found: CountedPairs,
+    seen: PairStatistics,
     chance: float,
-    bar: Bar | None,
+    threshold: CountThreshold | None,
     strongest: int | None,
 ) -> Pairs:
     values, errors = evidence.estimate(found.in_correct, found.train, found.test)
@@ -165,5 +178,5 @@ def _described(
         n_tested=seen.levels.n_tested,
         n_found=len(values),
         expected_by_chance=chance,
-        bar=bar,
+        threshold=threshold,
     )

@@ -8,8 +8,8 @@ trials; only what the exact distribution of a pair assumes is left to be seen.
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.bars import Bar
-from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.count_thresholds import CountThreshold
+from memtail_core.estimation.influence.counter import PairCounter
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.families import Family
 from memtail_core.estimation.influence.scan import scan
@@ -18,12 +18,12 @@ from memtail_core.estimation.influence.scan import scan
 def pairs_of_permuted(
     evidence: Evidence,
     family: Family,
-    bar: Bar,
+    threshold: CountThreshold,
     seeds: range,
     *,
-    engine: Engine,
+    counter: PairCounter,
 ) -> NDArray[np.int64]:
-    """Return how many pairs of a family reach ``bar`` with permuted trials, int64 [len(seeds)].
+    """Count the pairs that reach ``threshold`` with permuted trials, int64 [len(seeds)].
 
     To be compared with the number expected by chance, of which it is a sample.
     """
@@ -32,6 +32,6 @@ def pairs_of_permuted(
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(evidence.trials)
         dealt = Evidence(evidence.members, evidence.correct.permuted(order))
-        counts = scan(dealt, family, bar, lambda found: len(found.train), engine=engine)
+        counts = scan(dealt, family, threshold, lambda found: len(found.train), counter=counter)
         found.append(sum(part.value for part in counts))
     return np.array(found, np.int64)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from memtail_core.estimation.influence.families import Family
 from memtail_core.estimation.intervals import reaches
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class PairsRule:
             thresholds alone decide.
     """
 
-    theta_mem: float = 0.25
-    theta_infl: float = 0.15
+    theta_mem: float = THETA_MEM
+    theta_infl: float = THETA_INFL
     same_class: bool = True
     fdr: float | None = None
 

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.bars import Bar
-from memtail_core.estimation.influence.engine import Engine, Tile
+from memtail_core.estimation.influence.count_thresholds import CountThreshold
+from memtail_core.estimation.influence.counter import PairCounter, Tile
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.families import Family, Indices
 
@@ -23,11 +23,11 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class CountedPairs:
     """What a tile holds of interest.
 
     Attributes:
-        train, test: int64 [P], the pairs that reach the bar; in_correct: int64 [P], how many
+        train, test: int64 [P], the pairs that reach the threshold; in_correct: int64 [P], how many
             trials trained on the one and got the other right.
         tally: int64 [bins], how many of all its pairs have an influence in each of equal bins.
     """
@@ -40,7 +40,7 @@ class Found:
     def __len__(self) -> int:
         return len(self.train)
 
-    def where(self, chosen: NDArray[np.generic]) -> "Found":
+    def where(self, chosen: NDArray[np.generic]) -> "CountedPairs":
         """Return those pairs that a mask or indices choose."""
         return replace(
             self,
@@ -50,10 +50,10 @@ class Found:
         )
 
 
-def joined(parts: Sequence[Found]) -> Found:
+def joined(parts: Sequence[CountedPairs]) -> CountedPairs:
     """Put the pairs of several tiles together; tallies are left out."""
     none = np.zeros(0, np.int64)
-    return Found(
+    return CountedPairs(
         train=np.concatenate([none, *(part.train for part in parts)]),
         test=np.concatenate([none, *(part.test for part in parts)]),
         in_correct=np.concatenate([none, *(part.in_correct for part in parts)]),
@@ -62,7 +62,7 @@ def joined(parts: Sequence[Found]) -> Found:
 
 
 @dataclass(frozen=True, eq=False)
-class Part(Generic[R]):
+class TileResult(Generic[R]):
     """What a tile was reduced to, and the tile's number."""
 
     number: int
@@ -72,22 +72,22 @@ class Part(Generic[R]):
 def scan(
     evidence: Evidence,
     family: Family,
-    bar: Bar,
-    reduce: Callable[[Found], R],
+    threshold: CountThreshold,
+    reduce: Callable[[CountedPairs], R],
     *,
-    engine: Engine,
+    counter: PairCounter,
     n_bins: int = 0,
     only: Collection[int] | None = None,
     progress: Progress | None = None,
-) -> Iterator[Part[R]]:
+) -> Iterator[TileResult[R]]:
     """Count every pair of ``family``, and reduce what each tile holds.
 
     Args:
         evidence: the trials.
         family: the pairs.
-        bar: which pairs to list.
+        threshold: which pairs to list.
         reduce: makes of each tile what is to be kept of it; runs beside others of its kind.
-        engine: what counts.
+        counter: what counts.
         n_bins: equal bins over [−1, 1] into which the influence of every pair is tallied.
         only: numbers of the tiles to look at, as an earlier pass over the same family gave them.
         progress: told of pairs done.
@@ -99,7 +99,7 @@ def scan(
     n_in, totals = evidence.n_in, evidence.n_correct
     sizes, size_of = np.unique(n_in, return_inverse=True)
     kinds, kind_of = np.unique(totals, return_inverse=True)
-    least = bar.least(sizes, kinds, evidence.trials)
+    least = threshold.least(sizes, kinds, evidence.trials)
     trials = evidence.trials
     with np.errstate(divide="ignore"):
         offset = np.where(n_in < trials, 1 / (trials - n_in), 0.0)
@@ -107,7 +107,7 @@ def scan(
 
     def look(rows: Indices, columns: Indices, loaded: Any) -> tuple[R, int]:
         present, least_of = np.unique(size_of[rows], return_inverse=True)
-        hits = engine.scan(
+        hits = counter.scan(
             Tile(
                 rows=evidence.members.words[rows],
                 columns=loaded,
@@ -120,15 +120,15 @@ def scan(
                 n_bins=n_bins,
             )
         )
-        found = Found(rows[hits.row], columns[hits.column], hits.count, hits.tally)
+        found = CountedPairs(rows[hits.row], columns[hits.column], hits.count, hits.tally)
         return reduce(found), len(rows) * len(columns)
 
     waiting: deque[tuple[int, Future[tuple[R, int]]]] = deque()
-    with ThreadPoolExecutor(engine.threads) as threads:
+    with ThreadPoolExecutor(counter.threads) as threads:
         try:
-            for number, (rows, columns, loaded) in _tiles(evidence, family, engine, only):
+            for number, (rows, columns, loaded) in _tiles(evidence, family, counter, only):
                 waiting.append((number, threads.submit(look, rows, columns, loaded)))
-                while len(waiting) > 2 * engine.threads:
+                while len(waiting) > 2 * counter.threads:
                     yield _next(waiting, progress)
             while waiting:
                 yield _next(waiting, progress)
@@ -136,20 +136,22 @@ def scan(
             threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _next(waiting: deque[tuple[int, Future[tuple[R, int]]]], progress: Progress | None) -> Part[R]:
+def _next(
+    waiting: deque[tuple[int, Future[tuple[R, int]]]], progress: Progress | None
+) -> TileResult[R]:
     number, future = waiting.popleft()
     value, pairs = future.result()
     if progress is not None:
         progress(pairs)
-    return Part(number, value)
+    return TileResult(number, value)
 
 
 def _tiles(
-    evidence: Evidence, family: Family, engine: Engine, only: Collection[int] | None
+    evidence: Evidence, family: Family, counter: PairCounter, only: Collection[int] | None
 ) -> Iterator[tuple[int, tuple[Indices, Indices, Any]]]:
-    """Yield rows, columns and the columns as the engine wants them, numbered.
+    """Yield rows, columns and the columns as the counter wants them, numbered.
 
-    Rows come by n_in, so that a tile has few different ones: few bars to look up.
+    Rows come by n_in, so that a tile has few different ones: few thresholds to look up.
     """
     number = -1
     for rows, columns in family.groups:
@@ -163,5 +165,5 @@ def _tiles(
                 if only is not None and number not in only:
                     continue
                 if loaded is None:
-                    loaded = engine.load(evidence.correct.words[part])
+                    loaded = counter.load(evidence.correct.words[part])
                 yield number, (ordered[start : start + step], part, loaded)

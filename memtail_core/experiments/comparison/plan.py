@@ -20,10 +20,10 @@ from memtail_core.analysis.disagreements import (
     disagreements,
     p_values,
 )
-from memtail_core.analysis.halves import Half, Look, halves, sizes
+from memtail_core.analysis.halves import Half, PairComparison, halves, sizes
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, HighPairs, Overlap, agreement
-from memtail_core.estimation.influence import Engine, Evidence, PairsRule
+from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
 from memtail_core.estimation.intervals import reaches
 from memtail_core.experiments.comparison.yardstick import Side, Yardstick, mean_known, yardstick
 from memtail_core.experiments.stability.plan import Progress
@@ -89,7 +89,7 @@ def compare(
     influence_thresholds: Sequence[float],
     splits: int = 5,
     seed: int = 0,
-    engine: Engine,
+    engine: PairCounter,
     most: int = MOST_PAIRS,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -113,7 +113,7 @@ def compare(
     """
     if (one.trials.n, one.trials.n_test) != (other.trials.n, other.trials.n_test):
         raise ValueError("only studies of the same examples can be compared")
-    look = Look(y_train, y_test, rule, influence_thresholds, engine, most)
+    look = PairComparison(y_train, y_test, rule, influence_thresholds, engine, most)
     most_halved = [_largest(side) for side in (one, other)]
     whole = [Half(side.trials, np.arange(len(side.trials))) for side in (one, other)]
     counts = [Counts.of(side.trials) for side in (one, other)]

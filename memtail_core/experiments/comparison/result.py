@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 from memtail_core.experiments.comparison.plan import Comparison
 from memtail_core.experiments.results import Result
 from memtail_core.study import Study
@@ -101,7 +102,11 @@ class ComparisonFound(Result):
 
 
 def found(
-    one: Study, other: Study, of: Comparison, theta_mem: float = 0.25, theta_infl: float = 0.15
+    one: Study,
+    other: Study,
+    of: Comparison,
+    theta_mem: float = THETA_MEM,
+    theta_infl: float = THETA_INFL,
 ) -> ComparisonFound:
     """Sum up a comparison.
 

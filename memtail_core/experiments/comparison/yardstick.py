@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.analysis.halves import Half, Look, halves, whole_blocks
+from memtail_core.analysis.halves import Half, PairComparison, halves, whole_blocks
 from memtail_core.estimation.agreement import Agreement, Overlap, agreement
 from memtail_core.experiments.stability.plan import Progress
 from memtail_core.running.trials import Trials
@@ -58,7 +58,7 @@ def yardstick(
     one: Side,
     other: Side,
     size: int,
-    look: Look,
+    look: PairComparison,
     thresholds: Sequence[float],
     splits: int,
     seed: int,

@@ -19,6 +19,7 @@ from scipy.stats import spearmanr
 
 from memtail_core.analysis.disagreements import Counts
 from memtail_core.errors import StudyError
+from memtail_core.estimation.intervals import Z95, is_between
 from memtail_core.experiments.results import Result
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study, SubsetsTable
@@ -28,7 +29,6 @@ Floats = NDArray[np.float64]
 
 RATIOS = (0.1, 0.3, 0.5, 0.7, 0.9)
 EDGES = (-1.0, 0.05, 0.25, 0.5, 0.75)  # of groups by memorization, each up to the next
-_Z95 = 1.959963984540054
 _LISTED = 48  # examples that are learned late
 _DIGITS = 5
 
@@ -204,7 +204,7 @@ def _at(study: Study, trials: Trials) -> AtRatio:
 def _groups(mem: Floats, each: Sequence[Consistency]) -> list[Group]:
     made = []
     for low, high in zip(EDGES, (*EDGES[1:], 1.0), strict=True):
-        chosen = (mem >= low - 1e-9) & ((mem < high - 1e-9) | (high == 1))
+        chosen = is_between(mem, low, high)
         some = [one.value[chosen & ~np.isnan(one.value)] for one in each]
         made.append(
             Group(
@@ -220,7 +220,7 @@ def _groups(mem: Floats, each: Sequence[Consistency]) -> list[Group]:
 
 def _late(first: Consistency, last: Consistency) -> list[Late]:
     rise = last.value - first.value
-    low = rise - _Z95 * np.hypot(first.error, last.error)
+    low = rise - Z95 * np.hypot(first.error, last.error)
     order = np.argsort(-np.where(np.isnan(low), -np.inf, low), kind="stable")[:_LISTED]
     return [
         Late(

@@ -7,16 +7,16 @@ from memtail_core.drawing.axes import coloured, counts, shortened
 from memtail_core.drawing.charts import BLUE, ORANGE, Figure, figure, values
 from memtail_core.drawing.lines import Point, lines, table
 from memtail_core.drawing.section import Drawn
+from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.experiments.last_layer.plan import LastLayer, Memorizer
 from memtail_core.experiments.last_layer.representations import LAST
 
-THETA = 0.25
 _CAPTION = (
     "How many training examples have at least so much memorization (log scale): by whole networks, "
     "and by the last layer alone on the fixed representation of one network."
 )
 _PROFILE = (
-    f"Examples with memorization ≥ {THETA:g}, by a linear layer on the representation of each "
+    f"Examples with memorization ≥ {THETA_MEM:g}, by a linear layer on the representation of each "
     "layer; the line: by whole networks."
 )
 
@@ -36,7 +36,7 @@ def last_of(found: LastLayer) -> Memorizer:
 
 def memorized_by(found: LastLayer, each: Memorizer) -> int:
     """How many examples it memorizes, at the paper's threshold."""
-    return each.memorized[found.thresholds.index(THETA)]
+    return each.memorized[found.thresholds.index(THETA_MEM)]
 
 
 def _over(found: LastLayer) -> Figure:
@@ -55,7 +55,11 @@ def _over(found: LastLayer) -> Figure:
         ),
         dict(zip(of, (ORANGE, BLUE), strict=True)),
     )
-    at = alt.Chart(values([{"x": THETA}])).mark_rule(strokeDash=[4, 3], aria=False).encode(x="x:Q")
+    at = (
+        alt.Chart(values([{"x": THETA_MEM}]))
+        .mark_rule(strokeDash=[4, 3], aria=False)
+        .encode(x="x:Q")
+    )
     data = table(points, x="memorization", y="examples")
     return figure([at, *layers], data, _CAPTION)
 
@@ -81,7 +85,7 @@ def _profile(found: LastLayer) -> Figure:
     bars = base.mark_bar(height={"band": 0.7}).encode(
         x=alt.X(
             "n:Q",
-            title=f"examples with memorization ≥ {THETA:g}",
+            title=f"examples with memorization ≥ {THETA_MEM:g}",
             scale=alt.Scale(domain=[0, 1.18 * max(1, whole, *(row["n"] for row in rows))]),
         ),
         color=colour,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
 from memtail_core.estimation.agreement import agreement
-from memtail_core.estimation.influence import PairsRule, engine_for, find
+from memtail_core.estimation.influence import PairsRule, counter_for, find
 from memtail_core.estimation.intervals import reaches
 from memtail_core.experiments.last_layer.representations import LAST, Represented
 from memtail_core.experiments.results import Result
@@ -127,7 +127,7 @@ def analyse(
         alike = agreement(of_network.memorization, scores, ())
         rule = PairsRule()
         family = rule.family(scores, dataset.y_train, dataset.y_test)
-        pairs = find(some.evidence(), family, rule.theta_infl, engine=engine_for("cpu"))
+        pairs = find(some.evidence(), family, rule.theta_infl, counter=counter_for("cpu"))
         accuracies = some.accuracies()
         return Memorizer(
             name=name,

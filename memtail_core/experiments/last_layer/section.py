@@ -3,8 +3,9 @@
 import pyarrow as pa
 
 from memtail_core.drawing.section import Section, Shown, decimal
+from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.experiments.last_layer import figure
-from memtail_core.experiments.last_layer.figure import THETA, last_of, memorized_by
+from memtail_core.experiments.last_layer.figure import last_of, memorized_by
 from memtail_core.experiments.last_layer.plan import LastLayer
 
 
@@ -26,8 +27,8 @@ def _findings(found: LastLayer) -> list[str]:
     n_last, n_network = memorized_by(found, last), memorized_by(found, network)
     said = [
         f"The last layer alone, on the representation of one network trained on all examples, "
-        f"memorizes {n_last:,} of {found.examples:,} examples (memorization ≥ {THETA:g}), where "
-        f"whole networks memorize {n_network:,}"
+        f"memorizes {n_last:,} of {found.examples:,} examples (memorization ≥ {THETA_MEM:g}), "
+        f"where whole networks memorize {n_network:,}"
         + (f": {n_last / n_network:.1%} as many." if n_network else "."),
         f"It has {last.pairs:,} high-influence pairs (by chance: about {last.by_chance:,.0f}), "
         f"whole networks have {network.pairs:,} (about {network.by_chance:,.0f}). Its memorization "

@@ -16,7 +16,16 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.membership import FEWEST, LOSS, OWN, POOLED, Attacks, Part, told
+from memtail_core.estimation.intervals import Z95, is_between
+from memtail_core.estimation.membership import (
+    FEWEST,
+    LOSS,
+    OWN,
+    POOLED,
+    AttackedExamples,
+    Attacks,
+    membership_auc,
+)
 from memtail_core.estimation.roc import Histogram, Roc, keys
 from memtail_core.experiments.results import Result
 from memtail_core.plan import designs
@@ -28,7 +37,6 @@ Floats = NDArray[np.float64]
 
 RATES = (0.001, 0.01)  # of false positives
 EDGES = (-1.0, 0.05, 0.25, 0.5, 0.75)  # of bins of memorization, each up to the next
-_Z95 = 1.959963984540054
 _DRAWN = 100  # points of a curve
 _ENOUGH = 64  # trials for each example's own variances
 _DIGITS = 5
@@ -151,7 +159,7 @@ def audit(
     for part in attacks.parts(progress):
         for name, histogram in histograms.items():
             histogram.add(part.scores[name], part.is_member)
-        auc[part.examples] = told(part.x, part.is_member, is_odd, variance)
+        auc[part.examples] = membership_auc(part.x, part.is_member, is_odd, variance)
     rocs = {name: histogram.roc() for name, histogram in histograms.items()}
     counts = {name: _Counts.of(roc, len(trials)) for name, roc in rocs.items()}
     found = {name: np.full((len(RATES), trials.n), np.nan) for name in rocs}
@@ -201,7 +209,7 @@ class _Counts:
         zeros = np.zeros((2, n_trials)), np.zeros((2, len(RATES), n_trials))
         return cls([roc.at(rate)[1] for rate in RATES], *zeros, np.zeros((2, n_trials)))
 
-    def add(self, part: Part, scores: NDArray[np.float32], roc: Roc) -> Floats:
+    def add(self, part: AttackedExamples, scores: NDArray[np.float32], roc: Roc) -> Floats:
         """Count some examples; return of each the share of members found, float64 [R, c]."""
         key, kinds = keys(scores), (part.is_member, ~part.is_member)
         found = np.empty((len(RATES), len(part.examples)))
@@ -229,7 +237,7 @@ def _attack(name: str, roc: Roc, counts: _Counts) -> Attack:
         tpr = roc.at(rate)[0]
         rates = counts.called[:, row].sum(axis=1) / totals
         apart = counts.called[:, row] / totals[:, None] - rates[:, None] * shares
-        half = _Z95 * _error(apart[0] - roc.slope(rate) * apart[1])
+        half = Z95 * _error(apart[0] - roc.slope(rate) * apart[1])
         at.append(AtRate(fpr=rate, tpr=tpr, low=max(0.0, tpr - half), high=min(1.0, tpr + half)))
     return Attack(
         name=name,
@@ -255,7 +263,7 @@ def _curve(roc: Roc) -> list[tuple[float, float]]:
 def _bins(mem: Floats, auc: Floats, found: Floats, found_by_loss: Floats) -> list[Bin]:
     made = []
     for low, high in zip(EDGES, (*EDGES[1:], 1.0), strict=True):
-        chosen = (mem >= low - 1e-9) & ((mem < high - 1e-9) | (high == 1)) & ~np.isnan(auc)
+        chosen = is_between(mem, low, high) & ~np.isnan(auc)
         some = bool(chosen.any())
         made.append(
             Bin(

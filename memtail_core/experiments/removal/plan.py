@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict
 from memtail_core.analysis.halves import two_halves
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.influence import PairsRule, engine_for, find
+from memtail_core.estimation.influence import PairsRule, counter_for, find
 from memtail_core.estimation.intervals import reaches
-from memtail_core.estimation.paired import Difference, difference, holm, p_of_none
+from memtail_core.estimation.paired import Difference, holm, p_of_none, paired_difference
 from memtail_core.experiments.results import Result
 from memtail_core.plan.arms import Arms
 from memtail_core.running.trials import Trials
@@ -230,12 +230,12 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
             left=(n_left - len(cut.chosen)) / trained.n,
             memorized=accuracy(of),
             random=accuracy(control),
-            drop=difference(drop, step),
-            random_drop=difference(test[:, 0] - test[:, control], step),
-            difference=difference(test[:, control] - test[:, of], step),
+            drop=paired_difference(drop, step),
+            random_drop=paired_difference(test[:, 0] - test[:, control], step),
+            difference=paired_difference(test[:, control] - test[:, of], step),
             p_value=p_value,
-            drop_in_pairs=difference(paired_drop, step),
-            drop_elsewhere=difference(drop - paired_drop, step),
+            drop_in_pairs=paired_difference(paired_drop, step),
+            drop_elsewhere=paired_difference(drop - paired_drop, step),
         )
 
     gaps = [test[:, 2 + 2 * k] - test[:, 1 + 2 * k] for k in range(len(planned.cuts))]
@@ -262,7 +262,7 @@ def _in_pairs(
     """Return the training and the test examples of the high-influence pairs, ascending."""
     scores = trials.counted()
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
-    pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, engine=engine_for("cpu"))
+    pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
     return np.unique(pairs.train_index), np.unique(pairs.test_index)
 
 

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from memtail_core.drawing.section import Section, Shown, count, interval, points
+from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.experiments.removal import figure
 from memtail_core.experiments.removal.figure import left_of_whole
 from memtail_core.experiments.removal.plan import Removal, Removed
@@ -48,7 +49,7 @@ def _findings(found: Removal) -> list[str]:
 def _headline(found: Removal) -> Removed:
     """The cut at the paper's threshold or next to it: chosen before anything is known of it."""
     cuts = [cut for cut in found.cuts if cut.threshold is not None] or found.cuts
-    return min(cuts, key=lambda cut: abs((cut.threshold or 0.0) - 0.25))
+    return min(cuts, key=lambda cut: abs((cut.threshold or 0.0) - THETA_MEM))
 
 
 def _cost(found: Removal, cut: Removed) -> str:

@@ -11,10 +11,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.analysis.halves import Half, Look, halves, sizes, whole_blocks
+from memtail_core.analysis.halves import Half, PairComparison, halves, sizes, whole_blocks
 from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, Overlap, agreement
 from memtail_core.estimation.growth import Curve, power_law, reliability, shared
-from memtail_core.estimation.influence import Engine, PairsRule
+from memtail_core.estimation.influence import PairCounter, PairsRule
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]
@@ -119,7 +119,7 @@ def stability(
     influence_thresholds: Sequence[float],
     splits: int = 10,
     seed: int = 0,
-    engine: Engine,
+    engine: PairCounter,
     most: int = MOST_PAIRS,
     progress: Progress | None = None,
 ) -> Stability:
@@ -143,7 +143,7 @@ def stability(
         EstimationError: there are too few trials.
     """
     grid = sizes(trials.trials, block)
-    look = Look(y_train, y_test, rule, influence_thresholds, engine, most)
+    look = PairComparison(y_train, y_test, rule, influence_thresholds, engine, most)
     found: list[tuple[Agreement, Overlap]] = []
     for size in grid.tolist():
         for split in range(splits):

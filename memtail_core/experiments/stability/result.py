@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.estimation.growth import Curve
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 from memtail_core.experiments.results import Result
 from memtail_core.experiments.stability.plan import Stability, mean, spread
 from memtail_core.study import Study
@@ -98,8 +99,8 @@ def found(
     trials: int,
     of: Stability,
     wanted: float,
-    theta_mem: float = 0.25,
-    theta_infl: float = 0.15,
+    theta_mem: float = THETA_MEM,
+    theta_infl: float = THETA_INFL,
 ) -> StabilityFound:
     """Sum up the stability of a study of so many trials.
 

@@ -33,12 +33,12 @@ from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement, top
 from memtail_core.estimation.growth import Curve, shared, shrinking
 from memtail_core.estimation.intervals import agresti_caffo
+from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.running.trials import Trials
 from memtail_core.study import MOST_TRIALS, Study, SubsetsTable
 
 Floats = NDArray[np.float64]
 
-THETA_MEM = 0.25
 _FIRST, _GROWTH = 20, 1.1  # trials at the first look; how much later the next is
 _GROUPS, _GROUP = 64, 10  # whole blocks are counted together: at most so many groups; least trials
 _SPLITS = 10  # into halves

@@ -22,7 +22,7 @@ from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
-from memtail_core.estimation.influence import Pairs, PairsRule, engine_for, find
+from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
 from memtail_core.estimation.label_noise import LabelNoise, label_noise
 from memtail_core.running.trials import Trials
 
@@ -101,7 +101,7 @@ def subgroups(
     probability, has_margins = _label_probability(trials, scores)
     noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
-    pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, engine=engine_for("cpu"))
+    pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
     supports = np.bincount(pairs.train_index, minlength=trials.n)
     strongest = np.zeros(trials.n)
     np.maximum.at(strongest, pairs.train_index, pairs.influence)

@@ -10,7 +10,7 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Neighbours, Space
 from memtail_core.estimation import Memorization
-from memtail_core.estimation.influence import Family, Pairs, PairsRule, engine_for
+from memtail_core.estimation.influence import Family, Pairs, PairsRule, counter_for
 from memtail_core.experiments.results import kept
 from memtail_core.experiments.subgroups.plan import CATEGORIES
 from memtail_core.experiments.subgroups.result import SubgroupsFound
@@ -98,7 +98,7 @@ def explore(
         budget: the size that all thumbnails may have, in bytes.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
-    evidence, engine = trials.evidence(), engine_for("cpu")
+    evidence, engine = trials.evidence(), counter_for("cpu")
     labels = (dataset.y_train, dataset.y_test) if rule.same_class else None
     family = Family.of(np.arange(trials.n), np.arange(trials.n_test), labels)
     level = significance_level(evidence, family, engine)

@@ -6,10 +6,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence import Engine, Evidence, Family, Leading, leading, survey
+from memtail_core.estimation.influence import (
+    Evidence,
+    Family,
+    PairCounter,
+    StrongestPartners,
+    pair_statistics,
+    strongest_partners,
+)
 from memtail_core.estimation.influence.bits import Bits
-from memtail_core.estimation.influence.chance import log_p_values
-from memtail_core.estimation.influence.discovery import levels
+from memtail_core.estimation.influence.false_discovery import levels
+from memtail_core.estimation.influence.null_distribution import log_p_values
 from memtail_core.estimation.intervals import reaches
 
 LEAST = 0.05  # influence below it is not listed
@@ -42,9 +49,9 @@ class Partners:
     is_significant: NDArray[np.bool_]
 
 
-def significance_level(evidence: Evidence, family: Family, engine: Engine) -> int | None:
+def significance_level(evidence: Evidence, family: Family, engine: PairCounter) -> int | None:
     """Return the level of p-values at which pairs of the family become significant, or None."""
-    statistics = survey(evidence, family, LEAST, engine=engine, significant=True, most=0)
+    statistics = pair_statistics(evidence, family, LEAST, counter=engine, significant=True, most=0)
     return statistics.levels.threshold(FDR)
 
 
@@ -55,7 +62,7 @@ def partners(
     k: int,
     of: Literal["test", "train"],
     *,
-    engine: Engine,
+    engine: PairCounter,
 ) -> Partners:
     """List the strongest partners of every test, or training, example within a family.
 
@@ -76,7 +83,7 @@ def partners(
     for train, test in family.testable(evidence).groups:
         part = Evidence(_of(evidence.members, train), _of(evidence.correct, test))
         mine, theirs = (test, train) if of == "test" else (train, test)
-        strongest = leading(part, np.arange(len(mine)), _RANKED * k, of, engine=engine)
+        strongest = strongest_partners(part, np.arange(len(mine)), _RANKED * k, of, counter=engine)
         _list(listed, strongest, mine, theirs, _is_significant(part, strongest, of, level))
     return listed
 
@@ -86,7 +93,10 @@ def _of(bits: Bits, examples: Indices) -> Bits:
 
 
 def _is_significant(
-    evidence: Evidence, strongest: Leading, of: Literal["test", "train"], level: int | None
+    evidence: Evidence,
+    strongest: StrongestPartners,
+    of: Literal["test", "train"],
+    level: int | None,
 ) -> NDArray[np.bool_]:
     significant = np.zeros(strongest.partner.shape, np.bool_)
     at = np.nonzero(_is_noteworthy(strongest))
@@ -102,14 +112,14 @@ def _is_significant(
     return significant
 
 
-def _is_noteworthy(strongest: Leading) -> NDArray[np.bool_]:
+def _is_noteworthy(strongest: StrongestPartners) -> NDArray[np.bool_]:
     surely = strongest.influence >= ERRORS * strongest.standard_error  # NaN, of no partner, is not
     return reaches(strongest.influence, LEAST) & surely
 
 
 def _list(
     listed: Partners,
-    strongest: Leading,
+    strongest: StrongestPartners,
     mine: Indices,
     theirs: Indices,
     significant: NDArray[np.bool_],

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.analysis.analysis import Analysis
+from memtail_core.estimation.intervals import SLACK
 
 _COLUMNS = 16  # the paper's threshold, 0.25, is where the fifth begins
 _TALLEST = 5
@@ -35,7 +36,7 @@ def spectrum(analysis: Analysis) -> list[Column]:
     memorization = analysis.scores.memorization
     edges = np.linspace(0, 1, _COLUMNS + 1)
     # an estimate that ties with an edge is, in floating point, a little less
-    column = np.clip(np.searchsorted(edges, memorization + 1e-9, "right") - 1, 0, _COLUMNS - 1)
+    column = np.clip(np.searchsorted(edges, memorization + SLACK, "right") - 1, 0, _COLUMNS - 1)
     members = [np.flatnonzero(~np.isnan(memorization) & (column == c)) for c in range(_COLUMNS)]
     most = max(map(len, members))
     return [

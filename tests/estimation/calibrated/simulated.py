@@ -23,11 +23,15 @@ class Simulated:
     margin: NDArray[np.float64]
     label: NDArray[np.int64]
     neighbours: tuple[NDArray[np.int64], NDArray[np.float64]]
-    clues: NDArray[np.float64]
+    extra_features: NDArray[np.float64]
     truth: NDArray[np.float64]
 
     def estimate(self, **changed: Any) -> CalibratedMemorization:
-        given = {"margin": self.margin, "neighbours": self.neighbours, "clues": self.clues}
+        given = {
+            "margin": self.margin,
+            "neighbours": self.neighbours,
+            "extra_features": self.extra_features,
+        }
         return calibrated_memorization(self.inside, self.correct, self.label, **(given | changed))
 
     def plain(self) -> NDArray[np.float64]:

@@ -90,9 +90,10 @@ def test_features_that_say_nothing_gain_nothing_and_cost_little() -> None:
     shuffled = np.random.default_rng(2).permutation(len(trials.label))
     index, distance = trials.neighbours
     wrong = trials.estimate(
-        clues=trials.clues[shuffled], neighbours=(index[shuffled], distance[shuffled])
+        extra_features=trials.extra_features[shuffled],
+        neighbours=(index[shuffled], distance[shuffled]),
     )
-    without = trials.estimate(clues=None, neighbours=None)
+    without = trials.estimate(extra_features=None, neighbours=None)
     ratio = trials.error(wrong.memorization) / trials.error(without.memorization)
     assert 0.97 < ratio < 1.05
     right = trials.error(found.memorization)
@@ -116,7 +117,7 @@ def test_luck_is_not_taken_for_memorization() -> None:
 @pytest.mark.parametrize("n_trials", [1, 6])
 def test_it_makes_do_with_bits_alone(n_trials: int) -> None:
     trials = simulated(n_trials, n=400)
-    found = trials.estimate(margin=None, neighbours=None, clues=None)
+    found = trials.estimate(margin=None, neighbours=None, extra_features=None)
     assert np.isfinite(found.memorization).all()
     if n_trials > 1:
         assert trials.error(found.memorization) < trials.error(trials.plain())

@@ -6,20 +6,20 @@ from scipy.stats import beta
 
 from memtail_core.estimation.calibrated import kernel_machine
 from memtail_core.estimation.calibrated.kernel_machine import _RIDGES, leave_one_out_scores
-from memtail_core.estimation.calibrated.shrinkage import shrunk, strength
-from memtail_core.estimation.calibrated.sums import Observed
+from memtail_core.estimation.calibrated.shrinkage import fit_prior_strength, shrink
+from memtail_core.estimation.calibrated.sums import OrderedTrials
 from memtail_core.estimation.calibrated.uncertainty import (
-    UNKNOWN,
-    Reliability,
-    difference,
-    reliability,
+    DEFAULT,
+    Posterior,
+    fit_posterior,
+    interval_of_difference,
 )
 from tests.estimation.calibrated.simulated import simulated
 
 
 def test_a_trial_taken_out_of_a_tally_leaves_the_others() -> None:
     trials = simulated(6, n=50)
-    seen = Observed.of(trials.inside, trials.correct, trials.margin)
+    seen = OrderedTrials.of(trials.inside, trials.correct, trials.margin)
     left = seen.trials(range(6)) - seen.trial(2)
     others = [seen.order[k] for k in range(6) if k != 2]
     squashed = np.arcsinh(trials.margin / (trials.margin[~trials.inside].std() / 2))[others]
@@ -87,7 +87,7 @@ def test_the_priors_strength_is_found(true: float) -> None:
     p = rng.beta(true * mean, true * (1 - mean))
     n = rng.integers(1, 12, len(p)).astype(float)
     correct = rng.binomial(n.astype(int), p).astype(float)
-    found = strength(mean, correct, n, rng.random(len(p)) < p)
+    found = fit_prior_strength(mean, correct, n, rng.random(len(p)) < p)
     np.testing.assert_allclose(found.trials[1:3], true, rtol=0.3)
     assert (found.of(np.array([0.3, 0.7])) == found.trials[1:3]).all()
 
@@ -97,13 +97,13 @@ def test_a_prediction_that_says_nothing_is_hardly_followed() -> None:
     p = rng.choice([0.02, 0.98], 20_000)
     n = np.full(len(p), 6.0)
     correct = rng.binomial(6, p).astype(float)
-    found = strength(np.full(len(p), 0.5), correct, n, rng.random(len(p)) < p)
+    found = fit_prior_strength(np.full(len(p), 0.5), correct, n, rng.random(len(p)) < p)
     assert found.of(np.array([0.5]))[0] < 0.3
 
 
 def test_no_estimate_leaves_its_rate_by_much() -> None:
     n = np.array([4.0, 400.0, 40_000.0, 0.0])
-    found = shrunk(np.full(4, 0.1), 0.9 * n, n, np.full(4, 1e6))
+    found = shrink(np.full(4, 0.1), 0.9 * n, n, np.full(4, 1e6))
     assert (np.diff(found[:3]) > 0).all()
     assert found[2] == pytest.approx(0.9, abs=2 * np.sqrt(0.09 / 40_000) + 1e-5)
     assert found[3] == 0.1
@@ -116,7 +116,7 @@ def test_how_sure_estimates_are_is_found(kappa: float) -> None:
     nu = kappa * (n + 1)
     p = rng.beta(nu * e, nu * (1 - e))
     of = rng.integers(1, 5, len(p)).astype(float)
-    found = reliability(e, n, rng.binomial(of.astype(int), p).astype(float), of)
+    found = fit_posterior(e, n, rng.binomial(of.astype(int), p).astype(float), of)
     assert 0.8 * kappa < found.kappa[0] < kappa  # what is not certain makes intervals wider
     low, high = found.interval(e, n)
     assert ((low <= p) & (p <= high)).mean() == pytest.approx(0.955, abs=0.015)
@@ -126,17 +126,17 @@ def test_how_sure_estimates_are_is_found(kappa: float) -> None:
 
 def test_one_left_out_trial_tells_nothing_of_certainty() -> None:
     e = np.full(1000, 0.3)
-    found = reliability(e, np.full(1000, 3.0), np.ones(1000), np.ones(1000))
-    assert (found.kappa == UNKNOWN.kappa).all()
+    found = fit_posterior(e, np.full(1000, 3.0), np.ones(1000), np.ones(1000))
+    assert (found.kappa == DEFAULT.kappa).all()
 
 
 def test_the_interval_of_a_rate_is_that_of_the_beta_distribution() -> None:
-    low, high = Reliability(np.ones(4)).interval(np.array([0.3]), np.array([9.0]))
+    low, high = Posterior(np.ones(4)).interval(np.array([0.3]), np.array([9.0]))
     assert (low[0], high[0]) == pytest.approx(beta(3, 7).interval(0.95))
 
 
 def test_an_end_where_the_density_has_a_pole_is_part_of_the_interval() -> None:
-    sure = Reliability(np.ones(4))
+    sure = Posterior(np.ones(4))
     estimate = np.array([0.02, 0.98, 0.5])
     low, high = sure.interval(estimate, np.array([9.0, 9.0, 0.0]))
     assert low[0] == low[2] == 0
@@ -147,7 +147,7 @@ def test_an_end_where_the_density_has_a_pole_is_part_of_the_interval() -> None:
 
 def test_the_interval_of_a_difference_by_hand() -> None:
     one, other = np.array([0.9]), np.array([0.4])
-    low, high = difference(
+    low, high = interval_of_difference(
         (one, other), (np.array([0.8]), np.array([0.1])), (np.array([1.0]), np.array([0.8]))
     )
     assert low[0] == pytest.approx(0.5 - np.hypot(0.1, 0.4))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from memtail_core.estimation.influence import Engine, by_class, influence
+from memtail_core.estimation.influence import PairCounter, by_class, influence
 from tests.estimation.influence.oracle import all_pairs, evidence
 from tests.estimation.oracle import difference_of_means, random_trials
 
@@ -34,10 +34,10 @@ def test_a_class_of_which_nothing_can_be_said_is_missing() -> None:
     np.testing.assert_array_equal(np.isnan(found), expected)
 
 
-def test_one_class_is_the_mean_of_all(engine: Engine) -> None:
+def test_one_class_is_the_mean_of_all(counter: PairCounter) -> None:
     subset, _, correct = random_trials(1, 77, 30, 20)
     trials = evidence(subset, correct)
-    every = influence(trials, np.arange(30), np.arange(20), engine=engine).influence
+    every = influence(trials, np.arange(30), np.arange(20), counter=counter).influence
     (found,) = by_class(trials, np.zeros(30, int), np.zeros(20, int), 1)[0]
     assert found == pytest.approx(every.mean())
     values = [float(pair.influence) for pair in all_pairs(subset, correct, list(range(30)))]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memtail_core.estimation.influence import Engine, find
+from memtail_core.estimation.influence import PairCounter, find
 from memtail_core.estimation.intervals import agresti_caffo
 from tests.estimation.influence.simulated import EVERY_PAIR, Measured, Setting, share
 
@@ -20,7 +20,7 @@ SIZES = (0.1, 0.2, 0.3, 0.4, 0.5)
     ],
 )
 def test_of_the_intervals_of_chosen_pairs_at_most_5_percent_miss(
-    engine: Engine,
+    counter: PairCounter,
     design: str,
     trials: int,
     theta: float,
@@ -32,7 +32,7 @@ def test_of_the_intervals_of_chosen_pairs_at_most_5_percent_miss(
     missing, ordinary = [], []
     for world in setting.worlds():
         trial = world.evidence
-        found = find(trial, EVERY_PAIR, theta, fdr, engine=engine, strongest=strongest)
+        found = find(trial, EVERY_PAIR, theta, fdr, counter=counter, strongest=strongest)
         i, j = found.train_index, found.test_index
         true = world.influence[i, j]
         missing.append(share((true < found.ci_low) | (found.ci_high < true)))

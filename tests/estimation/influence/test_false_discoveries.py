@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memtail_core.estimation.influence import Engine, Family, Pairs, find
+from memtail_core.estimation.influence import Family, PairCounter, Pairs, find
 from tests.estimation.influence.simulated import (
     EVERY_PAIR,
     N_TEST,
@@ -19,12 +19,12 @@ DESIGNS = pytest.mark.parametrize("design", ["balanced", "independent"])
 @DESIGNS
 @pytest.mark.parametrize("shared", [0.3, 0.6])
 def test_of_the_pairs_found_no_more_are_false_than_was_allowed(
-    engine: Engine, design: str, shared: float
+    counter: PairCounter, design: str, shared: float
 ) -> None:
     """30,000 pairs of which 75 are real, 200 trials, test examples right and wrong together."""
     setting = Setting(design=design, shared=shared)
     rate, power = false_discoveries(
-        setting, lambda world: find(world.evidence, EVERY_PAIR, -1, FDR, engine=engine)
+        setting, lambda world: find(world.evidence, EVERY_PAIR, -1, FDR, counter=counter)
     )
     print(f"{setting}: FDR {rate}, power {power}")
     assert rate.is_at_most(FDR)
@@ -34,28 +34,30 @@ def test_of_the_pairs_found_no_more_are_false_than_was_allowed(
 
 
 @DESIGNS
-def test_where_nothing_has_influence_seldom_is_anything_found(engine: Engine, design: str) -> None:
+def test_where_nothing_has_influence_seldom_is_anything_found(
+    counter: PairCounter, design: str
+) -> None:
     """Whatever is found is false, so the rate is the share of replications with a finding."""
     setting = Setting(design=design, planted=(), shared=0.6)
     rate, _ = false_discoveries(
-        setting, lambda world: find(world.evidence, EVERY_PAIR, -1, FDR, engine=engine)
+        setting, lambda world: find(world.evidence, EVERY_PAIR, -1, FDR, counter=counter)
     )
     print(f"{setting}: any finding {rate}")
     assert rate.is_at_most(FDR)
 
 
-def chosen(world: World, engine: Engine) -> Pairs:
+def chosen(world: World, counter: PairCounter) -> Pairs:
     family = Family.of(world.memorized(), np.arange(N_TEST))
-    return find(world.evidence, family, -1, FDR, engine=engine)
+    return find(world.evidence, family, -1, FDR, counter=counter)
 
 
 @pytest.mark.parametrize("trials", [100, 300])
 def test_the_rate_holds_among_examples_chosen_by_memorization_in_the_same_trials(
-    engine: Engine, trials: int
+    counter: PairCounter, trials: int
 ) -> None:
     """A third is memorized; some others are chosen because they were in the better trials."""
     setting = Setting(trials=trials, shared=0.6)
-    rate, power = false_discoveries(setting, lambda world: chosen(world, engine))
+    rate, power = false_discoveries(setting, lambda world: chosen(world, counter))
     print(f"{setting}: FDR {rate}, power {power}")
     assert rate.is_at_most(FDR)
     assert power[0.5] > (0.8 if trials == 100 else 0.99)
@@ -63,7 +65,7 @@ def test_the_rate_holds_among_examples_chosen_by_memorization_in_the_same_trials
 
 @pytest.mark.parametrize("trials", [100, 300])
 def test_where_luck_alone_chooses_the_rate_holds_if_other_trials_choose(
-    engine: Engine, trials: int
+    counter: PairCounter, trials: int
 ) -> None:
     """No example is memorized: those chosen were in trials that were better on all examples.
 
@@ -80,9 +82,9 @@ def test_where_luck_alone_chooses_the_rate_holds_if_other_trials_choose(
             world.correct[half[1]],
             world.influence,
         )
-        return find(rest.evidence, family, -1, FDR, engine=engine)
+        return find(rest.evidence, family, -1, FDR, counter=counter)
 
-    same, _ = false_discoveries(setting, lambda world: chosen(world, engine))
+    same, _ = false_discoveries(setting, lambda world: chosen(world, counter))
     others, _ = false_discoveries(setting, chosen_by_others)
     print(f"{setting}: by the same trials {same}, by others {others}")
     assert others.is_at_most(FDR)

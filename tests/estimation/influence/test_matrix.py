@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memtail_core.estimation import memorization
-from memtail_core.estimation.influence import Engine, Evidence, influence, write_matrix
-from memtail_core.estimation.influence.processor import Processor
+from memtail_core.estimation.influence import Evidence, PairCounter, influence, write_matrix
+from memtail_core.estimation.influence.bit_counter import BitCounter
 from tests.estimation.influence.oracle import evidence, packed
 from tests.estimation.oracle import difference_of_means, random_trials
 
@@ -28,7 +28,7 @@ def test_every_number_equals_the_brute_force_oracle(
 ) -> None:
     subset, _, correct = random_trials(seed, t, n, n_test, ratio)
     trials = evidence(subset, correct)
-    found = influence(trials, np.arange(n), np.arange(n_test), engine=Processor(1))
+    found = influence(trials, np.arange(n), np.arange(n_test), counter=BitCounter(1))
     for i in range(n):
         for j in range(n_test):
             expected = difference_of_means(subset, correct, i, j)
@@ -38,31 +38,33 @@ def test_every_number_equals_the_brute_force_oracle(
             )
 
 
-def test_influence_of_an_example_on_itself_is_its_memorization(every_engine: Engine) -> None:
+def test_influence_of_an_example_on_itself_is_its_memorization(every_counter: PairCounter) -> None:
     subset, correct, _ = random_trials(1, 200, 30, 1)
     subset[:, 4] = True
     trials = evidence(subset, correct)
-    found = influence(trials, np.arange(30), np.arange(30), engine=every_engine)
+    found = influence(trials, np.arange(30), np.arange(30), counter=every_counter)
     scores = memorization(packed(subset), packed(correct), 30)
     np.testing.assert_array_equal(np.diagonal(found.influence), scores.memorization)
     np.testing.assert_array_equal(np.diagonal(found.standard_error), scores.standard_error)
 
 
-def test_rows_and_columns_may_be_any_selection_in_any_order(every_engine: Engine) -> None:
+def test_rows_and_columns_may_be_any_selection_in_any_order(every_counter: PairCounter) -> None:
     subset, _, correct = random_trials(2, 90, 50, 33)
     trials = evidence(subset, correct)
-    full = influence(trials, np.arange(50), np.arange(33), engine=every_engine)
+    full = influence(trials, np.arange(50), np.arange(33), counter=every_counter)
     rows, columns = np.array([49, 3, 8, 0, 3]), np.array([32, 7, 31])
-    part = influence(trials, rows, columns, engine=every_engine)
+    part = influence(trials, rows, columns, counter=every_counter)
     np.testing.assert_array_equal(part.influence, full.influence[np.ix_(rows, columns)])
     np.testing.assert_array_equal(part.standard_error, full.standard_error[np.ix_(rows, columns)])
 
 
 @pytest.mark.parametrize(("n", "n_test"), [(0, 7), (7, 0), (0, 0)])
-def test_nothing_asked_for_is_nothing_found(every_engine: Engine, n: int, n_test: int) -> None:
+def test_nothing_asked_for_is_nothing_found(
+    every_counter: PairCounter, n: int, n_test: int
+) -> None:
     subset, _, correct = random_trials(2, 90, 9, 9)
     found = influence(
-        evidence(subset, correct), np.arange(n), np.arange(n_test), engine=every_engine
+        evidence(subset, correct), np.arange(n), np.arange(n_test), counter=every_counter
     )
     assert found.influence.shape == found.standard_error.shape == (n, n_test)
 
@@ -76,7 +78,7 @@ def trials() -> Evidence:
 
 @pytest.mark.parametrize("at_once", [1, 100, 2**22])
 def test_what_is_written_opens_without_being_read(
-    every_engine: Engine,
+    every_counter: PairCounter,
     trials: Evidence,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -86,11 +88,11 @@ def test_what_is_written_opens_without_being_read(
     rows, columns = np.array([49, 4, 8, 9, 0, 30]), np.array([32, 7, 31])
     told: list[int] = []
     path = tmp_path / "influence.npy"
-    write_matrix(path, trials, rows, columns, engine=every_engine, progress=told.append)
+    write_matrix(path, trials, rows, columns, counter=every_counter, progress=told.append)
     found = np.load(path, mmap_mode="r")
     assert isinstance(found, np.memmap)
     assert found.dtype == np.float32
-    expected = influence(trials, rows, columns, engine=every_engine).influence
+    expected = influence(trials, rows, columns, counter=every_counter).influence
     np.testing.assert_array_equal(found, expected.astype(np.float32))
     assert np.isnan(found).all(axis=1).tolist() == [False, True, False, True, False, False]
     assert sum(told) == 18
@@ -99,7 +101,7 @@ def test_what_is_written_opens_without_being_read(
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interruption_leaves_nothing_behind(
-    engine: Engine,
+    counter: PairCounter,
     trials: Evidence,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -113,12 +115,12 @@ def test_an_interruption_leaves_nothing_behind(
     path = tmp_path / "influence.npy"
     every = np.arange(50), np.arange(33)
     with pytest.raises(error):
-        write_matrix(path, trials, *every, engine=engine, progress=interrupted)
+        write_matrix(path, trials, *every, counter=counter, progress=interrupted)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interruption_leaves_what_was_there_before(
-    engine: Engine, trials: Evidence, tmp_path: Path
+    counter: PairCounter, trials: Evidence, tmp_path: Path
 ) -> None:
     path = tmp_path / "influence.npy"
     path.write_text("an earlier one")
@@ -128,8 +130,8 @@ def test_an_interruption_leaves_what_was_there_before(
 
     with pytest.raises(KeyboardInterrupt):
         write_matrix(
-            path, trials, np.arange(50), np.arange(33), engine=engine, progress=interrupted
+            path, trials, np.arange(50), np.arange(33), counter=counter, progress=interrupted
         )
     assert path.read_text() == "an earlier one"
-    write_matrix(path, trials, np.arange(50), np.arange(33), engine=engine)
+    write_matrix(path, trials, np.arange(50), np.arange(33), counter=counter)
     assert np.load(path).shape == (50, 33)

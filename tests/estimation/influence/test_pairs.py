@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from memtail_core.estimation import memorization
-from memtail_core.estimation.influence import Engine, Family, PairsRule, find
+from memtail_core.estimation.influence import Family, PairCounter, PairsRule, find
 from tests.estimation.influence.families_of_pairs import (
     CORRECT,
     FAMILIES,
@@ -39,10 +39,10 @@ THETAS, RATES = (-1.0, 0.0, 0.15, 0.3, 2.0), (None, 0.01, 0.1, 0.3, 0.5)
 @pytest.mark.parametrize("theta", THETAS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_pairs_are_exactly_those_asked_for_and_every_number_is_theirs(
-    engine: Engine, name: str, theta: float, fdr: float | None
+    counter: PairCounter, name: str, theta: float, fdr: float | None
 ) -> None:
     trials, family, pairs = looked_at(name)
-    found = find(trials, family, theta, fdr, engine=engine)
+    found = find(trials, family, theta, fdr, counter=counter)
     expected = {(pair.train, pair.test): (pair, q) for pair, q in listed(pairs, theta, fdr)}
     assert len(found) == len(expected)
     assert found.n_tested == len(pairs)
@@ -70,11 +70,11 @@ def largest(pairs: list[Pair], fdr: float | None) -> float:
 @pytest.mark.parametrize("fdr", RATES)
 @pytest.mark.parametrize("theta", THETAS)
 def test_as_many_are_expected_by_chance_as_probabilities_add_up_to(
-    engine: Engine, theta: float, fdr: float | None
+    counter: PairCounter, theta: float, fdr: float | None
 ) -> None:
     """What could be listed of each pair, were its trials dealt anew."""
     trials, family, pairs = looked_at("one class")
-    found = find(trials, family, theta, fdr, engine=engine)
+    found = find(trials, family, theta, fdr, counter=counter)
     largest_p = largest(pairs, fdr)
     expected = 0.0
     for pair in pairs:
@@ -89,31 +89,32 @@ def test_as_many_are_expected_by_chance_as_probabilities_add_up_to(
     assert found.expected_by_chance == pytest.approx(expected)
 
 
-def test_the_bar_is_what_a_pair_had_to_reach(engine: Engine) -> None:
+def test_the_bar_is_what_a_pair_had_to_reach(counter: PairCounter) -> None:
     trials, family, pairs = looked_at("one class")
     for theta, fdr in ((0.15, None), (0.15, 0.1), (-1.0, 0.3)):
-        found = find(trials, family, theta, fdr, engine=engine)
-        assert found.bar is not None
+        found = find(trials, family, theta, fdr, counter=counter)
+        assert found.threshold is not None
         passing = [
             (pair.train, pair.test)
             for pair in pairs
-            if pair.count >= found.bar.least(np.array([pair.n_in]), np.array([pair.total]), T)[0, 0]
+            if pair.count
+            >= found.threshold.least(np.array([pair.n_in]), np.array([pair.total]), T)[0, 0]
         ]
         assert sorted(passing) == sorted(indices_of(found))
 
 
-def test_where_nothing_is_significant_nothing_is_listed_or_expected(engine: Engine) -> None:
+def test_where_nothing_is_significant_nothing_is_listed_or_expected(counter: PairCounter) -> None:
     trials, family, pairs = looked_at("one class")
-    found = find(trials, family, 0.15, 1e-300, engine=engine)
+    found = find(trials, family, 0.15, 1e-300, counter=counter)
     assert len(found) == found.n_found == found.expected_by_chance == 0
-    assert found.bar is None
+    assert found.threshold is None
     assert found.n_tested == len(pairs)
 
 
-def test_harm_is_influence_on_errors(engine: Engine) -> None:
+def test_harm_is_influence_on_errors(counter: PairCounter) -> None:
     """Trials that get a test example right only without a training example."""
     trials, family, pairs = looked_at("every pair")
-    found = find(trials.of_errors(), family, 0.2, engine=engine).of_harm()
+    found = find(trials.of_errors(), family, 0.2, counter=counter).of_harm()
     expected = {(pair.train, pair.test): pair for pair in pairs if pair.influence <= -0.2 + 1e-9}
     assert set(indices_of(found)) == expected.keys()
     assert expected
@@ -133,27 +134,27 @@ def test_harm_is_influence_on_errors(engine: Engine) -> None:
 
 @pytest.mark.parametrize("fdr", RATES)
 def test_the_strongest_come_first_and_equals_by_their_indices(
-    engine: Engine, fdr: float | None
+    counter: PairCounter, fdr: float | None
 ) -> None:
     trials, family, _ = looked_at("every pair")
-    found = find(trials, family, -1, fdr, engine=engine)
+    found = find(trials, family, -1, fdr, counter=counter)
     keys = [(-row["influence"], row["train_index"], row["test_index"]) for row in rows_of(found)]
     assert keys == sorted(keys)
     assert any(one[0] == two[0] for one, two in pairwise(keys)), "some are equal"
 
 
-def test_a_value_equal_to_the_threshold_reaches_it(engine: Engine) -> None:
+def test_a_value_equal_to_the_threshold_reaches_it(counter: PairCounter) -> None:
     """98 of 140 less 27 of 60 is 0.25, but 0.7 − 0.45 < 0.25 in floating point."""
     subset = np.arange(200)[:, None] < 140
     correct = (np.arange(200)[:, None] < 98) | (np.arange(200)[:, None] >= 173)
     trials, family = evidence(subset, correct), Family.of(np.arange(1), np.arange(1))
-    found = find(trials, family, 0.25, engine=engine)
+    found = find(trials, family, 0.25, counter=counter)
     assert len(found) == 1
     assert found.influence[0] < 0.25
-    assert len(find(trials, family, 0.25001, engine=engine)) == 0
+    assert len(find(trials, family, 0.25001, counter=counter)) == 0
 
 
-def test_the_papers_rule_selects_memorized_examples_of_the_class(engine: Engine) -> None:
+def test_the_papers_rule_selects_memorized_examples_of_the_class(counter: PairCounter) -> None:
     y_train, y_test = np.arange(N) % 4, np.arange(N_TEST) % 4
     scores = memorization(packed(SUBSET), packed(TRAIN_CORRECT), N).memorization
     assert np.isnan(scores[[5, 6]]).all()
@@ -163,7 +164,7 @@ def test_the_papers_rule_selects_memorized_examples_of_the_class(engine: Engine)
             rule.family(scores, y_train, y_test),
             rule.theta_infl,
             rule.fdr,
-            engine=engine,
+            counter=counter,
         )
         expected = {
             (pair.train, pair.test)
@@ -176,18 +177,18 @@ def test_the_papers_rule_selects_memorized_examples_of_the_class(engine: Engine)
         assert set(indices_of(found)) == expected
 
 
-def test_thresholds_that_select_nothing_give_no_pairs(engine: Engine) -> None:
+def test_thresholds_that_select_nothing_give_no_pairs(counter: PairCounter) -> None:
     trials, family, _ = looked_at("every pair")
-    found = find(trials, family, 2.0, engine=engine)
+    found = find(trials, family, 2.0, counter=counter)
     assert len(found) == 0
     assert found.train_index.dtype == np.int64
     assert found.ci_low.dtype == np.float64
 
 
-def test_real_influence_is_found_beyond_chance(engine: Engine) -> None:
+def test_real_influence_is_found_beyond_chance(counter: PairCounter) -> None:
     subset, _, correct = random_trials(0, 400, 60, 40)
     family = Family.of(np.arange(60), np.arange(40))
-    found = find(evidence(subset, correct), family, 0.3, 0.01, engine=engine)
+    found = find(evidence(subset, correct), family, 0.3, 0.01, counter=counter)
     assert len(found) >= 38  # one planted pair per test example
     assert found.expected_by_chance < 0.1
     assert found.p_value.max() < 1e-4

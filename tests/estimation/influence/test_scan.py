@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from memtail_core.estimation.influence import Engine, Evidence, Family
+from memtail_core.estimation.influence import Evidence, Family, PairCounter
 from memtail_core.estimation.influence import scan as module
-from memtail_core.estimation.influence.bars import InfluenceBar
-from memtail_core.estimation.influence.processor import Processor
-from memtail_core.estimation.influence.scan import Found, scan
+from memtail_core.estimation.influence.bit_counter import BitCounter
+from memtail_core.estimation.influence.count_thresholds import InfluenceThreshold
+from memtail_core.estimation.influence.scan import CountedPairs, scan
 from tests.estimation.influence.oracle import all_pairs, evidence
 from tests.estimation.oracle import random_trials
 
@@ -34,18 +34,20 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAIRS", 20)
 
 
-def kept(found: Found) -> Found:
+def kept(found: CountedPairs) -> CountedPairs:
     return found
 
 
-def pairs_of(found: Found) -> set[tuple[int, int]]:
+def pairs_of(found: CountedPairs) -> set[tuple[int, int]]:
     return set(zip(found.train.tolist(), found.test.tolist(), strict=True))
 
 
 def everything(
-    trials: Evidence, family: Family, engine: Engine, only: set[int] | None = None
+    trials: Evidence, family: Family, counter: PairCounter, only: set[int] | None = None
 ) -> list[tuple[int, list[tuple[int, int, int]], list[int]]]:
-    parts = scan(trials, family, InfluenceBar(0.1), kept, engine=engine, n_bins=10, only=only)
+    parts = scan(
+        trials, family, InfluenceThreshold(0.1), kept, counter=counter, n_bins=10, only=only
+    )
     return [
         (
             part.number,
@@ -68,14 +70,14 @@ def everything(
 def test_tiles_of_any_size_cover_every_pair_once(
     trials: Evidence,
     family: Family,
-    every_engine: Engine,
+    every_counter: PairCounter,
     monkeypatch: pytest.MonkeyPatch,
     columns: int,
     pairs: int,
 ) -> None:
     monkeypatch.setattr(module, "_COLUMNS", columns)
     monkeypatch.setattr(module, "_PAIRS", pairs)
-    parts = everything(trials, family, every_engine)
+    parts = everything(trials, family, every_counter)
     expected = [
         (pair.train, pair.test, pair.count)
         for pair in all_pairs(SUBSET, CORRECT, list(range(N)), LABELS)
@@ -92,22 +94,22 @@ def test_tiles_of_any_size_cover_every_pair_once(
 
 @pytest.mark.usefixtures("small_tiles")
 def test_neither_engine_nor_threads_change_the_order_of_the_tiles(
-    trials: Evidence, family: Family, every_engine: Engine
+    trials: Evidence, family: Family, every_counter: PairCounter
 ) -> None:
-    expected = everything(trials, family, Processor(1))
+    expected = everything(trials, family, BitCounter(1))
     assert len(expected) > 20
-    assert everything(trials, family, every_engine) == expected
-    assert everything(trials, family, Processor(5)) == expected
+    assert everything(trials, family, every_counter) == expected
+    assert everything(trials, family, BitCounter(5)) == expected
 
 
 @pytest.mark.usefixtures("small_tiles")
 def test_a_second_pass_looks_only_at_the_tiles_it_is_told(
-    trials: Evidence, family: Family, engine: Engine
+    trials: Evidence, family: Family, counter: PairCounter
 ) -> None:
-    every = everything(trials, family, engine)
+    every = everything(trials, family, counter)
     chosen = {0, 3, 4, 17}
-    assert everything(trials, family, engine, only=chosen) == [every[n] for n in sorted(chosen)]
-    assert everything(trials, family, engine, only=set()) == []
+    assert everything(trials, family, counter, only=chosen) == [every[n] for n in sorted(chosen)]
+    assert everything(trials, family, counter, only=set()) == []
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -117,9 +119,9 @@ def test_progress_adds_up_to_all_pairs(trials: Evidence, family: Family, threads
     parts = scan(
         trials,
         family,
-        InfluenceBar(0.1),
+        InfluenceThreshold(0.1),
         kept,
-        engine=Processor(threads),
+        counter=BitCounter(threads),
         progress=told.append,
     )
     steps = [(part.number, sum(told)) for part in parts]
@@ -128,25 +130,25 @@ def test_progress_adds_up_to_all_pairs(trials: Evidence, family: Family, threads
     assert all(one[1] < two[1] for one, two in pairwise(steps))
 
 
-def test_an_empty_family_has_no_tiles(trials: Evidence, engine: Engine) -> None:
-    assert everything(trials, Family(()), engine) == []
+def test_an_empty_family_has_no_tiles(trials: Evidence, counter: PairCounter) -> None:
+    assert everything(trials, Family(()), counter) == []
 
 
 @pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_pass_can_be_abandoned(trials: Evidence, family: Family, threads: int) -> None:
     """What has begun is finished, what has not begun is not begun."""
-    every, begun, gate = InfluenceBar(-1), [], threading.Event()
-    parts = scan(trials, family, every, kept, engine=Processor(1))
+    every, begun, gate = InfluenceThreshold(-1), [], threading.Event()
+    parts = scan(trials, family, every, kept, counter=BitCounter(1))
     later = {pair for part in list(parts)[2:] for pair in pairs_of(part.value)}
 
-    def waiting(found: Found) -> None:
+    def waiting(found: CountedPairs) -> None:
         begun.append(found)
         if pairs_of(found) & later:
             gate.wait()
 
     before = threading.active_count()
-    abandoned = scan(trials, family, every, waiting, engine=Processor(threads))
+    abandoned = scan(trials, family, every, waiting, counter=BitCounter(threads))
     assert isinstance(abandoned, Generator)
     assert [next(abandoned).number, next(abandoned).number] == [0, 1]
     opening = threading.Timer(0.5, gate.set)
@@ -164,28 +166,30 @@ def test_what_goes_wrong_in_a_thread_is_raised(
 ) -> None:
     before, seen = threading.active_count(), []
 
-    def failing(found: Found) -> None:
+    def failing(found: CountedPairs) -> None:
         seen.append(found)
         if len(seen) >= 5:
             raise ZeroDivisionError("in a thread")
 
-    parts = scan(trials, family, InfluenceBar(0.1), failing, engine=Processor(threads))
+    parts = scan(trials, family, InfluenceThreshold(0.1), failing, counter=BitCounter(threads))
     with pytest.raises(ZeroDivisionError, match="in a thread"):
         list(parts)
     assert threading.active_count() == before
-    assert len(seen) < len(everything(trials, family, Processor(1)))
+    assert len(seen) < len(everything(trials, family, BitCounter(1)))
 
 
 @pytest.mark.usefixtures("small_tiles")
 def test_an_interruption_by_whoever_is_told_of_progress_ends_the_pass(
-    trials: Evidence, family: Family, engine: Engine
+    trials: Evidence, family: Family, counter: PairCounter
 ) -> None:
     before = threading.active_count()
 
     def interrupted(pairs: int) -> None:
         raise KeyboardInterrupt
 
-    parts = scan(trials, family, InfluenceBar(0.1), kept, engine=engine, progress=interrupted)
+    parts = scan(
+        trials, family, InfluenceThreshold(0.1), kept, counter=counter, progress=interrupted
+    )
     with pytest.raises(KeyboardInterrupt):
         list(parts)
     assert threading.active_count() == before

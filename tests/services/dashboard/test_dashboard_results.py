@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from memtail_core import catalogue
-from memtail_core.analysis.queries import Material, Question
+from memtail_core.analysis.loaded_study import LoadedStudy
+from memtail_core.analysis.pair_queries import PairQuery
 from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
-from memtail_core.estimation.influence import engine_for, find
+from memtail_core.estimation.influence import counter_for, find
 from memtail_core.plan.shards import Shard
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
@@ -201,11 +202,11 @@ def test_without_a_report_there_are_no_scores(show: Show, store: FilesStore) -> 
 def test_influence_of_one_example(
     shown: Shown, trained: Trained, of: str, index: int, harmful: bool
 ) -> None:
-    material = Material(trained.dataset, trained.trials)
+    material = LoadedStudy(trained.dataset, trained.trials)
     asked = {of: [index]}
-    family = Question(**asked, same_class=False).family(material)  # type: ignore[arg-type]
+    family = PairQuery(**asked, same_class=False).family(material)  # type: ignore[arg-type]
     evidence = material.evidence.of_errors() if harmful else material.evidence
-    every = find(evidence, family, -1.0, engine=engine_for("cpu"))
+    every = find(evidence, family, -1.0, counter=counter_for("cpu"))
     every = every.of_harm() if harmful else every
     found = shown.get(f"/{of}/{index}/influence", k=5, harmful=harmful).json()
     assert found["models"] == 40

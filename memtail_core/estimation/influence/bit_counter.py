@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.estimation.influence import kernels
-from memtail_core.estimation.influence.engine import Hits, Ranking, Tile, Words, joined
+from memtail_core.estimation.influence.counter import Hits, Ranking, Tile, Words, joined
 
 _ROOM = 2**18  # hits listed before they are fetched
 
 
-class Processor:
-    """The engine that runs :mod:`memtail_core.estimation.influence.kernels`."""
+class BitCounter:
+    """The counter that runs :mod:`memtail_core.estimation.influence.kernels`."""
 
     name = "bits on the CPU"
 
@@ -31,7 +31,7 @@ class Processor:
         return blocks
 
     def scan(self, tile: Tile) -> Hits:
-        """See :class:`~memtail_core.estimation.influence.engine.Engine`."""
+        """See :class:`~memtail_core.estimation.influence.counter.PairCounter`."""
         rows = _padded(tile.rows)
         room = tuple(np.empty(_ROOM, np.int32) for _ in range(3))
         parts: list[Hits] = []
@@ -57,7 +57,7 @@ class Processor:
         return joined(parts)
 
     def rank(self, ranking: Ranking) -> None:
-        """See :class:`~memtail_core.estimation.influence.engine.Engine`."""
+        """See :class:`~memtail_core.estimation.influence.counter.PairCounter`."""
         step = max(1, -(-len(ranking.rows) // self.threads))
         with ThreadPoolExecutor(self.threads) as threads:
             starts = range(0, len(ranking.rows), step)
@@ -65,7 +65,7 @@ class Processor:
                 done.result()
 
     def counts(self, rows: Words, columns: Words, n_columns: int) -> NDArray[np.int32]:
-        """See :class:`~memtail_core.estimation.influence.engine.Engine`."""
+        """See :class:`~memtail_core.estimation.influence.counter.PairCounter`."""
         counts = np.empty((len(rows), n_columns), np.int32)
         kernels.count_all(_padded(rows), len(rows), columns, n_columns, counts)
         return counts

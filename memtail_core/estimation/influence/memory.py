@@ -1,14 +1,14 @@
 """How much memory a question takes, said before it is asked."""
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.influence.survey import MOST_PAIRS
+from memtail_core.estimation.influence.pair_statistics import MOST_PAIRS
 
 _PROGRAM = 500_000_000  # Python, numpy and compiled code
 _THREAD = 64_000_000  # tiles, and what is found in them
 _PAIR = 250  # of each pair listed, with what is said of it
 
 
-def footprint(trials: int, n: int, n_test: int, threads: int) -> int:
+def memory_needed(trials: int, n: int, n_test: int, threads: int) -> int:
     """Return the bytes needed to look at every pair, however many there are.
 
     The bits, as they are stored and once more turned, and some tiles for each thread; what is

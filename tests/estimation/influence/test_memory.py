@@ -1,19 +1,19 @@
 import pytest
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.influence import footprint, most_pairs
-from memtail_core.estimation.influence.survey import MOST_PAIRS
+from memtail_core.estimation.influence import memory_needed, most_pairs
+from memtail_core.estimation.influence.pair_statistics import MOST_PAIRS
 
 
 def test_bits_are_held_as_stored_and_as_turned() -> None:
     """A thousand trials more of 50,000 and 10,000 examples: 125 bytes of each example."""
-    one, two = (footprint(trials, 50_000, 10_000, 4) for trials in (4096, 4096 + 1024))
+    one, two = (memory_needed(trials, 50_000, 10_000, 4) for trials in (4096, 4096 + 1024))
     assert two - one >= 128 * (60_000 + 60_000 + 50_000)
     assert two - one < 4 * 128 * 170_000
 
 
 def test_every_thread_has_its_tiles() -> None:
-    assert footprint(2000, 50_000, 10_000, 64) > footprint(2000, 50_000, 10_000, 4) + 1e9
+    assert memory_needed(2000, 50_000, 10_000, 64) > memory_needed(2000, 50_000, 10_000, 4) + 1e9
 
 
 def test_what_is_left_of_the_memory_is_for_pairs() -> None:

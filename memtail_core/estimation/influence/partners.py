@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.engine import Engine, Ranking
+from memtail_core.estimation.influence.counter import PairCounter, Ranking
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.scan import Progress
 
@@ -15,7 +15,7 @@ _PAIRS = 2**24  # between two steps of a progress bar
 
 
 @dataclass(frozen=True, eq=False)
-class Leading:
+class StrongestPartners:
     """The k strongest partners of each of E examples, strongest first.
 
     Attributes:
@@ -29,20 +29,20 @@ class Leading:
     influence: NDArray[np.float64]
     standard_error: NDArray[np.float64]
 
-    def of_harm(self) -> "Leading":
+    def of_harm(self) -> "StrongestPartners":
         """Read what :meth:`Evidence.of_errors` gave as influence on being right: negative."""
         return replace(self, influence=-self.influence)
 
 
-def leading(
+def strongest_partners(
     evidence: Evidence,
     examples: NDArray[np.int64],
     k: int,
     of: Literal["test", "train"],
     *,
-    engine: Engine,
+    counter: PairCounter,
     progress: Progress | None = None,
-) -> Leading:
+) -> StrongestPartners:
     """Find the k training examples of most influence on each test example, or the reverse.
 
     Args:
@@ -50,7 +50,7 @@ def leading(
         examples: int64 [E], the test examples, or training examples.
         k: how many partners of each; of equal ones, those that come first.
         of: which kind ``examples`` are.
-        engine: what counts.
+        counter: what counts.
         progress: told of pairs done.
 
     Left out: training examples without an estimate, test examples that nothing has influence on.
@@ -78,12 +78,12 @@ def leading(
     count = np.zeros((len(examples), k), np.int64)
     for left in range(0, len(candidates), _COLUMNS):
         columns = candidates[left : left + _COLUMNS]
-        loaded = engine.load(theirs.words[columns])
+        loaded = counter.load(theirs.words[columns])
         step = max(1, _PAIRS // len(columns))
         for start in range(0, len(examples), step):
             part = slice(start, start + step)
             rows = examples[part]
-            engine.rank(
+            counter.rank(
                 Ranking(
                     rows=mine.words[rows],
                     columns=loaded,
@@ -108,4 +108,4 @@ def leading(
     values, errors = evidence.estimate(count, train, test)
     is_none = partner < 0
     values[is_none] = errors[is_none] = np.nan
-    return Leading(examples, partner, values, errors)
+    return StrongestPartners(examples, partner, values, errors)

@@ -1,4 +1,4 @@
-"""What every engine promises, whatever it counts with: the same integers."""
+"""What every counter promises, whatever it counts with: the same integers."""
 
 from collections import Counter
 from fractions import Fraction
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from memtail_core.errors import MachineError
-from memtail_core.estimation.influence import Engine, engine_for, processor, tensors
-from memtail_core.estimation.influence.chance import NEVER
-from memtail_core.estimation.influence.engine import Hits, Tile
+from memtail_core.estimation.influence import PairCounter, bit_counter, counter_for, matrix_counter
+from memtail_core.estimation.influence.counter import Hits, Tile
+from memtail_core.estimation.influence.null_distribution import NEVER
 from tests.estimation.influence.oracle import Bools, evidence, exact_influence
 
 ROWS, COLUMNS = (1, 4, 5, 13), (1, 255, 256, 257)
@@ -27,7 +27,7 @@ def counted(subset: Bools, correct: Bools) -> np.ndarray:
 
 
 def tile(
-    engine: Engine,
+    counter: PairCounter,
     subset: Bools,
     correct: Bools,
     least: np.ndarray,
@@ -38,7 +38,7 @@ def tile(
     n_out = found.trials - found.n_in
     return Tile(
         rows=found.members.words,
-        columns=engine.load(found.correct.words),
+        columns=counter.load(found.correct.words),
         n_columns=correct.shape[1],
         least=least,
         least_of=least_of,
@@ -73,32 +73,32 @@ def tallied(subset: Bools, correct: Bools, n_bins: int) -> list[int]:
 @pytest.mark.parametrize("t", [2, 64, 300])
 @pytest.mark.parametrize("columns", COLUMNS)
 @pytest.mark.parametrize("rows", ROWS)
-def test_every_count_is_exact(every_engine: Engine, rows: int, columns: int, t: int) -> None:
+def test_every_count_is_exact(every_counter: PairCounter, rows: int, columns: int, t: int) -> None:
     subset, correct = tossed(t, rows, columns)
     found = evidence(subset, correct)
-    loaded = every_engine.load(found.correct.words)
-    counts = every_engine.counts(found.members.words, loaded, columns)
+    loaded = every_counter.load(found.correct.words)
+    counts = every_counter.counts(found.members.words, loaded, columns)
     assert counts.dtype == np.int32
     np.testing.assert_array_equal(counts, counted(subset, correct))
 
 
-def test_no_rows_have_no_counts(every_engine: Engine) -> None:
+def test_no_rows_have_no_counts(every_counter: PairCounter) -> None:
     found = evidence(*tossed(20, 1, 9))
-    loaded = every_engine.load(found.correct.words)
-    assert every_engine.counts(found.members.words[:0], loaded, 9).shape == (0, 9)
+    loaded = every_counter.load(found.correct.words)
+    assert every_counter.counts(found.members.words[:0], loaded, 9).shape == (0, 9)
 
 
 @pytest.mark.parametrize("columns", COLUMNS)
 @pytest.mark.parametrize("rows", ROWS)
 def test_hits_are_exactly_those_at_or_above_their_bar(
-    every_engine: Engine, rows: int, columns: int
+    every_counter: PairCounter, rows: int, columns: int
 ) -> None:
     subset, correct = tossed(65, rows, columns)
     counts = counted(subset, correct)
     rng = np.random.default_rng(0)
     least_of = rng.integers(3, size=rows)
     least = counts[rng.integers(rows, size=3)] + rng.integers(-1, 3, size=(3, columns))
-    hits = every_engine.scan(tile(every_engine, subset, correct, least, least_of))
+    hits = every_counter.scan(tile(every_counter, subset, correct, least, least_of))
     assert listed(hits) == exceeding(counts, least[least_of])
     assert len(hits.tally) == 0
 
@@ -107,12 +107,12 @@ def test_hits_are_exactly_those_at_or_above_their_bar(
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize(("t", "n_bins"), [(20, 20), (20, 40), (65, 7)])
 def test_the_tally_is_of_all_pairs_and_an_edge_counts_above_it(
-    every_engine: Engine, rows: int, columns: int, t: int, n_bins: int
+    every_counter: PairCounter, rows: int, columns: int, t: int, n_bins: int
 ) -> None:
     subset, correct = tossed(t, rows, columns)
     least = np.full((1, columns), NEVER)
-    hits = every_engine.scan(
-        tile(every_engine, subset, correct, least, np.zeros(rows, np.int64), n_bins)
+    hits = every_counter.scan(
+        tile(every_counter, subset, correct, least, np.zeros(rows, np.int64), n_bins)
     )
     assert hits.tally.tolist() == tallied(subset, correct, n_bins)
     assert listed(hits) == []
@@ -120,13 +120,13 @@ def test_the_tally_is_of_all_pairs_and_an_edge_counts_above_it(
 
 @pytest.mark.parametrize("n_bins", [1, 2, 40])
 def test_influences_of_1_and_minus_1_count_in_the_last_and_first_bin(
-    every_engine: Engine, n_bins: int
+    every_counter: PairCounter, n_bins: int
 ) -> None:
     subset = np.arange(10)[:, None] < 7
     correct = np.concatenate([subset, ~subset, ~subset], axis=1)
     least = np.full((1, 3), NEVER)
-    hits = every_engine.scan(
-        tile(every_engine, subset, correct, least, np.zeros(1, np.int64), n_bins)
+    hits = every_counter.scan(
+        tile(every_counter, subset, correct, least, np.zeros(1, np.int64), n_bins)
     )
     expected = [0] * n_bins
     expected[0] += 2
@@ -135,47 +135,49 @@ def test_influences_of_1_and_minus_1_count_in_the_last_and_first_bin(
 
 
 def test_more_hits_than_there_is_room_for(
-    every_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    every_counter: PairCounter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "_ROOM", 1500)
-    monkeypatch.setattr(tensors, "_PAIRS", 1500)
+    monkeypatch.setattr(bit_counter, "_ROOM", 1500)
+    monkeypatch.setattr(matrix_counter, "_PAIRS", 1500)
     subset, correct = tossed(20, 37, 600)
     counts = counted(subset, correct)
     least = np.zeros((2, 600), np.int64)
     least[1] = 6
     least_of = np.arange(37) % 2
-    hits = every_engine.scan(tile(every_engine, subset, correct, least, least_of, 40))
+    hits = every_counter.scan(tile(every_counter, subset, correct, least, least_of, 40))
     assert listed(hits) == exceeding(counts, least[least_of])
     assert hits.tally.tolist() == tallied(subset, correct, 40)
 
 
-def test_more_hits_than_there_really_is_room_for(every_engine: Engine) -> None:
+def test_more_hits_than_there_really_is_room_for(every_counter: PairCounter) -> None:
     subset, correct = tossed(9, 550, 600)
-    assert processor._ROOM < 550 * 600
+    assert bit_counter._ROOM < 550 * 600
     least = np.zeros((1, 600), np.int64)
-    hits = every_engine.scan(tile(every_engine, subset, correct, least, np.zeros(550, np.int64), 4))
+    hits = every_counter.scan(
+        tile(every_counter, subset, correct, least, np.zeros(550, np.int64), 4)
+    )
     assert listed(hits) == exceeding(counted(subset, correct), np.zeros((550, 600)))
     assert hits.tally.tolist() == tallied(subset, correct, 4)
 
 
-def test_products_of_thousands_of_trials_are_exact(every_engine: Engine) -> None:
+def test_products_of_thousands_of_trials_are_exact(every_counter: PairCounter) -> None:
     subset, correct = tossed(5003, 9, 40)
     found = evidence(subset, correct)
-    loaded = every_engine.load(found.correct.words)
+    loaded = every_counter.load(found.correct.words)
     np.testing.assert_array_equal(
-        every_engine.counts(found.members.words, loaded, 40), counted(subset, correct)
+        every_counter.counts(found.members.words, loaded, 40), counted(subset, correct)
     )
 
 
-def test_an_engine_says_what_it_is(every_engine: Engine) -> None:
-    assert every_engine.threads >= 1
-    assert every_engine.name
+def test_an_engine_says_what_it_is(every_counter: PairCounter) -> None:
+    assert every_counter.threads >= 1
+    assert every_counter.name
 
 
 def test_the_processor_is_chosen_when_asked_for() -> None:
-    assert isinstance(engine_for("cpu"), processor.Processor)
+    assert isinstance(counter_for("cpu"), bit_counter.BitCounter)
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(MachineError):
-        engine_for("abacus")
+        counter_for("abacus")

@@ -12,10 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.chance import NEVER, least_counts
+from memtail_core.estimation.influence.null_distribution import NEVER, least_counts
+from memtail_core.estimation.intervals import SLACK
 
 
-class Bar(Protocol):
+class CountThreshold(Protocol):
     """A criterion."""
 
     def least(
@@ -25,7 +26,7 @@ class Bar(Protocol):
 
 
 @dataclass(frozen=True)
-class InfluenceBar:
+class InfluenceThreshold:
     """Influence of at least ``theta``: x ≥ n_in (n_correct + θ n_out) / T."""
 
     theta: float
@@ -33,15 +34,15 @@ class InfluenceBar:
     def least(
         self, sizes: NDArray[np.int64], totals: NDArray[np.int64], trials: int
     ) -> NDArray[np.int64]:
-        """See :class:`Bar`. Values that equal the threshold pass: rounding has a slack of 1e-9."""
+        """See :class:`CountThreshold`; values that equal the threshold pass, despite rounding."""
         n_in = sizes[:, None]
         wanted = n_in * (totals + self.theta * (trials - n_in)) / trials
-        found = np.ceil(wanted - 1e-9).astype(np.int64)
+        found = np.ceil(wanted - SLACK).astype(np.int64)
         return np.where((n_in == 0) | (n_in == trials), NEVER, found)
 
 
 @dataclass(frozen=True)
-class ChanceBar:
+class PValueThreshold:
     """A p-value of at most exp(``log_p``)."""
 
     log_p: float
@@ -49,7 +50,7 @@ class ChanceBar:
     def least(
         self, sizes: NDArray[np.int64], totals: NDArray[np.int64], trials: int
     ) -> NDArray[np.int64]:
-        """See :class:`Bar`."""
+        """See :class:`CountThreshold`."""
         return least_counts(sizes, totals, trials, self.log_p)
 
 
@@ -57,13 +58,13 @@ class ChanceBar:
 class AllOf:
     """Every one of several criteria."""
 
-    bars: Sequence[Bar]
+    thresholds: Sequence[CountThreshold]
 
     def least(
         self, sizes: NDArray[np.int64], totals: NDArray[np.int64], trials: int
     ) -> NDArray[np.int64]:
-        """See :class:`Bar`."""
-        found = [bar.least(sizes, totals, trials) for bar in self.bars]
+        """See :class:`CountThreshold`."""
+        found = [threshold.least(sizes, totals, trials) for threshold in self.thresholds]
         return np.asarray(np.maximum.reduce(found))
 
 
@@ -71,11 +72,11 @@ class AllOf:
 class AnyOf:
     """At least one of several criteria."""
 
-    bars: Sequence[Bar]
+    thresholds: Sequence[CountThreshold]
 
     def least(
         self, sizes: NDArray[np.int64], totals: NDArray[np.int64], trials: int
     ) -> NDArray[np.int64]:
-        """See :class:`Bar`."""
-        found = [bar.least(sizes, totals, trials) for bar in self.bars]
+        """See :class:`CountThreshold`."""
+        found = [threshold.least(sizes, totals, trials) for threshold in self.thresholds]
         return np.asarray(np.minimum.reduce(found))

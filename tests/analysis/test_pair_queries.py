@@ -3,25 +3,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from memtail_core.analysis.queries import Material, Question
+from memtail_core.analysis.loaded_study import LoadedStudy
+from memtail_core.analysis.pair_queries import PairQuery
 from memtail_core.errors import EstimationError
 from memtail_core.report import tables
 from tests.conftest import Trained
 
 
 @pytest.fixture(scope="module")
-def material(trained: Trained) -> Material:
-    return Material.of(trained.store, trained.study)
+def material(trained: Trained) -> LoadedStudy:
+    return LoadedStudy.load(trained.store, trained.study)
 
 
-def pairs_of(question: Question, material: Material) -> set[tuple[int, int]]:
+def pairs_of(question: PairQuery, material: LoadedStudy) -> set[tuple[int, int]]:
     family = question.family(material)
     return {
         (int(i), int(j)) for rows, columns in family.groups for i in rows for j in columns
     }  # fmt: skip
 
 
-def test_material_is_what_is_stored(material: Material, trained: Trained) -> None:
+def test_material_is_what_is_stored(material: LoadedStudy, trained: Trained) -> None:
     np.testing.assert_array_equal(material.trials.subset, trained.trials.subset)
     assert material.evidence.trials == 40
     np.testing.assert_array_equal(
@@ -29,14 +30,14 @@ def test_material_is_what_is_stored(material: Material, trained: Trained) -> Non
     )
 
 
-def test_a_question_chooses_the_pairs_it_says(material: Material) -> None:
+def test_a_question_chooses_the_pairs_it_says(material: LoadedStudy) -> None:
     data, mem = material.dataset, material.scores.memorization
     for question in (
-        Question(),
-        Question(same_class=False, train=[3, 3, 7]),
-        Question(test=[5, 50], theta_mem=0.25),
-        Question(classes=["3", "8"], theta_mem=0.0),
-        Question(classes=["3"], same_class=False, test=[1]),
+        PairQuery(),
+        PairQuery(same_class=False, train=[3, 3, 7]),
+        PairQuery(test=[5, 50], theta_mem=0.25),
+        PairQuery(classes=["3", "8"], theta_mem=0.0),
+        PairQuery(classes=["3"], same_class=False, test=[1]),
     ):
         expected = {
             (i, j)
@@ -55,12 +56,14 @@ def test_a_question_chooses_the_pairs_it_says(material: Material) -> None:
 @pytest.mark.parametrize(
     ("question", "message"),
     [
-        (Question(train=[300]), "no training example 300: they are 0 to 299"),
-        (Question(test=[-1]), "no test example -1: they are 0 to 99"),
-        (Question(classes=["cat"]), "no class 'cat': they are 0, 1, 2"),
+        (PairQuery(train=[300]), "no training example 300: they are 0 to 299"),
+        (PairQuery(test=[-1]), "no test example -1: they are 0 to 99"),
+        (PairQuery(classes=["cat"]), "no class 'cat': they are 0, 1, 2"),
     ],
 )
-def test_what_is_not_there_is_said(material: Material, question: Question, message: str) -> None:
+def test_what_is_not_there_is_said(
+    material: LoadedStudy, question: PairQuery, message: str
+) -> None:
     with pytest.raises(EstimationError, match=message):
         question.family(material)
 
@@ -68,10 +71,10 @@ def test_what_is_not_there_is_said(material: Material, question: Question, messa
 def test_a_study_without_a_model_has_no_material(trained: Trained) -> None:
     study = trained.study.model_copy(update={"name": "other"})
     with pytest.raises(EstimationError, match="no trained model yet"):
-        Material.of(trained.store, study)
+        LoadedStudy.load(trained.store, study)
 
 
-def test_a_memorization_that_is_missing_is_null(material: Material, trained: Trained) -> None:
+def test_a_memorization_that_is_missing_is_null(material: LoadedStudy, trained: Trained) -> None:
     pairs = trained.analysis.pairs
     memorization = material.scores.memorization.copy()
     memorization[pairs.train_index[0]] = np.nan

@@ -6,13 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.influence.bars import AnyOf, Bar, ChanceBar, InfluenceBar
-from memtail_core.estimation.influence.chance import expected_pairs, log_p_values
-from memtail_core.estimation.influence.discovery import LEVELS, Levels, levels, log_threshold
-from memtail_core.estimation.influence.engine import Engine
+from memtail_core.estimation.influence.count_thresholds import (
+    AnyOf,
+    CountThreshold,
+    InfluenceThreshold,
+    PValueThreshold,
+)
+from memtail_core.estimation.influence.counter import PairCounter
 from memtail_core.estimation.influence.evidence import Evidence
+from memtail_core.estimation.influence.false_discovery import LEVELS, Levels, levels, log_threshold
 from memtail_core.estimation.influence.families import Family
-from memtail_core.estimation.influence.scan import Found, Progress, joined, scan
+from memtail_core.estimation.influence.null_distribution import expected_pairs, log_p_values
+from memtail_core.estimation.influence.scan import CountedPairs, Progress, joined, scan
 from memtail_core.estimation.intervals import reaches
 
 MOST_PAIRS = 10_000_000
@@ -22,7 +27,7 @@ _LARGEST_FDR = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class PairStatistics:
     """What a first pass over a family tells.
 
     Attributes:
@@ -44,28 +49,28 @@ class Survey:
     theta: float
     significant: bool
     n_reaching: int
-    kept: Found | None
+    kept: CountedPairs | None
     best: dict[int, int]
 
 
-def survey(
+def pair_statistics(
     evidence: Evidence,
     family: Family,
     theta: float,
     *,
-    engine: Engine,
+    counter: PairCounter,
     significant: bool = False,
     n_bins: int = 0,
     most: int = MOST_PAIRS,
     progress: Progress | None = None,
-) -> Survey:
-    """Pass once over the pairs of a family, and count: see :class:`Survey`.
+) -> PairStatistics:
+    """Pass once over the pairs of a family, and count: see :class:`PairStatistics`.
 
     Args:
         evidence: the trials.
         family: which pairs are looked at.
         theta: the threshold from which on pairs are counted and kept.
-        engine: what counts.
+        counter: what counts.
         significant: whether only significant pairs are looked for.
         n_bins: into how many bins to tally the influence of all; 0: not at all.
         most: how many pairs to keep.
@@ -76,15 +81,15 @@ def survey(
     """
     testable = family.testable(evidence)
     first = int(levels(np.log([_noted(testable.n_pairs)]))[0])
-    noted, enough = ChanceBar(log_threshold(first)), InfluenceBar(theta)
-    bar = noted if significant else AnyOf([noted, enough])
+    noted, enough = PValueThreshold(log_threshold(first)), InfluenceThreshold(theta)
+    threshold = noted if significant else AnyOf([noted, enough])
     if not significant and (n := by_chance(evidence, testable, enough)) > most:
         raise EstimationError(
             f"about {n:,.0f} pairs would be found by chance alone, too many to list: ask for more "
             "influence, a false discovery rate, or fewer examples"
         )
 
-    def reduce(found: Found) -> tuple[NDArray[np.int64], Found]:
+    def reduce(found: CountedPairs) -> tuple[NDArray[np.int64], CountedPairs]:
         level = levels(log_p_of(evidence, found))
         counts = np.bincount(level, minlength=LEVELS)
         counts[:first] = 0
@@ -93,9 +98,11 @@ def survey(
 
     counts, tally = np.zeros(LEVELS, np.int64), np.zeros(n_bins, np.int64)
     best: dict[int, int] = {}
-    kept: list[Found] | None = []
+    kept: list[CountedPairs] | None = []
     n_reaching = 0
-    parts = scan(evidence, testable, bar, reduce, engine=engine, n_bins=n_bins, progress=progress)
+    parts = scan(
+        evidence, testable, threshold, reduce, counter=counter, n_bins=n_bins, progress=progress
+    )
     for part in parts:
         counts_here, reaching = part.value
         counts += counts_here
@@ -109,7 +116,7 @@ def survey(
                 kept = None
     if n_bins:
         tally[n_bins // 2] += family.n_estimable(evidence) - testable.n_pairs
-    return Survey(
+    return PairStatistics(
         family=testable,
         levels=Levels(testable.n_pairs, counts, first),
         tally=tally,
@@ -121,14 +128,14 @@ def survey(
     )
 
 
-def by_chance(evidence: Evidence, testable: Family, bar: Bar) -> float:
-    """Return how many pairs are expected to reach a bar if there is no influence."""
+def by_chance(evidence: Evidence, testable: Family, threshold: CountThreshold) -> float:
+    """Return how many pairs are expected to reach a threshold if there is no influence."""
     census = testable.census(evidence.n_in, evidence.n_correct)
-    least = bar.least(census.sizes, census.totals, evidence.trials)
+    least = threshold.least(census.sizes, census.totals, evidence.trials)
     return expected_pairs(census, least, evidence.trials)
 
 
-def log_p_of(evidence: Evidence, found: Found) -> NDArray[np.float64]:
+def log_p_of(evidence: Evidence, found: CountedPairs) -> NDArray[np.float64]:
     """Return ln p of each pair found, float64 [P]: see :func:`log_p_values`."""
     n_in, n_correct = evidence.n_in[found.train], evidence.n_correct[found.test]
     return log_p_values(found.in_correct, n_in, n_correct, evidence.trials)

@@ -12,11 +12,11 @@ Words = NDArray[np.uint64]
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """R training × C test examples, as an engine is to look at them.
+    """R training × C test examples, as an counter is to look at them.
 
     Attributes:
         rows: uint64 [R, W].
-        columns: what the engine's ``load`` has made of uint64 [C, W].
+        columns: what the counter's ``load`` has made of uint64 [C, W].
         n_columns: C.
         least: int64 [S, C], least_of: int64 [R]: row r is listed at the columns where its count is
             at least least[least_of[r]].
@@ -67,7 +67,7 @@ class Ranking:
     """The strongest partners of R rows so far, and C more columns that could be among them.
 
     Attributes:
-        rows: uint64 [R, W]; columns: what the engine's ``load`` has made of uint64 [C, W].
+        rows: uint64 [R, W]; columns: what the counter's ``load`` has made of uint64 [C, W].
         indices: int64 [C], ascending: what the columns are called.
         trials, row_totals, column_totals, scales: int, int64 [R], int64 [C], float64 [C]; the
             strength of a count x is (trials x − row_totals[r] column_totals[c]) / scales[c].
@@ -87,8 +87,8 @@ class Ranking:
     count: NDArray[np.int64]
 
 
-class Engine(Protocol):
-    """Counts common bits of rows and columns. All engines give the same integers."""
+class PairCounter(Protocol):
+    """Counts common bits of rows and columns. All counters give the same integers."""
 
     name: str
     threads: int

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from memtail_core.estimation.influence.discovery import LEVELS, Levels, levels, log_threshold
+from memtail_core.estimation.influence.false_discovery import LEVELS, Levels, levels, log_threshold
 from tests.estimation.influence.oracle import exact_rejected
 
 A_STEP = 10 ** (1 / 16)

@@ -2,70 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import catalogue
-from memtail_core.analysis.analysis import refuse_experiments
-from memtail_core.analysis.observations import estimate
+from memtail_core.analysis.loaded_study import LoadedStudy
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import Memorization
-from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.estimator import Estimator
-from memtail_core.estimation.influence import Engine, Evidence, Family, Pairs, find
+from memtail_core.estimation.influence import Family, PairCounter, Pairs, find
 from memtail_core.estimation.intervals import reaches
-from memtail_core.running import trials
-from memtail_core.running.trials import Trials
-from memtail_core.store import ObjectStore
-from memtail_core.study import Study
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """What a question is answered from: the data and every whole trial stored so far."""
-
-    dataset: Dataset
-    trials: Trials
-    n_damaged: int = 0
-    estimator: Estimator = COUNTED
-
-    @classmethod
-    def of(
-        cls,
-        store: ObjectStore,
-        study: Study,
-        *,
-        margins: bool = False,
-        estimator: Estimator = COUNTED,
-    ) -> Self:
-        """Load it, with the models' margins if they are asked for or the estimator needs them.
-
-        Raises:
-            EstimationError: there are no trials.
-        """
-        refuse_experiments(study)
-        loaded, damaged = trials.load(store, study, margins=margins or estimator.needs_values)
-        if len(loaded) == 0:
-            raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
-        return cls(catalogue.load_dataset(store, study), loaded, len(damaged), estimator)
-
-    @cached_property
-    def scores(self) -> Memorization:
-        """The training examples' memorization, by the estimator."""
-        return estimate(self.trials, self.dataset, self.estimator)
-
-    @cached_property
-    def evidence(self) -> Evidence:
-        """What influence is estimated from."""
-        return self.trials.evidence()
 
 
 @dataclass(frozen=True)
-class Question:
+class PairQuery:
     """Which pairs to look at.
 
     Attributes:
@@ -81,7 +30,7 @@ class Question:
     same_class: bool = True
     theta_mem: float | None = None
 
-    def family(self, material: Material) -> Family:
+    def family(self, material: LoadedStudy) -> Family:
         """Return the pairs that are looked at.
 
         Raises:
@@ -109,12 +58,12 @@ class Question:
 
 
 def influence_of_one(
-    material: Material,
+    material: LoadedStudy,
     train: int | None,
     test: int | None,
     top: int,
     *,
-    engine: Engine,
+    counter: PairCounter,
     most: int,
     harmful: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -125,7 +74,7 @@ def influence_of_one(
         material: what is asked.
         train, test: the example, by its index; one of them.
         top: how many.
-        engine: what counts.
+        counter: what counts.
         most: pairs that may be listed.
         harmful: influence to the worse instead.
         progress: told of pairs that were counted.
@@ -134,13 +83,15 @@ def influence_of_one(
         EstimationError: there is no such example.
     """
     examples = [() if one is None else (one,) for one in (train, test)]
-    family = Question(examples[0], examples[1], same_class=False).family(material)
+    family = PairQuery(examples[0], examples[1], same_class=False).family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
-    found = find(evidence, family, -1.0, engine=engine, most=most, strongest=top, progress=progress)
+    found = find(
+        evidence, family, -1.0, counter=counter, most=most, strongest=top, progress=progress
+    )
     return found.of_harm() if harmful else found
 
 
-def why_none(material: Material, train: int | None, test: int | None) -> str:
+def why_none(material: LoadedStudy, train: int | None, test: int | None) -> str:
     """Why nothing has any influence on this test example, or this training example on nothing."""
     evidence = material.evidence
     if test is not None:

@@ -6,15 +6,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.engine import Hits, Ranking, Tile, Words, joined
+from memtail_core.estimation.influence.counter import Hits, Ranking, Tile, Words, joined
+from memtail_core.estimation.intervals import SLACK
 from memtail_core.training.device import resolve_device
 
 _EDGE = 32  # sizes that int8 products on a GPU take are multiples of 8, and more than 16
 _PAIRS = 2**24  # counted at a time: 64 MiB, small beside what a GPU has
 
 
-class Tensors:
-    """The engine that runs on whatever torch runs on.
+class MatrixCounter:
+    """The counter that runs on whatever torch runs on.
 
     Products of 0 and 1 are exact in int8 with int32 sums, and in float32 for fewer than 2²⁴
     trials.
@@ -32,7 +33,7 @@ class Tensors:
         return self._unpacked(words)
 
     def scan(self, tile: Tile) -> Hits:
-        """See :class:`~memtail_core.estimation.influence.engine.Engine`."""
+        """See :class:`~memtail_core.estimation.influence.counter.PairCounter`."""
         step = max(1, _PAIRS // max(1, tile.n_columns))
         parts = []
         for start in range(0, len(tile.rows), step):
@@ -48,14 +49,14 @@ class Tensors:
         return joined(parts)
 
     def rank(self, ranking: Ranking) -> None:
-        """See :class:`~memtail_core.estimation.influence.engine.Engine`."""
+        """See :class:`~memtail_core.estimation.influence.counter.PairCounter`."""
         n_columns = len(ranking.indices)
         step = max(1, _PAIRS // max(1, n_columns))
         for start in range(0, len(ranking.rows), step):
             self._rank(ranking, slice(start, start + step))
 
     def counts(self, rows: Words, columns: torch.Tensor, n_columns: int) -> NDArray[np.int32]:
-        """See :class:`~memtail_core.estimation.influence.engine.Engine`."""
+        """See :class:`~memtail_core.estimation.influence.counter.PairCounter`."""
         found: NDArray[np.int32] = self._product(rows, columns, n_columns).cpu().numpy()
         return found
 
@@ -94,7 +95,7 @@ class Tensors:
         if not tile.n_bins:
             return np.zeros(0, np.int64)
         slope, offset = self._tensor(tile.slope)[:, None], self._tensor(tile.offset)[:, None]
-        values = slope * counts - offset * self._tensor(tile.totals) + (1.0 + 1e-9)
+        values = slope * counts - offset * self._tensor(tile.totals) + (1.0 + SLACK)
         bins = (values * (tile.n_bins / 2)).to(torch.int32).clamp_(max=tile.n_bins - 1)
         tallied = torch.bincount(bins.flatten(), minlength=tile.n_bins)
         found: NDArray[np.int64] = tallied.cpu().numpy()

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from memtail_core.estimation.influence import Family
-from memtail_core.estimation.influence.chance import (
+from memtail_core.estimation.influence.families import Census
+from memtail_core.estimation.influence.null_distribution import (
     NEVER,
     expected_pairs,
     least_counts,
     log_p_values,
 )
-from memtail_core.estimation.influence.families import Census
 from tests.estimation.influence.oracle import exact_p
 
 

@@ -1,0 +1,59 @@
+"""A study in memory: its dataset and every whole trial stored so far."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from memtail_core import catalogue
+from memtail_core.analysis.analysis import refuse_experiments
+from memtail_core.analysis.observations import estimate
+from memtail_core.data import Dataset
+from memtail_core.errors import EstimationError
+from memtail_core.estimation import Memorization
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.influence import Evidence
+from memtail_core.running import trials
+from memtail_core.running.trials import Trials
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedStudy:
+    """What a question is answered from: the data and every whole trial stored so far."""
+
+    dataset: Dataset
+    trials: Trials
+    n_damaged: int = 0
+    estimator: Estimator = COUNTED
+
+    @classmethod
+    def load(
+        cls,
+        store: ObjectStore,
+        study: Study,
+        *,
+        margins: bool = False,
+        estimator: Estimator = COUNTED,
+    ) -> Self:
+        """Load it, with the models' margins if they are asked for or the estimator needs them.
+
+        Raises:
+            EstimationError: there are no trials.
+        """
+        refuse_experiments(study)
+        loaded, damaged = trials.load(store, study, margins=margins or estimator.needs_values)
+        if len(loaded) == 0:
+            raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
+        return cls(catalogue.load_dataset(store, study), loaded, len(damaged), estimator)
+
+    @cached_property
+    def scores(self) -> Memorization:
+        """The training examples' memorization, by the estimator."""
+        return estimate(self.trials, self.dataset, self.estimator)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What influence is estimated from."""
+        return self.trials.evidence()
