@@ -8,8 +8,9 @@ from cli import words
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
-    from memtail_core.experiments.stopping.result import Expected, Look, Watch
+    from memtail_core.experiments.stopping.result import Look
     from memtail_core.experiments.stopping.rules import Condition
+    from memtail_core.experiments.stopping.watch import Expected, Watch
     from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -31,7 +32,7 @@ class Stopping:
 
     def planned(self, store: "ObjectStore", study: "Study", trials: int) -> int:
         """Say how many models it is expected to take; those after which more is known, if so."""
-        from memtail_core.experiments.stopping.result import expected
+        from memtail_core.experiments.stopping.watch import expected
 
         if not self.conditions:
             return trials
@@ -59,7 +60,7 @@ class Stopping:
 
     def watch(self, study: "Study", tell: "Callable[[Look], None]") -> "Watch | None":
         """Return what looks at the study, if there are conditions."""
-        from memtail_core.experiments.stopping.result import Watch
+        from memtail_core.experiments.stopping.watch import Watch
 
         return Watch(study, self.conditions, tell) if self.conditions else None
 
@@ -69,7 +70,7 @@ class Stopping:
         """Keep what was seen beside the study, for its report."""
         from memtail_core.experiments import results
 
-        results.keep(store, study, watch.found(found, is_late=len(found) < trials))
+        results.keep(store, study, watch.history(found, is_late=len(found) < trials))
 
 
 def stopping_of(until: Sequence[str], hours: float | None, trials: int | None) -> Stopping | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from memtail_core import catalogue
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.experiments.stopping.result import as_stopped
+from memtail_core.experiments.stopping.intervals import as_stopped
 from memtail_core.running import trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import estimation
-from memtail_core.experiments.stopping.rules import Rule, Tally, decided, looks, widened
+from memtail_core.experiments.stopping.intervals import deciding, widened
+from memtail_core.experiments.stopping.rules import Rule, Tally, looks
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,7 @@ def misses(
         assert found is not None, "raise most"
         scores = estimation.memorization(found.subset, found.train_correct, found.n)
         if wide:
-            scores = widened(scores, found, decided(found, rules, BLOCK))
+            scores = widened(scores, found, deciding(found, rules, BLOCK))
         truth = p_in - p_out
         missed += (scores.ci_low > truth) | (truth > scores.ci_high)
         took.append(len(found))

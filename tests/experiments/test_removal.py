@@ -10,8 +10,8 @@ from memtail_core.catalogue import register_arms
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.paired import difference, holm, p_of_none
-from memtail_core.experiments.removal import plan as removal
 from memtail_core.experiments.removal.plan import Plan, analyse, plan
+from memtail_core.experiments.removal.result import Removal
 from memtail_core.plan import designs
 from memtail_core.running import execution
 from memtail_core.running.trials import Trials
@@ -201,4 +201,4 @@ def test_an_experiment_of_real_networks_resumes(trained: Trained, planned: Plan,
     assert every.test_correct[: n - 3].tobytes() == some.test_correct.tobytes()
     found = analyse(trained.study, planned, every)
     assert found.whole.held_in > 0.95
-    assert found == removal.Removal.model_validate_json(found.model_dump_json())
+    assert found == Removal.model_validate_json(found.model_dump_json())

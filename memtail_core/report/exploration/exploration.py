@@ -12,8 +12,7 @@ from memtail_core.data.neighbours import Neighbours, Space
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Family, Pairs, PairsRule, engine_for
 from memtail_core.experiments.results import kept
-from memtail_core.experiments.subgroups.plan import CATEGORIES
-from memtail_core.experiments.subgroups.result import SubgroupsFound
+from memtail_core.experiments.subgroups.result import CATEGORIES, Subgroups
 from memtail_core.report.exploration import near_duplicates
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
 from memtail_core.report.exploration.partners import Partners, partners, significance_level
@@ -77,7 +76,7 @@ class Exploration:
 
 def explore(
     analysis: Analysis,
-    subgroups: SubgroupsFound | None = None,
+    subgroups: Subgroups | None = None,
     *,
     shown_train: Iterable[int] = (),
     shown_test: Iterable[int] = (),
@@ -145,18 +144,18 @@ def explore(
     )
 
 
-def subgroups_of(store: ObjectStore, analysis: Analysis) -> SubgroupsFound | None:
+def subgroups_of(store: ObjectStore, analysis: Analysis) -> Subgroups | None:
     """Return what ``memtail subgroups`` found of these trials, if it was run on them.
 
     Raises:
         StoreError: what is kept is damaged.
     """
-    found = kept(store, analysis.study, SubgroupsFound)
+    found = kept(store, analysis.study, Subgroups)
     of_these = [each for each in found if each.trials == len(analysis.trials)]
     return of_these[-1] if of_these else None
 
 
-def _category(n: int, subgroups: SubgroupsFound | None) -> Indices:
+def _category(n: int, subgroups: Subgroups | None) -> Indices:
     category = np.full(n, -1, np.int64)
     for each in subgroups.members if subgroups is not None else ():
         category[each.index] = CATEGORIES.index(each.category) - 1

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset, near_duplicates
-from memtail_core.experiments.subgroups.result import SubgroupsFound
+from memtail_core.experiments.subgroups.result import Subgroups
 
 Indices = NDArray[np.int64]
 
@@ -40,7 +40,7 @@ class NearDuplicates:
 UNKNOWN = NearDuplicates(False, {})
 
 
-def of_subgroups(found: SubgroupsFound) -> NearDuplicates:
+def of_subgroups(found: Subgroups) -> NearDuplicates:
     """Read what ``memtail subgroups`` has kept."""
     of = {
         each.index: (each.duplicate_in == "test", each.duplicate_of)

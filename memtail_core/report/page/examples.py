@@ -69,7 +69,7 @@ def of_experiment(analysis: Analysis, example: Example) -> dict[str, Any]:
     """An example that an experiment shows, with what it says of it."""
     looks = (of_test if example.is_test else of_train)(analysis, example.index)
     kind = "test example" if example.is_test else "training example"
-    return {"e": looks, "said": example.said, "kind": kind}
+    return {"e": looks, "said": example.caption, "kind": kind}
 
 
 def _looks(analysis: Analysis, x: Any) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""``memtail removal``: its options, and what it trains and compares."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Threshold
+from memtail_core.experiments.removal.result import THRESHOLDS, Removal
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.drawing.section import Section
+
+
+class RemovalOptions(Options):
+    """The options of the command."""
+
+    thresholds: tuple[Threshold, ...] = Field(
+        THRESHOLDS, description="Remove the examples that reach each of these memorizations."
+    )
+    repeats: int = Field(
+        5, ge=2, le=10_000, description="Networks for each training set; more than now: grow."
+    )
+    deduplicate: bool = Field(
+        False,
+        description="First leave out training examples that nearly equal a test example.",
+    )
+
+
+def run(context: Context, options: RemovalOptions) -> Iterator[Removal]:
+    """Retrain STUDY without its memorized examples.
+
+    For comparison, other networks are trained without as many random examples. Half of the study's
+    models choose what is removed, the other half which test examples are in high-influence pairs.
+    The new networks are kept: run it again and nothing is trained twice.
+    """
+    from memtail_core import catalogue
+    from memtail_core.data.near_duplicates import in_test_set
+    from memtail_core.experiments.removal.plan import analyse, plan
+
+    (subject,) = context.subjects()
+    store, study, dataset = subject.store, subject.study, subject.dataset
+    duplicates = in_test_set(dataset).is_duplicate if options.deduplicate else None
+    planned = plan(study, subject.trials, dataset, options.thresholds, duplicates=duplicates)
+    if not context.is_dry_run:
+        catalogue.register_arms(store, planned.study, planned.arms)
+    n_trials = options.repeats * len(planned.arms)
+    trained = context.train(store, planned.study, dataset, n_trials)
+    if trained is not None:
+        yield analyse(study, planned, trained)
+
+
+def section(result: Removal, dataset: "Dataset") -> "Section":
+    """Make the section of the report."""
+    from memtail_core.experiments.removal.section import section
+
+    return section(result)
+
+
+EXPERIMENT = Experiment(Removal, section, Command("removal", RemovalOptions, run, trains=True))

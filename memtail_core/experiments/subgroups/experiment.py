@@ -1,0 +1,56 @@
+"""``memtail subgroups``: its options, and what it computes."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Threshold
+from memtail_core.experiments.subgroups.result import Subgroups
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.drawing.section import Section
+
+
+class SubgroupsOptions(Options):
+    """The options of the command."""
+
+    min_influence: Threshold = Field(
+        0.15, description="Say from this influence that a test example rests on a training example."
+    )
+    doubted: float = Field(
+        0.5, gt=0, lt=1, description="Doubt labels that are wrong with this probability."
+    )
+
+
+def run(context: Context, options: SubgroupsOptions) -> Iterator[Subgroups]:
+    """Sort the training examples of STUDY: relabel, drop or keep.
+
+    Each is typical, atypical-useful, likely-mislabeled or duplicate. With --output groups.csv those
+    that are not typical become a file for a relabeling tool, one row each with the evidence.
+    """
+    from memtail_core.data import near_duplicates
+    from memtail_core.estimation.influence import PairsRule
+    from memtail_core.experiments.subgroups.plan import FDR, subgroups
+
+    (subject,) = context.subjects(margins=True)
+    rule = PairsRule(theta_infl=options.min_influence, fdr=FDR)
+    with context.status("looking for near-duplicates"):
+        in_train = near_duplicates.within_training_set(subject.dataset)
+        in_test = near_duplicates.in_test_set(subject.dataset)
+    yield subgroups(
+        subject.study, subject.trials, subject.dataset, in_train, in_test, rule, options.doubted
+    )
+
+
+def section(result: Subgroups, dataset: "Dataset") -> "Section":
+    """Make the section of the report."""
+    from memtail_core.experiments.subgroups.section import section
+
+    return section(result, dataset)
+
+
+EXPERIMENT = Experiment(
+    Subgroups, section, Command("subgroups", SubgroupsOptions, run, writes_table=True)
+)
