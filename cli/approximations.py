@@ -7,8 +7,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cli import formatting
 from cli import output as out
-from cli import words
 from cli.options import print_json
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def say_plan(setting: "Setting", chosen: "Chosen", count: int, whole: bool, as_j
         )
         return
     size = setting.study.dataset.n_train if whole else setting.study.subset_size
-    what = f"{words.count(lacking, 'network')} on {size:,} examples" if lacking else "nothing"
-    time = f", about {words.length(seconds * lacking)} and the watching" if seconds else ""
+    what = f"{formatting.count(lacking, 'network')} on {size:,} examples" if lacking else "nothing"
+    time = f", about {formatting.length(seconds * lacking)} and the watching" if seconds else ""
     click.echo(f"{setting.study.id}: {', '.join(chosen.names)}")
     click.echo(f"to train: {what}{time if lacking else ''} ({needed - lacking} kept)")
 
@@ -74,7 +74,7 @@ def give(
     for name, cost in found.costs.items():
         table.add_row(name, f"{cost.seconds:.1f}", _trainings(cost))
     console = _console()
-    console.print(f"{setting.study.id}: from {words.count(runs, 'training')}")
+    console.print(f"{setting.study.id}: from {formatting.count(runs, 'training')}")
     console.print(table)
     if not files:
         console.print("the scores: --output scores.csv; pairs: --pairs pairs.csv")
@@ -88,7 +88,7 @@ def say_evaluation(study: "Study", found: "StudyEvaluation", as_json: bool) -> N
     console = _console()
     where = "all examples" if found.whole else "subsets of its first models"
     console.print(
-        f"[bold]{study.id}[/]: {words.count(found.runs, 'training')} on {where}, beside "
+        f"[bold]{study.id}[/]: {formatting.count(found.runs, 'training')} on {where}, beside "
         f"{found.reference:,} other models: {found.memorized:,} memorized examples; noise in these "
         f"alone limits Pearson to {_number(found.ceiling, 3)}"
     )

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli import formatting
 from cli import output as out
-from cli import words
 from cli.options import find_study, print_json
 from cli.pair_tables import called, wide_console
 
@@ -60,8 +60,8 @@ def list_calibrated(
         )
     if candidates.n_damaged:
         console.print(
-            f"[yellow]warning:[/] {words.count(candidates.n_damaged, 'damaged shard')} left out; "
-            "memtail run trains what is missing"
+            f"[yellow]Warning:[/] {formatting.count(candidates.n_damaged, 'damaged shard')} left "
+            "out; memtail run trains what is missing"
         )
     among = candidates.asked(question)
     rows = candidates.listed(theta, among)
@@ -102,7 +102,7 @@ def _drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
         table.add_row(
             called(row["train_index"], row["train_name"]),
             called(row["test_index"], row["test_name"]),
-            escape(words.plain(str(classes[row["train_label"]]))),
+            escape(formatting.plain(str(classes[row["train_label"]]))),
             f"{row['memorization']:.2f}",
             f"{row['calibrated']:.2f}",
             "–" if counted is None else f"{counted:.2f} ± {row['standard_error']:.2f}",

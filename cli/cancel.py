@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from cli import words
+from cli import formatting
 from cli.options import find_study, json_option, print_json, store_option, study_argument
 
 
@@ -23,6 +23,6 @@ def cancel(name: str, location: str, as_json: bool) -> None:
         print_json({"id": study.id, "stopped": stopped})
         return
     Console(highlight=False, soft_wrap=True).print(
-        f"cancelled {study.id}: {words.count(stopped, 'shard')} under way stopped; what is stored "
-        f"stays, and memtail submit {study.id} continues"
+        f"cancelled {study.id}: {formatting.count(stopped, 'shard')} under way stopped; "
+        f"what is stored stays, and memtail submit {study.id} continues"
     )

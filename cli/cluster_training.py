@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cli import words
+from cli import formatting
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -48,7 +48,7 @@ def train(
     console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
     with _ordered(store, study, trials, device) as (cluster, order, planned):
         say_study(console, store, study, trials, planned.models)
-        console.print(f"  to train  {words.count(planned.shards * study.shard_size, 'model')}")
+        console.print(f"  to train  {formatting.count(planned.shards * study.shard_size, 'model')}")
         if is_dry_run:
             return None
         submission.submit(cluster, study, dataset, trials, order)

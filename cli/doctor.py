@@ -11,7 +11,7 @@ from typing import Literal
 
 import click
 
-from cli import words
+from cli import formatting
 from cli.options import json_option, print_json, store_option
 from memtail_core.errors import MemtailError
 
@@ -136,7 +136,7 @@ def _cluster(location: str) -> Iterator[Check]:
     listed = ", ".join(f"{count} × {device}" for device, count in sorted(devices.items()))
     yield Check("workers", "ok" if there else "wrong", listed or "none: start one, services/worker")
     for store in sorted({e.store for e in there if e.store.rstrip("/") != location.rstrip("/")}):
-        yield Check("workers", "wrong", f"some keep studies in {words.plain(store)}, not here")
+        yield Check("workers", "wrong", f"some keep studies in {formatting.plain(store)}, not here")
     yield Check(
         "aggregator",
         "ok" if aggregators else "wrong",

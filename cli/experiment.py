@@ -7,8 +7,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from cli import formatting
 from cli import output as out
-from cli import words
 from cli.experiment_context import CommandContext
 from cli.experiment_options import options_of
 from cli.options import json_option, print_json, store_option, study_argument
@@ -111,11 +111,11 @@ def _finish(
 def _print(section: "Section", page: str, console: Console) -> None:
     for number, sentence in enumerate(section.findings):
         style = "bold" if number == 0 else ""
-        console.print(words.plain(sentence), style=style, markup=False)
+        console.print(formatting.plain(sentence), style=style, markup=False)
     console.width = max(console.width, 120)
     console.print(_table(section.summary))
     for note in section.notes:
-        console.print(words.plain(note), style="dim", markup=False)
+        console.print(formatting.plain(note), style="dim", markup=False)
     console.print(f"report: {page}#{section.name}", markup=False)
 
 
@@ -125,5 +125,5 @@ def _table(summary: "TextTable") -> Table:
         justify = "left" if number < summary.words else "right"
         table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for row in summary.rows:
-        table.add_row(*(words.plain(cell) for cell in row))
+        table.add_row(*(formatting.plain(cell) for cell in row))
     return table

@@ -1,16 +1,16 @@
 """What experiments ask of the command line: read studies, train on this machine or the cluster."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from rich.console import Console
 
 from cli.options import find_study, print_json
-from memtail_core.experiments.experiment import Progress, Subject
+from cli.progress import progress_bar
+from memtail_core.experiments.experiment import ProgressCallback, Subject
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -91,22 +91,11 @@ class CommandContext:
         else:
             click.echo(sentence)
 
-    @contextmanager
-    def progress(self, task: str, total: int) -> Iterator[Progress]:
-        """Show a progress bar of ``total`` steps."""
-        console = Console(stderr=True)
-        bar = rich.progress.Progress(
-            rich.progress.TextColumn(task),
-            rich.progress.BarColumn(),
-            rich.progress.TaskProgressColumn(),
-            rich.progress.TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        with bar:
-            number = bar.add_task(task, total=total)
-            yield lambda n: bar.advance(number, n)
+    def progress(
+        self, task: str, total: int, unit: str
+    ) -> AbstractContextManager[ProgressCallback]:
+        """Show a progress bar of ``total`` units."""
+        return progress_bar(task, total, unit)
 
     def status(self, task: str) -> AbstractContextManager[object]:
         """Show that work of unknown length is under way."""
@@ -136,14 +125,13 @@ def _read(location: str, name: str, margins: bool, unfinished: bool) -> Subject:
     from memtail_core import catalogue
     from memtail_core.analysis.queries import Material
     from memtail_core.errors import EstimationError
-    from memtail_core.plan import shards
 
     store, study = find_study(location, name)
     material = Material.of(store, study, margins=margins)
-    goal = catalogue.goal(store, study)
-    if not unfinished and (shards.missing(store, study, goal) or material.n_damaged):
+    stored = catalogue.Progress.of(store, study)
+    if not unfinished and (stored.missing or material.n_damaged):
         raise EstimationError(
-            f"{study.id} is unfinished: {len(material.trials):,} of {goal:,} models are trained; "
-            f"memtail run {study.id} trains the others"
+            f"{study.id} is unfinished: {len(material.trials):,} of {stored.goal:,} models are "
+            f"trained; memtail run {study.id} trains the others"
         )
     return Subject(store, study, material.dataset, material.trials)

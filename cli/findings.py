@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from cli import words
+from cli import formatting
 
 
 def say_findings(summary: dict[str, Any], page: str) -> None:
@@ -21,8 +21,9 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
     )
     say(
         f"high-influence pairs: {pairs['pairs']:,} (by chance: about "
-        f"{words.about(pairs['expected_by_chance'])}), of {pairs['train_examples']:,} memorized "
-        f"training examples and {pairs['test_examples']:,} test examples; "
+        f"{formatting.about(pairs['expected_by_chance'])}), of "
+        f"{pairs['train_examples']:,} memorized training examples and "
+        f"{pairs['test_examples']:,} test examples; "
         f"{pairs['significant']:,} of {pairs['tested']:,} tested are significant at a false "
         f"discovery rate of {pairs['significant_at_fdr']:.0%}"
     )
@@ -35,5 +36,5 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
         + f"; {summary['trials']:,} models"
     )
     for warning in summary["warnings"]:
-        say(f"[yellow]warning:[/] {escape(words.plain(warning))}")
+        say(f"[yellow]Warning:[/] {escape(formatting.plain(warning))}")
     say(f"report: {page}", markup=False)

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from cli import output as out
-from cli.looking import Looking, advance, looking_options
+from cli.looking import Looking, looking_options
 from cli.options import find_study, store_option, study_argument
 from cli.pair_tables import drawn, wide_console
 from memtail_core.errors import EstimationError, StoreError
@@ -111,7 +111,7 @@ class _Ask:
         material = self.material
         examples = [() if one is None else (one,) for one in (train, test)]
         family = Question(examples[0], examples[1], same_class=False).family(material)
-        with self.looking.at(family.testable(self._evidence).n_pairs) as bar:
+        with self.looking.at(family.testable(self._evidence).n_pairs) as count:
             found = influence_of_one(
                 material,
                 train,
@@ -120,7 +120,7 @@ class _Ask:
                 engine=self.engine,
                 most=self.looking.most,
                 harmful=self.harmful,
-                progress=advance(bar),
+                progress=count,
             )
         return tables.pairs_table(found, material.dataset, material.scores.memorization)
 
@@ -136,8 +136,8 @@ class _Ask:
                 f"{wanted:,} pairs are too many to list, of {most:,}: ask for a smaller --top"
             )
         evidence = self._evidence
-        with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as bar:
-            found = leading(evidence, examples, top, of, engine=self.engine, progress=advance(bar))
+        with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as count:
+            found = leading(evidence, examples, top, of, engine=self.engine, progress=count)
         found = found.of_harm() if self.harmful else found
         return tables.leading_table(found, of, self.material.dataset)
 
@@ -156,14 +156,14 @@ class _Ask:
 
         family = Question(same_class=False).family(self.material)
         evidence = self.material.evidence
-        with self.looking.at(family.testable(evidence).n_pairs) as bar:
+        with self.looking.at(family.testable(evidence).n_pairs) as count:
             seen = survey(
                 evidence,
                 family,
                 1.0,
                 engine=self.engine,
                 n_bins=_BINS,
-                progress=advance(bar),
+                progress=count,
             )
         return tables.histogram_table(seen.tally)
 
@@ -174,8 +174,8 @@ class _Ask:
         every = (np.arange(n), np.arange(n_test))
         evidence = self.material.evidence
         try:
-            with self.looking.at(n * n_test) as bar:
-                write_matrix(path, evidence, *every, engine=self.engine, progress=advance(bar))
+            with self.looking.at(n * n_test) as count:
+                write_matrix(path, evidence, *every, engine=self.engine, progress=count)
         except OSError as error:
             raise StoreError(f"cannot write '{path}': {error.strerror}") from error
         click.echo(f"float32 [{n}, {n_test}], NaN where there is no estimate: {path}")

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 
-from cli import words
+from cli import formatting
 from cli.output import FORMATS, output_option
+from cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from memtail_core.analysis.queries import Material
@@ -64,11 +64,11 @@ class Looking:
     def __init__(
         self, store: "ObjectStore", study: "Study", engine: "Engine", memory: int | None
     ) -> None:
+        from memtail_core.catalogue.stored import stored_shards
         from memtail_core.estimation.influence import footprint, most_pairs
-        from memtail_core.plan import shards
         from memtail_core.running.parallelism import free_memory
 
-        n_trials = len(shards.stored(store, study)) * study.shard_size
+        n_trials = len(stored_shards(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test
         self._needed = footprint(n_trials, n, n_test, engine.threads)
         self._store, self._study, self._engine = store, study, engine
@@ -82,32 +82,17 @@ class Looking:
         found = Material.of(self._store, self._study)
         if found.n_damaged:
             self._console.print(
-                f"[yellow]warning:[/] {words.count(found.n_damaged, 'damaged shard')} left out; "
-                "memtail run trains what is missing"
+                f"[yellow]Warning:[/] {formatting.count(found.n_damaged, 'damaged shard')} left "
+                "out; memtail run trains what is missing"
             )
         return found
 
     @contextmanager
-    def at(self, n_pairs: int) -> Iterator[rich.progress.Progress]:
-        """Say how many pairs are to be counted, and draw a bar with the time left."""
+    def at(self, n_pairs: int) -> Iterator[Callable[[int], None]]:
+        """Print how many pairs are to be counted, and draw a bar; yield what advances it."""
         self._console.print(
-            f"[dim]{n_pairs:,} pairs, {self._engine.name}, about {words.size(self._needed)} of "
-            f"memory[/]"
+            f"[dim]{n_pairs:,} pairs, {self._engine.name}, about {formatting.size(self._needed)} "
+            f"of memory[/]"
         )
-        bar = rich.progress.Progress(
-            rich.progress.TextColumn("pairs"),
-            rich.progress.BarColumn(),
-            rich.progress.TaskProgressColumn(),
-            rich.progress.TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        with bar:
-            bar.add_task("pairs", total=n_pairs)
-            yield bar
-
-
-def advance(bar: rich.progress.Progress) -> Any:
-    """Return what tells the bar of pairs done."""
-    return lambda n: bar.advance(bar.task_ids[0], n)
+        with progress_bar("counting", n_pairs, "pairs") as count:
+            yield count

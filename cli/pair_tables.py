@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli import words
+from cli import formatting
 
 _WIDTH = 110
 
@@ -20,7 +20,7 @@ def wide_console(*, stderr: bool = False) -> Console:
 
 def called(index: int, name: str) -> str:
     """An example's index, and its name where it has one."""
-    return str(index) if name == str(index) else escape(f"{index} ({words.plain(name)})")
+    return str(index) if name == str(index) else escape(f"{index} ({formatting.plain(name)})")
 
 
 def drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
@@ -33,10 +33,10 @@ def drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
         memorized = row["memorization"]
         table.add_row(
             called(row["train_index"], row["train_name"]),
-            escape(words.plain(str(classes[row["train_label"]]))),
+            escape(formatting.plain(str(classes[row["train_label"]]))),
             "–" if memorized is None else f"{memorized:.2f}",
             called(row["test_index"], row["test_name"]),
-            escape(words.plain(str(classes[row["test_label"]]))),
+            escape(formatting.plain(str(classes[row["test_label"]]))),
             f"{row['influence']:.2f} ± {row['standard_error']:.2f}",
             f"{row['ci_low']:.2f} … {row['ci_high']:.2f}",
             f"{row['p_value']:.1g}",

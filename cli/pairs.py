@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli import formatting
 from cli import output as out
-from cli import words
 from cli.calibrated_pairs import list_calibrated, refuse
-from cli.looking import Looking, advance, looking_options
+from cli.looking import Looking, looking_options
 from cli.options import (
     Threshold,
     any_class_option,
@@ -128,7 +128,7 @@ def pairs(
     question = Question(train, test, classes, not any_class, theta_mem)
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
-    with looking.at(family.testable(evidence).n_pairs) as bar:
+    with looking.at(family.testable(evidence).n_pairs) as count:
         found = find(
             evidence,
             family,
@@ -137,7 +137,7 @@ def pairs(
             engine=engine,
             most=looking.most,
             strongest=top,
-            progress=advance(bar),
+            progress=count,
         )
     summary: dict[str, Any] = {
         "study": study.id,
@@ -166,7 +166,7 @@ def _say(
     summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool, err: bool
 ) -> None:
     console = wide_console(stderr=err)
-    n, about = summary["found"], words.about(summary["expected_by_chance"])
+    n, about = summary["found"], formatting.about(summary["expected_by_chance"])
     console.print(
         f"[bold]{n:,} pairs[/] of {summary['tested']:,}; without any influence about {about} of "
         "them would be found by chance"

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from memtail_core.catalogue import namesake
+from memtail_core.catalogue import of_same_name
 from memtail_core.store import ObjectStore
 from memtail_core.study import ArmsTable, Study
 
@@ -30,7 +30,7 @@ def say_study(
         f"  models    {how_many or f'{models:,}'} of {study.training['recipe']}, {_subsets(study)}",
         markup=False,
     )
-    if other := namesake(store, study):
+    if other := of_same_name(store, study):
         changed = [d for d in other.differences(study) if not d.startswith("dataset.")]
         if other.dataset.sha256 != study.dataset.sha256:
             changed.insert(0, "other data")

@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from cli import words
+from cli import formatting
 from cli.options import find_study, json_option, print_json, store_option, study_argument
 
 
@@ -23,7 +23,7 @@ def retry(name: str, location: str, as_json: bool) -> None:
         print_json({"id": study.id, "enqueued": enqueued})
         return
     Console(highlight=False, soft_wrap=True).print(
-        f"{words.count(enqueued, 'shard')} of {study.id} enqueued again"
+        f"{formatting.count(enqueued, 'shard')} of {study.id} enqueued again"
         if enqueued
         else f"nothing of {study.id} has failed"
     )

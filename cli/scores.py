@@ -56,5 +56,5 @@ def scores(
             table = tables.with_calibrated(table, calibrate_stored(store, study))
         content = out.encode(table, format_)
     for warning in analysis.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"Warning: {warning}", err=True)
     out.write(content, output)

@@ -8,10 +8,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli import words
+from cli import formatting
 from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue
 from memtail_core.catalogue import reports
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import MemtailError
 from memtail_core.plan import shards
 from memtail_core.store import ObjectStore, open_store
@@ -33,7 +34,7 @@ def status(name: str | None, location: str, as_json: bool) -> None:
                 study = catalogue.read(store, study_id)
                 rows.append({**_row(store, study), **look(store, study)})
             except MemtailError as error:  # one damaged study does not hide the others
-                click.echo(f"warning: {error}", err=True)
+                click.echo(f"Warning: {error}", err=True)
         if as_json:
             print_json(rows)
         else:
@@ -66,7 +67,7 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
             client = broker.connect(found)
             client.ping()
     except (MemtailError, ModuleNotFoundError) as error:
-        click.echo(f"warning: what the cluster does is not known: {error}", err=True)
+        click.echo(f"Warning: what the cluster does is not known: {error}", err=True)
         return lambda store, study: {}
 
     def look(store: ObjectStore, study: Study) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
             with broker.reached(found):
                 seen = survey(store, client, study)
         except BrokerError as error:
-            click.echo(f"warning: what the cluster does is not known: {error}", err=True)
+            click.echo(f"Warning: what the cluster does is not known: {error}", err=True)
             return {}
         if seen.standing.order is None:
             return {}
@@ -86,7 +87,7 @@ def _survey_of_cluster() -> Callable[[ObjectStore, Study], dict[str, Any]]:
 
 
 def _row(store: ObjectStore, study: Study) -> dict[str, Any]:
-    n_stored = len(shards.stored(store, study)) * study.shard_size
+    n_stored = len(stored_shards(store, study)) * study.shard_size
     goal = len(shards.planned(study, catalogue.goal(store, study))) * study.shard_size
     page = reports.page_key(study)
     return {
@@ -156,12 +157,12 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     console.print(f"  recipe    {', '.join(f'{k} {v}' for k, v in detail['training'].items())}")
     console.print(f"  models    {detail['stored']:,} of {detail['goal']:,}, {detail['state']}")
     if "accuracy" in detail:
-        console.print(f"  accuracy  {words.accuracies(detail['accuracy'], 2)}")
+        console.print(f"  accuracy  {formatting.accuracies(detail['accuracy'], 2)}")
         console.print(f"  speed     {detail['seconds_per_model']:.2f} s a model and process")
     if "running" in detail:
         console.print(
             f"  cluster   {detail['running']:,} models running, {detail['waiting']:,} waiting, "
-            f"{detail['failed']:,} failed; {words.count(detail['workers'], 'worker')}"
+            f"{detail['failed']:,} failed; {formatting.count(detail['workers'], 'worker')}"
         )
     for damaged in detail["damaged"]:
         console.print(f"  damaged   {damaged}; memtail run trains it again")
@@ -187,10 +188,10 @@ def _print_failures(console: Console, detail: dict[str, Any]) -> None:
     for failure in detail["failures"][-5:]:
         console.print(
             f"  failure   {failure['shard']}, attempt {failure['attempt']}, on "
-            + words.plain(f"{failure['worker']}: {failure['reason']}")
+            + formatting.plain(f"{failure['worker']}: {failure['reason']}")
         )
     own = [failure for failure in detail["failures"] if failure["kind"] == "study"]
     if own and detail["state"] != "complete":
         console.print("  where")
-        for line in words.plain(own[-1]["traceback"]).rstrip().splitlines():
+        for line in formatting.plain(own[-1]["traceback"]).rstrip().splitlines():
             console.print(f"    {line}")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cli import words
+from cli import formatting
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Stopping:
         """What the plan says: how many models each condition is expected to take."""
         said = [f"{each.condition}: {_said(each)}" for each in self._expected]
         if self.most:
-            said.append(f"{words.count(self.most, 'model')}, at most")
+            said.append(f"{formatting.count(self.most, 'model')}, at most")
         if self.hours:
             said.append(f"{self.hours:g} h, at most")
         return said

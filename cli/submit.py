@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from rich.console import Console
 
-from cli import words
+from cli import formatting
 from cli.options import json_option, open_study, print_json, set_option, store_option, trials_option
 from cli.plan import say_study
 
@@ -81,19 +81,21 @@ def _say(
     say(f"  store     {cluster.store.location}", markup=False)
     stored = f" ({plan.stored:,} are stored)" if plan.stored else ""
     missing = plan.shards * study.shard_size
-    say(f"  to train  {missing:,} models{stored} in {words.count(plan.shards, 'shard')}")
-    there = words.count(plan.workers, "worker") if plan.workers else "no worker yet"
+    say(f"  to train  {missing:,} models{stored} in {formatting.count(plan.shards, 'shard')}")
+    there = formatting.count(plan.workers, "worker") if plan.workers else "no worker yet"
     say(f"  on        {plan.device}: {there}")
-    length = "known after the first shard" if plan.seconds is None else words.length(plan.seconds)
-    say(f"  cost      time: {length}; store: {words.size(plan.store_bytes)}")
+    length = (
+        "known after the first shard" if plan.seconds is None else formatting.length(plan.seconds)
+    )
+    say(f"  cost      time: {length}; store: {formatting.size(plan.store_bytes)}")
     if study.training["recipe"].startswith("python:"):
         say(
-            "[yellow]warning:[/] this recipe is your own code: the workers need it on their "
+            "[yellow]Warning:[/] this recipe is your own code: the workers need it on their "
             "PYTHONPATH, and MEMTAIL_ALLOW_PYTHON_RECIPES=1"
         )
     for store in plan.elsewhere:
         say(
-            f"warning: workers keep studies in {words.plain(store)}, not in "
+            f"Warning: workers keep studies in {formatting.plain(store)}, not in "
             f"{cluster.store.location}: they will not find this one",
             markup=False,
         )
@@ -101,12 +103,12 @@ def _say(
         return
     under_way = plan.shards - plan.failed - enqueued
     say(
-        f"submitted: {words.count(enqueued, 'shard')} enqueued"
+        f"submitted: {formatting.count(enqueued, 'shard')} enqueued"
         + (f", {under_way:,} waiting or under way before" if under_way > 0 else "")
     )
     if plan.failed:
         say(
-            f"warning: {words.count(plan.failed, 'shard')} failed before and wait for "
+            f"Warning: {formatting.count(plan.failed, 'shard')} failed before and wait for "
             f"memtail retry {study.id}"
         )
     for command, what in (("watch", "follow it"), ("cancel", "stop it"), ("fetch", "its report")):

@@ -28,7 +28,7 @@ def train(
 
     ``stopping`` says when fewer than ``trials`` are enough, and keeps what it saw.
     """
-    from cli.progress import RunProgress
+    from cli.run_progress import RunProgress
     from memtail_core.running import execution, tuning
     from memtail_core.running.cost import estimate
     from memtail_core.training.device import resolve_device

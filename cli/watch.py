@@ -6,14 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
-import rich.progress
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from cli import words
+from cli import formatting
 from cli.findings import say_findings
 from cli.options import find_study, json_option, print_json, store_option, study_argument
+from cli.progress import ProgressBar
 from memtail_core.catalogue import failures, reports
 from memtail_core.errors import StoreError
 
@@ -130,7 +130,7 @@ def _say_end(console: Console, cluster: "Cluster", study: "Study", seen: "Survey
         every = failures.read(cluster.store, study)
         given_up = [failure for failure in every if failure.kind != "machine"]
         for failure in given_up[-1:]:
-            console.print(f"error: {words.plain(failure.reason)}", markup=False)
+            console.print(f"error: {formatting.plain(failure.reason)}", markup=False)
         console.print(f"  memtail status {study.id} shows where; memtail retry {study.id}")
     elif seen.state == "cancelled":
         console.print(f"  memtail submit {study.id} continues")
@@ -142,16 +142,11 @@ def _drawn(seen: "Survey") -> Group:
     """A bar, what is where, and who does what."""
     from cli.workers import at_work
 
-    bar = rich.progress.Progress(
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TextColumn("{task.fields[note]}"),
-    )
     found = seen.as_dict()
-    bar.add_task(
-        seen.state, total=found["models"], completed=found["stored"], note=" · ".join(_pace(seen))
-    )
+    bar = ProgressBar(Console(), seen.state, found["models"], "models", completed=found["stored"])
+    if seen.pace is not None and not seen.is_over:
+        accuracies = formatting.accuracies(seen.pace.accuracy)
+        bar.show_pace(seen.pace.models_per_hour / 3600, seen.seconds_left, accuracies)
     return Group(f"[bold]{seen.study.id}[/]", bar, "  " + _counts(seen), at_work(seen.running))
 
 
@@ -176,5 +171,5 @@ def _pace(seen: "Survey") -> list[str]:
         return []
     parts = [f"{seen.pace.models_per_hour:,.0f} models/h"]
     if seen.seconds_left is not None:
-        parts.append(f"{words.length(seen.seconds_left)} left")
-    return [*parts, words.accuracies(seen.pace.accuracy)]
+        parts.append(f"{formatting.length(seen.seconds_left)} left")
+    return [*parts, formatting.accuracies(seen.pace.accuracy)]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli import words
+from cli import formatting
 from cli.options import json_option, print_json, store_option
 
 if TYPE_CHECKING:
@@ -52,18 +52,20 @@ def workers(location: str, as_json: bool) -> None:
             mine = [lease for lease in held if lease.worker == each.name]
             does = "; ".join(_does(lease) for lease in mine) or _idle(each.idle_since)
             cells = (each.name, each.host, each.device, _ago(each.since), does)
-            table.add_row(*(words.plain(cell) for cell in cells))
+            table.add_row(*(formatting.plain(cell) for cell in cells))
         console.print(table)
-    stores = {words.plain(e.store) for e in there if e.store.rstrip("/") != location.rstrip("/")}
+    stores = {
+        formatting.plain(e.store) for e in there if e.store.rstrip("/") != location.rstrip("/")
+    }
     if stores:
         console.print(
-            f"warning: workers keep studies in {', '.join(sorted(stores))}, this command looks "
+            f"Warning: workers keep studies in {', '.join(sorted(stores))}, this command looks "
             f"in {location}",
             soft_wrap=True,
         )
     if not aggregators:
         console.print(
-            "warning: no aggregator is there: what is lost is not enqueued again, and no report "
+            "Warning: no aggregator is there: what is lost is not enqueued again, and no report "
             "is published",
             soft_wrap=True,
         )
@@ -74,10 +76,10 @@ def at_work(held: "list[Lease]") -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for lease in held[:20]:
         attempt = f"attempt {lease.attempt}" if lease.attempt > 1 else ""
-        who, what = words.plain(lease.worker), words.plain(lease.shard)
+        who, what = formatting.plain(lease.worker), formatting.plain(lease.shard)
         table.add_row(Text(f"  {who}"), Text(f"models {what}"), f"for {_ago(lease.since)}", attempt)
     if len(held) > 20:
-        table.add_row(f"  and {words.count(len(held) - 20, 'worker')} more")
+        table.add_row(f"  and {formatting.count(len(held) - 20, 'worker')} more")
     return table
 
 
@@ -90,4 +92,4 @@ def _idle(since: float | None) -> str:
 
 
 def _ago(when: float) -> str:
-    return words.length(max(0.0, time.time() - when))
+    return formatting.length(max(0.0, time.time() - when))

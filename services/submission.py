@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import redis
 
 from memtail_core import catalogue
-from memtail_core.catalogue import failures
+from memtail_core.catalogue import Progress, failures
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.plan import shards
@@ -63,7 +63,7 @@ class Plan:
 def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
     """Say what submitting ``trials`` trials would do, and do nothing."""
     planned = shards.planned(study, trials)
-    missing = shards.missing(cluster.store, study, trials)
+    missing = Progress.of(cluster.store, study, trials).missing
     queue = queue_of(order.device)
     everyone = presence.there(cluster.client, "worker")
     workers = sum(queue_of(each.device) == queue for each in everyone)

@@ -8,6 +8,7 @@ import redis
 from memtail_core import catalogue
 from memtail_core.catalogue import failures
 from memtail_core.catalogue.failures import Kind
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
@@ -57,7 +58,7 @@ class Standing:
 def standing(store: ObjectStore, study: Study) -> Standing:
     """Ask the store."""
     planned = shards.planned(study, catalogue.goal(store, study))
-    stored = shards.stored(store, study)
+    stored = stored_shards(store, study)
     attempts = failures.attempts(store, study)
     missing = set(planned) - set(stored)
     open_ = {shard: each for shard, each in attempts.items() if shard in missing}

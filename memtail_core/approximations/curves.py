@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memtail_core.store.archive import Arrays
+from memtail_core.training.classification import correct_and_margin
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.gradient_engine import diverged
-from memtail_core.training.judgement import judged
 from memtail_core.training.representation import last_linear
 from memtail_core.training.resident import ResidentData
 
@@ -67,7 +67,7 @@ class Curves:
 
 
 class Watcher:
-    """Watches one network in training (:data:`.EpochObserver`).
+    """Watches one network in training (:data:`.EpochCallback`).
 
     Attributes:
         states: the network's weights and buffers, by name, after each of the epochs ``kept``.
@@ -95,7 +95,7 @@ class Watcher:
             )
         try:
             parts = [
-                self._judged(fit.logits(rows), labels)
+                self._batch(fit.logits(rows), labels)
                 for rows, labels in zip(
                     data.x_train.split(_ROWS), data.y_train.split(_ROWS), strict=True
                 )
@@ -117,10 +117,10 @@ class Watcher:
             )
         self.seconds += time.perf_counter() - start
 
-    def _judged(self, logits: Tensor, y: Tensor) -> dict[str, NDArray[Any]]:
+    def _batch(self, logits: Tensor, y: Tensor) -> dict[str, NDArray[Any]]:
         if not bool(logits.isfinite().all()):
             raise diverged(self._recipe)
-        correct, margin = judged(logits, y)
+        correct, margin = correct_and_margin(logits, y)
         z = logits[0]
         own = z.gather(1, y[:, None])
         others = z.scatter(1, y[:, None], -torch.inf).amax(1)

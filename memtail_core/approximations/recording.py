@@ -19,8 +19,8 @@ from memtail_core.plan import designs
 from memtail_core.running import tuning
 from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study, SubsetsTable
-from memtail_core.training.device import compute_reproducibly, is_out_of_memory, use_one_core
-from memtail_core.training.gradient_engine import GradientEngine, out_of_memory
+from memtail_core.training.device import compute_reproducibly, use_one_core
+from memtail_core.training.gradient_engine import GradientEngine
 from memtail_core.training.representation import ends_linear
 
 _STATE = "state"
@@ -82,12 +82,8 @@ def _trained(setting: Setting, engine: GradientEngine, number: int, whole: bool)
         subset, seeds = designs.subsets(study, trials), designs.training_seeds(study, trials)
     watcher = Watcher(recipe, ends_linear=ends_linear(recipe, dataset))
     start = time.perf_counter()
-    try:
+    with engine.reporting_out_of_memory():
         engine.fitted(dataset, subset, seeds, watcher)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise out_of_memory(recipe, engine.device) from error
     seconds = time.perf_counter() - start
     states = {
         f"{_STATE}:{k}:{name}": array

@@ -1,22 +1,18 @@
-"""The studies of a store: their data, their goals, their reports, what failed in training them."""
+"""A store's studies: what is registered, stored, missing, failed and published."""
 
-from memtail_core.catalogue.studies import (
+from memtail_core.catalogue.datasets import (
     dataset_of,
-    find,
-    goal,
-    ids,
     load_arms,
     load_dataset,
-    named,
-    namesake,
     put_dataset,
-    read,
-    register,
     register_arms,
-    set_goal,
 )
+from memtail_core.catalogue.goals import goal, set_goal
+from memtail_core.catalogue.progress import Progress
+from memtail_core.catalogue.studies import find, ids, named, of_same_name, read, register
 
 __all__ = [
+    "Progress",
     "dataset_of",
     "find",
     "goal",
@@ -24,7 +20,7 @@ __all__ = [
     "load_arms",
     "load_dataset",
     "named",
-    "namesake",
+    "of_same_name",
     "put_dataset",
     "read",
     "register",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
 
-Progress = Callable[[int], None]
-"""Called with the number of steps that are done since the last call."""
+ProgressCallback = Callable[[int], None]
+"""Called with the number of units that are done since the last call."""
 Threshold = Annotated[float, Field(ge=-1, le=1)]
 """Of memorization, or of influence."""
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -98,8 +98,10 @@ class Context(Protocol):
     def say_plan(self, plan: dict[str, Any], sentence: str) -> None:
         """Say in a dry run what would be trained: as JSON, or as a sentence."""
 
-    def progress(self, task: str, total: int) -> AbstractContextManager[Progress]:
-        """Show a progress bar of ``total`` steps."""
+    def progress(
+        self, task: str, total: int, unit: str
+    ) -> AbstractContextManager[ProgressCallback]:
+        """Show a progress bar of ``total`` units, as ``comparisons``."""
 
     def status(self, task: str) -> AbstractContextManager[object]:
         """Show that work of unknown length is under way."""

@@ -3,9 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from memtail_core.catalogue import Progress
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import StoreError
-from memtail_core.plan import shards
 from memtail_core.running import parallelism, trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -58,19 +59,19 @@ def estimate(
     Raises:
         TrainingError: not even one model fits in memory, or not ``workers``.
     """
-    planned, missing = shards.planned(study, n_trials), shards.missing(store, study, n_trials)
-    to_try = parallelism.candidates(study, dataset, device, workers) if missing else [0]
-    n_missing = len(missing) * study.shard_size
+    progress = Progress.of(store, study, n_trials)
+    n_missing = progress.n_missing
+    to_try = parallelism.candidates(study, dataset, device, workers) if n_missing else [0]
     seconds = seconds_per_model(store, study)
     return Cost(
         study=study.id,
         asked=n_trials,
-        trials=len(planned) * study.shard_size,
-        stored=(len(planned) - len(missing)) * study.shard_size,
+        trials=progress.n_planned,
+        stored=progress.n_planned - n_missing,
         missing=n_missing,
         device=device,
         workers=max(to_try),
-        store_bytes=store_bytes(study, len(missing)),
+        store_bytes=store_bytes(study, len(progress.missing)),
         seconds_per_model=seconds,
         seconds=None if seconds is None else seconds * n_missing / max(1, *to_try),
     )
@@ -85,7 +86,7 @@ def store_bytes(study: Study, n_shards: int) -> int:
 
 def seconds_per_model(store: ObjectStore, study: Study) -> float | None:
     """What a model took, from the last stored shard that can be read."""
-    for shard in reversed(shards.stored(store, study)):
+    for shard in reversed(stored_shards(store, study)):
         try:
             found = trials.decode(store.get(shard.key(study)), study, shard)
         except (StoreError, KeyError):

@@ -4,7 +4,7 @@ Interrupting costs the shards in flight and nothing else: a shard is stored whol
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ import numpy as np
 from loky.process_executor import BrokenProcessPool
 
 from memtail_core import catalogue, training
+from memtail_core.catalogue import Progress
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError, StoreError, TrainingError
-from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
 from memtail_core.running import parallelism, processes, trials, tuning
 from memtail_core.running.trials import Damaged, Trials
@@ -52,7 +52,7 @@ class ShardDone:
 class Observer:
     """Is told what :func:`run` does; override what is of interest."""
 
-    def shards_missing(self, missing: list[Shard]) -> None:
+    def shards_missing(self, missing: Sequence[Shard]) -> None:
         """These are about to be trained."""
 
     def aimed(self, trials: int) -> None:
@@ -163,7 +163,7 @@ def run(
             if crew.is_late or (until is not None and until.enough(_first(loaded, aim))):
                 break
     if until is not None or crew.is_late:
-        catalogue.set_goal(store, study, min(aim, _n_whole(store, study)))
+        catalogue.set_goal(store, study, min(aim, Progress.of(store, study).n_without_gap))
     return loaded
 
 
@@ -176,7 +176,7 @@ def _aims(
     is neither looked at again and again nor forgotten.
     """
     looks: Iterable[int] = () if until is None else until.looks()
-    stored, before = _n_whole(store, study), 0
+    stored, before = Progress.of(store, study).n_without_gap, 0
     reached: int | None = None
     for look in chain(takewhile(lambda look: look < n_trials, looks), (n_trials,)):
         if look <= stored:
@@ -192,13 +192,6 @@ def _aims(
         yield reached
 
 
-def _n_whole(store: ObjectStore, study: Study) -> int:
-    """How many of the first trials are stored without a gap."""
-    stored = shards.stored(store, study)
-    gap = next((k for k, shard in enumerate(stored) if shard.first != k * study.shard_size), None)
-    return study.shard_size * (len(stored) if gap is None else gap)
-
-
 def _first(loaded: Trials, n: int) -> Trials:
     return loaded.taken(np.flatnonzero(loaded.trials < n))
 
@@ -208,13 +201,13 @@ def _whole(
 ) -> Trials:
     """Train what is missing, damaged shards included, and return all that is stored."""
     for _ in range(_MOST_ROUNDS):
-        if missing := shards.missing(store, study, n_trials):
+        if missing := Progress.of(store, study, n_trials).missing:
             observer.shards_missing(missing)
             crew.train(missing)
         loaded, damaged = trials.load(store, study, set_aside=True)
         for each in damaged:
             observer.shard_damaged(each)
-        if crew.is_late or not shards.missing(store, study, n_trials):
+        if crew.is_late or Progress.of(store, study, n_trials).is_complete:
             return loaded
     raise StoreError(
         f"the store '{store.location}' keeps damaging what is written to it: check its disk"
@@ -247,7 +240,7 @@ class _Crew:
         self._to_try = self._to_try or self._candidates()
         return max(self._to_try)
 
-    def train(self, missing: list[Shard]) -> None:
+    def train(self, missing: Sequence[Shard]) -> None:
         """Train first at each number of processes to try, then at the fastest, until it is late."""
         waiting = list(missing)
         while waiting and not self.is_late:

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
-from memtail_core.plan.shards import Shard, stored
+from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore, archive
 from memtail_core.study import Study
 from memtail_core.training import Engine
@@ -133,8 +134,8 @@ def train(
         subset=np.packbits(subset, axis=1),
         train_correct=np.packbits(outcomes.train_correct, axis=1),
         test_correct=np.packbits(outcomes.test_correct, axis=1),
-        train_margin=outcomes.train_margin if study.margins else None,
-        test_margin=outcomes.test_margin if study.margins else None,
+        train_margin=outcomes.train_value if study.margins else None,
+        test_margin=outcomes.test_value if study.margins else None,
         trials=np.array(shard.trials, dtype=np.int64),
         seconds=outcomes.seconds,
         about=({"study": study.id, "device": device, **asdict(engine.tuning), **versions(device)},),
@@ -226,7 +227,7 @@ def load(
         StoreError: a shard cannot be read at all, which does not make it damaged.
     """
     parts, damaged = [], []
-    for shard in stored(store, study):
+    for shard in stored_shards(store, study):
         key = shard.key(study)
         try:
             trials = decode(store.get(key), study, shard)

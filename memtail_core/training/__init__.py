@@ -6,13 +6,23 @@ from typing import Any
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.study.validation import validated
-from memtail_core.training.engine import UNTUNED, Engine, Outcomes, Tuning
+from memtail_core.training.engine import UNTUNED, Engine, Tuning
 from memtail_core.training.linear import Linear
 from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.outcome import Outcome, Outcomes
 from memtail_core.training.predictors import PythonRecipe, SklearnRecipe
 from memtail_core.training.recipe import Recipe
 
-__all__ = ["UNTUNED", "Engine", "Outcomes", "Recipe", "Tuning", "resolve", "restore"]
+__all__ = [
+    "UNTUNED",
+    "Engine",
+    "Outcome",
+    "Outcomes",
+    "Recipe",
+    "Tuning",
+    "resolve",
+    "restore",
+]
 
 _BY_NAME: dict[str, type[Recipe]] = {
     "mlp": MLP,

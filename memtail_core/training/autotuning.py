@@ -9,10 +9,11 @@ import torch
 
 from memtail_core.data import Dataset
 from memtail_core.training.batches import Batch, batches
-from memtail_core.training.device import is_out_of_memory, own_randomness
+from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient_options import GradientOptions
+from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
 from memtail_core.training.resident import ResidentData
 
 _SECONDS = 0.1  # of steps, for each candidate
@@ -43,7 +44,8 @@ def autotuned(
     best, leading = Tuning(stacks[0], precisions[0]), dict[int, float]()
     for precision in precisions:
         dtype = getattr(torch, precision)
-        data = ResidentData(dataset, recipe.standardize, torch.device(device), dtype)
+        with reporting_out_of_memory(recipe.recipe, device, "or a smaller [dataset] train_limit"):
+            data = ResidentData(dataset, recipe.standardize, torch.device(device), dtype)
         rates = _rates(recipe, data, subset_size, stacks, leading)
         stack = _simplest(rates)
         if rates.get(stack, 0.0) > _WORTH_BFLOAT16 * leading.get(best.stack, 0.0):

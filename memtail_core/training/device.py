@@ -68,23 +68,3 @@ def compute_reproducibly() -> None:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-
-
-_OUT_OF_MEMORY = (  # as the CPU's allocator, the driver and the libraries say it
-    "can't allocate memory",
-    "out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
-)
-
-
-def is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory ran out, on a CPU or a GPU; an error while handling that counts."""
-    if error is None:
-        return False
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or any(text in str(error) for text in _OUT_OF_MEMORY)
-        or is_out_of_memory(error.__context__)
-    )

@@ -1,6 +1,5 @@
-"""The one protocol between a study and whatever trains its models, and what comes out of it."""
+"""The protocol between a study and whatever trains its models."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,56 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
-
-MARGIN_LIMIT = 100.0  # beyond it a margin says nothing more, and float16 has little room
-
-
-@dataclass(frozen=True, eq=False)
-class Outcomes:
-    """What K trained models make of every training and test example.
-
-    Attributes:
-        train_correct: bool [K, n], 1[h_k(x_i) = y_i].
-        test_correct: bool [K, n_test].
-        train_margin: float16 [K, n], log p_y − log(1 − p_y) clipped to ± 100, or None where the
-            models give no probabilities.
-        test_margin: the same for the test examples.
-        seconds: float64 [K], what training and evaluating each model took; of those trained at
-            once, each its share.
-    """
-
-    train_correct: NDArray[np.bool_]
-    test_correct: NDArray[np.bool_]
-    train_margin: NDArray[np.float16] | None
-    test_margin: NDArray[np.float16] | None
-    seconds: NDArray[np.float64]
-
-    def taken(self, order: NDArray[np.intp]) -> "Outcomes":
-        """Return the outcomes of models ``order``, in that order."""
-        train_margin, test_margin = self.train_margin, self.test_margin
-        return Outcomes(
-            self.train_correct[order],
-            self.test_correct[order],
-            None if train_margin is None else train_margin[order],
-            None if test_margin is None else test_margin[order],
-            self.seconds[order],
-        )
-
-    @classmethod
-    def stack(cls, parts: "Sequence[Outcomes]") -> "Outcomes":
-        """Join the outcomes of several models, in order."""
-
-        def margins(name: str) -> NDArray[np.float16] | None:
-            found = [getattr(part, name) for part in parts]
-            return None if any(margin is None for margin in found) else np.concatenate(found)
-
-        return cls(
-            np.concatenate([part.train_correct for part in parts]),
-            np.concatenate([part.test_correct for part in parts]),
-            margins("train_margin"),
-            margins("test_margin"),
-            np.concatenate([part.seconds for part in parts]),
-        )
+from memtail_core.training.outcome import Outcomes
 
 
 @dataclass(frozen=True)

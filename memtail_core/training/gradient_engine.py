@@ -1,7 +1,8 @@
 """The engine that trains networks by SGD: one at a time or K at once, data on the device."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -10,20 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memtail_core.data import Dataset
-from memtail_core.errors import OutOfMemoryError, TrainingError
+from memtail_core.errors import TrainingError
 from memtail_core.training.batches import Batch, batch_sizes, batches, learning_rates
-from memtail_core.training.device import is_out_of_memory, own_randomness
-from memtail_core.training.engine import Outcomes, Tuning
+from memtail_core.training.device import own_randomness
+from memtail_core.training.engine import Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient_options import GradientOptions
-from memtail_core.training.judgement import judged
+from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
+from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_batches
 from memtail_core.training.resident import ResidentData
 
 # Constants, for the batch can change the last bits of the logits: what a cache, or a GPU, likes.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
 
-EpochObserver = Callable[[int, Fit, ResidentData], None]  # given the epochs done, from 1
+EpochCallback = Callable[[int, Fit, ResidentData], None]  # with the number of the epoch, from 1
 
 
 class GradientEngine:
@@ -46,24 +48,28 @@ class GradientEngine:
         sizes = subsets.sum(1)
         order = np.argsort(sizes, kind="stable")
         parts = []
-        for size in np.unique(sizes):
-            alike = order[sizes[order] == size]
-            while len(alike):
-                rows, alike = np.split(alike, [self.tuning.stack])
-                parts.append(self._train_or_split(dataset, subsets[rows], seeds[rows]))
+        with self.reporting_out_of_memory():
+            for size in np.unique(sizes):
+                waiting = order[sizes[order] == size]
+                while len(waiting):
+                    rows, waiting = np.split(waiting, [self.tuning.stack])
+                    parts.append(self._train_or_split(dataset, subsets[rows], seeds[rows]))
         return Outcomes.stack(parts).taken(np.argsort(order))
+
+    def reporting_out_of_memory(self) -> AbstractContextManager[None]:
+        """Raise OutOfMemoryError if memory does not suffice for even one network."""
+        advice = "a smaller [training] batch_size, or a smaller network"
+        return reporting_out_of_memory(self._recipe.recipe, self.device, advice)
 
     def _train_or_split(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
-        """Train together; if memory does not suffice, half of them at a time, from then on."""
+        """Train together; if memory runs out, train half as many at a time from then on."""
         try:
             return self._train_together(dataset, subsets, seeds)
         except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) or len(seeds) == 1:
                 raise
-            if len(seeds) == 1:
-                raise out_of_memory(self._recipe, self.device) from error
         self._fits.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -81,17 +87,16 @@ class GradientEngine:
     ) -> Outcomes:
         start = time.perf_counter()
         fit, data = self.fitted(dataset, subsets, seeds)
-        train_correct, train_margin = self.judge(fit, data.x_train, data.y_train)
-        test_correct, test_margin = self.judge(fit, data.x_test, data.y_test)
-        seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
-        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+        train = self.outcome(fit, data.x_train, data.y_train)
+        test = self.outcome(fit, data.x_test, data.y_test)
+        return Outcomes.of(self._recipe.outcome, train, test, time.perf_counter() - start)
 
     def fitted(
         self,
         dataset: Dataset,
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
-        observer: EpochObserver | None = None,
+        callback: EpochCallback | None = None,
     ) -> tuple[Fit, ResidentData]:
         """Train one stack; return its networks, until the next one's, and the data they know.
 
@@ -99,8 +104,8 @@ class GradientEngine:
             dataset: the data.
             subsets: bool [K, n], of one size.
             seeds: int64 [K].
-            observer: called after each epoch; it may ask the networks for logits, and leaves no
-                trace in how they go on training.
+            callback: called after each epoch; it may ask the networks for logits, which does not
+                change how they continue to train.
         """
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
@@ -115,9 +120,9 @@ class GradientEngine:
             each = batches(self._recipe, members, seeds.tolist(), self.device)
             for steps, (batch, rate) in enumerate(zip(each, rates, strict=True), 1):
                 step(batch, rate)
-                if observer is not None and steps % len(sizes) == 0:
+                if callback is not None and steps % len(sizes) == 0:
                     with own_randomness(self.device):
-                        observer(steps // len(sizes), fit, data)
+                        callback(steps // len(sizes), fit, data)
                     fit.network.train()
         return fit, data
 
@@ -133,21 +138,20 @@ class GradientEngine:
         self._fits[len(seeds)] = fit, fit.recorded_step()
         return self._fits[len(seeds)]
 
-    def judge(
-        self, fit: Fit, x: Tensor, y: Tensor
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
-        """Correctness [K, n] and margin [K, n], a batch of logits at a time."""
+    def outcome(self, fit: Fit, x: Tensor, y: Tensor) -> tuple[Bits, Values | None]:
+        """The outcome [K, n] of the networks on stored rows and their labels, in batches."""
         rows_at_once = _EVALUATION_ROWS[self.device.type]
         size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // fit.k)
-        parts = []
-        with own_randomness(self.device):
+
+        def evaluated() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, labels in zip(x.split(size), y.split(size), strict=True):
                 logits = fit.logits(rows)
                 if not bool(logits.isfinite().all()):
                     raise diverged(self._recipe)
-                parts.append(judged(logits, labels))
-        correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-        return correct, margin
+                yield logits, labels
+
+        with own_randomness(self.device):
+            return measure_in_batches(self._recipe.outcome, evaluated())
 
 
 def diverged(recipe: GradientOptions) -> TrainingError:
@@ -155,12 +159,4 @@ def diverged(recipe: GradientOptions) -> TrainingError:
     return TrainingError(
         f"a model of '{recipe.recipe}' diverged (its outputs are not finite): lower [training] "
         f"learning_rate, now {recipe.learning_rate}"
-    )
-
-
-def out_of_memory(recipe: GradientOptions, device: torch.device) -> OutOfMemoryError:
-    """What to do when not even one network can be trained."""
-    return OutOfMemoryError(
-        f"out of memory on {device} while training '{recipe.recipe}': use fewer --workers, a "
-        "smaller [training] batch_size, or a smaller network"
     )

@@ -10,16 +10,16 @@ from pydantic import Field
 from torch import Tensor
 
 from memtail_core.data import Dataset
-from memtail_core.errors import OutOfMemoryError
 from memtail_core.training.convex import Regressions, working_bytes
-from memtail_core.training.device import is_out_of_memory, own_randomness
-from memtail_core.training.engine import UNTUNED, Outcomes, Tuning
-from memtail_core.training.judgement import judged
+from memtail_core.training.device import own_randomness
+from memtail_core.training.engine import UNTUNED, Tuning
+from memtail_core.training.memory import reporting_out_of_memory
+from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values, measure_in_batches
 from memtail_core.training.recipe import Recipe
 from memtail_core.training.resident import ResidentData
 
 _ROWS = 1024  # made ready at once
-_LOGITS = 2**20  # judged at once
+_LOGITS = 2**20  # evaluated at once
 
 
 class Linear(Recipe):
@@ -61,21 +61,17 @@ class LinearEngine:
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`; the seeds change nothing."""
         start = time.perf_counter()
-        try:
-            with own_randomness(self._device):
-                regressions, x_test, y_test = self._ready(dataset)
-                weights = regressions.solved(torch.from_numpy(subsets).to(self._device))
-                train_correct, train_margin = _judge(weights, regressions.x, regressions.y)
-                test_correct, test_margin = _judge(weights, x_test, y_test)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise OutOfMemoryError(
-                f"out of memory on {self._device} while training '{self._recipe.recipe}': use "
-                "fewer --workers, fewer features, or a smaller [dataset] train_limit"
-            ) from error
-        seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
-        return Outcomes(train_correct, test_correct, train_margin, test_margin, seconds)
+        outcome = self._recipe.outcome
+        advice = "fewer features, or a smaller [dataset] train_limit"
+        with (
+            reporting_out_of_memory(self._recipe.recipe, self._device, advice),
+            own_randomness(self._device),
+        ):
+            regressions, x_test, y_test = self._ready(dataset)
+            weights = regressions.solved(torch.from_numpy(subsets).to(self._device))
+            train = _outcome(outcome, weights, regressions.x, regressions.y)
+            test = _outcome(outcome, weights, x_test, y_test)
+        return Outcomes.of(outcome, train, test, time.perf_counter() - start)
 
     def _ready(self, dataset: Dataset) -> tuple[Regressions, Tensor, Tensor]:
         """The regressions, and the test examples [n_test, d + 1] with their labels."""
@@ -100,13 +96,14 @@ def _features(data: ResidentData, rows: Tensor) -> Tensor:
     return x
 
 
-def _judge(weights: Tensor, x: Tensor, y: Tensor) -> tuple[NDArray[np.bool_], NDArray[np.float16]]:
-    """Correctness and margin [K, n] at the logits of weights [K, C, d + 1] for x [n, d + 1]."""
+def _outcome(outcome: Outcome, weights: Tensor, x: Tensor, y: Tensor) -> tuple[Bits, Values | None]:
+    """The outcome [K, n] at the logits of weights [K, C, d + 1] for x [n, d + 1]."""
     k, c, d = weights.shape
     rows = max(64, _LOGITS // (k * c))
-    parts = []
-    for some, labels in zip(x.split(rows), y.split(rows), strict=True):
-        logits = (weights.view(-1, d) @ some.T).view(k, c, -1)
-        parts.append(judged(logits.transpose(1, 2), labels))
-    correct, margin = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    return correct, margin
+    return measure_in_batches(
+        outcome,
+        (
+            ((weights.view(-1, d) @ some.T).view(k, c, -1).transpose(1, 2), labels)
+            for some, labels in zip(x.split(rows), y.split(rows), strict=True)
+        ),
+    )

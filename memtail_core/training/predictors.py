@@ -7,8 +7,8 @@ import importlib
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,8 +19,9 @@ from pydantic import ConfigDict
 from memtail_core.data import Dataset
 from memtail_core.data.user_code import function, source_digest
 from memtail_core.errors import StudyError, TrainingError, did_you_mean
-from memtail_core.training.engine import UNTUNED, Outcomes, Tuning
-from memtail_core.training.judgement import judged
+from memtail_core.training.engine import UNTUNED, Tuning
+from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
+from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values
 from memtail_core.training.recipe import Recipe
 
 _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core a process
@@ -45,33 +46,49 @@ class PredictorEngine:
     tuning = UNTUNED
 
     def __init__(
-        self, name: str, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
+        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
     ) -> None:
-        self._name, self._train_one, self._inputs = name, train_one, inputs
+        self._recipe, self._train_one, self._inputs = recipe, train_one, inputs
 
     def train(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`."""
-        x_train, x_test = (_read_only(self._inputs(x)) for x in (dataset.x_train, dataset.x_test))
-        parts = []
-        for subset, seed in zip(subsets, seeds, strict=True):
-            start = time.perf_counter()
-            try:
-                x, y = x_train[subset], dataset.y_train[subset]
-                with redirect_stdout(sys.stderr):  # stdout is for results
+        advice = "or a smaller [dataset] train_limit"
+        with reporting_out_of_memory(self._recipe.recipe, "cpu", advice):
+            x_train, x_test = (
+                _read_only(self._inputs(x)) for x in (dataset.x_train, dataset.x_test)
+            )
+            parts = []
+            for subset, seed in zip(subsets, seeds, strict=True):
+                start = time.perf_counter()
+                with self._reporting_failures(), redirect_stdout(sys.stderr):
+                    x, y = x_train[subset], dataset.y_train[subset]
                     predict = self._train_one(x, y, int(seed), len(dataset.classes))
                     train, test = predict(x_train), predict(x_test)
-            except TrainingError:
-                raise
-            except (Exception, SystemExit) as error:  # the user's code can raise anything
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                raise TrainingError(f"'{self._name}' failed: {reason}") from error
-            train_correct, train_margin = _judged(*train, dataset.y_train)
-            test_correct, test_margin = _judged(*test, dataset.y_test)
-            seconds = np.array([time.perf_counter() - start])
-            parts.append(Outcomes(train_correct, test_correct, train_margin, test_margin, seconds))
+                outcome = self._recipe.outcome
+                parts.append(
+                    Outcomes.of(
+                        outcome,
+                        _measured(outcome, train, dataset.y_train),
+                        _measured(outcome, test, dataset.y_test),
+                        time.perf_counter() - start,
+                    )
+                )
         return Outcomes.stack(parts)
+
+    @contextmanager
+    def _reporting_failures(self) -> Iterator[None]:
+        """Raise TrainingError for whatever the user's code raises, but for a lack of memory."""
+        try:
+            yield
+        except TrainingError:
+            raise
+        except (Exception, SystemExit) as error:
+            if is_out_of_memory(error):
+                raise
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise TrainingError(f"'{self._recipe.recipe}' failed: {reason}") from error
 
 
 class SklearnRecipe(Recipe):
@@ -85,7 +102,7 @@ class SklearnRecipe(Recipe):
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
         """One classifier after another, on one core each; there is no other device."""
         del device, tuning
-        return PredictorEngine(self.recipe, self._fit, _flat)
+        return PredictorEngine(self, self._fit, _flat)
 
     def check(self, dataset: Dataset) -> None:
         """The class must be a classifier of scikit-learn that takes these parameters."""
@@ -165,7 +182,7 @@ class PythonRecipe(Recipe):
                 raise TrainingError(f"'{self.recipe}' returned {found}: return predict(x)")
             return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
 
-        return PredictorEngine(self.recipe, fit, lambda x: x)
+        return PredictorEngine(self, fit, lambda x: x)
 
     def check(self, dataset: Dataset) -> None:
         """The function must be there."""
@@ -208,11 +225,13 @@ def _checked(found: Any, n: int, n_classes: int) -> Predictions:
     )
 
 
-def _judged(
-    labels: NDArray[np.int64], logits: NDArray[Any] | None, y: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float16] | None]:
-    correct = (labels == y)[None]
-    if logits is None:
-        return correct, None
-    _, margin = judged(torch.from_numpy(np.asarray(logits, np.float64))[None], torch.from_numpy(y))
-    return correct, margin
+def _measured(
+    outcome: Outcome, predictions: Predictions, y: NDArray[np.int64]
+) -> tuple[Bits, Values | None]:
+    """Measure one model [1, n]: whether its labels are right, and the value its logits give."""
+    labels, logits = predictions
+    target = torch.from_numpy(y)
+    correct, value = outcome.measure(torch.from_numpy(labels)[None], target)
+    if logits is not None:
+        _, value = outcome.measure(torch.from_numpy(np.asarray(logits, np.float64))[None], target)
+    return correct, value

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
+from memtail_core.training.classification import CLASSIFICATION
 from memtail_core.training.engine import UNTUNED, Engine, Tuning
+from memtail_core.training.outcome import Outcome
 
 
 class Recipe(BaseModel, ABC):
@@ -20,6 +22,7 @@ class Recipe(BaseModel, ABC):
 
     stackable: ClassVar[bool] = False  # whether many models can be trained at once
     version: ClassVar[int] = 1  # raised when the same options come to train other models
+    outcome: ClassVar[Outcome] = CLASSIFICATION  # what a trial records about each example
     recipe: str
 
     @abstractmethod

@@ -17,11 +17,11 @@ from torch.nn import functional
 
 from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
-from memtail_core.training.device import is_out_of_memory, own_randomness
+from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_engine import GradientEngine, out_of_memory
+from memtail_core.training.gradient_engine import GradientEngine
 from memtail_core.training.gradient_options import channels_first
 from memtail_core.training.recipe import Recipe
 
@@ -75,16 +75,12 @@ def representations(
     network_recipe = _checked(recipe, dataset)
     engine = GradientEngine(network_recipe, device, tuning)
     everything = np.ones((1, len(dataset.y_train)), dtype=np.bool_)
-    try:
+    with engine.reporting_out_of_memory():
         fit, data = engine.fitted(dataset, everything, np.array([seed], dtype=np.int64))
-        known, _ = engine.judge(fit, data.x_train, data.y_train)
-        tested, _ = engine.judge(fit, data.x_test, data.y_test)
+        train_correct, _ = engine.outcome(fit, data.x_train, data.y_train)
+        test_correct, _ = engine.outcome(fit, data.x_test, data.y_test)
         train, test = _seen(fit, data.x_train), _seen(fit, data.x_test)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise out_of_memory(network_recipe, engine.device) from error
-    accuracy = Accuracy(float(known.mean()), float(tested.mean()))
+    accuracy = Accuracy(float(train_correct.mean()), float(test_correct.mean()))
     return {name: Representation(train[name], test[name], accuracy) for name in train}
 
 

@@ -78,7 +78,7 @@ def test_a_damaged_study_does_not_stand_in_the_way_of_the_others(store: FilesSto
     catalogue.register(store, study, dataset, 40)
     store.put("studies/digits-0000000000/study.json", b"{")
     assert catalogue.find(store, study.id) == study
-    assert catalogue.namesake(store, study.model_copy(update={"seed": 5})) == study
+    assert catalogue.of_same_name(store, study.model_copy(update={"seed": 5})) == study
     with pytest.raises(StudyError, match="is damaged or of another version: restore it"):
         catalogue.find(store, "digits-0000000000")
 
@@ -87,7 +87,7 @@ def test_damaged_records_are_named(store: FilesStore) -> None:
     study, dataset = prepare(digits())
     catalogue.register(store, study, dataset, 40)
     store.put(f"{study.prefix}goal.json", b"{")
-    with pytest.raises(StoreError, match=r"goal.json is damaged: delete it, and say --trials"):
+    with pytest.raises(StoreError, match=r"goal.json is damaged: delete it, and give --trials"):
         catalogue.goal(store, study)
     content = bytearray(store.get(study.dataset_key))
     content[5000] ^= 1

@@ -122,7 +122,7 @@ def test_status_lists_and_details(memtail: Memtail, trained: Trained) -> None:
 def test_status_warns_when_models_do_not_fit(memtail: Memtail, study: str) -> None:
     setting = ["--set", "training.epochs=1"]
     ran = memtail("run", study, "--workers", "1", *setting)
-    assert "warning: held-in accuracy is only" in ran.stdout
+    assert "Warning: held-in accuracy is only" in ran.stdout
     assert "held-in accuracy is only" in memtail("status", "odd").stdout
     assert "use a model that fits better" in memtail("report", "odd").stdout
 
@@ -219,7 +219,7 @@ def test_a_study_that_cannot_be_read_does_not_hide_the_others(
     Path("runs/studies/damaged/study.json").write_text("{")
     found = memtail("status", "--json")
     assert [row["id"] for row in json.loads(found.stdout)] == [trained.study.id]
-    assert found.stderr.count("warning:") == 2
+    assert found.stderr.count("Warning:") == 2
 
 
 def test_a_finished_study_is_reported_however_little_memory_is_free(
@@ -297,7 +297,7 @@ def test_how_many_train_at_once_is_measured_or_asked_for(memtail: Memtail, study
 def test_fewer_at_once_for_lack_of_memory_is_told(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cli.progress import RunProgress
+    from cli.run_progress import RunProgress
     from memtail_core.plan.shards import Shard
     from memtail_core.running import cost
     from memtail_core.running.execution import ShardDone
@@ -312,4 +312,4 @@ def test_fewer_at_once_for_lack_of_memory_is_told(
     told = capsys.readouterr().err
     assert "new models: held in 100.0%, test 90.0%" in told
     assert told.count("trains    5 networks at once, in bfloat16") == 1
-    assert told.count("warning: memory is short: 3 networks at once, not 5") == 1
+    assert told.count("Warning: memory is short: 3 networks at once, not 5") == 1

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from memtail_core import catalogue
 from memtail_core.analysis import analyse
+from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import EstimationError, StudyError
-from memtail_core.plan import designs, shards
+from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
 from memtail_core.running import execution
 from memtail_core.store import FilesStore
@@ -120,7 +121,7 @@ def test_an_experiment_is_trained_as_a_study_is(trained: Trained, tmp_path: Path
     catalogue.register_arms(store, study, arms(n))
     found = execution.run(study, store, trained.dataset, 6, workers=1, stack=1)
     assert len(found) == 6
-    assert len(shards.stored(store, study)) == 6
+    assert len(stored_shards(store, study)) == 6
     subset = np.unpackbits(found.subset, axis=1, count=n).astype(bool)
     assert (subset == designs.subsets(study, range(6), arms(n))).all()
     accuracies = found.accuracies()

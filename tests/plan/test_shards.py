@@ -1,15 +1,6 @@
-import pytest
-
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
-from memtail_core.store import FilesStore
 from tests.plan.test_designs import study as make_study
-
-
-@pytest.fixture
-def store(tmp_path) -> FilesStore:
-    return FilesStore(tmp_path)
-
 
 STUDY = make_study().model_copy(update={"shard_size": 10})
 
@@ -28,16 +19,3 @@ def test_keys_sort_as_the_trials_do() -> None:
     keys = [shard.key(STUDY) for shard in shards.planned(STUDY, 5000)]
     assert keys == sorted(keys)
     assert keys[1] == f"studies/{STUDY.id}/shards/0000010-0000020.npz"
-
-
-def test_what_is_listed_is_stored_and_the_rest_is_missing(store: FilesStore) -> None:
-    store.put(Shard(10, 20).key(STUDY), b"")
-    store.put(Shard(40, 50).key(STUDY), b"")
-    assert shards.stored(store, STUDY) == [Shard(10, 20), Shard(40, 50)]
-    assert shards.missing(store, STUDY, 30) == [Shard(0, 10), Shard(20, 30)]
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "0000000-0000007.npz", "0000005-0000015.npz"])
-def test_other_objects_among_the_shards_are_not_shards(store: FilesStore, name: str) -> None:
-    store.put(f"{STUDY.prefix}shards/{name}", b"")
-    assert shards.stored(store, STUDY) == []

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from memtail_core.errors import TrainingError
+from memtail_core.catalogue.stored import stored_shards
+from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
 from memtail_core.running import execution, trials
@@ -116,7 +117,7 @@ def test_a_failing_recipe_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     study, dataset = prepare(spec)
     with pytest.raises(TrainingError, match="ValueError: the user's own mistake"):
         execution.run(study, FilesStore(tmp_path), dataset, 40, workers=2)
-    assert shards.stored(FilesStore(tmp_path), study) == []
+    assert stored_shards(FilesStore(tmp_path), study) == []
 
 
 def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:
@@ -124,6 +125,24 @@ def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:
     study, dataset = prepare(digits().model_copy(update={"training": recipe}))
     with pytest.raises(TrainingError, match="keep dying, most likely for lack of memory"):
         execution.run(study, FilesStore(tmp_path), dataset, 40, workers=2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_recipe_out_of_memory_continues_in_half_as_many_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setenv("MEMTAIL_TEST_DIED", str(tmp_path / "died"))
+    recipe = {"recipe": "python:tests.training.user_recipe:out_of_memory_once"}
+    study, dataset = prepare(digits().model_copy(update={"training": recipe}))
+    store, recorder = FilesStore(tmp_path / "runs"), Recorder()
+    if workers == 1:  # there is no half of it
+        with pytest.raises(OutOfMemoryError, match="use fewer --workers, or a smaller"):
+            execution.run(study, store, dataset, 40, workers=workers)
+        return
+    found = execution.run(study, store, dataset, 40, workers=workers, observer=recorder)
+    assert len(found) == 40
+    assert recorder.at[-1] == 1
+    assert len(recorder.done) == len(set(recorder.done)) == 8
 
 
 def test_a_process_that_dies_once_costs_its_shard_in_flight(

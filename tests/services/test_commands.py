@@ -136,5 +136,5 @@ def test_without_a_broker_a_cluster_is_not_there(cluster: Cluster) -> None:
     ran = cluster.memtail("workers", code=2)
     assert ran.stderr.startswith("error: cannot reach Redis at redis://127.0.0.1")
     told = cluster.memtail("status")
-    assert "warning: what the cluster does is not known: cannot reach Redis" in told.stderr
+    assert "Warning: what the cluster does is not known: cannot reach Redis" in told.stderr
     assert "holds no study" in told.stdout

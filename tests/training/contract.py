@@ -11,7 +11,7 @@ from memtail_core.training import Engine, Outcomes
 
 def assert_same_bits(one: Outcomes, other: Outcomes, rows: slice = slice(None)) -> None:
     """Model by model, ``one`` equals ``other[rows]`` to the last bit."""
-    for name in ("train_correct", "test_correct", "train_margin", "test_margin"):
+    for name in ("train_correct", "test_correct", "train_value", "test_value"):
         left, right = getattr(one, name), getattr(other, name)
         assert (left is None) == (right is None)
         if left is not None:
@@ -44,11 +44,12 @@ class EngineContract:
         assert found.seconds.shape == (3,)
         assert (found.seconds > 0).all()
         for margin, correct in (
-            (found.train_margin, found.train_correct),
-            (found.test_margin, found.test_correct),
+            (found.train_value, found.train_correct),
+            (found.test_value, found.test_correct),
         ):
             if margin is not None:
                 assert margin.shape == correct.shape
+                assert found.value == "margin"
                 assert margin.dtype == np.float16
                 assert np.isfinite(margin).all()
                 assert np.abs(margin).max() <= 100

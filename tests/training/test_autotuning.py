@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from memtail_core.data import Dataset
-from memtail_core.training import Tuning, calibration
+from memtail_core.training import Tuning, autotuning
 from memtail_core.training.autotuning import autotuned
 from memtail_core.training.batches import Batch
 from memtail_core.training.fitting import Fit
@@ -26,7 +26,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch, seconds: Seconds) -> list[tuple[i
         asked.append((stack, data.dtype))
         return seconds(stack, data.dtype)
 
-    monkeypatch.setattr(calibration, "_seconds_per_step", measure)
+    monkeypatch.setattr(autotuning, "_seconds_per_step", measure)
     return asked
 
 
@@ -119,4 +119,4 @@ def test_the_first_step_sets_things_up_and_does_not_count(
 
     monkeypatch.setattr(Fit, "step", step)
     data = ResidentData(dataset, True, torch.device("cpu"))
-    assert calibration._seconds_per_step(MLP(widths=(8,), epochs=9), data, 20, 1) < 0.1
+    assert autotuning._seconds_per_step(MLP(widths=(8,), epochs=9), data, 20, 1) < 0.1

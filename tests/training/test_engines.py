@@ -117,5 +117,5 @@ def test_recipes_that_give_no_probabilities_have_no_margins() -> None:
     dataset = digits()
     engine = training.resolve({"recipe": "sklearn:svm.SVC"}, dataset, 175).engine("cpu")
     found = engine.train(dataset, np.ones((1, 250), bool), np.array([0]))
-    assert found.train_margin is None
-    assert found.test_margin is None
+    assert found.train_value is None
+    assert found.test_value is None

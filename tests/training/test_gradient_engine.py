@@ -12,8 +12,8 @@ from torch import nn
 
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError
+from memtail_core.training import Outcomes, Tuning
 from memtail_core.training.captured import CapturedStep
-from memtail_core.training.engine import Outcomes, Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.networks import CNN, MLP, ResNet9
@@ -57,8 +57,8 @@ def test_training_is_plain_sgd_on_every_example_of_the_subset(dataset: Dataset) 
                     p.sub_(0.05 * v)
     probability = network(x).softmax(1).gather(1, y[:, None])[:, 0].detach().double().numpy()
     margin = np.log(probability) - np.log1p(-probability)
-    assert found.train_margin is not None
-    np.testing.assert_allclose(found.train_margin[0], margin, atol=2e-3)
+    assert found.train_value is not None
+    np.testing.assert_allclose(found.train_value[0], margin, atol=2e-3)
     assert (found.train_correct[0] == (network(x).argmax(1) == y).numpy()).all()
 
 
@@ -73,7 +73,7 @@ def test_training_leaves_the_processs_random_stream_alone(dataset: Dataset) -> N
 def assert_same_models(one: Outcomes, other: Outcomes) -> None:
     """Up to rounding, which a margin near 0 can turn into another answer."""
     for name in ("train", "test"):
-        mine, theirs = (getattr(o, f"{name}_margin").astype(float) for o in (one, other))
+        mine, theirs = (getattr(o, f"{name}_value").astype(float) for o in (one, other))
         np.testing.assert_allclose(mine, theirs, atol=0.02)
         sure = np.abs(mine) > 0.05
         same = getattr(one, f"{name}_correct") == getattr(other, f"{name}_correct")

@@ -19,8 +19,8 @@ class _Solved(EngineContract):
     def assert_same_models(self, one: Outcomes, other: Outcomes, rows: slice) -> None:
         """Up to rounding: correctness differs where the margin is next to 0, if at all."""
         for name in ("train", "test"):
-            mine = getattr(one, f"{name}_margin").astype(float)
-            theirs = getattr(other, f"{name}_margin")[rows].astype(float)
+            mine = getattr(one, f"{name}_value").astype(float)
+            theirs = getattr(other, f"{name}_value")[rows].astype(float)
             np.testing.assert_allclose(mine, theirs, atol=1e-3, rtol=2e-3)
             same = getattr(one, f"{name}_correct") == getattr(other, f"{name}_correct")[rows]
             assert same[np.abs(mine) > 1e-3].all()
@@ -75,8 +75,8 @@ def test_margins_are_those_of_scikit_learn(standardize: bool) -> None:
                                     solver="newton-cholesky")  # fmt: skip
         theirs.fit(x[subset], wine.y_train[subset])
         for examples, y, margin, correct in (
-            (x, wine.y_train, found.train_margin, found.train_correct),
-            (x_test, wine.y_test, found.test_margin, found.test_correct),
+            (x, wine.y_train, found.train_value, found.train_correct),
+            (x_test, wine.y_test, found.test_value, found.test_correct),
         ):
             assert margin is not None
             p = theirs.predict_proba(examples)[np.arange(len(y)), y]
@@ -100,9 +100,9 @@ def test_data_are_made_ready_once_and_again_for_other_data(monkeypatch: pytest.M
     assert engine.train(other, subsets, np.arange(2)).train_correct.mean() < 0.9
     assert len(made) == 2
     again = engine.train(data, subsets, np.arange(2))
-    assert again.train_margin is not None
-    assert first.train_margin is not None
-    assert again.train_margin.tobytes() == first.train_margin.tobytes()
+    assert again.train_value is not None
+    assert first.train_value is not None
+    assert again.train_value.tobytes() == first.train_value.tobytes()
 
 
 def test_seeds_do_not_matter() -> None:
@@ -111,9 +111,9 @@ def test_seeds_do_not_matter() -> None:
         Linear().engine("cpu").train(digits(), subsets, np.array(seeds))
         for seeds in ([0, 1], [7, 2**40])
     )
-    assert one.train_margin is not None
-    assert other.train_margin is not None
-    assert one.train_margin.tobytes() == other.train_margin.tobytes()
+    assert one.train_value is not None
+    assert other.train_value is not None
+    assert one.train_value.tobytes() == other.train_value.tobytes()
 
 
 def test_what_cannot_converge_says_what_to_do() -> None:

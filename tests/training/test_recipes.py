@@ -163,7 +163,7 @@ def test_labels_alone_are_enough(images: Dataset) -> None:
         {"recipe": "python:tests.training.user_recipe:labels_only"}, images, 175
     )
     found = recipe.engine("cpu").train(images, np.ones((1, 250), bool), np.array([0]))
-    assert found.train_margin is None
+    assert found.train_value is None
     assert 0.02 < found.train_correct.mean() < 0.3
 
 

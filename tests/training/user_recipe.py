@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import GridSearchCV
 
 
 def nearest(x, y, *, seed, device, n_classes, power):
@@ -69,4 +72,44 @@ def dies_once(x, y, *, seed, device, n_classes):
     if not flag.exists():
         flag.touch()
         os._exit(9)
+    return labels_only(x, y, seed=seed, device=device, n_classes=n_classes)
+
+
+def out_of_memory(x, y, *, seed, device, n_classes, how):
+    """Run out of memory as Python, numpy, torch or a library in them says it."""
+    if how == "python":
+        raise MemoryError
+    if how == "numpy":
+        np.empty(2**50)
+    if how == "torch":
+        torch.empty(2**58)
+    if how == "gpu":
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    if how == "jax":
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8589934592 bytes.")
+    if how == "scikit-learn":  # wraps what each fit raises in a ValueError
+        search = GridSearchCV(_Greedy(), {"bytes": [2**53]}, cv=2)
+        search.fit(x.reshape(len(x), -1), y)
+    if how == "exit":
+        try:
+            raise MemoryError
+        except MemoryError:
+            sys.exit(1)
+    if how == "predict":
+        return lambda inputs: np.empty(2**50)
+
+
+class _Greedy(ClassifierMixin, BaseEstimator):
+    def __init__(self, bytes=1):
+        self.bytes = bytes
+
+    def fit(self, x, y):
+        np.empty(self.bytes, np.uint8)
+
+
+def out_of_memory_once(x, y, *, seed, device, n_classes):
+    flag = Path(os.environ["MEMTAIL_TEST_DIED"])
+    if not flag.exists():
+        flag.touch()
+        raise MemoryError
     return labels_only(x, y, seed=seed, device=device, n_classes=n_classes)

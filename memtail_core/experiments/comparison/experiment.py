@@ -36,7 +36,7 @@ def run(context: Context, options: CompareOptions) -> Iterator[Comparison]:
     for one, other in pairs:
         _check(one, other)
     for one, other in pairs:
-        with context.progress("comparing", options.splits + 1) as progress:
+        with context.progress("comparing", options.splits + 1, "comparisons") as progress:
             result = compare(
                 Side.of(one.study, one.trials),
                 Side.of(other.study, other.trials),

@@ -26,7 +26,7 @@ from memtail_core.estimation.influence import Engine, Evidence, PairsRule
 from memtail_core.estimation.intervals import reaches
 from memtail_core.experiments.comparison.result import Both, Comparison, Disagreement
 from memtail_core.experiments.comparison.yardstick import Side, mean_known, yardstick
-from memtail_core.experiments.experiment import Progress
+from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.experiments.stability.result import INFLUENCE_THRESHOLDS, THRESHOLDS
 from memtail_core.running.trials import Trials
 
@@ -52,7 +52,7 @@ def compare(
     seed: int = 0,
     engine: Engine,
     most: int = MOST_PAIRS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Comparison:
     """Compare two studies of the same data (Feldman & Zhang 2020, section 3.4).
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from memtail_core.analysis.halves import Half, Look, halves, whole_blocks
 from memtail_core.estimation.agreement import Agreement, Overlap, agreement
-from memtail_core.experiments.experiment import Progress
+from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
@@ -72,7 +72,7 @@ def yardstick(
     thresholds: Sequence[float],
     splits: int,
     seed: int,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> Yardstick:
     """Compare halves of ``size`` trials (whole blocks of them), ``splits`` times."""
     per_side = (size // one.block * one.block, size // other.block * other.block)

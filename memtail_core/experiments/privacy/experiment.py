@@ -26,7 +26,7 @@ def run(context: Context, options: PrivacyOptions) -> Iterator[Privacy]:
     from memtail_core.experiments.privacy.plan import audit
 
     (subject,) = context.subjects(margins=True, unfinished=True)
-    with context.progress("attacking", 2 * subject.trials.n) as progress:
+    with context.progress("attacking", 2 * subject.trials.n, "attacks") as progress:
         yield audit(subject.study, subject.trials, progress)
 
 

@@ -16,7 +16,7 @@ from memtail_core import estimation
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.membership import FEWEST, LOSS, OWN, POOLED, Attacks, Part, told
 from memtail_core.estimation.roc import Histogram, Roc, keys
-from memtail_core.experiments.experiment import Progress
+from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.experiments.per_example import groups, listed, rank_correlation
 from memtail_core.experiments.privacy.result import RATES, AtRate, Attack, Bin, Privacy
 from memtail_core.plan import designs
@@ -30,7 +30,7 @@ _DRAWN = 100  # points of a curve
 _ENOUGH = 64  # trials, for each example to have its own variances
 
 
-def audit(study: Study, trials: Trials, progress: Progress | None = None) -> Privacy:
+def audit(study: Study, trials: Trials, progress: ProgressCallback | None = None) -> Privacy:
     """Attack every trial.
 
     Args:

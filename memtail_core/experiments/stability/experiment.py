@@ -38,7 +38,7 @@ def run(context: Context, options: StabilityOptions) -> Iterator[Stability]:
 
     (subject,) = context.subjects(unfinished=True)
     n_sizes = len(sizes(subject.trials.trials, designs.block(subject.study)))
-    with context.progress("comparing", n_sizes * options.splits) as progress:
+    with context.progress("comparing", n_sizes * options.splits, "comparisons") as progress:
         yield stability(
             subject.study,
             subject.trials,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from memtail_core.data import Dataset
 from memtail_core.estimation.growth import Curve
 from memtail_core.estimation.influence import PairsRule, engine_for
-from memtail_core.experiments.experiment import Progress
+from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.experiments.stability.result import (
     INFLUENCE_THRESHOLDS,
     THRESHOLDS,
@@ -34,7 +34,7 @@ def stability(
     *,
     thresholds: Sequence[float] = THRESHOLDS,
     splits: int = 10,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Stability:
     """Measure how well halves of a study agree, and say how many trials ``wanted`` takes.
 

@@ -15,7 +15,7 @@ from memtail_core.analysis.halves import Half, Look, halves, sizes, whole_blocks
 from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, Overlap, agreement
 from memtail_core.estimation.growth import Curve, power_law, reliability, shared
 from memtail_core.estimation.influence import Engine, PairsRule
-from memtail_core.experiments.experiment import Progress
+from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]
@@ -120,7 +120,7 @@ def split_agreement(
     seed: int = 0,
     engine: Engine,
     most: int = MOST_PAIRS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> SplitAgreement:
     """Compare disjoint halves of a study's trials (Feldman & Zhang 2020, section 3.2).
 

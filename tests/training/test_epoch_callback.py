@@ -1,4 +1,4 @@
-"""An observer sees every epoch, and leaves the training as it was to the last bit."""
+"""A callback is called after every epoch, and training stays the same to the last bit."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from memtail_core.training.resident import ResidentData
 
 
 class Dropping(MLP):
-    """Draws random numbers in training mode, which an observer must not take from it."""
+    """Draws random numbers in training mode, which a callback must not disturb."""
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(20, n_classes))
@@ -32,12 +32,12 @@ RECIPES = [
 
 
 def trained(
-    recipe: GradientRecipe, dataset: Dataset, stack: int, observer: Callable[..., None] | None
+    recipe: GradientRecipe, dataset: Dataset, stack: int, callback: Callable[..., None] | None
 ) -> list[torch.Tensor]:
     engine = GradientEngine(recipe, "cpu", Tuning(stack))
     subsets = np.zeros((stack, 37), bool)
     subsets[:, :23] = True
-    fit, _ = engine.fitted(dataset, subsets, np.arange(stack), observer)
+    fit, _ = engine.fitted(dataset, subsets, np.arange(stack), callback)
     return [tensor.clone() for tensor in fit.state()]
 
 
@@ -45,30 +45,30 @@ def trained(
     ("recipe", "stack"),
     [*((recipe, 1) for recipe in RECIPES), (RECIPES[0], 3), (RECIPES[2], 3)],
 )
-def test_training_is_the_same_bits_with_an_observer(
+def test_training_is_the_same_bits_with_a_callback(
     dataset: Dataset, recipe: GradientRecipe, stack: int
 ) -> None:
-    seen = []
+    calls = []
 
-    def observe(epoch: int, fit: Fit, data: ResidentData) -> None:
+    def callback(epoch: int, fit: Fit, data: ResidentData) -> None:
         torch.rand(5)
-        seen.append((epoch, fit.logits(data.x_train).shape))
+        calls.append((epoch, fit.logits(data.x_train).shape))
 
     expected = trained(recipe, dataset, stack, None)
-    found = trained(recipe, dataset, stack, observe)
-    assert seen == [(epoch, (stack, 37, 3)) for epoch in (1, 2, 3)]
+    found = trained(recipe, dataset, stack, callback)
+    assert calls == [(epoch, (stack, 37, 3)) for epoch in (1, 2, 3)]
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-def test_the_last_epoch_seen_is_the_network_returned(dataset: Dataset) -> None:
-    seen = []
+def test_the_last_call_has_the_network_that_is_returned(dataset: Dataset) -> None:
+    logits = []
     recipe = MLP(widths=(6,), epochs=4, batch_size=8, schedule="constant")
     engine = GradientEngine(recipe, "cpu", Tuning())
     fit, data = engine.fitted(
         dataset,
         np.ones((1, 37), bool),
         np.array([3]),
-        lambda epoch, fit, data: seen.append(fit.logits(data.x_test)),
+        lambda epoch, fit, data: logits.append(fit.logits(data.x_test)),
     )
-    assert torch.equal(seen[-1], fit.logits(data.x_test))
-    assert not torch.equal(seen[-2], seen[-1])
+    assert torch.equal(logits[-1], fit.logits(data.x_test))
+    assert not torch.equal(logits[-2], logits[-1])

@@ -1,15 +1,13 @@
-"""Rates, lengths of time and sizes as people read them."""
+"""Numbers, rates, lengths of time and sizes as people read them."""
 
 
-def rate(per_second: float) -> str:
-    """Models a second, a minute or an hour."""
+def rate(per_second: float, unit: str = "models") -> str:
+    """A rate in units a second, a minute or an hour."""
     if per_second >= 1:
-        return f"{per_second:.1f} models/s"
-    return (
-        f"{per_second * 60:.1f} models/min"
-        if per_second >= 1 / 60
-        else (f"{per_second * 3600:.1f} models/h")
-    )
+        return f"{per_second:,.{0 if per_second >= 1000 else 1}f} {unit}/s"
+    if per_second >= 1 / 60:
+        return f"{per_second * 60:.1f} {unit}/min"
+    return f"{per_second * 3600:.1f} {unit}/h"
 
 
 def length(seconds: float) -> str:
