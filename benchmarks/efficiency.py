@@ -16,7 +16,7 @@ without a plain estimate is given the mean of the others. Where nothing can be s
 import resource
 import sys
 import time as clock
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,18 @@ from benchmarks.table import run, show
 from cli.options import find_study, store_option
 from memtail_core import catalogue
 from memtail_core.analysis.calibrated_pairs import calibrate_pairs
-from memtail_core.analysis.calibrated_scores import Neighbours, calibrate, without_trials
+from memtail_core.analysis.observations import context, observations
 from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Space
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import Memorization, memorization
+from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement
-from memtail_core.estimation.calibration import Calibrated, calibrated
+from memtail_core.estimation.calibrated import (
+    CALIBRATED,
+    CalibratedMemorization,
+    calibrated_memorization,
+)
+from memtail_core.estimation.estimator import Context
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.running import trials
 from memtail_core.running.trials import Trials
@@ -47,7 +52,6 @@ _Z = 1.959963984540054
 _PER_BLOCK = 20  # draws of fewer trials begin this far apart: whole blocks of the balanced design
 
 Floats = NDArray[np.float64]
-Scores = Memorization | Calibrated
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +61,7 @@ class Material:
     name: str
     trials: Trials
     dataset: Dataset
-    neighbours: Neighbours
-    clues: Floats
+    context: Context
 
     @classmethod
     def of(cls, location: str, name: str) -> "Material":
@@ -66,11 +69,12 @@ class Material:
         store, study = find_study(location, name)
         found, _ = trials.load(store, study, margins=True)
         dataset = catalogue.load_dataset(store, study)
-        return cls(study.name, found, dataset, *without_trials(dataset))
+        return cls(study.name, found, dataset, context(dataset))
 
-    def calibrated(self, drawn: Trials) -> Calibrated:
+    def calibrated(self, drawn: Trials) -> CalibratedMemorization:
         """Estimate from these trials."""
-        return calibrate(drawn, self.dataset, self.neighbours, self.clues)
+        seen = observations(drawn, self.dataset)
+        return CALIBRATED.memorization(replace(seen, find_context=lambda: self.context))
 
 
 @click.group()
@@ -101,8 +105,8 @@ def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool)
             begun = clock.process_time()
             ours = material.calibrated(drawn)
             seconds.append(clock.process_time() - begun)
-            theirs = memorization(drawn.subset, drawn.train_correct, drawn.n)
-            reference = memorization(others.subset, others.train_correct, others.n)
+            theirs = drawn.counted()
+            reference = others.counted()
             measured.append((judged(ours, reference), judged(theirs, reference)))
         rmse = [np.mean([each[side]["rmse"] for each in measured]) for side in (0, 1)]
         found: dict[str, Any] = {
@@ -179,7 +183,7 @@ def noise(study: str, planted: str, location: str, counts: str, draws: int, as_j
     material = Material.of(location, study)
     with np.load(f"{planted.removesuffix('.npz')}.truth.npz") as file:
         wrong = np.isin(np.arange(material.trials.n), file[_flipped(file.files)])
-    by_kernel = float(roc_auc_score(wrong, -material.clues[:, 2]))
+    by_kernel = float(roc_auc_score(wrong, -material.context.kernel_scores[:, 2]))
     for count in map(int, counts.split(",")):
         areas = []
         for draw in range(draws):
@@ -188,7 +192,7 @@ def noise(study: str, planted: str, location: str, counts: str, draws: int, as_j
                 break
             drawn = material.trials.taken(rows)
             ours = material.calibrated(drawn).memorization
-            theirs = memorization(drawn.subset, drawn.train_correct, drawn.n).memorization
+            theirs = drawn.counted().memorization
             areas.append([roc_auc_score(wrong, each) for each in (ours, _filled(theirs))])
         means = np.mean(areas, axis=0)
         found = {
@@ -217,14 +221,21 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
     x = (rng.normal(size=(10, inputs))[label] + 3 * rng.normal(size=(n, inputs))).astype(np.float32)
     dataset = Dataset(x, label, x[:1], label[:1], tuple(map(str, range(10))))
     begun = clock.process_time()
-    near, clues = without_trials(dataset)
+    known = context(dataset)
     prepared = clock.process_time() - begun
     inside = rng.random((count, n)) < 0.7
     margin = (rng.normal(3, 3, n) + np.where(inside, 3, 0) + rng.normal(size=(count, n))).astype(
         np.float16
     )
     begun = clock.process_time()
-    calibrated(inside, margin > 0, label, margin=margin, neighbours=near, clues=clues)
+    calibrated_memorization(
+        inside,
+        margin > 0,
+        label,
+        margin=margin,
+        neighbours=(known.neighbours, known.distances),
+        clues=known.kernel_scores,
+    )
     seconds = clock.process_time() - begun
     found = {
         "what": f"CPU seconds, {n:,} examples, {count} trials",
@@ -236,7 +247,7 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
     show(found | _machine(), as_json)
 
 
-def judged(found: Scores, reference: Memorization) -> dict[str, float]:
+def judged(found: Memorization, reference: Memorization) -> dict[str, float]:
     """Compare with the reference, its noise taken out."""
     known = ~np.isnan(reference.memorization)
     r, estimate = reference.memorization[known], _filled(found.memorization)[known]

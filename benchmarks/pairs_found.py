@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 
 from memtail_core.analysis.calibrated_pairs import Candidates, pairs_of
 from memtail_core.data import Dataset
-from memtail_core.estimation import memorization
-from memtail_core.estimation.calibration.differences import differences
+from memtail_core.estimation.calibrated.mean_differences import differences
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import reaches
 from memtail_core.running.trials import Trials
@@ -62,7 +61,7 @@ def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float
 
 
 def _candidates(trials: Trials, dataset: Dataset, rule: PairsRule) -> Pairs:
-    scores = memorization(trials.subset, trials.train_correct, trials.n).memorization
+    scores = trials.counted().memorization
     return pairs_of(rule.family(scores, dataset.y_train, dataset.y_test))
 
 

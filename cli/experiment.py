@@ -9,9 +9,16 @@ from rich.table import Table
 
 from cli import formatting
 from cli import output as out
-from cli.experiment_context import CommandContext
+from cli.experiment_host import CommandLine
 from cli.experiment_options import options_of
-from cli.options import json_option, print_json, store_option, study_argument
+from cli.options import (
+    estimator_option,
+    json_option,
+    print_json,
+    store_option,
+    study_argument,
+)
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.experiment import Command, Experiment
 from memtail_core.experiments.registry import experiments
 from memtail_core.experiments.results import Result
@@ -51,6 +58,7 @@ def command_of(experiment: Experiment[Any], command: Command[Any]) -> click.Comm
         _STUDIES if command.takes_several else study_argument,
         store_option,
         *options_of(command.options),
+        *((estimator_option,) if command.takes_estimator else ()),
         *(_TABLE if command.writes_table else ()),
         *(_TRAINING if command.trains else ()),
         json_option,
@@ -71,7 +79,7 @@ def _run(
     format_ = out.format_of(output, given.get("format_"), out.FORMATS)
     if output and format_ is None:
         raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
-    context = CommandContext(
+    host = CommandLine(
         location=given["location"],
         names=names if command.takes_several else (names,),
         workers=given.get("workers"),
@@ -79,13 +87,14 @@ def _run(
         is_submitted=given.get("submit", False),
         is_dry_run=given.get("dry_run", False),
         as_json=as_json,
+        estimator=given.get("estimator", COUNTED),
     )
-    for result in command.run(context, options):
-        _finish(context, experiment, result, format_, output)
+    for result in command.run(host, options):
+        _finish(host, experiment, result, format_, output)
 
 
 def _finish(
-    context: CommandContext,
+    host: CommandLine,
     experiment: Experiment[Any],
     result: Result,
     format_: str | None,
@@ -95,14 +104,14 @@ def _finish(
     from memtail_core.experiments.results import keep
     from memtail_core.report import analyse_stored, publish
 
-    subject = context.subject_of(result.study)
+    subject = host.subject_of(result.study)
     section = experiment.section(result, subject.dataset)
     if format_:
         out.write(out.encode(section.table, format_), output)
     keep(subject.store, subject.study, result)
     analysis = analyse_stored(subject.store, subject.study)
     page = f"{subject.store.location}/{publish(subject.store, analysis)}"
-    if context.as_json:
+    if host.as_json:
         print_json({**result.model_dump(mode="json"), "report": page})
     else:
         _print(section, page, Console(stderr=bool(format_), highlight=False, soft_wrap=True))

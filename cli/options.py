@@ -16,6 +16,7 @@ from memtail_core.study import MOST_TRIALS, Spec, Study, name_of, shipped
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
+    from memtail_core.estimation.estimator import Estimator
 
 
 class Threshold(click.FloatRange):
@@ -32,6 +33,26 @@ class Threshold(click.FloatRange):
         if math.isnan(number):
             self.fail("nan is no threshold", param, ctx)
         return number
+
+
+class EstimatorName(click.ParamType):  # type: ignore[type-arg]
+    """The name of an estimator; the registry is read only when it is needed."""
+
+    name = "estimator"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Estimator":
+        """Look the estimator up."""
+        from memtail_core.estimation.estimators import estimator_named
+
+        return estimator_named(value) if isinstance(value, str) else value
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """List the estimators."""
+        from memtail_core.estimation.estimators import ESTIMATORS
+
+        return f"[{'|'.join(ESTIMATORS)}]"
 
 
 store_option = click.option(
@@ -59,6 +80,13 @@ fdr_option = click.option(
     "--fdr",
     type=click.FloatRange(0, 0.5, min_open=True),
     help="Only significant pairs: at most this share is expected to be false, as 0.05.",
+)
+estimator_option = click.option(
+    "--estimator",
+    type=EstimatorName(),
+    default="counted",
+    show_default=True,
+    help="What estimates memorization; calibrated: for few models.",
 )
 study_argument = click.argument("name", metavar="STUDY")
 

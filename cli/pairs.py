@@ -11,6 +11,7 @@ from cli.looking import Looking, looking_options
 from cli.options import (
     Threshold,
     any_class_option,
+    estimator_option,
     fdr_option,
     find_study,
     print_json,
@@ -21,6 +22,8 @@ from cli.pair_tables import drawn, wide_console
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from memtail_core.estimation.estimator import Estimator
 
 _SHOWN = 20
 
@@ -45,11 +48,12 @@ _SHOWN = 20
     type=Threshold(),
     help="Of the training example. [default: 0.25; any with --train]",
 )
+@estimator_option
 @click.option(
     "--calibrated",
     "is_calibrated",
     is_flag=True,
-    help="By an estimate for few models; memorized examples and one class, without p-values.",
+    help="The same as --estimator calibrated.",
 )
 @any_class_option
 @fdr_option
@@ -70,6 +74,7 @@ def pairs(
     test: tuple[int, ...],
     theta: float,
     theta_mem: float | None,
+    estimator: "Estimator",
     is_calibrated: bool,
     any_class: bool,
     fdr: float | None,
@@ -90,13 +95,14 @@ def pairs(
     with few models it ranks pairs much better; the counted influence stands beside it.
     """
     from memtail_core.analysis.queries import Question
+    from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.influence import engine_for, find, pairs_of_permuted
     from memtail_core.report import tables
 
     if as_json and output:
         raise click.UsageError("--json prints; for a file say --output pairs.json alone")
     format_ = out.format_of(output, format_, out.FORMATS)
-    if is_calibrated:
+    if is_calibrated or estimator is CALIBRATED:
         refuse(
             {
                 "--fdr": fdr is not None,

@@ -1,10 +1,13 @@
 """``memtail report``: estimate from the stored trials and write the report."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cli.options import (
     Threshold,
     any_class_option,
+    estimator_option,
     fdr_option,
     find_study,
     json_option,
@@ -12,6 +15,9 @@ from cli.options import (
     store_option,
     study_argument,
 )
+
+if TYPE_CHECKING:
+    from memtail_core.estimation.estimator import Estimator
 
 
 @click.command()
@@ -23,6 +29,7 @@ from cli.options import (
 @click.option(
     "--theta-infl", type=Threshold(), default=0.15, show_default=True, help="A pair from here on."
 )
+@estimator_option
 @any_class_option
 @fdr_option
 @json_option
@@ -31,6 +38,7 @@ def report(
     location: str,
     theta_mem: float,
     theta_infl: float,
+    estimator: "Estimator",
     any_class: bool,
     fdr: float | None,
     as_json: bool,
@@ -45,7 +53,7 @@ def report(
 
     store, study = find_study(location, name)
     rule = PairsRule(theta_mem, theta_infl, same_class=not any_class, fdr=fdr)
-    analysis = analyse_stored(store, study, rule)
+    analysis = analyse_stored(store, study, rule, estimator)
     page = f"{store.location}/{publish(store, analysis)}"
     if as_json:
         print_json({**analysis.summary(), "report": page})

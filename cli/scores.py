@@ -1,9 +1,14 @@
 """``memtail scores``: every training example's scores as CSV, Parquet or npz."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cli import output as out
-from cli.options import find_study, store_option, study_argument
+from cli.options import estimator_option, find_study, store_option, study_argument
+
+if TYPE_CHECKING:
+    from memtail_core.estimation.estimator import Estimator
 
 _FORMATS = (*out.FORMATS, "npz")
 
@@ -18,11 +23,12 @@ _FORMATS = (*out.FORMATS, "npz")
     help="npz: as the authors' published files. [default: the ending of --output, or csv]",
 )
 @out.output_option
+@estimator_option
 @click.option(
     "--calibrated",
     "is_calibrated",
     is_flag=True,
-    help="Also estimates for few models: columns calibrated, calibrated_low, calibrated_high.",
+    help="The same as --estimator calibrated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def scores(
@@ -30,30 +36,37 @@ def scores(
     location: str,
     format_: str | None,
     output: str | None,
+    estimator: "Estimator",
     is_calibrated: bool,
     as_json: bool,
 ) -> None:
     """Write the scores of every training example of STUDY, one row each.
 
     Memorization, its standard error and 95% interval, how many models were trained with and
-    without the example, and how often each kind got it right. With --calibrated also an estimate
-    that learns from the models what counting them does not show, with its 95% interval: with few
-    models much nearer, and never missing.
+    without the example, and how often each kind got it right. All of these are counted.
+
+    With another --estimator three more columns hold its estimate and its 95% interval: calibrated,
+    calibrated_low and calibrated_high. The calibrated estimator learns from the models what
+    counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
-    from memtail_core.analysis.calibrated_scores import calibrate_stored
+    from memtail_core.analysis.queries import Material
+    from memtail_core.estimation.calibrated import CALIBRATED
+    from memtail_core.estimation.counted import COUNTED
     from memtail_core.report import analyse_stored, tables
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
-    if is_calibrated and format_ == "npz":
-        raise click.UsageError("npz has no place for --calibrated: choose csv, parquet or json")
+    chosen = CALIBRATED if is_calibrated else estimator
+    if chosen is not COUNTED and format_ == "npz":
+        raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
     analysis = analyse_stored(store, study)
     if format_ == "npz":
         content = tables.to_npz(analysis)
     else:
         table = tables.scores_table(analysis)
-        if is_calibrated:
-            table = tables.with_calibrated(table, calibrate_stored(store, study))
+        if chosen is not COUNTED:
+            estimates = Material.of(store, study, estimator=chosen).scores
+            table = tables.with_estimates(table, chosen.name, estimates)
         content = out.encode(table, format_)
     for warning in analysis.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -124,7 +124,7 @@ def _detail(store: ObjectStore, study: Study) -> dict[str, Any]:
     found["seconds_per_model"] = float(loaded.seconds.mean())
     if study.is_experiment:
         return found
-    fit = estimation.fit(estimation.memorization(loaded.subset, loaded.train_correct, loaded.n))
+    fit = estimation.fit(loaded.counted())
     return {
         **found,
         "fit": vars(fit),

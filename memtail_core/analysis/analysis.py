@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import estimation
+from memtail_core.analysis.observations import observations
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Fit, Memorization
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import (
     Engine,
     Evidence,
@@ -55,6 +58,7 @@ class Analysis:
     tally: NDArray[np.int64]
     damaged: tuple[Damaged, ...] = ()
     widened: int = 0
+    estimator: Estimator = COUNTED
 
     @property
     def is_provisional(self) -> bool:
@@ -142,6 +146,7 @@ class Analysis:
             },
             "fit": vars(self.fit),
             "memorization": {
+                "estimator": self.estimator.name,
                 "threshold": self.rule.theta_mem,
                 "memorized": self.n_memorized,
                 "surely": self.n_surely_memorized,
@@ -184,6 +189,7 @@ def analyse(
     trials: Trials,
     goal: int = 0,
     rule: PairsRule | None = None,
+    estimator: Estimator = COUNTED,
 ) -> Analysis:
     """Estimate memorization and find the pairs.
 
@@ -191,6 +197,7 @@ def analyse(
         study, dataset, trials: what was trained; the trials are those stored so far.
         goal: how many are wanted; fewer trials (in whole shards) make the analysis provisional.
         rule: which pairs to look for.
+        estimator: what estimates memorization; influence is counted.
 
     Raises:
         EstimationError: there are no trials, or they are an experiment's.
@@ -199,16 +206,17 @@ def analyse(
     if len(trials) == 0:
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
     rule = rule or PairsRule()
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    seen = observations(trials, dataset)
+    scores = estimator.memorization(seen)
     evidence = trials.evidence()
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     engine = engine_for("cpu")
     significant = rule.fdr is not None
-    seen = survey(
+    counts = survey(
         evidence, family, rule.theta_infl, engine=engine, significant=significant, n_bins=_BINS
     )
-    level = seen.levels.threshold(_SIGNIFICANT)
-    pairs = select(evidence, seen, rule.fdr, engine=engine)
+    level = counts.levels.threshold(_SIGNIFICANT)
+    pairs = select(evidence, counts, rule.fdr, engine=engine)
     return Analysis(
         study=study,
         dataset=dataset,
@@ -218,10 +226,11 @@ def analyse(
         scores=scores,
         pairs=pairs,
         accuracies=trials.accuracies(),
-        fit=estimation.fit(scores),
-        significant_pairs=0 if level is None else int(seen.levels.at_least[level]),
-        permuted_pairs=_permuted(evidence, seen.family, pairs, engine),
-        tally=seen.tally,
+        fit=estimation.fit(seen.counted),
+        significant_pairs=0 if level is None else int(counts.levels.at_least[level]),
+        permuted_pairs=_permuted(evidence, counts.family, pairs, engine),
+        tally=counts.tally,
+        estimator=estimator,
     )
 
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.analysis.calibrated_scores import calibrate, without_trials
 from memtail_core.analysis.queries import Material, Question
 from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Space
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.calibration import Calibrated, CalibratedPairs, calibrated_influence
-from memtail_core.estimation.calibration.pairs import BYTES_A_PAIR
+from memtail_core.estimation import Memorization
+from memtail_core.estimation.calibrated import (
+    CALIBRATED,
+    CalibratedPairs,
+    calibrated_influence,
+)
+from memtail_core.estimation.calibrated.influence import BYTES_A_PAIR
 from memtail_core.estimation.influence import Family, PairsRule
 from memtail_core.estimation.intervals import reaches
 from memtail_core.running.trials import Trials
@@ -37,7 +41,7 @@ class Candidates:
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     found: CalibratedPairs
-    scores: Calibrated
+    scores: Memorization
     dataset: Dataset
     n_trials: int
     n_damaged: int = 0
@@ -64,23 +68,22 @@ def calibrate_pairs_stored(store: ObjectStore, study: Study, rule: PairsRule) ->
         EstimationError: there are fewer than four trials, or too many candidates, or the trials
             are an experiment's.
     """
-    material = Material.of(store, study, margins=True)
+    material = Material.of(store, study, estimator=CALIBRATED)
     dataset, trials = material.dataset, material.trials
     if len(trials) < _FEWEST_TRIALS:
         raise EstimationError(
             f"{study.id} has {len(trials)} trained models: calibrated influence takes at least "
             f"{_FEWEST_TRIALS}"
         )
-    scores = calibrate(trials, dataset, *without_trials(dataset))
     return calibrate_pairs(
-        trials, dataset, scores, Space.of(dataset), rule, n_damaged=material.n_damaged
+        trials, dataset, material.scores, Space.of(dataset), rule, n_damaged=material.n_damaged
     )
 
 
 def calibrate_pairs(
     trials: Trials,
     dataset: Dataset,
-    scores: Calibrated,
+    scores: Memorization,
     space: Space,
     rule: PairsRule,
     *,

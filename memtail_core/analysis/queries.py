@@ -8,11 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import catalogue, estimation
+from memtail_core import catalogue
 from memtail_core.analysis.analysis import refuse_experiments
+from memtail_core.analysis.observations import estimate
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import Engine, Evidence, Family, Pairs, find
 from memtail_core.estimation.intervals import reaches
 from memtail_core.running import trials
@@ -28,24 +31,32 @@ class Material:
     dataset: Dataset
     trials: Trials
     n_damaged: int = 0
+    estimator: Estimator = COUNTED
 
     @classmethod
-    def of(cls, store: ObjectStore, study: Study, *, margins: bool = False) -> Self:
-        """Load it, with the models' margins if asked.
+    def of(
+        cls,
+        store: ObjectStore,
+        study: Study,
+        *,
+        margins: bool = False,
+        estimator: Estimator = COUNTED,
+    ) -> Self:
+        """Load it, with the models' margins if they are asked for or the estimator needs them.
 
         Raises:
             EstimationError: there are no trials.
         """
         refuse_experiments(study)
-        loaded, damaged = trials.load(store, study, margins=margins)
+        loaded, damaged = trials.load(store, study, margins=margins or estimator.needs_values)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
-        return cls(catalogue.load_dataset(store, study), loaded, len(damaged))
+        return cls(catalogue.load_dataset(store, study), loaded, len(damaged), estimator)
 
     @cached_property
     def scores(self) -> Memorization:
-        """The training examples' memorization."""
-        return estimation.memorization(self.trials.subset, self.trials.train_correct, self.trials.n)
+        """The training examples' memorization, by the estimator."""
+        return estimate(self.trials, self.dataset, self.estimator)
 
     @cached_property
     def evidence(self) -> Evidence:

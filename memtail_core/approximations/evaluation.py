@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from memtail_core import estimation
 from memtail_core.approximations.method import AnyMethod, Method
 from memtail_core.approximations.run import TRAINING, Run
 from memtail_core.data import Dataset
@@ -104,7 +103,7 @@ def reference(trials: Trials, used: int) -> tuple[Trials, Memorization]:
             f"{len(rest)} models of the study are left to compare with: train at least "
             f"{used + _FEWEST} (memtail run --trials)"
         )
-    return rest, estimation.memorization(rest.subset, rest.train_correct, rest.n)
+    return rest, rest.counted()
 
 
 def reliability(scores: Memorization) -> float:

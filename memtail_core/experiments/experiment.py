@@ -1,7 +1,7 @@
 """What an experiment is: a result, a section of the report and, if it has one, a command.
 
 A command is described here without any command-line library: its options are a pydantic model, and
-what it may ask of the program that runs it is the protocol ``Context``. The folders of experiments
+what it may ask of the program that runs it is the protocol ``Host``. The folders of experiments
 import what is slow (torch, charts) only within their functions, so that listing commands is quick.
 """
 
@@ -17,6 +17,7 @@ from memtail_core.experiments.results import Result
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
     from memtail_core.drawing.section import Section
+    from memtail_core.estimation.estimator import Estimator
     from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -55,7 +56,7 @@ class Subject:
     trials: "Trials"
 
 
-class Context(Protocol):
+class Host(Protocol):
     """What an experiment may ask of the program that runs it."""
 
     @property
@@ -65,6 +66,10 @@ class Context(Protocol):
     @property
     def is_dry_run(self) -> bool:
         """Whether to say what would be trained, and to do nothing."""
+
+    @property
+    def estimator(self) -> "Estimator":
+        """The estimator of memorization that the user chooses."""
 
     def subjects(self, *, margins: bool = False, unfinished: bool = False) -> Sequence[Subject]:
         """Read the studies that the user names.
@@ -122,14 +127,17 @@ class Command(Generic[O]):
             is the help text of the command.
         trains: whether it trains networks, and so takes ``--workers``, ``--device``, ``--submit``
             and ``--dry-run``.
+        takes_estimator: whether its results hold with any estimator of memorization, which
+            ``--estimator`` then names; all other commands count.
         writes_table: whether the table of its section can be written to a file (``--output``).
         takes_several: whether it takes several studies instead of one.
     """
 
     name: str
     options: type[O]
-    run: Callable[[Context, O], Iterable[Result]]
+    run: Callable[[Host, O], Iterable[Result]]
     trains: bool = False
+    takes_estimator: bool = False
     writes_table: bool = False
     takes_several: bool = False
 

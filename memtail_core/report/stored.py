@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from memtail_core import catalogue
 from memtail_core.analysis import Analysis, analyse
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.experiments.stopping.intervals import as_stopped
 from memtail_core.running import trials
@@ -11,13 +13,18 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
 
-def analyse_stored(store: ObjectStore, study: Study, rule: PairsRule | None = None) -> Analysis:
+def analyse_stored(
+    store: ObjectStore,
+    study: Study,
+    rule: PairsRule | None = None,
+    estimator: Estimator = COUNTED,
+) -> Analysis:
     """Analyse all that is stored of a study; damaged shards are left out and counted.
 
     Raises:
         EstimationError: there are no trials.
     """
     dataset = catalogue.load_dataset(store, study)
-    loaded, damaged = trials.load(store, study)
-    found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule)
+    loaded, damaged = trials.load(store, study, margins=estimator.needs_values)
+    found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule, estimator)
     return as_stopped(store, replace(found, damaged=tuple(damaged)))

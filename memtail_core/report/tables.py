@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from memtail_core.analysis.analysis import Analysis
 from memtail_core.analysis.calibrated_pairs import Candidates
 from memtail_core.data import Dataset
-from memtail_core.estimation.calibration import Calibrated
+from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Leading, Pairs
 
 _SCORES = (
@@ -44,11 +44,12 @@ def scores_table(analysis: Analysis) -> pa.Table:
     return pa.table(columns)
 
 
-def with_calibrated(table: pa.Table, found: Calibrated) -> pa.Table:
-    """Put the calibrated estimates and their 95% intervals beside the scores."""
-    table = table.append_column("calibrated", pa.array(found.memorization))
-    table = table.append_column("calibrated_low", pa.array(found.ci_low))
-    return table.append_column("calibrated_high", pa.array(found.ci_high))
+def with_estimates(table: pa.Table, name: str, scores: Memorization) -> pa.Table:
+    """Put another estimator's estimates and their 95% intervals beside the scores."""
+    columns = {name: scores.memorization, f"{name}_low": scores.ci_low}
+    for column, values in (columns | {f"{name}_high": scores.ci_high}).items():
+        table = table.append_column(column, pa.array(values, mask=np.isnan(values)))
+    return table
 
 
 def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64]) -> pa.Table:

@@ -31,6 +31,7 @@ from memtail_core.study import Study
 from memtail_core.training import Engine
 
 if TYPE_CHECKING:
+    from memtail_core.estimation import Memorization
     from memtail_core.estimation.influence import Evidence
 
 _PACKED = ("subset", "train_correct", "test_correct")
@@ -77,6 +78,12 @@ class Trials:
         from memtail_core.estimation.influence import Evidence  # and numba, only when it is needed
 
         return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
+
+    def counted(self) -> "Memorization":
+        """Estimate memorization as the paper does, by counting."""
+        from memtail_core.estimation import memorization
+
+        return memorization(self.subset, self.train_correct, self.n)
 
     def accuracies(self) -> "Accuracies":
         """Every trial's accuracy on what it was trained on, what was held out, and the test set."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import estimation
 from memtail_core.experiments.stopping.intervals import deciding, widened
 from memtail_core.experiments.stopping.rules import Rule, Tally, looks
 from memtail_core.running.trials import Trials
@@ -78,7 +77,7 @@ def misses(
             looks(BLOCK) if every is None else iter(range(20, most + 1, every)),
         )
         assert found is not None, "raise most"
-        scores = estimation.memorization(found.subset, found.train_correct, found.n)
+        scores = found.counted()
         if wide:
             scores = widened(scores, found, deciding(found, rules, BLOCK))
         truth = p_in - p_out

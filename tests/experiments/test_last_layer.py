@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memtail_core import estimation
 from memtail_core.errors import TrainingError
 from memtail_core.experiments.last_layer import representations
 from memtail_core.experiments.last_layer.plan import analyse, study_of
@@ -78,7 +77,7 @@ def test_the_last_layer_is_trained_on_the_subsets_of_the_study(
     )
     assert result.trials == 40
     used = found.taken(rows_of(40))  # of the 100 of its shard, those that the study has too
-    scores = estimation.memorization(used.subset, used.train_correct, used.n).memorization
+    scores = used.counted().memorization
     (last,) = result.layers
     assert last.memorized == [int((scores >= t - 1e-9).sum()) for t in THRESHOLDS]
     network = trained.analysis.scores.memorization

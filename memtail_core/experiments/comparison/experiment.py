@@ -8,7 +8,7 @@ from pydantic import Field
 
 from memtail_core.errors import EstimationError
 from memtail_core.experiments.comparison.result import Comparison
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Subject
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Subject
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -21,7 +21,7 @@ class CompareOptions(Options):
     splits: int = Field(5, ge=1, le=1000, description="Random halves of each study.")
 
 
-def run(context: Context, options: CompareOptions) -> Iterator[Comparison]:
+def run(host: Host, options: CompareOptions) -> Iterator[Comparison]:
     """Compare studies of the same data, two at a time.
 
     The studies may differ in network, recipe or epochs. Which examples do both memorize, which
@@ -32,11 +32,11 @@ def run(context: Context, options: CompareOptions) -> Iterator[Comparison]:
     from memtail_core.experiments.comparison.plan import compare
     from memtail_core.experiments.comparison.yardstick import Side
 
-    pairs = list(combinations(context.subjects(), 2))
+    pairs = list(combinations(host.subjects(), 2))
     for one, other in pairs:
         _check(one, other)
     for one, other in pairs:
-        with context.progress("comparing", options.splits + 1, "comparisons") as progress:
+        with host.progress("comparing", options.splits + 1, "comparisons") as progress:
             result = compare(
                 Side.of(one.study, one.trials),
                 Side.of(other.study, other.trials),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from memtail_core.experiments.consistency.result import RATIOS, Consistency
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Share
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Share
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class ConsistencyOptions(Options):
     )
 
 
-def run(context: Context, options: ConsistencyOptions) -> Iterator[Consistency]:
+def run(host: Host, options: ConsistencyOptions) -> Iterator[Consistency]:
     """Measure how often models get held-out examples of STUDY right.
 
     Trains models on other shares of the training set, everything else equal; models of the study's
@@ -33,11 +33,11 @@ def run(context: Context, options: ConsistencyOptions) -> Iterator[Consistency]:
     """
     from memtail_core.experiments.consistency.plan import analyse, study_at
 
-    (subject,) = context.subjects()
+    (subject,) = host.subjects()
     study, dataset = subject.study, subject.dataset
     studies = [study_at(study, ratio) for ratio in options.ratios]
     others = [(each, dataset) for each in studies if each.id != study.id]
-    trained = context.train_all(subject.store, others, options.trials)
+    trained = host.train_all(subject.store, others, options.trials)
     if trained is not None:
         of = {each.id: trials for (each, _), trials in zip(others, trained, strict=True)}
         of[study.id] = subject.trials

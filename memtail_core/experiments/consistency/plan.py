@@ -16,7 +16,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import estimation
 from memtail_core.analysis.disagreements import Counts
 from memtail_core.errors import StudyError
 from memtail_core.experiments.consistency.result import AtRatio, Consistency, Group, Late
@@ -89,7 +88,7 @@ def analyse(source: Study, own: Trials, ratios: Sequence[tuple[Study, Trials]]) 
     """
     each = [HeldOutAccuracy.of(trials) for _, trials in ratios]
     whole = mean(each)
-    mem = estimation.memorization(own.subset, own.train_correct, own.n).memorization
+    mem = own.counted().memorization
     return Consistency(
         study=source.id,
         trials=len(own),

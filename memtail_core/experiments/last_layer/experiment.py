@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options
 from memtail_core.experiments.last_layer.result import LastLayer
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class LastLayerOptions(Options):
     l2: float = Field(1e-3, gt=0, description="Penalty on the weights of the linear layers.")
 
 
-def run(context: Context, options: LastLayerOptions) -> Iterator[LastLayer]:
+def run(host: Host, options: LastLayerOptions) -> Iterator[LastLayer]:
     """Train only the last layer of STUDY and see what it memorizes.
 
     One network is trained on all examples and its representation fixed. Its last layer is then
@@ -32,25 +32,25 @@ def run(context: Context, options: LastLayerOptions) -> Iterator[LastLayer]:
     from memtail_core.experiments.last_layer.representations import is_represented, represented
     from memtail_core.training.device import resolve_device
 
-    (subject,) = context.subjects()
+    (subject,) = host.subjects()
     store, study, trials = subject.store, subject.study, subject.trials
     n_trials = int(trials.trials[-1]) + 1
     every = options.every_layer
-    if context.is_dry_run and not is_represented(store, study, every_layer=every):
+    if host.is_dry_run and not is_represented(store, study, every_layer=every):
         which = "each of its layers" if every else "its last layer"
-        context.say_plan(
+        host.say_plan(
             {"networks": 1, "linear_models_a_layer": n_trials},
             f"to train: one network on all {trials.n:,} examples, then {n_trials:,} "
             f"linear models on the input of {which}",
         )
         return
-    with context.status("training one network on all examples"):
-        device = resolve_device(context.device)
+    with host.status("training one network on all examples"):
+        device = resolve_device(host.device)
         representations = represented(store, study, subject.dataset, device, every_layer=every)
     prepared = [
         study_of(study, layer, of_layer, options.l2) for layer, of_layer in representations.items()
     ]
-    trained = context.train_all(store, prepared, n_trials)
+    trained = host.train_all(store, prepared, n_trials)
     if trained is not None:
         layers = {
             layer: (each.study, of_layer)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from memtail_core import estimation
 from memtail_core.data import Dataset
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.influence import PairsRule, engine_for, find
@@ -66,10 +65,10 @@ def analyse(
         l2: their penalty.
     """
     n = len(trials)
-    of_network = estimation.memorization(trials.subset, trials.train_correct, trials.n)
+    of_network = trials.counted()
 
     def memorizer(name: str, study: Study, some: Trials, features: int | None) -> Memorizer:
-        scores = estimation.memorization(some.subset, some.train_correct, some.n).memorization
+        scores = some.counted().memorization
         alike = agreement(of_network.memorization, scores, ())
         rule = PairsRule()
         family = rule.family(scores, dataset.y_train, dataset.y_test)

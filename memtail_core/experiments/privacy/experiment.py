@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options
 from memtail_core.experiments.privacy.result import Privacy
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ class PrivacyOptions(Options):
     """The command has no options of its own."""
 
 
-def run(context: Context, options: PrivacyOptions) -> Iterator[Privacy]:
+def run(host: Host, options: PrivacyOptions) -> Iterator[Privacy]:
     """Attack STUDY: can one tell what its models were trained on?
 
     Each model is the target once, with all others as the attacker's shadow models (the
@@ -25,8 +25,8 @@ def run(context: Context, options: PrivacyOptions) -> Iterator[Privacy]:
     """
     from memtail_core.experiments.privacy.plan import audit
 
-    (subject,) = context.subjects(margins=True, unfinished=True)
-    with context.progress("attacking", 2 * subject.trials.n, "attacks") as progress:
+    (subject,) = host.subjects(margins=True, unfinished=True)
+    with host.progress("attacking", 2 * subject.trials.n, "attacks") as progress:
         yield audit(subject.study, subject.trials, progress)
 
 

@@ -12,7 +12,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import estimation
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.membership import FEWEST, LOSS, OWN, POOLED, Attacks, Part, told
 from memtail_core.estimation.roc import Histogram, Roc, keys
@@ -67,8 +66,7 @@ def audit(study: Study, trials: Trials, progress: ProgressCallback | None = None
     for part in attacks.parts(progress):
         for name, roc in rocs.items():
             detected[name][:, part.examples] = counts[name].add(part, part.scores[name], roc)
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
-    mem = scores.memorization
+    mem = trials.counted().memorization
     return Privacy(
         study=study.id,
         trials=len(trials),

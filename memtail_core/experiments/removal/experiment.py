@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Threshold
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
 from memtail_core.experiments.removal.result import THRESHOLDS, Removal
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class RemovalOptions(Options):
     )
 
 
-def run(context: Context, options: RemovalOptions) -> Iterator[Removal]:
+def run(host: Host, options: RemovalOptions) -> Iterator[Removal]:
     """Retrain STUDY without its memorized examples.
 
     For comparison, other networks are trained without as many random examples. Half of the study's
@@ -39,14 +39,21 @@ def run(context: Context, options: RemovalOptions) -> Iterator[Removal]:
     from memtail_core.data.near_duplicates import in_test_set
     from memtail_core.experiments.removal.plan import analyse, plan
 
-    (subject,) = context.subjects()
+    (subject,) = host.subjects(margins=host.estimator.needs_values)
     store, study, dataset = subject.store, subject.study, subject.dataset
     duplicates = in_test_set(dataset).is_duplicate if options.deduplicate else None
-    planned = plan(study, subject.trials, dataset, options.thresholds, duplicates=duplicates)
-    if not context.is_dry_run:
+    planned = plan(
+        study,
+        subject.trials,
+        dataset,
+        options.thresholds,
+        duplicates=duplicates,
+        estimator=host.estimator,
+    )
+    if not host.is_dry_run:
         catalogue.register_arms(store, planned.study, planned.arms)
     n_trials = options.repeats * len(planned.arms)
-    trained = context.train(store, planned.study, dataset, n_trials)
+    trained = host.train(store, planned.study, dataset, n_trials)
     if trained is not None:
         yield analyse(study, planned, trained)
 
@@ -58,4 +65,4 @@ def section(result: Removal, dataset: "Dataset") -> "Section":
     return section(result)
 
 
-EXPERIMENT = Experiment(Removal, section, Command("removal", RemovalOptions, run, trains=True))
+EXPERIMENT = Experiment(Removal, section, Command("removal", RemovalOptions, run, trains=True, takes_estimator=True))

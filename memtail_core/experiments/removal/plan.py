@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import estimation
 from memtail_core.analysis.halves import two_halves
+from memtail_core.analysis.observations import estimate
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import PairsRule, engine_for, find
 from memtail_core.estimation.intervals import reaches
 from memtail_core.estimation.paired import difference, holm, p_of_none
@@ -50,6 +52,7 @@ class Plan:
         duplicates: bool [n], training examples left out of every arm, if the user asks for it.
         test_in_pairs: bool [n_test], in a high-influence pair according to the other half.
         n_trials: how many trials of the source were used.
+        estimator: of memorization.
     """
 
     study: Study
@@ -59,6 +62,7 @@ class Plan:
     duplicates: NDArray[np.bool_] | None
     test_in_pairs: NDArray[np.bool_]
     n_trials: int
+    estimator: Estimator = COUNTED
 
 
 def plan(
@@ -68,6 +72,7 @@ def plan(
     thresholds: Sequence[float] = THRESHOLDS,
     rule: PairsRule | None = None,
     duplicates: NDArray[np.bool_] | None = None,
+    estimator: Estimator = COUNTED,
 ) -> Plan:
     """Choose what to remove, by one half of a study's trials.
 
@@ -78,22 +83,23 @@ def plan(
         rule: which pairs are of high influence; by default those of the paper's rule that are
             significant at a false discovery rate of 5%.
         duplicates: bool [n], training examples to leave out everywhere; None: none.
+        estimator: estimates memorization, in each half by itself.
 
     Raises:
         EstimationError: too few trials, or nothing to remove.
     """
     rule = rule or PairsRule(fdr=0.05)
     choosing, judging = two_halves(source, trials)
-    scores = estimation.memorization(choosing.subset, choosing.train_correct, trials.n)
+    scores = estimate(choosing, dataset, estimator).memorization
     left_out = np.zeros(trials.n, bool) if duplicates is None else duplicates
-    cuts = [Cut(None, _in_pairs(choosing, dataset, rule)[0])]
-    cuts += [Cut(t, np.flatnonzero(reaches(scores.memorization, t))) for t in thresholds]
+    cuts = [Cut(None, _in_pairs(choosing, dataset, rule, scores)[0])]
+    cuts += [Cut(t, np.flatnonzero(reaches(scores, t))) for t in thresholds]
     cuts = [Cut(cut.threshold, cut.chosen[~left_out[cut.chosen]]) for cut in cuts]
     cuts = _worth_trying(cuts, dataset, left_out)
     if not cuts:
         raise EstimationError(
             f"no threshold selects examples to remove and leaves {_FEWEST_LEFT:.0%} of every "
-            f"class: memorization goes up to {np.nanmax(scores.memorization):.2f} (by half of the "
+            f"class: memorization goes up to {np.nanmax(scores):.2f} (by half of the "
             "models); choose other --thresholds"
         )
     arms = _arms(cuts, left_out)
@@ -106,9 +112,19 @@ def plan(
         }
     )
     test_in_pairs = np.zeros(trials.n_test, bool)
-    test_in_pairs[_in_pairs(judging, dataset, rule)[1]] = True
+    judged = estimate(judging, dataset, estimator).memorization
+    test_in_pairs[_in_pairs(judging, dataset, rule, judged)[1]] = True
     dropped = sorted(set(thresholds) - {cut.threshold for cut in cuts})
-    return Plan(study, arms, tuple(cuts), tuple(dropped), duplicates, test_in_pairs, len(trials))
+    return Plan(
+        study=study,
+        arms=arms,
+        cuts=tuple(cuts),
+        dropped=tuple(dropped),
+        duplicates=duplicates,
+        test_in_pairs=test_in_pairs,
+        n_trials=len(trials),
+        estimator=estimator,
+    )
 
 
 def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
@@ -177,15 +193,15 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
         whole=accuracy(0),
         cuts=[removed(k, p) for k, p in enumerate(p_values)],
         dropped=list(planned.dropped),
+        estimator=planned.estimator.name,
     )
 
 
 def _in_pairs(
-    trials: Trials, dataset: Dataset, rule: PairsRule
+    trials: Trials, dataset: Dataset, rule: PairsRule, memorization: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the training and the test examples of the high-influence pairs, ascending."""
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
-    family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
+    family = rule.family(memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, engine=engine_for("cpu"))
     return np.unique(pairs.train_index), np.unique(pairs.test_index)
 

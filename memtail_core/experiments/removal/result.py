@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.paired import Difference
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
@@ -60,6 +61,7 @@ class Removal(Result):
         repeats: networks of each arm.
         examples: training examples in all.
         deduplicated: how many near-duplicates were left out of every arm; None: not asked for.
+        estimator: the name of the estimator of memorization that chose what is removed.
         test_in_pairs: how many of the ``tested`` test examples are in high-influence pairs.
         whole: accuracy with nothing (more) removed.
         cuts: the largest first.
@@ -77,6 +79,7 @@ class Removal(Result):
     whole: Accuracy
     cuts: list[Removed]
     dropped: list[float]
+    estimator: str = COUNTED.name
 
     @property
     def name(self) -> str:

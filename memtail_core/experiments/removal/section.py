@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from memtail_core.drawing.formatting import count, interval, points
 from memtail_core.drawing.section import Section, TextTable
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.removal import figure
 from memtail_core.experiments.removal.figure import left_of_whole
 from memtail_core.experiments.removal.result import Removal, Removed
@@ -72,6 +73,8 @@ def _notes(result: Removal) -> list[str]:
         f"Held-in accuracy is {result.whole.held_in:.2%} with nothing removed. Networks that do "
         "not fit their training set show smaller losses.",
     ]
+    if result.estimator != COUNTED.name:
+        notes.append(f"Memorization is estimated by the {result.estimator} estimator.")
     if result.dropped:
         notes.append(
             "Some thresholds were left out, because they select nothing, the same examples as "

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Threshold
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
 from memtail_core.experiments.stability.result import THRESHOLDS, Stability
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class StabilityOptions(Options):
     splits: int = Field(10, ge=2, le=1000, description="Random halves of each size.")
 
 
-def run(context: Context, options: StabilityOptions) -> Iterator[Stability]:
+def run(host: Host, options: StabilityOptions) -> Iterator[Stability]:
     """Measure how well two halves of the models of STUDY agree.
 
     The models are split into halves many times. The halves are compared on the memorized examples
@@ -36,9 +36,9 @@ def run(context: Context, options: StabilityOptions) -> Iterator[Stability]:
     from memtail_core.experiments.stability.plan import stability
     from memtail_core.plan import designs
 
-    (subject,) = context.subjects(unfinished=True)
+    (subject,) = host.subjects(unfinished=True)
     n_sizes = len(sizes(subject.trials.trials, designs.block(subject.study)))
-    with context.progress("comparing", n_sizes * options.splits, "comparisons") as progress:
+    with host.progress("comparing", n_sizes * options.splits, "comparisons") as progress:
         yield stability(
             subject.study,
             subject.trials,

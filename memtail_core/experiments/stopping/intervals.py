@@ -18,6 +18,7 @@ import numpy as np
 from memtail_core.analysis import Analysis
 from memtail_core.analysis.disagreements import Counts
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.intervals import agresti_caffo
 from memtail_core.experiments.results import kept
 from memtail_core.experiments.stopping.result import DecidingExample, StoppingHistory
@@ -66,8 +67,11 @@ def widened(
 def as_stopped(store: ObjectStore, analysis: Analysis) -> Analysis:
     """Return the analysis with the intervals that hold if a rule (``--until``) stopped the study.
 
-    They are widened only if the rule stopped it at these very trials.
+    They are widened only if the rule stopped it at these very trials. Intervals of estimators
+    other than counting are left alone.
     """
+    if analysis.estimator is not COUNTED:
+        return analysis
     for history in kept(store, analysis.study, StoppingHistory):
         if history.trials == len(analysis.trials):
             scores = widened(analysis.scores, analysis.trials, history.decided)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Threshold
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
 from memtail_core.experiments.subgroups.result import Subgroups
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class SubgroupsOptions(Options):
     )
 
 
-def run(context: Context, options: SubgroupsOptions) -> Iterator[Subgroups]:
+def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
     """Sort the training examples of STUDY: relabel, drop or keep.
 
     Each is typical, atypical-useful, likely-mislabeled or duplicate. With --output groups.csv those
@@ -34,13 +34,20 @@ def run(context: Context, options: SubgroupsOptions) -> Iterator[Subgroups]:
     from memtail_core.estimation.influence import PairsRule
     from memtail_core.experiments.subgroups.plan import FDR, subgroups
 
-    (subject,) = context.subjects(margins=True)
+    (subject,) = host.subjects(margins=True)
     rule = PairsRule(theta_infl=options.min_influence, fdr=FDR)
-    with context.status("looking for near-duplicates"):
+    with host.status("looking for near-duplicates"):
         in_train = near_duplicates.within_training_set(subject.dataset)
         in_test = near_duplicates.in_test_set(subject.dataset)
     yield subgroups(
-        subject.study, subject.trials, subject.dataset, in_train, in_test, rule, options.doubted
+        subject.study,
+        subject.trials,
+        subject.dataset,
+        in_train,
+        in_test,
+        rule,
+        options.doubted,
+        host.estimator,
     )
 
 
@@ -52,5 +59,5 @@ def section(result: Subgroups, dataset: "Dataset") -> "Section":
 
 
 EXPERIMENT = Experiment(
-    Subgroups, section, Command("subgroups", SubgroupsOptions, run, writes_table=True)
+    Subgroups, section, Command("subgroups", SubgroupsOptions, run, takes_estimator=True, writes_table=True)
 )

@@ -5,11 +5,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from memtail_core import estimation
+from memtail_core.analysis.observations import estimate
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, engine_for, find
 from memtail_core.estimation.label_noise import label_noise
 from memtail_core.experiments.subgroups.result import (
@@ -41,6 +43,7 @@ def subgroups(
     in_test: Nearest,
     rule: PairsRule | None = None,
     doubted: float = DOUBTED,
+    estimator: Estimator = COUNTED,
 ) -> Subgroups:
     """Say what each training example is.
 
@@ -50,18 +53,20 @@ def subgroups(
         rule: which pairs count: of memorized examples, of at least some influence, significant;
             by default the paper's rule at a false discovery rate of 5%.
         doubted: labels that are wrong with at least this probability are doubted.
+        estimator: estimates memorization.
 
     Raises:
         EstimationError: too few trials held the examples out.
     """
     rule = rule or PairsRule(fdr=FDR)
-    scores = estimation.memorization(trials.subset, trials.train_correct, trials.n)
-    if scores.n_out.min() < _FEWEST_OUT:
+    counted = trials.counted()
+    if counted.n_out.min() < _FEWEST_OUT:
         raise EstimationError(
-            f"some examples were held out by only {scores.n_out.min()} of {len(trials)} models, "
+            f"some examples were held out by only {counted.n_out.min()} of {len(trials)} models, "
             "too few to tell a mislabeled example from a rare one: train more (--trials)"
         )
-    probability = label_probability(trials, scores)
+    scores = estimate(trials, dataset, estimator)
+    probability = label_probability(trials, counted)
     noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, engine=engine_for("cpu"))
@@ -112,6 +117,7 @@ def subgroups(
         fdr=rule.fdr,
         doubted=doubted,
         noise=noise.rate,
+        estimator=estimator.name,
         has_margins=trials.train_margin is not None,
         members=[member(int(i)) for i in order[category[order] != TYPICAL]],
         clusters=[
@@ -125,7 +131,7 @@ def subgroups(
     )
 
 
-def label_probability(trials: Trials, scores: Memorization) -> Floats:
+def label_probability(trials: Trials, counted: Memorization) -> Floats:
     """Return how probable networks that held an example out find its label, float64 [n].
 
     That is the mean of 1 / (1 + e^−margin) over those trials. Without margins it is the share of
@@ -133,12 +139,12 @@ def label_probability(trials: Trials, scores: Memorization) -> Floats:
     among few trials all can be wrong by chance.
     """
     if trials.train_margin is None:
-        return np.asarray((scores.accuracy_out * scores.n_out + 0.5) / (scores.n_out + 1))
+        return np.asarray((counted.accuracy_out * counted.n_out + 0.5) / (counted.n_out + 1))
     total = np.zeros(trials.n)
     for subset, margin in zip(trials.subset, trials.train_margin, strict=True):
         out = np.unpackbits(subset, count=trials.n) == 0
         total[out] += 1 / (1 + np.exp(-margin[out].astype(np.float64)))
-    return total / scores.n_out
+    return total / counted.n_out
 
 
 def near_duplicates(

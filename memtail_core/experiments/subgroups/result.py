@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
 
@@ -76,6 +77,7 @@ class Subgroups(Result):
         carried: test examples that rest on a memorized one.
         theta_mem, theta_infl, fdr: the rule for pairs.
         doubted: the least probability of a wrong label that is doubted.
+        estimator: the name of the estimator of memorization.
         noise: the estimated share of wrong labels.
         has_margins: whether label probabilities come from probabilities, not from predictions.
         members: every example that is not typical: duplicates, then the likely mislabeled, then
@@ -97,3 +99,4 @@ class Subgroups(Result):
     members: list[Member]
     clusters: list[Cluster]
     n_clusters: int
+    estimator: str = COUNTED.name

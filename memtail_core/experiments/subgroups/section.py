@@ -5,6 +5,7 @@ import pyarrow as pa
 from memtail_core.data import Dataset
 from memtail_core.drawing.formatting import count, decimal
 from memtail_core.drawing.section import Example, Gallery, Section, TextTable
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.subgroups import figure
 from memtail_core.experiments.subgroups.result import CATEGORIES, STRONG, Member, Subgroups
 
@@ -65,7 +66,7 @@ def _findings(result: Subgroups) -> list[str]:
 
 def _notes(result: Subgroups) -> list[str]:
     source = "probability" if result.has_margins else "share of votes"
-    return [
+    notes = [
         f"An example is memorized if its memorization is ≥ {result.theta_mem:g}. A test example "
         f"rests on it if the influence is ≥ {result.theta_infl:g}"
         + (f" and significant at a false discovery rate of {result.fdr:.0%}" if result.fdr else "")
@@ -76,6 +77,9 @@ def _notes(result: Subgroups) -> list[str]:
         "An atypical example whose label is plausible is called useful even if no test example "
         "rests on it, because a test set holds few examples of each rare kind.",
     ]
+    if result.estimator != COUNTED.name:
+        notes.append(f"Memorization is estimated by the {result.estimator} estimator.")
+    return notes
 
 
 def _summary(result: Subgroups) -> TextTable:

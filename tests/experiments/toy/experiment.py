@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from memtail_core.experiments.experiment import Command, Context, Experiment, Options, Threshold
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
 from tests.experiments.toy.result import Toy
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ class ToyOptions(Options):
     at_least: tuple[Threshold, ...] = Field((0.25, 0.5), description="Count from here.")
 
 
-def run(context: Context, options: ToyOptions) -> Iterator[Toy]:
+def run(host: Host, options: ToyOptions) -> Iterator[Toy]:
     """Count the memorized examples of STUDY."""
     from memtail_core import estimation
     from memtail_core.estimation.intervals import reaches
 
-    (subject,) = context.subjects()
+    (subject,) = host.subjects()
     trials = subject.trials
     scores = estimation.memorization(trials.subset, trials.train_correct, trials.n).memorization
-    with context.progress("counting", len(options.at_least), "thresholds") as progress:
+    with host.progress("counting", len(options.at_least), "thresholds") as progress:
         counts = [int(reaches(scores, at).sum()) for at in options.at_least]
         progress(len(counts))
     yield Toy(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.features import Known
-from memtail_core.estimation.calibration.learners import Blend
-from memtail_core.estimation.calibration.splines import filled
-from memtail_core.estimation.calibration.tally import Observed, Sides
+from memtail_core.estimation.calibrated.features import Known
+from memtail_core.estimation.calibrated.learners import Blend
+from memtail_core.estimation.calibrated.splines import filled
+from memtail_core.estimation.calibrated.sums import Observed, Sides
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.tally import Sides
+from memtail_core.estimation.calibrated.sums import Sides
 
 Floats = NDArray[np.float64]
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from memtail_core.estimation.calibration.splines import curves, filled
-from memtail_core.estimation.calibration.tally import Sides, Tally
+from memtail_core.estimation.calibrated.splines import curves, filled
+from memtail_core.estimation.calibrated.sums import Sides, Tally
 
 Floats = NDArray[np.float64]
 

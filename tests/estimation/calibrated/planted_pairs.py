@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from memtail_core.estimation.calibration import CalibratedPairs, calibrated_influence
+from memtail_core.estimation.calibrated import CalibratedPairs, calibrated_influence
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from memtail_core.estimation.calibration.kernel import _RIDGES, left_out
-from memtail_core.estimation.calibration.shrinkage import shrunk, strength
-from memtail_core.estimation.calibration.tally import Observed
-from memtail_core.estimation.calibration.uncertainty import (
+from memtail_core.estimation.calibrated.kernel_machine import _RIDGES, leave_one_out_scores
+from memtail_core.estimation.calibrated.shrinkage import shrunk, strength
+from memtail_core.estimation.calibrated.sums import Observed
+from memtail_core.estimation.calibrated.uncertainty import (
     UNKNOWN,
     Reliability,
     difference,
     reliability,
 )
-from tests.estimation.calibration.simulated import simulated
+from tests.estimation.calibrated.simulated import simulated
 
 
 def test_a_trial_taken_out_of_a_tally_leaves_the_others() -> None:
@@ -58,7 +58,7 @@ def test_the_kernel_machine_leaves_each_example_out() -> None:
     best = min(_RIDGES, key=lambda ridge: ((scores[ridge] - wanted) ** 2).mean())
     own = scores[best][np.arange(40), label]
     other = np.where(wanted > 0, -np.inf, scores[best]).max(1)
-    found = left_out(x, label)
+    found = leave_one_out_scores(x, label)
     np.testing.assert_allclose(found[:, 0], own, atol=2e-3)
     np.testing.assert_allclose(found[:, 1], other, atol=2e-3)
     np.testing.assert_allclose(found[:, 2], own - other, atol=4e-3)
@@ -68,9 +68,9 @@ def test_the_kernel_machine_deals_many_examples_into_parts() -> None:
     rng = np.random.default_rng(0)
     label = rng.integers(2, size=6100)
     inputs = (label[:, None] * 2 + rng.normal(size=(6100, 2))).astype(np.float32)
-    found = left_out(inputs, label)
+    found = leave_one_out_scores(inputs, label)
     assert ((found[:, 2] > 0).mean()) > 0.85
-    assert (found == left_out(inputs, label)).all()
+    assert (found == leave_one_out_scores(inputs, label)).all()
 
 
 @pytest.mark.parametrize("true", [2.0, 20.0])

@@ -18,7 +18,9 @@ _RIDGES = (0.003, 0.01, 0.03, 0.1, 0.3)
 Floats = NDArray[np.float64]
 
 
-def left_out(inputs: NDArray[np.generic], label: NDArray[np.integer], seed: int = 0) -> Floats:
+def leave_one_out_scores(
+    inputs: NDArray[np.generic], label: NDArray[np.integer], seed: int = 0
+) -> Floats:
     """Return what a kernel machine that leaves each example out makes of it, float64 [n, 4].
 
     The columns are the score of its label (−1 to 1), the best score of another class, their

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.margins import Margin, margins
-from memtail_core.estimation.calibration.neighbourhood import Neighbourhood
-from memtail_core.estimation.calibration.tally import Sides, Tally
+from memtail_core.estimation.calibrated.margins import Margin, margins
+from memtail_core.estimation.calibrated.neighbourhood import Neighbourhood
+from memtail_core.estimation.calibrated.sums import Sides, Tally
 
 Floats = NDArray[np.float64]
 

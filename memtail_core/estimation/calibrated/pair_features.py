@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.differences import differences
+from memtail_core.estimation.calibrated.mean_differences import differences
 
 Features = NDArray[np.float32]
 Indices = NDArray[np.integer]

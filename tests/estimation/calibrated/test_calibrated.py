@@ -6,14 +6,14 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from memtail_core.estimation.calibration import Calibrated, calibrated
-from tests.estimation.calibration.simulated import Simulated, simulated
+from memtail_core.estimation.calibrated import CalibratedMemorization, calibrated_memorization
+from tests.estimation.calibrated.simulated import Simulated, simulated
 
-EVERY = [field.name for field in fields(Calibrated)]
+EVERY = [field.name for field in fields(CalibratedMemorization)]
 
 
 @lru_cache
-def of(n_trials: int) -> tuple[Simulated, Calibrated]:
+def of(n_trials: int) -> tuple[Simulated, CalibratedMemorization]:
     trials = simulated(n_trials)
     return trials, trials.estimate()
 
@@ -51,7 +51,7 @@ def test_every_number_is_there_and_possible(n_trials: int) -> None:
     _, found = of(n_trials)
     for name in EVERY:
         assert np.isfinite(getattr(found, name)).all(), name
-        assert getattr(found, name).dtype == np.float64
+        assert getattr(found, name).dtype == (np.int64 if name.startswith("n_") else np.float64)
     assert (found.ci_low <= found.memorization).all()
     assert (found.memorization <= found.ci_high).all()
     assert (np.abs(found.memorization) <= 1).all()
@@ -98,7 +98,7 @@ def test_luck_is_not_taken_for_memorization() -> None:
     """All examples are alike: whatever differs between them is chance, and is drawn in."""
     trials, rng = of(10)[0], np.random.default_rng(3)
     margin = np.where(trials.inside, 2.5, 0.5) + rng.normal(0, 1, trials.margin.shape)
-    found = calibrated(
+    found = calibrated_memorization(
         trials.inside, margin > 0, trials.label, margin=margin, neighbours=trials.neighbours
     )
     counted = Simulated(**(vars(trials) | {"correct": margin > 0})).plain()
@@ -120,7 +120,7 @@ def test_few_examples_and_neighbours_that_are_not_there() -> None:
     rng = np.random.default_rng(0)
     inside = np.array([[1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 1, 1]], bool)  # one was never held out
     index = np.array([[1, -1], [0, 2], [1, -1], [-1, -1]])
-    found = calibrated(
+    found = calibrated_memorization(
         inside,
         rng.random((3, 4)) < 0.5,
         np.array([0, 0, 1, 1]),

@@ -14,14 +14,15 @@ from memtail_core.experiments.experiment import ProgressCallback, Subject
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
+    from memtail_core.estimation.estimator import Estimator
     from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
 
 
 @dataclass
-class CommandContext:
-    """What the user says beside the options of the experiment; a :class:`.experiment.Context`.
+class CommandLine:
+    """What the user says beside the options of the experiment; a :class:`.experiment.Host`.
 
     Attributes:
         location, names: the store, and the studies in it.
@@ -29,6 +30,7 @@ class CommandContext:
         is_submitted: whether to train on the cluster instead.
         is_dry_run: whether to say what would be trained, and to do nothing.
         as_json: whether to print JSON.
+        estimator: estimates memorization.
     """
 
     location: str
@@ -38,6 +40,7 @@ class CommandContext:
     is_submitted: bool
     is_dry_run: bool
     as_json: bool
+    estimator: "Estimator"
     _subjects: dict[str, Subject] = field(default_factory=dict)
 
     def subjects(self, *, margins: bool = False, unfinished: bool = False) -> Sequence[Subject]:

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 from sklearn.neighbors import NearestNeighbors
 
 from memtail_core.estimation import memorization
-from memtail_core.estimation.calibration import Calibrated, calibrated
+from memtail_core.estimation.calibrated import CalibratedMemorization, calibrated_memorization
 from memtail_core.plan import designs
 from tests.plan.test_designs import study
 
@@ -26,9 +26,9 @@ class Simulated:
     clues: NDArray[np.float64]
     truth: NDArray[np.float64]
 
-    def estimate(self, **changed: Any) -> Calibrated:
+    def estimate(self, **changed: Any) -> CalibratedMemorization:
         given = {"margin": self.margin, "neighbours": self.neighbours, "clues": self.clues}
-        return calibrated(self.inside, self.correct, self.label, **(given | changed))
+        return calibrated_memorization(self.inside, self.correct, self.label, **(given | changed))
 
     def plain(self) -> NDArray[np.float64]:
         """The paper's estimate; the mean for what was never held out."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.splines import curves
+from memtail_core.estimation.calibrated.splines import curves
 
 Floats = NDArray[np.float64]
 

@@ -16,17 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.features import Known
-from memtail_core.estimation.calibration.neighbourhood import Neighbourhood
-from memtail_core.estimation.calibration.shrinkage import shrunk, strength
-from memtail_core.estimation.calibration.tally import Observed, Tally
-from memtail_core.estimation.calibration.teachers import Foretold, foretell, rounds
-from memtail_core.estimation.calibration.uncertainty import (
+from memtail_core.estimation.calibrated.features import Known
+from memtail_core.estimation.calibrated.neighbourhood import Neighbourhood
+from memtail_core.estimation.calibrated.predictions import Foretold, foretell, rounds
+from memtail_core.estimation.calibrated.shrinkage import shrunk, strength
+from memtail_core.estimation.calibrated.sums import Observed, Tally
+from memtail_core.estimation.calibrated.uncertainty import (
     UNKNOWN,
     Reliability,
     difference,
     reliability,
 )
+from memtail_core.estimation.memorization import Memorization
 
 Floats = NDArray[np.float64]
 
@@ -34,29 +35,22 @@ _FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Calibrated:
-    """Estimates for n training examples, missing nowhere.
+class CalibratedMemorization(Memorization):
+    """Estimates for n training examples, missing nowhere: also of those never in or never out.
+
+    ``accuracy_in`` and ``accuracy_out`` are estimates too, and ``standard_error`` is the square
+    root of the expected squared error.
 
     Attributes:
-        memorization: float64 [n], accuracy_in − accuracy_out.
-        accuracy_in, accuracy_out: float64 [n], how often trials with and without it get it right.
-        standard_error: float64 [n], of memorization: the square root of the expected squared error.
-        ci_low, ci_high: float64 [n], a 95% interval.
         prediction: float64 [n], memorization by what the features say alone.
         weight: float64 [n], the share of the unbiased rates, the mean of both sides.
     """
 
-    memorization: Floats
-    accuracy_in: Floats
-    accuracy_out: Floats
-    standard_error: Floats
-    ci_low: Floats
-    ci_high: Floats
     prediction: Floats
     weight: Floats
 
 
-def calibrated(
+def calibrated_memorization(
     inside: NDArray[np.bool_],
     correct: NDArray[np.bool_],
     label: NDArray[np.integer],
@@ -65,7 +59,7 @@ def calibrated(
     neighbours: tuple[NDArray[np.integer], NDArray[np.floating]] | None = None,
     clues: Floats | None = None,
     seed: int = 0,
-) -> Calibrated:
+) -> CalibratedMemorization:
     """Estimate memorization from any number of trials, one and more.
 
     The same trials in another order give the same bits.
@@ -78,7 +72,7 @@ def calibrated(
         neighbours: int [n, k], the nearest other training examples of each, the nearest first, and
             float [n, k], how far they are.
         clues: float64 [n, d], whatever else is known of each example without the trials, such as
-            ``kernel.left_out``.
+            ``kernel_machine.leave_one_out_scores``.
         seed: deals the examples into folds.
     """
     rng = np.random.default_rng(seed)
@@ -133,7 +127,7 @@ def _side(foretold: Foretold, tally: Tally, left: list[Tally]) -> _Side:
     return _Side(tally, foretold.full, estimate, s.of(foretold.full), sure)
 
 
-def _difference(held_in: _Side, held_out: _Side) -> Calibrated:
+def _difference(held_in: _Side, held_out: _Side) -> CalibratedMemorization:
     sides = (held_in, held_out)
     (low_in, high_in), (low_out, high_out) = (
         side.reliability.interval(side.estimate, side.tally.n) for side in sides
@@ -143,13 +137,15 @@ def _difference(held_in: _Side, held_out: _Side) -> Calibrated:
     )
     variances = [side.reliability.variance(side.estimate, side.tally.n) for side in sides]
     weights = [side.tally.n / (side.tally.n + side.strength) for side in sides]
-    return Calibrated(
+    return CalibratedMemorization(
         memorization=held_in.estimate - held_out.estimate,
-        accuracy_in=held_in.estimate,
-        accuracy_out=held_out.estimate,
         standard_error=np.sqrt(variances[0] + variances[1]),
         ci_low=low,
         ci_high=high,
+        n_in=held_in.tally.n.astype(np.int64),
+        n_out=held_out.tally.n.astype(np.int64),
+        accuracy_in=held_in.estimate,
+        accuracy_out=held_out.estimate,
         prediction=held_in.prediction - held_out.prediction,
         weight=(weights[0] + weights[1]) / 2,
     )

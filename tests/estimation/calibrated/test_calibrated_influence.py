@@ -8,9 +8,9 @@ import pytest
 from scipy.special import ndtri
 from sklearn.metrics import roc_auc_score
 
-from memtail_core.estimation.calibration import CalibratedPairs
-from memtail_core.estimation.calibration.differences import differences, differences_of_bits
-from tests.estimation.calibration.planted_pairs import Planted, planted
+from memtail_core.estimation.calibrated import CalibratedPairs
+from memtail_core.estimation.calibrated.mean_differences import differences, differences_of_bits
+from tests.estimation.calibrated.planted_pairs import Planted, planted
 
 
 @lru_cache
@@ -126,7 +126,7 @@ def test_pairs_in_any_order_and_number_are_counted(monkeypatch: pytest.MonkeyPat
     trials = planted(15)
     order = np.random.default_rng(2).permutation(len(trials.train))[:5000]
     pairs = trials.train[order], trials.test[order]
-    module = "memtail_core.estimation.calibration.differences._CHUNK"
+    module = "memtail_core.estimation.calibrated.mean_differences._CHUNK"
     monkeypatch.setattr(module, 700)
     found = differences_of_bits(trials.inside, trials.margin > 0, *pairs)
     np.testing.assert_allclose(found.mean, trials.counted()[order], atol=1e-6)

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.calibration.differences import differences, differences_of_bits
-from memtail_core.estimation.calibration.pair_features import features_of, probability, ranked
-from memtail_core.estimation.calibration.pair_teachers import FOLDS, Lesson, foretold
+from memtail_core.estimation.calibrated.mean_differences import differences, differences_of_bits
+from memtail_core.estimation.calibrated.pair_features import features_of, probability, ranked
+from memtail_core.estimation.calibrated.pair_predictions import FOLDS, Lesson, foretold
 
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]

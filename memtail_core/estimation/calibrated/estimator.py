@@ -1,0 +1,33 @@
+"""The calibrated estimator: much closer to the truth than counting when there are few trials."""
+
+from dataclasses import dataclass
+
+from memtail_core.estimation.calibrated.memorization import (
+    CalibratedMemorization,
+    calibrated_memorization,
+)
+from memtail_core.estimation.estimator import Observations
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """See :func:`~memtail_core.estimation.calibrated.memorization.calibrated_memorization`."""
+
+    name: str = "calibrated"
+    needs_values: bool = True
+
+    def memorization(self, observations: Observations) -> CalibratedMemorization:
+        """Estimate from the trials and from what is known without them."""
+        inside, correct = observations.unpacked()
+        context = observations.context
+        return calibrated_memorization(
+            inside,
+            correct,
+            observations.labels,
+            margin=observations.values,
+            neighbours=None if context is None else (context.neighbours, context.distances),
+            clues=None if context is None else context.kernel_scores,
+        )
+
+
+CALIBRATED = Calibrated()

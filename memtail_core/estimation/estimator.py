@@ -1,0 +1,89 @@
+"""What an estimator of memorization is: the trials it may look at, and what it returns.
+
+An estimator is one file that implements :class:`Estimator`, and one line in
+:mod:`memtail_core.estimation.estimators`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memtail_core.estimation.memorization import Memorization, memorization
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What is known of n training examples without any trial.
+
+    Attributes:
+        neighbours: int64 [n, k], the nearest other training examples of each, the nearest first.
+        distances: float64 [n, k], how far they are.
+        kernel_scores: float64 [n, d], what a kernel machine predicts for each example when it is
+            left out: see :func:`.calibrated.kernel_machine.leave_one_out_scores`.
+    """
+
+    neighbours: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    kernel_scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """What an estimator may look at: T trials on n training examples. It changes none of it.
+
+    Attributes:
+        subset: uint8 [T, ⌈n/8⌉], which examples each trial trained on (numpy.packbits).
+        correct: uint8 [T, ⌈n/8⌉], which it classified correctly.
+        n: the number of training examples.
+        labels: int64 [n], 0 … C − 1.
+        values: float16 [T, n], the margin log p_y − log(1 − p_y) of each trial and example; None
+            where the recipe gives none, or the estimator needs none.
+        find_context: computes ``context``; it is called once, when an estimator asks for it.
+    """
+
+    subset: NDArray[np.uint8]
+    correct: NDArray[np.uint8]
+    n: int
+    labels: NDArray[np.int64]
+    values: NDArray[np.float16] | None = None
+    find_context: Callable[[], Context] | None = None
+
+    def __len__(self) -> int:
+        return len(self.subset)
+
+    @cached_property
+    def counted(self) -> Memorization:
+        """The paper's estimate, by counting; counted once."""
+        return memorization(self.subset, self.correct, self.n)
+
+    @cached_property
+    def context(self) -> Context | None:
+        """What is known without the trials; None if nothing is."""
+        return None if self.find_context is None else self.find_context()
+
+    def unpacked(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return ``subset`` and ``correct`` as bool [T, n], a byte for each bit."""
+        inside, correct = (
+            np.unpackbits(bits, axis=1, count=self.n).astype(np.bool_)
+            for bits in (self.subset, self.correct)
+        )
+        return inside, correct
+
+
+class Estimator(Protocol):
+    """Turns observations into memorization with its errors. The same input gives the same bits."""
+
+    @property
+    def name(self) -> str:
+        """What options, tables and ``summary.json`` call it."""
+
+    @property
+    def needs_values(self) -> bool:
+        """Whether it uses the trials' real values, where they are stored, and not bits alone."""
+
+    def memorization(self, observations: Observations) -> Memorization:
+        """Estimate from one trial or more. NaN where it has no estimate."""
