@@ -134,8 +134,8 @@ def _airbench(dataset: Dataset, models: int) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("cifar10").mkdir()
         for name, x, y in (
-            ("train", dataset.x_train, dataset.y_train),
-            ("test", dataset.x_test, dataset.y_test),
+            ("train", dataset.train.whole(), dataset.y_train),
+            ("test", dataset.test.whole(), dataset.y_test),
         ):
             tensors = {"images": torch.from_numpy(x), "labels": torch.from_numpy(y)}
             torch.save(tensors | {"classes": list(dataset.classes)}, f"cifar10/{name}.pt")

@@ -116,7 +116,7 @@ def _drawn(rng: np.random.Generator, models: int, examples: int) -> NDArray[np.b
 
 def _solved(recipe: Linear, data: Dataset, subsets: NDArray[np.bool_]) -> tuple[float, float]:
     """The largest entry of a gradient that ours leaves, and operations of products a model."""
-    x = torch.from_numpy(np.hstack([data.x_train, np.ones((len(data.x_train), 1), np.float32)]))
+    x = torch.from_numpy(np.hstack([data.train.whole(), np.ones((len(data.train), 1), np.float32)]))
     y, classes = torch.from_numpy(data.y_train), len(data.classes)
     regressions = Regressions(x, y, classes, recipe.l2, recipe.tolerance)
     in_place = {torch.ops.aten.addmm_: _added_product}  # which it does not know by itself
@@ -130,7 +130,7 @@ def _solved(recipe: Linear, data: Dataset, subsets: NDArray[np.bool_]) -> tuple[
         gradient = residual.T @ inside / len(inside)
         gradient[:, :-1] += recipe.l2 * w[:, :-1]
         largest = max(largest, float(gradient.abs().max()))
-    evaluated = 2 * (len(x) + len(data.x_test)) * weights[0].numel()
+    evaluated = 2 * (len(x) + len(data.test)) * weights[0].numel()
     return largest, counted.get_total_flops() / len(subsets) + evaluated
 
 
@@ -147,9 +147,10 @@ def _agrees(
     model = LogisticRegression(C=1 / (l2 * subset.sum()), tol=tolerance, max_iter=10_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(data.x_train[subset], data.y_train[subset])
+        model.fit(data.train.take(np.flatnonzero(subset)), data.y_train[subset])
     correct = np.append(
-        model.predict(data.x_train) == data.y_train, model.predict(data.x_test) == data.y_test
+        model.predict(data.train.whole()) == data.y_train,
+        model.predict(data.test.whole()) == data.y_test,
     )
     ours = np.append(found.train_correct[k], found.test_correct[k])
     return float((correct == ours).mean())

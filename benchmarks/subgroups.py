@@ -44,7 +44,7 @@ def plant(study: str, output: str, assignments: tuple[str, ...], share: float, s
     """Write the data of STUDY to OUTPUT.npz, a share of them tampered with, and what was."""
     dataset = data.load(Spec.load(study, overrides(assignments)).dataset)
     rng = np.random.default_rng(seed)
-    x, y = dataset.x_train.copy(), dataset.y_train.copy()
+    x, y = dataset.train.whole().copy(), dataset.y_train.copy()
     n, k, n_classes = len(y), round(share * len(y)), len(dataset.classes)
     touched = rng.permutation(n)
     flipped, copies = touched[:k], np.sort(touched[k : 2 * k])
@@ -55,12 +55,12 @@ def plant(study: str, output: str, assignments: tuple[str, ...], share: float, s
     for copy, source in zip(copies[:half], sources, strict=True):
         x[copy], y[copy] = _near(x[source], rng), y[source]
     for copy, source in zip(copies[half:], of_test, strict=True):
-        x[copy], y[copy] = _near(dataset.x_test[source], rng), dataset.y_test[source]
+        x[copy], y[copy] = _near(dataset.test.take([source])[0], rng), dataset.y_test[source]
     np.savez_compressed(
         output,
         x_train=x,
         y_train=y,
-        x_test=dataset.x_test,
+        x_test=dataset.test.whole(),
         y_test=dataset.y_test,
         classes=np.array(dataset.classes),
     )

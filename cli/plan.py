@@ -19,11 +19,13 @@ def say_study(
 
     ``how_many`` stands for the models where their number is not known.
     """
+    from memtail_core.data import modalities
+
     say, data = console.print, study.dataset
     say(f"[bold]{study.id}[/]")
     say(
         f"  data      {data.source}: {data.n_train:,} training and {data.n_test:,} test "
-        f"{'images' if data.kind == 'images' else 'rows'}, {len(data.classes)} classes",
+        f"{modalities.named(data.kind).noun}, {len(data.classes)} classes",
         markup=False,
     )
     say(

@@ -1,6 +1,7 @@
 """The house stands: rooms import only from rooms below them, and no two files import each other."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -137,6 +138,24 @@ def test_worker_and_aggregator_do_not_import_each_other() -> None:
             if name.startswith(f"services.{mine}"):
                 names = imported(path.read_text())
                 assert not {each for each in names if each.startswith(f"services.{other}")}, name
+
+
+def all_examples(source: str) -> list[str]:
+    """Where a file asks for all examples of a dataset at once."""
+    return re.findall(r"\.whole\(\)|\.take\(slice\(None\)\)|\bdataset\.x_(?:train|test)", source)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_two_rooms_ask_for_all_examples_at_once(name: str) -> None:
+    if name.split(".")[:2] not in (["memtail_core", "data"], ["memtail_core", "training"]):
+        assert all_examples(FILES[name].read_text()) == []
+
+
+def test_asking_for_all_examples_is_found() -> None:
+    assert all_examples("x = analysis.dataset.train.whole()")
+    assert all_examples("x = each.take(slice(None))")
+    assert all_examples("x = self.dataset.x_train[3]")
+    assert not all_examples("x = dataset.train.take([3]), dataset.train.take(slice(None, 5))")
 
 
 def test_importing_memtail_imports_no_torch() -> None:

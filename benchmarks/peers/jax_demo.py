@@ -24,7 +24,7 @@ def train(
     dataset: Dataset, subset: NDArray[np.bool_], seed: int, recipe: MLP
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Train one model; return its correctness on the training and the test examples."""
-    x_train, x_test = (_pixels(x) for x in (dataset.x_train, dataset.x_test))
+    x_train, x_test = (_pixels(x.whole()) for x in (dataset.train, dataset.test))
     weights = _initial(seed, x_train.shape[1], recipe.widths, len(dataset.classes))
     velocity = jax.tree.map(jnp.zeros_like, weights)
     step = partial(_step, rate=recipe.learning_rate, momentum=recipe.momentum)

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from memtail_core.data import Dataset
+from memtail_core.data.moments import moments
 from memtail_core.training.batches import learning_rates
 from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.resident import moments
 
 _EVALUATION_BATCH = 1000
 
@@ -43,13 +43,13 @@ def train(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     plain = [transforms.ToTensor()]
     if recipe.standardize:
-        mean, deviation = (m / 255 for m in moments(dataset.x_train))
+        mean, deviation = (m / 255 for m in moments(dataset.train))
         plain.append(transforms.Normalize(mean.tolist(), deviation.tolist()))
     augment = [transforms.RandomHorizontalFlip()] * recipe.flip
     if recipe.crop:
         augment.append(transforms.RandomCrop(dataset.shape[:2], padding=recipe.crop))
     shown = transforms.Compose([*augment, *plain])
-    train_set = _Images(dataset.x_train, dataset.y_train, shown)
+    train_set = _Images(dataset.train.whole(), dataset.y_train, shown)
     batches = DataLoader(
         Subset(train_set, np.flatnonzero(subset).tolist()), recipe.batch_size, shuffle=True
     )
@@ -75,8 +75,8 @@ def train(
             optimizer.step()
     network.eval()
     correct = []
-    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
-        examples = DataLoader(_Images(x, y, transforms.Compose(plain)), _EVALUATION_BATCH)
+    for x, y in ((dataset.train, dataset.y_train), (dataset.test, dataset.y_test)):
+        examples = DataLoader(_Images(x.whole(), y, transforms.Compose(plain)), _EVALUATION_BATCH)
         with torch.no_grad():
             answers = [(network(a.to(device)).argmax(1).cpu() == b).numpy() for a, b in examples]
         correct.append(np.concatenate(answers))

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 
 from memtail_core.approximations.levelling import Floats, mean_over
 from memtail_core.approximations.run import Networks, Part, Run
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, neighbours
 from memtail_core.store.archive import Arrays
 from memtail_core.training.representation import last_linear
-from memtail_core.training.resident import moments
 
 _K = 20
 _ROWS = 512
@@ -26,9 +24,7 @@ Nearest = Callable[[NDArray[np.float32], int], NDArray[np.int64]]
 
 def nearest(x: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """The k nearest other rows of each row of x [n, d], the nearest first: int64 [n, k]."""
-    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(x)
-    found: NDArray[np.int64] = index.kneighbors(return_distance=False)
-    return found
+    return neighbours.nearest(x, k).index
 
 
 def disagreement(neighbours: NDArray[np.int64], y: NDArray[np.int64]) -> Floats:
@@ -53,11 +49,8 @@ class InputNeighbours:
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
         """See :class:`.Method`."""
         del runs
-        mean, deviation = moments(dataset.x_train)
-        scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
-        x = (dataset.x_train.astype(np.float32) - mean.astype(np.float32)) / scale
-        k = min(self._k, len(x) - 1)
-        return disagreement(self._search(x.reshape(len(x), -1), k), dataset.y_train)
+        x = neighbours.vectors(dataset, standardize=True)
+        return disagreement(self._search(x, min(self._k, len(x) - 1)), dataset.y_train)
 
 
 def last_features(networks: Networks) -> Arrays:

@@ -20,7 +20,6 @@ from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study
 from memtail_core.training.device import own_randomness
 from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_options import channels_first
 from memtail_core.training.resident import ResidentData
 
 TRAINING, CURVES = "training", "curves"
@@ -67,7 +66,7 @@ class Networks:
         """Return network ``number`` in float32, in inference mode."""
         recipe, dataset = self.setting.networks, self.setting.dataset
         with own_randomness(torch.device("cpu")):
-            network = recipe.network(channels_first(dataset.shape), len(dataset.classes))
+            network = recipe.network(dataset.feed.shape, len(dataset.classes))
         state = {name: torch.from_numpy(array) for name, array in self.states[number].items()}
         network.load_state_dict(state)
         return network.to(self.setting.device).eval()

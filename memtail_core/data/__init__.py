@@ -1,7 +1,7 @@
-"""Where datasets come from: ``load(table)`` turns ``[dataset]`` into one in-memory Dataset.
+"""Reads the data of a study: ``load(table)`` turns the table ``[dataset]`` into a Dataset.
 
-A source is a function ``(argument, **options) → Splits``; its keyword arguments are the options
-that ``[dataset]`` takes. ``tests/data/contract.py`` says what every source must do.
+``sources/`` has one file for each kind of source, ``modalities/`` one folder for each kind of
+example: images, rows of a table.
 """
 
 import inspect
@@ -12,30 +12,14 @@ import pydantic
 
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
-from memtail_core.data.sources import (
-    folder,
-    npz,
-    python_function,
-    sklearn_datasets,
-    table,
-    torchvision_datasets,
-)
-from memtail_core.data.splits import Source, Splits, split
+from memtail_core.data.examples import Examples, InMemory, Selection
+from memtail_core.data.sources import SOURCES
+from memtail_core.data.splits import Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
 from memtail_core.study.validation import given_and_expected
 
-__all__ = ["SOURCES", "Dataset", "Splits", "load"]
-
-SOURCES: dict[str, Source] = {
-    "torchvision": torchvision_datasets.load,
-    "sklearn": sklearn_datasets.load,
-    "folder": folder.load,
-    "npz": npz.load,
-    "csv": table.load_csv,
-    "parquet": table.load_parquet,
-    "python": python_function.load,
-}
+__all__ = ["SOURCES", "Dataset", "Examples", "InMemory", "Selection", "Splits", "load"]
 
 
 def load(what: DatasetTable) -> Dataset:
@@ -69,21 +53,22 @@ def load(what: DatasetTable) -> Dataset:
         train_names=splits.train_names,
         test_names=splits.test_names,
         features=splits.features,
+        modality=splits.modality,
     )
 
 
 def _checked(splits: Splits) -> Splits:
-    """Normalise what a source read, so that a complaint names the row as the user counts it."""
+    """Check what a source read before any draw: messages then name rows as the user counts."""
     if splits.classes is not None:
         splits = replace(splits, classes=checked_classes(splits.classes))
-    x_train, y_train = checked_split(splits.x_train, splits.y_train, "train")
+    x_train, y_train, _ = checked_split(splits.x_train, splits.y_train, "train", splits.modality)
     names = checked_names(splits.train_names, len(x_train), "train_names")
     splits = replace(splits, x_train=x_train, y_train=y_train, train_names=names)
     if splits.x_test is None and splits.y_test is None:
         return splits
     if splits.x_test is None or splits.y_test is None:
         raise DatasetError("the data have only one of 'x_test' and 'y_test': give both or neither")
-    x_test, y_test = checked_split(splits.x_test, splits.y_test, "test")
+    x_test, y_test, _ = checked_split(splits.x_test, splits.y_test, "test", splits.modality)
     check_alike(y_train, y_test)
     names = checked_names(splits.test_names, len(x_test), "test_names")
     return replace(splits, x_test=x_test, y_test=y_test, test_names=names)

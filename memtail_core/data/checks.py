@@ -1,4 +1,4 @@
-"""What arrays, labels and names may be, and one sentence for what they may not."""
+"""Checks arrays, labels and names that a source returned; says in one sentence what is wrong."""
 
 import re
 from typing import Any
@@ -6,27 +6,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data.modalities import MODALITIES, Modality, modality_of, named
 from memtail_core.errors import DatasetError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def checked_split(x: Any, y: Any, split: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def checked_split(
+    x: Any, y: Any, split: str, modality: str | None = None
+) -> tuple[NDArray[Any], NDArray[Any], Modality]:
     """Check and normalise the examples and labels of one split, before anything is drawn from it.
+
+    Args:
+        x, y: examples and labels as a source returned them.
+        split: "train" or "test", for messages.
+        modality: its name; by default the modality that the array looks like.
 
     Raises:
         DatasetError: one sentence, with the position in the arrays as they were given.
     """
-    x, y = _examples(x, f"x_{split}"), _labels(y, f"y_{split}")
+    x, of = _examples(x, f"x_{split}", modality)
+    y = _labels(y, f"y_{split}")
     if len(x) != len(y):
         raise DatasetError(f"x_{split} has {len(x)} examples, y_{split} {len(y)} labels")
     if len(x) == 0:
         raise DatasetError(f"x_{split} is empty")
-    return x, y
+    return x, y, of
 
 
 def check_alike(y_train: NDArray[Any], y_test: NDArray[Any]) -> None:
-    """Refuse integers on one side and strings on the other."""
+    """Check that both sets have integers for labels, or both have strings."""
     if y_train.dtype.kind != y_test.dtype.kind:
         raise DatasetError(
             f"y_train is {y_train.dtype}, y_test {y_test.dtype}: both must be integers or both "
@@ -35,7 +44,7 @@ def check_alike(y_train: NDArray[Any], y_test: NDArray[Any]) -> None:
 
 
 def checked_classes(classes: Any) -> tuple[str, ...]:
-    """Return class names as text, every one different."""
+    """Return class names as text; no two may be equal."""
     n = len(classes) if hasattr(classes, "__len__") else 0
     names = checked_names(classes, n, "classes")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -44,7 +53,7 @@ def checked_classes(classes: Any) -> tuple[str, ...]:
 
 
 def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
-    """Return ``names`` as text that can be stored and shown: one for each of n, or none at all."""
+    """Return ``names`` as text that can be stored and printed: n of them, or none."""
     names = () if names is None else names
     if isinstance(names, str) or not hasattr(names, "__len__"):
         raise DatasetError(f"{what} is {names!r}: give a list of names")
@@ -63,31 +72,15 @@ def _array(given: Any, name: str) -> NDArray[Any]:
         raise DatasetError(f"{name} cannot be made an array: {reason}") from error
 
 
-def _examples(given: Any, name: str) -> NDArray[Any]:
+def _examples(given: Any, name: str, modality: str | None) -> tuple[NDArray[Any], Modality]:
     x = _array(given, name)
     if x.ndim > 1 and len(x) and x.size == 0:
         raise DatasetError(f"{name} has shape {list(x.shape)}: its examples hold nothing")
-    if x.dtype == np.uint8 and x.ndim in (3, 4):
-        x = x[..., None] if x.ndim == 3 else x
-        if x.shape[-1] not in (1, 3, 4):
-            raise DatasetError(f"{name} has {x.shape[-1]} channels in its last axis: 1, 3 or 4")
-        return np.ascontiguousarray(x)
-    if x.ndim == 2 and x.dtype.kind in "fiub":
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
-            row, column = np.argwhere(~np.isfinite(x))[0]
-            raise DatasetError(f"{name}[{row}, {column}] is {x[row, column]}: fill or drop it")
-        with np.errstate(over="ignore"):
-            features = np.ascontiguousarray(x, dtype=np.float32)
-        if not np.isfinite(features).all():
-            row, column = np.argwhere(~np.isfinite(features))[0]
-            raise DatasetError(f"{name}[{row}, {column}] is too large for float32: rescale it")
-        return features
-    if x.dtype.kind == "f" and x.ndim in (3, 4) and not np.isfinite(x).all():
-        raise DatasetError(f"{name} has pixels that are not finite; images are uint8, 0 … 255")
-    raise DatasetError(
-        f"{name} is {x.dtype} {list(x.shape)}: give images as uint8 [n, h, w] or [n, h, w, c], "
-        "or features as float32 [n, d]"
-    )
+    of = named(modality) if modality is not None else modality_of(x.shape[1:], x.dtype)
+    if of is None:
+        choices = ", or ".join(each.expected for each in MODALITIES.values())
+        raise DatasetError(f"{name} is {x.dtype} {list(x.shape)}: give {choices}")
+    return of.prepare(x, name), of
 
 
 def _labels(given: Any, name: str) -> NDArray[Any]:
@@ -113,7 +106,7 @@ def _labels(given: Any, name: str) -> NDArray[Any]:
 
 
 def class_indices(y: NDArray[Any], n_classes: int, name: str) -> NDArray[Any]:
-    """Return ``y`` if it holds indices of n_classes named classes."""
+    """Return ``y`` after checking that it holds indices of n_classes named classes."""
     if y.dtype.kind == "U":
         raise DatasetError(f"{name} holds strings: with class names given, labels are indices")
     if len(y) and y.max() >= n_classes:

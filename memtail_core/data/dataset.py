@@ -1,4 +1,4 @@
-"""The one in-memory form every source ends in: arrays, class names, a digest of the content."""
+"""The one form every source ends in: examples, labels, class names and a digest of the content."""
 
 import hashlib
 import io
@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from memtail_core.data.checks import (
     checked_split,
     class_indices,
 )
+from memtail_core.data.examples import Examples, InMemory
+from memtail_core.data.modalities import Feed, Modality, modality_of, named
 from memtail_core.errors import DatasetError
+
+_WORDS = ("classes", "train_names", "test_names", "features")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,52 +30,64 @@ class Dataset:
     """A classification dataset with its test set. Build it with :meth:`from_arrays`.
 
     Attributes:
-        x_train: uint8 [n, height, width, channels] for images, float32 [n, d] for features.
+        train: n examples, as the modality prepares them: uint8 [height, width, channels] for
+            images, float32 [d] for features.
         y_train: int64 [n], class indices in 0 … C − 1.
-        x_test, y_test: the same for the test set.
+        test, y_test: the same for the test set.
         classes: C names.
         train_names, test_names: what the user calls each example (a file, a row), or empty: then
             its index in the source is its name.
         features: d names of the columns, or empty; ``color=red`` where a column of words became one
             column of 0 and 1 per word.
+        modality: what an example is.
     """
 
-    x_train: NDArray[Any]
+    train: Examples
     y_train: NDArray[np.int64]
-    x_test: NDArray[Any]
+    test: Examples
     y_test: NDArray[np.int64]
     classes: tuple[str, ...]
     train_names: tuple[str, ...] = field(default=())
     test_names: tuple[str, ...] = field(default=())
     features: tuple[str, ...] = field(default=())
-
-    @property
-    def kind(self) -> Literal["images", "features"]:
-        """Images (4 dimensions, uint8) or features (2 dimensions, float32)."""
-        return "images" if self.x_train.ndim == 4 else "features"
+    modality: Modality = field(kw_only=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
-        return tuple(self.x_train.shape[1:])
+        return self.train.shape
+
+    @property
+    def feed(self) -> Feed:
+        """How examples become a network's inputs."""
+        return self.modality.feed(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        arrays = (self.x_train, self.y_train, self.x_test, self.y_test)
-        return sum(array.nbytes for array in arrays)
+        """Bytes of all examples and labels."""
+        return sum(each.nbytes for each in (self.train, self.y_train, self.test, self.y_test))
 
     @cached_property
     def sha256(self) -> str:
         """Digest of the content: the same data have the same digest anywhere."""
         digest = hashlib.sha256()
-        for array in (self.x_train, self.y_train, self.x_test, self.y_test):
-            digest.update(f"{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
-        words = [self.classes, self.train_names, self.test_names]
+        for examples, y in ((self.train, self.y_train), (self.test, self.y_test)):
+            digest.update(f"{examples.dtype.str}{(len(examples), *examples.shape)}".encode())
+            for chunk in examples.chunks():
+                digest.update(np.ascontiguousarray(chunk).data)
+            digest.update(f"{y.dtype.str}{y.shape}".encode())
+            digest.update(np.ascontiguousarray(y).data)
+        words: list[object] = [self.classes, self.train_names, self.test_names]
         words += [self.features] if self.features else []
+        words += [{"modality": self.modality.name}] if self._is_modality_stated else []
         digest.update(json.dumps(words, ensure_ascii=False).encode())
         return digest.hexdigest()
+
+    @property
+    def _is_modality_stated(self) -> bool:
+        """Whether the arrays alone do not tell the modality, so that its name is kept with them."""
+        looks = modality_of(self.train.shape, self.train.dtype)
+        return looks is None or looks.name != self.modality.name
 
     def train_name(self, index: int) -> str:
         """What the user calls training example ``index``."""
@@ -93,6 +109,7 @@ class Dataset:
         train_names: Sequence[str] = (),
         test_names: Sequence[str] = (),
         features: Sequence[str] = (),
+        modality: str | None = None,
     ) -> "Dataset":
         """Check and normalise arrays; they are kept, not copied, so do not change them after.
 
@@ -104,12 +121,13 @@ class Dataset:
                 set are the classes.
             train_names, test_names: a name per example, or nothing.
             features: a name per column, or nothing.
+            modality: a name of ``MODALITIES``; by default the one that x_train looks like.
 
         Raises:
             DatasetError: one sentence that says what is wrong and where.
         """
-        x_train, y_train = checked_split(x_train, y_train, "train")
-        x_test, y_test = checked_split(x_test, y_test, "test")
+        x_train, y_train, of = checked_split(x_train, y_train, "train", modality)
+        x_test, y_test, _ = checked_split(x_test, y_test, "test", modality)
         if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
             raise DatasetError(
                 f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
@@ -138,30 +156,31 @@ class Dataset:
                 "a classifier needs at least two classes"
             )
         return cls(
-            x_train,
+            InMemory(x_train),
             y_train.astype(np.int64),
-            x_test,
+            InMemory(x_test),
             y_test.astype(np.int64),
             checked_classes(classes),
             checked_names(train_names, len(x_train), "train_names"),
             checked_names(test_names, len(x_test), "test_names"),
             checked_names(features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
+            modality=of,
         )
 
     def to_npz(self) -> bytes:
         """Encode as an npz file without pickle, as it is kept in a store."""
+        arrays: dict[str, Any] = {
+            "x_train": self.train.whole(),
+            "y_train": self.y_train,
+            "x_test": self.test.whole(),
+            "y_test": self.y_test,
+        }
+        for name in _WORDS:
+            arrays[name] = np.array(getattr(self, name), dtype=np.str_)
+        if self._is_modality_stated:
+            arrays["modality"] = np.array(self.modality.name)
         buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            x_train=self.x_train,
-            y_train=self.y_train,
-            x_test=self.x_test,
-            y_test=self.y_test,
-            classes=np.array(self.classes, dtype=np.str_),
-            train_names=np.array(self.train_names, dtype=np.str_),
-            test_names=np.array(self.test_names, dtype=np.str_),
-            features=np.array(self.features, dtype=np.str_),
-        )
+        np.savez(buffer, **arrays)
         return buffer.getvalue()
 
     @classmethod
@@ -170,9 +189,13 @@ class Dataset:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 part = {name: file[name] for name in file.files}
-            arrays = (part[name] for name in ("x_train", "y_train", "x_test", "y_test"))
-            words = ("classes", "train_names", "test_names", "features")
-            dataset = cls(*arrays, *(tuple(part[name].tolist()) for name in words))
+            train, test = (InMemory(part[name]) for name in ("x_train", "x_test"))
+            stated = part.get("modality")
+            of = modality_of(train.shape, train.dtype) if stated is None else named(str(stated))
+            if of is None:
+                raise DatasetError(f"{train.dtype} of shape {train.shape} are no examples")
+            named_parts = (tuple(part[name].tolist()) for name in _WORDS)
+            dataset = cls(train, part["y_train"], test, part["y_test"], *named_parts, modality=of)
         except MemoryError:
             raise
         except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes

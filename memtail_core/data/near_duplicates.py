@@ -1,16 +1,14 @@
 """Near-duplicates: the same thing twice, shifted, brighter or noisier, in training or test set.
 
-A dataset has no natural scale of likeness: two trousers may be nearer to each other than two noisy
-copies of one dress. So an example's nearest neighbour is its near-duplicate if it is much nearer
-than the second nearest (the ratio test of Lowe, "Distinctive image features", IJCV 2004). How much
-is chance is known: where examples lie evenly around it in d dimensions, the ratio of the two
-distances is below r with probability r^d. Most examples have no duplicate, so d is read off the
-median ratio, and the false discovery rate is held at 5% (Benjamini & Hochberg 1995). Examples that
-hardly differ at all are duplicates anyway.
+A dataset has no natural scale of similarity: two trousers may be nearer to each other than two
+noisy copies of one dress. So an example's nearest neighbour is its near-duplicate if it is much
+nearer than the second nearest (the ratio test of Lowe, "Distinctive image features", IJCV 2004).
+How much is chance is known: where examples lie evenly around it in d dimensions, the ratio of the
+two distances is below r with probability r^d. Most examples have no duplicate, so d is estimated
+from the median ratio, and the false discovery rate is held at 5% (Benjamini & Hochberg 1995).
+Examples that hardly differ at all are duplicates anyway.
 
-Images are compared at the shift at which they agree best. The magnitude of a Fourier transform does
-not change when an image is shifted, so the nearest in it are candidates; their cross-correlation,
-by a transform too, finds the shift. Tables are compared by their standardized columns.
+The modality says how two examples are compared: :class:`~memtail_core.data.modalities.Modality`.
 """
 
 from dataclasses import dataclass
@@ -19,15 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import stats
-from torch import Tensor
-from torch.nn import functional
 
-from memtail_core.data import Dataset
+from memtail_core.data.dataset import Dataset
+from memtail_core.data.modalities.comparison import Comparable, Comparison
 
-_FALSE = 0.05  # of the near-duplicates, expected at the most
-_SAME = 1e-3  # alike but for rounding
+_FALSE = 0.05  # of the near-duplicates, expected at most
+_SAME = 1e-3  # equal except for rounding
 _CANDIDATES = 10
-_LARGEST_SIDE = 32  # pixels; larger images are shrunk
 _ROWS = 256  # compared at once
 
 
@@ -37,8 +33,8 @@ class Nearest:
 
     Attributes:
         partner: int64 [n], its index in that set.
-        distance: float32 [n], ‖a − b‖ of images of unit length at the best shift, so that
-            brightness does not count; of tables, root mean square over standardized columns.
+        distance: float32 [n]; of images ‖a − b‖ of unit length at the best shift, so that
+            brightness does not count; of tables the root mean square over standardized columns.
         ratio: float32 [n], to the distance of the second nearest.
     """
 
@@ -48,7 +44,7 @@ class Nearest:
 
     @property
     def dimension(self) -> float:
-        """In which examples lie around each other: half of the ratios r have r^d < ½."""
+        """The dimension in which examples lie around each other: half of the r have r^d < ½."""
         middle = float(np.median(self.ratio))
         return float(np.log(0.5) / np.log(middle)) if 0 < middle < 1 else 0.0
 
@@ -66,57 +62,21 @@ class Nearest:
 
 def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
     """Find each training example's nearest other training example."""
-    train, _ = _prepared(dataset, device)
-    return _nearest(train, train, is_same_set=True)
+    comparison = dataset.modality.comparison()
+    train, _ = comparison.prepared(dataset.train, dataset.test, device)
+    return _nearest(train, train, comparison, is_same_set=True)
 
 
 def in_test_set(dataset: Dataset, device: str = "cpu") -> Nearest:
     """Find each training example's nearest test example."""
-    return _nearest(*_prepared(dataset, device), is_same_set=False)
+    comparison = dataset.modality.comparison()
+    train, test = comparison.prepared(dataset.train, dataset.test, device)
+    return _nearest(train, test, comparison, is_same_set=False)
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """Examples ready to be compared: unit descriptors, and what the comparison needs.
-
-    Attributes:
-        descriptors: float32 [n, d], of unit length.
-        rows: images [n, c, h, w] of unit length, or features [n, d].
-    """
-
-    descriptors: Tensor
-    rows: Tensor
-
-
-def _prepared(dataset: Dataset, device: str) -> tuple[_Prepared, _Prepared]:
-    if dataset.kind == "images":
-        return _images(dataset.x_train, device), _images(dataset.x_test, device)
-    train, test = (torch.from_numpy(x).to(device) for x in (dataset.x_train, dataset.x_test))
-    mean, deviation = train.mean(0), train.std(0, correction=0)
-    deviation = torch.where(deviation == 0, 1.0, deviation)
-    train, test = (train - mean) / deviation, (test - mean) / deviation
-    return _Prepared(train, train), _Prepared(test, test)
-
-
-def _images(x: NDArray[np.uint8], device: str) -> _Prepared:
-    parts = [_image_rows(torch.from_numpy(rows).to(device)) for rows in np.array_split(x, 64)]
-    rows = torch.cat([part for part in parts if len(part)])
-    spectra = [torch.fft.rfft2(part).abs().sqrt().flatten(1) for part in rows.split(_ROWS)]
-    return _Prepared(functional.normalize(torch.cat(spectra)), rows)
-
-
-def _image_rows(x: Tensor) -> Tensor:
-    images = x.permute(0, 3, 1, 2).float()
-    side = max(images.shape[2:])
-    if side > _LARGEST_SIDE:
-        size = [max(1, s * _LARGEST_SIDE // side) for s in images.shape[2:]]
-        images = functional.interpolate(images, size, mode="area")
-    lengths = images.flatten(1).norm(dim=1).clamp(min=1e-6)
-    unit: Tensor = images / lengths[:, None, None, None]
-    return unit
-
-
-def _nearest(queries: _Prepared, among: _Prepared, *, is_same_set: bool) -> Nearest:
+def _nearest(
+    queries: Comparable, among: Comparable, comparison: Comparison, *, is_same_set: bool
+) -> Nearest:
     n, k = len(queries.rows), min(_CANDIDATES, len(among.rows) - is_same_set)
     partner = np.zeros(n, np.int64)
     distance, ratio = np.full(n, np.inf, np.float32), np.ones(n, np.float32)
@@ -130,23 +90,9 @@ def _nearest(queries: _Prepared, among: _Prepared, *, is_same_set: bool) -> Near
             own = torch.arange(start, start + len(far), device=far.device)
             far[own - start, own] = torch.inf
         candidates = far.topk(k, dim=1, largest=False).indices
-        distances = _distances(queries.rows[rows], among.rows[candidates])
+        distances = comparison.distances(queries.rows[rows], among.rows[candidates])
         best, order = distances.sort(dim=1)
         partner[rows] = candidates.gather(1, order[:, :1])[:, 0].cpu()
         distance[rows] = best[:, 0].cpu()
         ratio[rows] = (best[:, 0] / best[:, 1].clamp(min=1e-12)).cpu()
     return Nearest(partner, distance, ratio)
-
-
-def _distances(one: Tensor, others: Tensor) -> Tensor:
-    """Distances of rows [B, …] from their candidates [B, k, …], float32 [B, k]."""
-    apart: Tensor
-    if one.ndim == 2:
-        apart = (one[:, None] - others).square().mean(2).sqrt()
-        return apart
-    size = [2 * side for side in one.shape[2:]]  # room to shift into
-    spectrum = torch.fft.rfft2(one, s=size)[:, None]
-    product = (spectrum * torch.fft.rfft2(others, s=size).conj()).sum(2)
-    agreement = torch.fft.irfft2(product, s=size).flatten(2).amax(2)
-    apart = (2 - 2 * agreement).clamp(min=0).sqrt()  # of images of unit length
-    return apart

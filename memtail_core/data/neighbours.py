@@ -1,23 +1,30 @@
-"""The training examples nearest to others, by Euclidean distance between what networks see.
+"""The training examples nearest to others, by Euclidean distance between embeddings.
 
-Inputs are standardized over the training set, images per channel and tables per column, and
-projected on its principal components. Among these, the nearest are exact.
+:class:`Space` is what the report and calibrated influence use: inputs standardized over the
+training set and projected on its principal components, with exact neighbours among these. The
+functions :func:`vectors`, :func:`standardized`, :func:`principal` and :func:`nearest` serve those
+who compare in another way.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
-from memtail_core.data import Dataset
+from memtail_core.data.dataset import Dataset
+from memtail_core.data.examples import Examples
+from memtail_core.data.moments import moments
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 _COMPONENTS = 64
-_FITTED = 4096  # training examples, evenly, that means, deviations and components are of
+_FITTED = 4096  # training examples, evenly spread, that moments and components are computed from
 _LARGEST_SIDE = 32  # pixels; larger images are shrunk
-_SPARE = 8  # candidates beyond those asked for, so that of equally near ones the first are found
-_ROWS = 4096  # prepared, and looked for, at once
+_SPARE = 8  # candidates beyond those asked for, so that of equally near ones the first are taken
+_ROWS = 4096  # embedded, and searched for, at once
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -28,13 +35,12 @@ class Neighbours:
     """The k training examples nearest to each of Q examples, the nearest first.
 
     Attributes:
-        index: int64 [Q, k]; −1 where there are fewer. Of equally near ones the first come first.
-        distance: float32 [Q, k], root mean square over the d standardized inputs, ‖a − b‖ / √d, of
-            what the components keep; NaN where there is none.
+        index: int64 [Q, k]; −1 where there are fewer.
+        distance: float [Q, k], ‖a − b‖; NaN where there is none.
     """
 
     index: Indices
-    distance: Floats
+    distance: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +48,8 @@ class Space:
     """A dataset's examples as points; build it with :meth:`of`.
 
     Attributes:
-        train, test: float32 [n, p] and [n_test, p], p ≤ 64, scaled so that ‖a − b‖ is the distance
-            of :class:`Neighbours`.
+        train, test: float32 [n, p] and [n_test, p], p ≤ 64, scaled so that ‖a − b‖ is the root mean
+            square difference of the d standardized inputs, as far as the components keep it.
     """
 
     train: Floats
@@ -52,55 +58,88 @@ class Space:
     @classmethod
     def of(cls, dataset: Dataset) -> "Space":
         """Standardize and project every example."""
-        from sklearn.decomposition import PCA
-
-        n = len(dataset.x_train)
+        n = len(dataset.train)
         evenly = np.linspace(0, n - 1, min(n, _FITTED)).round().astype(np.int64)
-        sample = _inputs(dataset.x_train[evenly])
-        by_group = sample.reshape(-1, dataset.shape[-1])  # a channel, or a column
-        deviation = by_group.std(axis=0, dtype=np.float64)
+        embed = dataset.modality.embed
+        sample = embed(dataset.train.take(evenly), _LARGEST_SIDE)
+        places, d = sample.shape[1], sample[0].size
+        by_quantity = sample.reshape(-1, sample.shape[2])
+        mean = by_quantity.mean(axis=0, dtype=np.float64)
+        deviation = by_quantity.std(axis=0, dtype=np.float64)
         deviation[deviation == 0] = 1
-        repeated = sample.shape[1] // dataset.shape[-1]
-        mean = np.tile(by_group.mean(axis=0, dtype=np.float64), repeated).astype(np.float32)
-        scale = (np.tile(1 / deviation, repeated) / np.sqrt(sample.shape[1])).astype(np.float32)
+        shift = np.tile(mean, places).astype(np.float32)
+        scale = (np.tile(1 / deviation, places) / np.sqrt(d)).astype(np.float32)
         components = None
-        if sample.shape[1] > _COMPONENTS:
+        if d > _COMPONENTS:
             kept = min(_COMPONENTS, len(sample))
-            fitted = PCA(kept, svd_solver="randomized", iterated_power=2, random_state=0)
-            components = fitted.fit((sample - mean) * scale).components_.T
+            points = (sample.reshape(len(sample), d) - shift) * scale
+            components = _pca(kept, iterated_power=2).fit(points).components_.T
 
-        def project(x: NDArray[np.uint8] | Floats) -> Floats:
-            parts = []
-            for start in range(0, len(x), _ROWS):
-                points = (_inputs(x[start : start + _ROWS]) - mean) * scale
-                parts.append(points if components is None else points @ components)
-            return np.concatenate(parts)
+        def project(examples: Examples) -> Iterator[Floats]:
+            for x in examples.chunks(_ROWS):
+                points = (embed(x, _LARGEST_SIDE).reshape(len(x), d) - shift) * scale
+                yield points if components is None else points @ components
 
-        return cls(project(dataset.x_train), project(dataset.x_test))
+        train, test = (np.concatenate(list(project(x))) for x in (dataset.train, dataset.test))
+        return cls(train, test)
 
     def of_train(self, k: int, examples: Indices | None = None) -> Neighbours:
         """Find the k other training examples nearest to these training examples, or to all."""
         if examples is None:
             examples = np.arange(len(self.train))
-        return _nearest(self.train[examples], self.train, k, examples)
+        return _exact(self.train[examples], self.train, k, examples)
 
     def of_test(self, k: int, examples: Indices | None = None) -> Neighbours:
         """Find the k training examples nearest to these test examples, or to all."""
-        return _nearest(self.test if examples is None else self.test[examples], self.train, k)
+        return _exact(self.test if examples is None else self.test[examples], self.train, k)
 
 
-def _inputs(x: NDArray[np.uint8] | Floats) -> Floats:
-    """Columns, or pixels of images shrunk to 32 a side, float32 [n, d]."""
-    inputs = x.astype(np.float32)
-    if inputs.ndim == 4 and (longest := max(inputs.shape[1:3])) > _LARGEST_SIDE:
-        size = [max(1, side * _LARGEST_SIDE // longest) for side in inputs.shape[1:3]]
-        images = torch.from_numpy(inputs).permute(0, 3, 1, 2)
-        inputs = functional.interpolate(images, size, mode="area").permute(0, 2, 3, 1).numpy()
-    return inputs.reshape(len(inputs), -1)
+def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
+    """Embed all training examples at their full size, float32 [n, p·c] of :class:`.Modality`.
+
+    ``standardize``: scale each of the c quantities to mean 0 and deviation 1 over the training set.
+    """
+    embed = dataset.modality.embed
+    if not standardize:
+        return _flat([embed(x) for x in dataset.train.chunks()])
+    mean, deviation = moments(dataset.train, embed)
+    shift = mean.astype(np.float32)
+    scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
+    return _flat([(embed(x) - shift) / scale for x in dataset.train.chunks()])
 
 
-def _nearest(queries: Floats, among: Floats, k: int, own: Indices | None = None) -> Neighbours:
-    """Find the nearest of ``among``; ``own`` says which of them each query is itself."""
+def standardized(x: Floats) -> Floats:
+    """Scale each column of x [n, d] to mean 0 and deviation 1; a constant one becomes 0.
+
+    Sums are computed in float32, as for the calibrated estimates that stores hold.
+    """
+    deviation = x.std(axis=0)
+    scaled: Floats = (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    return scaled
+
+
+def principal(x: Floats, components: int) -> Floats:
+    """Project vectors [n, d] on their first principal components, if there are more than these."""
+    return x if min(x.shape) <= components else _pca(components).fit_transform(x)
+
+
+def nearest(x: Floats, k: int) -> Neighbours:
+    """Find the k other rows nearest to each row of x [n, d]; all others if there are fewer.
+
+    Distances are computed in float32. Of equally near ones any may be left out.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(k, len(x) - 1), algorithm="brute").fit(x)
+    distance, index = search.kneighbors()  # without rows to look for, it leaves each one out
+    return Neighbours(index, distance)
+
+
+def _exact(queries: Floats, among: Floats, k: int, own: Indices | None = None) -> Neighbours:
+    """Find the nearest of ``among``; ``own`` says which of them each query is itself.
+
+    Distances are computed in float64. Of equally near ones the first are taken.
+    """
     from sklearn.neighbors import NearestNeighbors
 
     if k < 1:
@@ -121,3 +160,13 @@ def _nearest(queries: Floats, among: Floats, k: int, own: Indices | None = None)
         index[rows, :there] = np.take_along_axis(candidates, order, 1)
         distance[rows, :there] = np.take_along_axis(exact, order, 1)
     return Neighbours(index, distance)
+
+
+def _flat(parts: list[Floats]) -> Floats:
+    return np.concatenate([part.reshape(len(part), -1) for part in parts])
+
+
+def _pca(components: int, **options: int) -> "PCA":
+    from sklearn.decomposition import PCA
+
+    return PCA(components, svd_solver="randomized", random_state=0, **options)

@@ -1,7 +1,7 @@
-"""What a source returns, and how a test set or a limit is drawn where there is none.
+"""What a source returns, and how memtail draws a test set from it or limits its size.
 
-Draws are seeded by a constant, not by the study's seed: the same source is the same data in every
-study. They are stratified: every class keeps its share.
+A constant seeds these draws, not the study's seed: the same source gives the same data in every
+study. Draws are stratified: every class keeps its share.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ _SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
 
 @dataclass(frozen=True)
 class Splits:
-    """Arrays as a source read them; :meth:`Dataset.from_arrays` says what they may be."""
+    """Arrays as a source read them; :meth:`Dataset.from_arrays` says which it accepts."""
 
     x_train: Any
     y_train: Any
@@ -28,6 +28,7 @@ class Splits:
     train_names: Sequence[str] = ()
     test_names: Sequence[str] = ()
     features: Sequence[str] = ()
+    modality: str | None = None  # a name of MODALITIES; None: what the arrays look like
 
 
 Source = Callable[..., Splits]  # (argument, /, *, option=default, …)
@@ -36,10 +37,18 @@ Source = Callable[..., Splits]  # (argument, /, *, option=default, …)
 def split(
     splits: Splits, test_fraction: float, train_limit: int | None, test_limit: int | None
 ) -> Splits:
-    """Draw a test set where there is none, then keep at most the limits; order is kept.
+    """Draw a test set where there is none, then reduce both sets to the limits, in order.
 
-    ``splits`` holds checked arrays. Examples that move keep their index in the source as their
-    name.
+    Args:
+        splits: with checked arrays.
+        test_fraction: of the examples, drawn as a test set where the source has none.
+        train_limit, test_limit: the most examples to keep; None keeps all.
+
+    Returns:
+        Splits in which examples that moved have their index in the source as their name.
+
+    Raises:
+        DatasetError: too few examples are left.
     """
     is_limited = train_limit is not None and train_limit < len(splits.y_train)
     is_drawn = splits.x_test is None or is_limited
@@ -78,9 +87,9 @@ def split(
             y_test=splits.y_test[kept],
             test_names=[names[i] for i in kept],
         )
-    gone = np.setdiff1d(splits.y_test, splits.y_train)
-    if len(gone) and is_drawn:
-        name = gone[0] if splits.classes is None else splits.classes[int(gone[0])]
+    lost = np.setdiff1d(splits.y_test, splits.y_train)
+    if len(lost) and is_drawn:
+        name = lost[0] if splits.classes is None else splits.classes[int(lost[0])]
         raise DatasetError(
             f"no training example is left of the class {name}: it has too few examples for this "
             "train_limit or test_fraction"
@@ -89,12 +98,12 @@ def split(
 
 
 def _names(names: Sequence[str], n: int) -> Sequence[str]:
-    """The names there are, or the indices for names."""
+    """Return the names, or the indices where there are none."""
     return names if len(names) else [str(i) for i in range(n)]
 
 
 def _stratified(y: NDArray[Any], size: int, purpose: int) -> NDArray[np.int64]:
-    """Draw ``size`` of the indices of ``y``, sorted, every class in its share (systematically)."""
+    """Draw ``size`` indices of ``y`` so that every class keeps its share; return them sorted."""
     rng = np.random.default_rng(np.random.SeedSequence([purpose, len(y), size]))
     shuffled = rng.permutation(len(y))
     by_class = shuffled[np.argsort(y[shuffled], kind="stable")]

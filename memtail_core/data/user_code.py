@@ -1,4 +1,4 @@
-"""The user's own functions, named ``python:module:function``; nothing else is ever imported."""
+"""Imports the user's functions, named ``python:module:function``, and no other code of theirs."""
 
 import hashlib
 import importlib
@@ -29,16 +29,16 @@ def function(path: str) -> Callable[..., Any]:
     except (Exception, SystemExit) as error:  # the module's own code runs on import
         reason = f"{type(error).__name__}: {error}"
         raise StudyError(f"'{path}': importing {module_name} failed: {reason}") from error
-    found = getattr(module, name, None)
-    if found is None:
+    call = getattr(module, name, None)
+    if call is None:
         raise StudyError(f"'{path}': the module {module_name} has no '{name}'")
-    if not callable(found):
+    if not callable(call):
         raise StudyError(f"'{path}' is not a function")
-    return found  # type: ignore[no-any-return]
+    return call  # type: ignore[no-any-return]
 
 
 def source_digest(call: Callable[..., Any]) -> str:
-    """SHA-256 of the file that ``call`` is written in, not of what that file imports."""
+    """Return the SHA-256 of the file that defines ``call``; files that it imports do not count."""
     try:
         file = inspect.getsourcefile(inspect.unwrap(call))
     except TypeError:

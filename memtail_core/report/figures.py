@@ -9,7 +9,8 @@ from memtail_core.report.selection import spread_by_class
 def figures(analysis: Analysis) -> dict[str, Figure]:
     """Every figure of the report by file name, without its ending.
 
-    ``memorization``, ``influence``, ``held_in_held_out`` and ``by_class``; of image data also
+    ``memorization``, ``influence``, ``held_in_held_out`` and ``by_class``; where examples are
+    pictures also
     ``typical_to_odd`` where there are scores, and ``pairs`` where there are pairs.
     """
     made = {
@@ -18,7 +19,7 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
         "held_in_held_out": accuracies.held_in_held_out(analysis),
         "by_class": accuracies.by_class(analysis),
     }
-    if analysis.dataset.kind == "images":
+    if analysis.dataset.modality.is_pictured:
         if shown := spread_by_class(analysis):
             made["typical_to_odd"] = picture_sheets.typical_to_odd(analysis, shown)
         if len(analysis.pairs):

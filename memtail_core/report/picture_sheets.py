@@ -6,6 +6,7 @@ import altair as alt
 import pyarrow as pa
 
 from memtail_core.analysis.analysis import Analysis
+from memtail_core.data import Dataset, Examples
 from memtail_core.drawing.axes import shortened
 from memtail_core.drawing.charts import ORANGE, Figure, figure, values
 from memtail_core.drawing.pictures import data_uri
@@ -37,7 +38,7 @@ def typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Fi
         {
             "x": _PITCH * (column + 0.5),
             "y": _PITCH * (row + 0.5),
-            "picture": data_uri(dataset.x_train[each["index"]], is_exact=True),
+            "picture": _picture(dataset, dataset.train, each["index"]),
             "framed": bool(analysis.rule.is_memorized(each["memorization"])),
             "said": f"{names[row]}, training example {each['index']}: memorization "
             f"{each['memorization']:.2f}",
@@ -101,7 +102,7 @@ def _supporter(analysis: Analysis, of: Supporter, row: int) -> list[_Row]:
     first: _Row = {
         "x": 0.5 * _WIDE,
         "y": y,
-        "picture": data_uri(dataset.x_train[train], is_exact=True),
+        "picture": _picture(dataset, dataset.train, train),
         "framed": True,
         "number": own,
         "said": f"training example {train}: memorization {own}",
@@ -114,13 +115,17 @@ def _supporter(analysis: Analysis, of: Supporter, row: int) -> list[_Row]:
             {
                 "x": _WIDE * (column + 2),
                 "y": y,
-                "picture": data_uri(dataset.x_test[test], is_exact=True),
+                "picture": _picture(dataset, dataset.test, test),
                 "framed": False,
                 "number": value,
                 "said": f"test example {test}: influence {value} of training example {train}",
             }
         )
     return [first, *others]
+
+
+def _picture(dataset: Dataset, examples: Examples, i: int) -> str:
+    return data_uri(dataset.modality.pictures(examples).take([i])[0], is_exact=True)
 
 
 def _pictures(rows: list[_Row], width: float, height: float) -> list[alt.Chart]:

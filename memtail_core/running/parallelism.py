@@ -37,7 +37,7 @@ def candidates(
     Raises:
         TrainingError: not even one model fits in memory, or not that many.
     """
-    ready = min(READY_BYTES, 4 * (dataset.x_train.size + dataset.x_test.size))
+    ready = min(READY_BYTES, 4 * (dataset.train.size + dataset.test.size))
     need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * dataset.nbytes)
     if device == "cpu":
         need += training.restore(study.training).model_bytes(dataset)

@@ -26,7 +26,7 @@ class DatasetIdentity(Table):
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     source: str
-    kind: Literal["images", "features"]
+    kind: str  # the name of a modality
     shape: tuple[int, ...]
     n_train: int
     n_test: int

@@ -45,7 +45,7 @@ def resolve(
 
     Args:
         training: the table; may be empty.
-        dataset: what is trained on; the default recipe depends on its kind.
+        dataset: what is trained on; the default recipe depends on its modality.
         subset_size: how many examples each model trains on.
         where: opens the error messages.
 
@@ -53,8 +53,7 @@ def resolve(
         StudyError: an unknown recipe or option, or one that these data do not suit.
     """
     _check_options(training)
-    by_kind = {"images": "cnn", "features": "mlp"}[dataset.kind]
-    name = training.get("recipe", by_kind)
+    name = training.get("recipe", dataset.modality.default_recipe)
     recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
     recipe.check(dataset)
     return recipe.completed(subset_size)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
 from memtail_core.errors import StudyError
 from memtail_core.training.recipe import Recipe
 
@@ -73,9 +74,10 @@ class GradientOptions(Recipe):
 
     def check(self, dataset: Dataset) -> None:
         """Run the network's shapes through, without memory or arithmetic."""
-        if dataset.kind == "features" and (self.flip or self.crop):
-            raise StudyError("[training] flip and crop are for images; these data are features")
-        if self.crop and self.crop >= min(dataset.shape[:2]):
+        if (self.flip or self.crop) and not dataset.feed.can_augment:
+            name = dataset.modality.name
+            raise StudyError(f"[training] flip and crop are for images; these data are {name}")
+        if self.crop and self.crop >= min(dataset.feed.shape[1:]):
             raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
         if self.nesterov and not self.momentum:
             raise StudyError("[training] nesterov = true needs momentum > 0")
@@ -108,10 +110,10 @@ class GradientOptions(Recipe):
             return self._tried(dataset, "cpu")
 
     def _tried(self, dataset: Dataset, device: str) -> tuple[nn.Module, int]:
-        shape = channels_first(dataset.shape)
+        feed = dataset.feed
         kept: dict[int, Tensor] = {}
         with torch.device(device), torch.random.fork_rng(devices=[]):
-            network = self.network(shape, len(dataset.classes))
+            network = self.network(feed.shape, len(dataset.classes))
             weights = {p.untyped_storage()._cdata for p in network.parameters()}
 
             def keep(tensor: Tensor) -> Tensor:
@@ -121,12 +123,12 @@ class GradientOptions(Recipe):
 
             batch = min(2, self.batch_size)  # the smallest there will be; in training mode
             with saved_tensors_hooks(keep, lambda tensor: tensor):
-                logits: Tensor = network(torch.zeros(batch, *shape))
+                logits: Tensor = network(blank(feed, batch))
         if logits.shape != (batch, len(dataset.classes)):
             raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
         return network, sum(t.numel() * t.element_size() for t in kept.values()) // batch
 
 
-def channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape a network sees: (h, w, c) → (c, h, w); features stay."""
-    return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
+def blank(feed: Feed, n: int) -> Tensor:
+    """Return n inputs of zeros, as a network is fed them."""
+    return torch.zeros(n, *feed.shape, dtype=torch.int64 if feed.divisor is None else None)

@@ -125,15 +125,16 @@ class TorchvisionNetwork(GradientRecipe):
             hint = did_you_mean(name, [m for m in known if m[:6] in ("resnet", "vgg11_", "densen")])
             raise StudyError(f"[training] recipe = '{self.recipe}': torchvision has none{hint}")
         _check_images(self, dataset)
-        if dataset.shape[2] == 4:
+        if dataset.feed.shape[0] == 4:
             raise StudyError(f"'{self.recipe}' takes 1 or 3 channels; these images have 4")
         super().check(dataset)
 
 
 def _check_images(recipe: GradientRecipe, dataset: Dataset) -> None:
-    if dataset.kind != "images":
+    if not dataset.feed.is_map:
         raise StudyError(
-            f"[training] recipe = '{recipe.recipe}' is for images; these data are features: "
+            f"[training] recipe = '{recipe.recipe}' is for images; these data are "
+            f"{dataset.modality.name}: "
             "use 'mlp' or 'sklearn:ensemble.RandomForestClassifier'"
         )
 

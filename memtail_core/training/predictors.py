@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
 from memtail_core.data.user_code import function, source_digest
 from memtail_core.errors import StudyError, TrainingError, did_you_mean
 from memtail_core.training.engine import UNTUNED, Tuning
@@ -46,7 +47,7 @@ class PredictorEngine:
     tuning = UNTUNED
 
     def __init__(
-        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any]], NDArray[Any]]
+        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any], Feed], NDArray[Any]]
     ) -> None:
         self._recipe, self._train_one, self._inputs = recipe, train_one, inputs
 
@@ -57,7 +58,8 @@ class PredictorEngine:
         advice = "or a smaller [dataset] train_limit"
         with reporting_out_of_memory(self._recipe.recipe, "cpu", advice):
             x_train, x_test = (
-                _read_only(self._inputs(x)) for x in (dataset.x_train, dataset.x_test)
+                _read_only(self._inputs(each.whole(), dataset.feed))
+                for each in (dataset.train, dataset.test)
             )
             parts = []
             for subset, seed in zip(subsets, seeds, strict=True):
@@ -182,7 +184,7 @@ class PythonRecipe(Recipe):
                 raise TrainingError(f"'{self.recipe}' returned {found}: return predict(x)")
             return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
 
-        return PredictorEngine(self, fit, lambda x: x)
+        return PredictorEngine(self, fit, lambda x, _: x)
 
     def check(self, dataset: Dataset) -> None:
         """The function must be there."""
@@ -201,8 +203,9 @@ def _read_only(x: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _flat(x: NDArray[Any]) -> NDArray[Any]:
-    return x.reshape(len(x), -1) / np.float32(255) if x.ndim == 4 else x
+def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:
+    flat = x.reshape(len(x), -1)
+    return flat if feed.divisor in (None, 1) else flat / np.float32(feed.divisor)
 
 
 def _checked(found: Any, n: int, n_classes: int) -> Predictions:

@@ -22,7 +22,7 @@ from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.fitting import Fit
 from memtail_core.training.gradient import GradientRecipe
 from memtail_core.training.gradient_engine import GradientEngine
-from memtail_core.training.gradient_options import channels_first
+from memtail_core.training.gradient_options import blank
 from memtail_core.training.recipe import Recipe
 
 _MOST_FEATURES = 1024  # of a map, which has many at the early layers of a network
@@ -96,13 +96,13 @@ def _checked(recipe: Recipe, dataset: Dataset) -> GradientRecipe:
 
 def ends_linear(recipe: GradientRecipe, dataset: Dataset) -> bool:
     """Whether the logits of the recipe's networks are what :func:`last_linear` returns."""
-    shape = channels_first(dataset.shape)
+    feed = dataset.feed
     with own_randomness(torch.device("cpu")), torch.inference_mode():
-        network = recipe.network(shape, len(dataset.classes)).eval()
+        network = recipe.network(feed.shape, len(dataset.classes)).eval()
         linear, outputs = last_linear(network), []
         if linear is not None:
             linear.register_forward_hook(lambda _, __, output: outputs.append(output))
-        logits = network(torch.zeros(1, *shape))
+        logits = network(blank(feed, 1))
     return bool(outputs) and torch.equal(outputs[-1], logits)
 
 

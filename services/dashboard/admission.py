@@ -124,7 +124,7 @@ def received(content: bytes, most: int) -> Dataset:
             names = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
             if sum(each.file_size for each in archive.infolist()) > most:
                 raise DatasetError(f"the data have more than {most:,} bytes when unpacked")
-            if unknown := sorted(names.keys() - {*_ARRAYS, *_WORDS}):
+            if unknown := sorted(names.keys() - {*_ARRAYS, *_WORDS, "modality"}):
                 raise DatasetError(f"the file holds '{unknown[0][:40]}', which is no part of data")
             if missing := [name for name in _ARRAYS if name not in names]:
                 raise DatasetError(f"the file lacks '{missing[0]}'")
@@ -138,6 +138,7 @@ def received(content: bytes, most: int) -> Dataset:
         *(part[name] for name in _ARRAYS),
         classes=None if classes is None else classes.tolist(),
         **{name: part[name].tolist() for name in _WORDS[1:] if name in part},
+        modality=str(part["modality"]) if "modality" in part else None,
     )
 
 

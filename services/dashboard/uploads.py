@@ -49,7 +49,7 @@ class Uploads:
         return {
             "sha256": dataset.sha256,
             "source": f"stored:{dataset.sha256}",
-            "kind": dataset.kind,
+            "kind": dataset.modality.name,
             "examples": len(dataset.y_train),
             "test_examples": len(dataset.y_test),
             "classes": len(dataset.classes),

@@ -130,7 +130,7 @@ def test_the_jax_peer_takes_the_steps_of_plain_sgd(monkeypatch: pytest.MonkeyPat
             layer.weight.copy_(torch.tensor(np.asarray(w)).T)
             layer.bias.copy_(torch.tensor(np.asarray(b)))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-    x, y = torch.from_numpy(data.x_train).flatten(1) / 255, torch.from_numpy(data.y_train)
+    x, y = torch.from_numpy(data.train.whole()).flatten(1) / 255, torch.from_numpy(data.y_train)
     rng = np.random.default_rng(3)
     for _ in range(2):
         for batch in torch.from_numpy(rng.permutation(np.flatnonzero(subset))).split(32):

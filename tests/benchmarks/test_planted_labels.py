@@ -20,7 +20,7 @@ def test_flipped_labels_are_found_by_their_memorization(tmp_path: Path) -> None:
     flipped = rng.permutation(n)[: round(0.02 * n)]
     y = clean.y_train.copy()
     y[flipped] = (y[flipped] + rng.integers(1, 10, len(flipped))) % 10
-    dataset = memtail.Dataset.from_arrays(clean.x_train, y, clean.x_test, clean.y_test)
+    dataset = memtail.Dataset.from_arrays(clean.train.whole(), y, clean.test.whole(), clean.y_test)
 
     study, _ = memtail.prepare(spec, dataset)
     trials = memtail.run(study, memtail.open_store(str(tmp_path)), dataset, 200)
@@ -42,7 +42,7 @@ def test_models_that_do_not_fit_are_said_to(tmp_path: Path) -> None:
     y = clean.y_train.copy()
     flipped = rng.permutation(len(y))[:29]
     y[flipped] = (y[flipped] + 1) % 10
-    dataset = memtail.Dataset.from_arrays(clean.x_train, y, clean.x_test, clean.y_test)
+    dataset = memtail.Dataset.from_arrays(clean.train.whole(), y, clean.test.whole(), clean.y_test)
     study, _ = memtail.prepare(spec, dataset)
     trials = memtail.run(study, memtail.open_store(str(tmp_path)), dataset, 40)
     warning = memtail.analyse(study, dataset, trials).fit.warning

@@ -64,7 +64,7 @@ def assert_holds_the_truth(source: Source, dataset: Dataset) -> None:
     for part in ("train", "test"):
         x, y, _ = source.truth_of(part)
         at = source.indices(dataset, part)
-        np.testing.assert_array_equal(getattr(dataset, f"x_{part}"), x[at])
+        np.testing.assert_array_equal(getattr(dataset, part).whole(), x[at])
         np.testing.assert_array_equal(getattr(dataset, f"y_{part}"), y[at])
 
 
@@ -81,9 +81,9 @@ def test_every_source_there_is_runs_through_this_contract():
 def test_examples_are_contiguous_arrays_of_the_documented_types_and_shapes(source):
     dataset = source.load()
     images = source.truth.x_train.ndim == 4
-    assert dataset.kind == ("images" if images else "features")
+    assert dataset.modality.name == ("images" if images else "features")
     assert dataset.shape == source.truth.x_train.shape[1:]
-    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
+    for x, y in ((dataset.train.whole(), dataset.y_train), (dataset.test.whole(), dataset.y_test)):
         assert x.dtype == (np.uint8 if images else np.float32)
         assert y.dtype == np.int64
         assert x.shape == (len(y), *dataset.shape)
@@ -152,8 +152,8 @@ def test_limited_examples_keep_their_names_values_and_order(source):
 
 def test_a_limit_of_one_set_leaves_the_other_as_it_is(source):
     whole, train, test = source.load(), source.load(train_limit=20), source.load(test_limit=7)
-    np.testing.assert_array_equal(train.x_test, whole.x_test)
-    np.testing.assert_array_equal(test.x_train, whole.x_train)
+    np.testing.assert_array_equal(train.test.whole(), whole.test.whole())
+    np.testing.assert_array_equal(test.train.whole(), whole.train.whole())
 
 
 def test_a_limit_beyond_the_data_changes_nothing(source):
@@ -185,9 +185,12 @@ def test_a_test_set_in_the_source_ignores_the_test_fraction(with_test):
 def test_a_stored_dataset_comes_back_identical(source):
     dataset = source.load(train_limit=20)
     back = Dataset.from_npz(dataset.to_npz(), dataset.sha256)
-    for name in ("x_train", "y_train", "x_test", "y_test"):
-        np.testing.assert_array_equal(getattr(back, name), getattr(dataset, name))
-        assert getattr(back, name).dtype == getattr(dataset, name).dtype
+    for part in ("train", "test"):
+        ours, theirs = (getattr(each, part).whole() for each in (dataset, back))
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(*(getattr(each, f"y_{part}") for each in (dataset, back)))
+        assert getattr(back, f"y_{part}").dtype == np.int64
     assert back.classes == dataset.classes
     assert (back.train_names, back.test_names) == (dataset.train_names, dataset.test_names)
     assert back.sha256 == dataset.sha256
@@ -196,7 +199,7 @@ def test_a_stored_dataset_comes_back_identical(source):
 def test_a_damaged_stored_dataset_is_refused(source):
     dataset = source.load(train_limit=20)
     content = bytearray(dataset.to_npz())
-    content[content.index(dataset.x_train.tobytes()) + 3] ^= 1
+    content[content.index(dataset.train.whole().tobytes()) + 3] ^= 1
     with pytest.raises(DatasetError, match="damaged"):
         Dataset.from_npz(bytes(content), dataset.sha256)
 

@@ -44,7 +44,7 @@ def test_a_finite_feature_too_large_for_float32_is_refused_as_too_large():
 
 def test_the_largest_float32_is_accepted():
     largest = np.finfo(np.float32).max
-    assert build(x_train=altered(X, (3, 2), largest)).x_train[3, 2] == largest
+    assert build(x_train=altered(X, (3, 2), largest)).train.whole()[3, 2] == largest
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_whole_numbers_of_any_type_are_labels(y):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, np.float64])
 def test_numbers_of_any_type_are_features_as_float32(dtype):
     dataset = build(x_train=X.astype(dtype))
-    assert dataset.x_train.dtype == np.float32
-    np.testing.assert_array_equal(dataset.x_train, X.astype(dtype).astype(np.float64))
+    assert dataset.train.whole().dtype == np.float32
+    np.testing.assert_array_equal(dataset.train.whole(), X.astype(dtype).astype(np.float64))
 
 
 def test_the_bytes_of_a_dataset_are_those_of_its_four_arrays():

@@ -1,12 +1,15 @@
 """A dataset's digest and its stored form: the content, the whole content and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, InMemory, examples
+from memtail_core.data.modalities import named
 from memtail_core.errors import DatasetError
 
 FEW = settings(max_examples=60, deadline=None)
@@ -34,8 +37,7 @@ def datasets(draw):
 @given(datasets())
 def test_a_stored_dataset_comes_back_identical(dataset):
     back = Dataset.from_npz(dataset.to_npz(), dataset.sha256)
-    for name in ("x_train", "y_train", "x_test", "y_test"):
-        ours, theirs = getattr(dataset, name), getattr(back, name)
+    for ours, theirs in zip(arrays_of(dataset), arrays_of(back), strict=True):
         assert (ours.dtype, ours.shape, ours.tobytes()) == (
             theirs.dtype,
             theirs.shape,
@@ -57,7 +59,7 @@ def test_a_stored_dataset_with_a_changed_byte_is_refused_or_reads_the_same(datas
         assert "damaged" in str(error)
         assert dataset.sha256[:12] in str(error)
     else:  # a byte of the archive that says nothing of the data, as a time
-        assert back.x_train.tobytes() == dataset.x_train.tobytes()
+        assert back.train.whole().tobytes() == dataset.train.whole().tobytes()
         assert (back.classes, back.train_names) == (dataset.classes, dataset.train_names)
 
 
@@ -75,9 +77,9 @@ def test_a_stored_dataset_cut_short_is_refused(dataset, data):
 def test_the_digest_does_not_depend_on_memory_order_or_number_types(dataset):
     def again(examples, labels):
         return Dataset.from_arrays(
-            examples(dataset.x_train),
+            examples(dataset.train.whole()),
             labels(dataset.y_train),
-            examples(dataset.x_test),
+            examples(dataset.test.whole()),
             labels(dataset.y_test),
             classes=list(dataset.classes),
             train_names=list(dataset.train_names),
@@ -96,18 +98,20 @@ def test_the_digest_does_not_depend_on_memory_order_or_number_types(dataset):
 def test_grey_images_with_and_without_a_channel_axis_are_the_same_data(x):
     y = [0, 1, 1, 0]
     flat, deep = (Dataset.from_arrays(each, y, each, y) for each in (x, x[..., None]))
-    assert flat.x_train.shape == (4, 3, 2, 1)
+    assert flat.train.whole().shape == (4, 3, 2, 1)
     assert flat.sha256 == deep.sha256
 
 
 @FEW
 @given(datasets(), st.data())
 def test_the_digest_changes_with_any_single_value(dataset, data):
-    name = data.draw(st.sampled_from(["x_train", "y_train", "x_test", "y_test"]))
-    array = getattr(dataset, name).copy()
+    name = data.draw(st.sampled_from(["train", "y_train", "test", "y_test"]))
+    part = getattr(dataset, name)
+    array = part.copy() if name.startswith("y") else part.whole().copy()
     raw = array.view(np.uint8).reshape(-1)
     raw[data.draw(st.integers(0, raw.size - 1))] ^= data.draw(st.integers(1, 255))
-    assert Dataset(**{**vars_of(dataset), name: array}).sha256 != dataset.sha256
+    changed = array if name.startswith("y") else InMemory(array)
+    assert replace(dataset, **{name: changed}).sha256 != dataset.sha256
 
 
 @pytest.mark.parametrize(
@@ -123,8 +127,9 @@ def test_the_digest_changes_with_any_single_value(dataset, data):
     ],
 )
 def test_the_digest_tells_names_apart(one, other):
-    x, y = np.zeros((2, 3), np.float32), np.array([0, 1])
-    base = {"x_train": x, "y_train": y, "x_test": x, "y_test": y, "classes": ("a", "b")}
+    x, y = InMemory(np.zeros((2, 3), np.float32)), np.array([0, 1])
+    base = {"train": x, "y_train": y, "test": x, "y_test": y, "classes": ("a", "b")}
+    base["modality"] = named("features")
     assert Dataset(**{**base, **one}).sha256 != Dataset(**{**base, **other}).sha256
 
 
@@ -144,6 +149,14 @@ def test_a_digest_is_the_same_on_every_machine_and_in_every_version():
     assert dataset.sha256 == "736a8125efdeb07c08c27376f1f6a5075b2f8db5f029e1cbfc37e6c5da095f74"
 
 
+@pytest.mark.parametrize("chunk", [1, 6, 100])
+def test_the_digest_does_not_depend_on_how_much_is_read_at_once(monkeypatch, chunk):
+    x = np.arange(120, dtype=np.uint8).reshape(20, 2, 1, 3)
+    whole = Dataset.from_arrays(x, np.arange(20) % 2, x, np.arange(20) % 2).sha256
+    monkeypatch.setattr(examples, "CHUNK_BYTES", chunk)
+    assert Dataset.from_arrays(x, np.arange(20) % 2, x, np.arange(20) % 2).sha256 == whole
+
+
 @pytest.mark.parametrize("name", ["caf\udce9", "high\ud800", "end\0"], ids=ascii)
 def test_a_name_that_no_file_can_hold_as_it_is_still_has_a_digest_and_is_stored(name):
     """As a file's name on Linux may be: Python shows its bytes as lone surrogates."""
@@ -154,8 +167,8 @@ def test_a_name_that_no_file_can_hold_as_it_is_still_has_a_digest_and_is_stored(
     assert len(set(back.train_names)) == 2
 
 
-def vars_of(dataset):
-    return {name: getattr(dataset, name) for name in Dataset.__dataclass_fields__}
+def arrays_of(dataset):
+    return dataset.train.whole(), dataset.y_train, dataset.test.whole(), dataset.y_test
 
 
 def test_control_characters_of_a_name_are_not_kept():

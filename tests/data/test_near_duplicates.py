@@ -6,13 +6,14 @@ import torch
 from scipy.stats import binom
 
 from memtail_core.data import Dataset, near_duplicates
+from memtail_core.data.modalities.images.shifts import BestShift
 from tests.conftest import Trained
 
 
 def planted(trained: Trained, rng: np.random.Generator) -> tuple[Dataset, np.ndarray]:
     """The digits, of which examples 0 … 19 become shifted, noisy, brighter copies of others."""
-    x = np.pad(trained.dataset.x_train, ((0, 0), (2, 2), (2, 2), (0, 0))).copy()
-    test = np.pad(trained.dataset.x_test, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    x = np.pad(trained.dataset.train.whole(), ((0, 0), (2, 2), (2, 2), (0, 0))).copy()
+    test = np.pad(trained.dataset.test.whole(), ((0, 0), (2, 2), (2, 2), (0, 0)))
     sources = rng.choice(np.arange(20, len(x)), 20, replace=False)
     for copy, source in enumerate(sources):
         image = np.roll(x[source].astype(float), rng.integers(-1, 2, 2), (0, 1))
@@ -34,10 +35,10 @@ def test_shifted_noisy_copies_are_found(trained: Trained) -> None:
 
 def test_copies_of_test_examples_are_found(trained: Trained) -> None:
     before = trained.dataset
-    x = before.x_train.copy()
-    x[:10] = before.x_test[30:40]
+    x = before.train.whole().copy()
+    x[:10] = before.test.whole()[30:40]
     found = near_duplicates.in_test_set(
-        Dataset.from_arrays(x, before.y_train, before.x_test, before.y_test)
+        Dataset.from_arrays(x, before.y_train, before.test.whole(), before.y_test)
     )
     assert found.partner[:10].tolist() == list(range(30, 40))
     assert found.is_duplicate[:10].all()
@@ -57,7 +58,7 @@ def test_distances_are_those_of_the_best_shift() -> None:
             a, b = framed / np.linalg.norm(framed), shifted / np.linalg.norm(shifted)
             expected.append(np.linalg.norm(a - b))
     rows = [torch.from_numpy(x / np.linalg.norm(x)).float()[None] for x in (one, other)]
-    found = near_duplicates._distances(rows[0], rows[1][None])
+    found = BestShift().distances(rows[0], rows[1][None])
     assert found.item() == pytest.approx(min(expected), abs=1e-5)
 
 
@@ -110,5 +111,6 @@ def test_large_images_are_shrunk_and_tiny_sets_have_none() -> None:
     rng = np.random.default_rng(4)
     x = rng.integers(0, 256, (6, 80, 50, 3)).astype(np.uint8)
     dataset = Dataset.from_arrays(x, np.arange(6) % 2, x[:1], [0])
-    assert near_duplicates._images(dataset.x_train, "cpu").rows.shape == (6, 3, 32, 20)
+    train, _ = BestShift().prepared(dataset.train, dataset.test, "cpu")
+    assert train.rows.shape == (6, 3, 32, 20)
     assert not near_duplicates.in_test_set(dataset).is_duplicate.any(), "nothing to compare with"

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from memtail_core.data import Dataset, neighbours
+from memtail_core.data import Dataset, InMemory, neighbours
 from memtail_core.data.neighbours import Neighbours, Space
 
 
@@ -33,7 +33,9 @@ def test_the_nearest_of_a_table_are_those_of_every_distance() -> None:
     chance = np.random.default_rng(0)
     x = chance.normal(3, [1, 50, 0.01, 7, 0], (220, 5)).astype(np.float32)
     data = table(x, 20)
-    train, test = (standardized(part, data.x_train) for part in (data.x_train, data.x_test))
+    train, test = (
+        standardized(part, data.train.whole()) for part in (data.train.whole(), data.test.whole())
+    )
     space = Space.of(data)
     found = space.of_train(6)
     assert found.index.tolist() == one_by_one(train, train, 6, list(range(200)))
@@ -119,8 +121,8 @@ def test_rows_are_looked_for_in_any_number_at_once(monkeypatch: pytest.MonkeyPat
 
 def test_brightness_and_contrast_of_the_whole_set_do_not_matter() -> None:
     data = images(150, 8, 1)
-    dark = replace(data, x_train=data.x_train // 5 * 2 + 9)
-    bright = replace(data, x_train=data.x_train // 5 * 4 + 30)
+    dark = replace(data, train=InMemory(data.train.whole() // 5 * 2 + 9))
+    bright = replace(data, train=InMemory(data.train.whole() // 5 * 4 + 30))
     dark_found, bright_found = (Space.of(each).of_train(3) for each in (dark, bright))
     np.testing.assert_array_equal(dark_found.index, bright_found.index)
     np.testing.assert_allclose(dark_found.distance, bright_found.distance, rtol=1e-4, atol=1e-6)

@@ -28,7 +28,7 @@ def test_the_representation_is_computed_once(
     trained: Trained, store: FilesStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = represented(store, trained.study, trained.dataset, "cpu")["last"]
-    assert first.dataset.x_train.shape == (trained.trials.n, 32)
+    assert first.dataset.train.whole().shape == (trained.trials.n, 32)
     assert (first.dataset.y_train == trained.dataset.y_train).all()
     assert first.train > 0.98
     monkeypatch.setattr(representations.training, "restore", None)  # nothing can be trained now

@@ -49,7 +49,7 @@ def simulated(
     sheets = (None, None)
     if images:
         wanted = Wanted.of(train, np.arange(n)), Wanted.of(test, np.arange(n_test))
-        sheets = pictures(dataset.x_train, dataset.x_test, *wanted)
+        sheets = pictures(dataset.train, dataset.test, *wanted)
     pairs = _pairs(train, test, influence, error)
     duplicates = UNKNOWN
     if subgroups:
@@ -66,8 +66,8 @@ def simulated(
         test_accuracy=chance.beta(5, 0.5, n_test),
         categories=("atypical-useful", "likely-mislabeled", "duplicate") if subgroups else (),
         category=np.where(subgroups & (scores.memorization >= 0.25), chance.integers(0, 3, n), -1),
-        train_text=None if images else [in_words(dataset.features, x) for x in dataset.x_train],
-        test_text=None if images else [in_words(dataset.features, x) for x in dataset.x_test],
+        train_text=None if images else list(in_words(dataset, dataset.train)),
+        test_text=None if images else list(in_words(dataset, dataset.test)),
         supported=_partners(n, 5, train, test, influence, error),
         supporters=_partners(n_test, 8, test, train, influence, error),
         neighbours=Neighbours(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from memtail_core.analysis import Analysis, analyse
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, InMemory
 from memtail_core.estimation.influence import Family, engine_for, influence
 from memtail_core.experiments.results import keep
 from memtail_core.experiments.subgroups.result import Member, Subgroups
@@ -208,7 +208,10 @@ def test_the_json_has_the_pairs_strongest_first(
 
 def test_every_example_has_its_picture(exploration: Exploration) -> None:
     said = encoded(exploration)["sheets"]
-    for which, x in (("train", exploration.dataset.x_train), ("test", exploration.dataset.x_test)):
+    for which, x in (
+        ("train", exploration.dataset.train.whole()),
+        ("test", exploration.dataset.test.whole()),
+    ):
         of = said[which]
         position = numbers(of["position"], "i4")
         assert sorted(position.tolist()) == list(range(len(x)))
@@ -281,13 +284,19 @@ def test_names_are_data_and_cut() -> None:
     assert encoded(simulated(20, 10, names=False))["train"]["names"] is None
 
 
+def said(features: tuple[str, ...], row: NDArray[np.float32]) -> str:
+    x = np.stack([row, row])
+    dataset = Dataset.from_arrays(x, [0, 1], x, [0, 1], features=features)
+    return next(in_words(dataset, dataset.train))
+
+
 def test_a_row_in_words() -> None:
     row = np.array([3.14159, 1, 0, 0, 1, 7], np.float32)
     features = ("length", "colour=red", "colour=blue", "a=1", "b=2", "depth")
-    assert in_words(features, row) == "length 3.142, colour=red, b=2, depth 7"
-    assert in_words((), np.arange(9, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7, …"
-    assert in_words((), np.arange(8, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7"
-    assert len(in_words(("n" * 500, "b"), row[:2])) == 200
+    assert said(features, row) == "length 3.142, colour=red, b=2, depth 7"
+    assert said((), np.arange(9, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7, …"
+    assert said((), np.arange(8, dtype=np.float32)) == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert len(said(("n" * 500, "b"), row[:2])) == 200
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +316,9 @@ def test_a_table_is_told_in_words_and_has_no_pictures(table: Analysis) -> None:
     assert said["kind"] == "table" and said["features"][0] == "alcohol"
     assert said["sheets"] == {"train": None, "test": None}
     assert len(said["train"]["text"]) == said["train"]["n"]
-    assert said["train"]["text"][0].startswith(f"alcohol {table.dataset.x_train[0, 0]:.4g}, ")
+    assert said["train"]["text"][0].startswith(
+        f"alcohol {table.dataset.train.take([0])[0, 0]:.4g}, "
+    )
     assert said["test"]["text"][3].endswith(", …")
 
 
@@ -365,9 +376,9 @@ def test_only_what_subgroups_found_of_these_trials_counts(
 
 def copied(dataset: Dataset) -> Dataset:
     """Training example 17 is test example 5, a little brighter."""
-    x = dataset.x_train.copy()
-    x[17] = dataset.x_test[5] // 16 * 17
-    return replace(dataset, x_train=x)
+    x = dataset.train.whole().copy()
+    x[17] = dataset.test.take([5])[0] // 16 * 17
+    return replace(dataset, train=InMemory(x))
 
 
 @pytest.fixture(params=[300 * 64, 120 * 64], ids=["all", "some"])

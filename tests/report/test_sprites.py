@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from memtail_core.data import InMemory
 from memtail_core.report.exploration.pictured import Wanted, pictures
 from memtail_core.report.exploration.sprites import (
     COLUMNS,
@@ -47,7 +48,7 @@ def cut_out(made: Sheets, example: int) -> NDArray[np.uint8]:
 def test_every_picture_is_where_its_position_says(channels: int) -> None:
     x = images(1100, channels=channels)
     x[..., 3:] = 255
-    made = sheets(x, np.arange(1100), LOSSLESS)
+    made = sheets(InMemory(x), np.arange(1100), LOSSLESS)
     assert [Image.open(io.BytesIO(image)).size for image in made.images] == [
         (256, 128),
         (256, 128),
@@ -61,23 +62,26 @@ def test_every_picture_is_where_its_position_says(channels: int) -> None:
 
 def test_only_the_chosen_are_pictured() -> None:
     x, chosen = images(50), np.array([3, 10, 44])
-    made = sheets(x, chosen, LOSSLESS)
+    made = sheets(InMemory(x), chosen, LOSSLESS)
     assert np.flatnonzero(made.position >= 0).tolist() == [3, 10, 44]
     assert made.n_pictured == 3
     np.testing.assert_array_equal(cut_out(made, 44)[..., :1], x[44])
-    none = sheets(x, chosen[:0], LOSSLESS)
+    none = sheets(InMemory(x), chosen[:0], LOSSLESS)
     assert none.images == () and (none.position == -1).all()
 
 
 def test_the_same_images_give_the_same_bytes() -> None:
     x = images(600, 48, 3)
     for look in (Look(24, 24, 60), Look(48, 48, None)):
-        assert sheets(x, np.arange(600), look).images == sheets(x, np.arange(600), look).images
+        assert (
+            sheets(InMemory(x), np.arange(600), look).images
+            == sheets(InMemory(x), np.arange(600), look).images
+        )
 
 
 def test_a_shrunk_thumbnail_still_shows_its_image() -> None:
     x = images(40, 64, 3)
-    made = sheets(x, np.arange(40), Look(32, 32, 85))
+    made = sheets(InMemory(x), np.arange(40), Look(32, 32, 85))
     means = x.reshape(40, 32, 2, 32, 2, 3).mean(axis=(2, 4))
     for i in range(40):
         assert np.abs(cut_out(made, i)[..., :3] - means[i]).mean() < 12
@@ -86,7 +90,7 @@ def test_a_shrunk_thumbnail_still_shows_its_image() -> None:
 def test_transparency_is_kept() -> None:
     x = images(4, channels=4)
     x[..., 3] = np.arange(4)[:, None, None] * 85
-    made = sheets(x, np.arange(4), LOSSLESS)
+    made = sheets(InMemory(x), np.arange(4), LOSSLESS)
     assert [int(cut_out(made, i)[0, 0, 3]) for i in range(4)] == [0, 85, 170, 255]
 
 
@@ -104,7 +108,7 @@ def test_no_look_enlarges_and_each_is_poorer_than_the_one_before(height: int, wi
 
 def test_what_fits_is_lossless_and_complete() -> None:
     train, test = images(300), images(200)
-    made = pictures(train, test, everything(300), everything(200))
+    made = pictures(InMemory(train), InMemory(test), everything(300), everything(200))
     for some, x in zip(made, (train, test), strict=True):
         assert some.look == LOSSLESS and some.n_pictured == len(x)
 
@@ -113,7 +117,7 @@ def test_what_fits_is_lossless_and_complete() -> None:
 def test_all_of_the_training_set_and_the_wanted_fit_the_budget(budget: int) -> None:
     train, test = images(300, 48, 3), images(150, 48, 3)
     wanted = Wanted.of(np.array([7, 100, 7]), np.arange(150))
-    made = pictures(train, test, everything(300), wanted, budget)
+    made = pictures(InMemory(train), InMemory(test), everything(300), wanted, budget)
     assert budget / 3 < made[0].n_bytes + made[1].n_bytes <= budget
     assert made[0].look == made[1].look
     assert made[0].n_pictured == 300
@@ -121,14 +125,14 @@ def test_all_of_the_training_set_and_the_wanted_fit_the_budget(budget: int) -> N
     better = list(looks(48, 48))[: list(looks(48, 48)).index(made[0].look)]
     assert better
     for look in better:  # would not have fitted
-        assert sheets(train, np.arange(300), look).n_bytes > 0.9 * budget
+        assert sheets(InMemory(train), np.arange(300), look).n_bytes > 0.9 * budget
 
 
 def test_where_not_all_fit_the_first_come_first_and_the_others_evenly() -> None:
     train, test = images(1500, 32), images(300, 32)
     first = np.array([1400, 3, 20])
     wanted = Wanted.of(first, np.arange(1500)), Wanted.of(np.array([5]), np.arange(300))
-    made = pictures(train, test, *wanted, 60_000)
+    made = pictures(InMemory(train), InMemory(test), *wanted, 60_000)
     assert made[0].n_bytes + made[1].n_bytes <= 60_000
     there = np.flatnonzero(made[0].position >= 0)
     assert set(first) <= set(there) and made[1].position[5] >= 0
@@ -142,12 +146,12 @@ def test_where_not_all_fit_the_first_come_first_and_the_others_evenly() -> None:
 def test_a_sample_that_misleads_does_not_break_the_budget() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1024, 8, 8, 1), dtype=np.uint8)
     noise[np.linspace(0, 1023, 512).round().astype(int)] = 0  # what is looked at beforehand
-    made = pictures(noise, images(10), everything(1024), everything(10), 20_000)
+    made = pictures(InMemory(noise), InMemory(images(10)), everything(1024), everything(10), 20_000)
     assert 0 < made[0].n_bytes + made[1].n_bytes <= 20_000
 
 
 def test_a_budget_for_nothing_pictures_nothing() -> None:
-    made = pictures(images(30), images(30), everything(30), everything(30), 10)
+    made = pictures(InMemory(images(30)), InMemory(images(30)), everything(30), everything(30), 10)
     assert [some.n_pictured for some in made] == [0, 0]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, InMemory
 from memtail_core.training import Engine, Outcomes
 
 
@@ -92,11 +92,13 @@ class EngineContract:
         self, engine: Engine, dataset: Dataset, subsets: np.ndarray, seeds: np.ndarray
     ) -> None:
         """Swap two held-out examples: same scaling, same models."""
-        x, y = dataset.x_train.copy(), dataset.y_train.copy()
+        x, y = dataset.train.whole().copy(), dataset.y_train.copy()
         i, j = np.flatnonzero(~subsets[0])[:2]
         x[[i, j]], y[[i, j]] = x[[j, i]], y[[j, i]]
         original = engine.train(dataset, subsets[:1], seeds[:1])
-        swapped = engine.train(replace(dataset, x_train=x, y_train=y), subsets[:1], seeds[:1])
+        swapped = engine.train(
+            replace(dataset, train=InMemory(x), y_train=y), subsets[:1], seeds[:1]
+        )
         assert original.test_correct.tobytes() == swapped.test_correct.tobytes()
 
     def test_the_data_are_left_as_they_are(

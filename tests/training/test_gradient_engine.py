@@ -43,7 +43,7 @@ def test_training_is_plain_sgd_on_every_example_of_the_subset(dataset: Dataset) 
     torch.manual_seed(9)
     network = nn.Sequential(nn.Flatten(), nn.Linear(20, 6), nn.ReLU(), nn.Linear(6, 3))
     order = torch.Generator().manual_seed(int(np.random.SeedSequence(9).generate_state(1)[0]))
-    x = torch.from_numpy(dataset.x_train).permute(0, 3, 1, 2) / 255
+    x = torch.from_numpy(dataset.train.whole()).permute(0, 3, 1, 2) / 255
     y = torch.from_numpy(dataset.y_train)
     velocity = [torch.zeros_like(p) for p in network.parameters()]
     for _ in range(3):

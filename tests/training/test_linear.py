@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memtail_core import training
-from memtail_core.data import Dataset, load
+from memtail_core.data import Dataset, InMemory, load
 from memtail_core.errors import TrainingError
 from memtail_core.study import DatasetTable
 from memtail_core.training import Engine, Outcomes
@@ -57,17 +57,17 @@ def test_margins_are_those_of_scikit_learn(standardize: bool) -> None:
     from sklearn.linear_model import LogisticRegression
 
     wine = load(DatasetTable(source="sklearn:wine"))
-    flat = np.full((len(wine.x_train), 1), 3, np.float32)  # a constant column
+    flat = np.full((len(wine.train), 1), 3, np.float32)  # a constant column
     wine = replace(
         wine,
-        x_train=np.hstack([wine.x_train, flat]),
-        x_test=np.hstack([wine.x_test, flat[: len(wine.x_test)]]),
+        train=InMemory(np.hstack([wine.train.whole(), flat])),
+        test=InMemory(np.hstack([wine.test.whole(), flat[: len(wine.test)]])),
     )
     rng = np.random.default_rng(2)
     subsets = rng.random((4, len(wine.y_train))) < 0.7
     recipe = Linear(l2=0.01, tolerance=1e-6, standardize=standardize)
     found = recipe.engine("cpu").train(wine, subsets, np.arange(4))
-    x, x_test = wine.x_train.astype(float), wine.x_test.astype(float)
+    x, x_test = wine.train.whole().astype(float), wine.test.whole().astype(float)
     if standardize:
         x, x_test = standardized(x, x), standardized(x_test, x)
     for k, subset in enumerate(subsets):
@@ -127,7 +127,7 @@ def test_what_cannot_converge_says_what_to_do() -> None:
 
 def test_memory_grows_with_the_data_and_the_model() -> None:
     data = digits()
-    wide = replace(data, x_train=np.tile(data.x_train, (1, 4, 4, 1)))
+    wide = replace(data, train=InMemory(np.tile(data.train.whole(), (1, 4, 4, 1))))
     small, large = (Linear().model_bytes(d) for d in (data, wide))
     assert small > 2**28
     assert large - small > 28 * ((64 * 16 + 1) ** 2 - (64 + 1) ** 2)

@@ -125,8 +125,8 @@ def test_a_network_of_one_layer_sees_its_input() -> None:
     wine = load(DatasetTable(source="sklearn:wine"))
     found = representations(MLP(widths=(), epochs=30), wine, "cpu", seed=0)
     assert list(found) == ["input", "last"]
-    deviation = wine.x_train.std(0)
-    expected = (wine.x_train - wine.x_train.mean(0)) / deviation
+    deviation = wine.train.whole().std(0)
+    expected = (wine.train.whole() - wine.train.whole().mean(0)) / deviation
     np.testing.assert_allclose(found["last"].train, expected, atol=1e-4)
     assert found["last"].train.tobytes() == found["input"].train.tobytes()
     assert found["last"].accuracy.train > 0.95

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, InMemory
+from memtail_core.data.moments import moments
 from memtail_core.training import resident
 from memtail_core.training.batches import Batch
-from memtail_core.training.resident import ResidentData, moments
+from memtail_core.training.resident import ResidentData
 
 CPU = torch.device("cpu")
 
@@ -56,7 +57,7 @@ def test_inputs_made_once_are_the_bits_of_inputs_made_when_needed(
 def test_moments_are_those_of_numpy(shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).integers(256, size=shape).astype(np.uint8)
     axes = tuple(range(len(shape) - 1))
-    mean, deviation = moments(x)
+    mean, deviation = moments(InMemory(x))
     np.testing.assert_allclose(mean, x.astype(float).mean(axes))
     np.testing.assert_allclose(deviation, x.astype(float).std(axes))
 

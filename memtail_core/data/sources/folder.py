@@ -65,8 +65,8 @@ def load(path: str, /, *, size: int | None = None) -> Splits:
 
 
 def _files(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
-    found = {f.name for f in root.iterdir() if f.is_dir() and f.name[0] != "."}
-    if strange := sorted(found - set(classes)):
+    folders = {f.name for f in root.iterdir() if f.is_dir() and f.name[0] != "."}
+    if strange := sorted(folders - set(classes)):
         raise DatasetError(f"'{root}/{strange[0]}' is a class that no training image has")
     files = [
         (file, label)
@@ -80,7 +80,7 @@ def _files(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
 
 
 def _all_pixels(files: list[Path], size: int | None) -> Iterator[Any]:
-    """Read images in threads: Pillow decodes and resizes outside the interpreter's lock."""
+    """Read images in threads: Pillow decodes and resizes without the interpreter's lock."""
     pool = ThreadPoolExecutor()
     try:
         yield from pool.map(partial(_pixels, size=size), files)

@@ -1,4 +1,4 @@
-"""``npz:arrays.npz``: x_train, y_train and, if there, x_test, y_test, classes, names, features."""
+"""``npz:arrays.npz``: the arrays x_train and y_train, and whatever else Splits has a name for."""
 
 import os
 import zipfile
@@ -48,4 +48,5 @@ def load(path: str, /) -> Splits:
         train_names=part.get("train_names", ()),
         test_names=part.get("test_names", ()),
         features=part.get("features", ()),
+        modality=str(part["modality"]) if "modality" in part else None,
     )

@@ -19,21 +19,21 @@ def load(path: str, /, **options: Any) -> Splits:
     call = function(f"python:{path}")
     try:
         with redirect_stdout(sys.stderr):  # stdout is for results
-            found = call(**options)
+            returned = call(**options)
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DatasetError(f"python:{path} failed: {reason}") from error
-    if isinstance(found, Splits):
-        return found
-    if isinstance(found, dict) and {"x_train", "y_train"} <= found.keys():
-        if strange := found.keys() - {field.name for field in fields(Splits)}:
+    if isinstance(returned, Splits):
+        return returned
+    if isinstance(returned, dict) and {"x_train", "y_train"} <= returned.keys():
+        if strange := returned.keys() - {field.name for field in fields(Splits)}:
             raise DatasetError(
                 f"python:{path} returned the unknown part '{min(map(str, strange))}'"
             )
-        return Splits(**found)
-    if isinstance(found, tuple) and len(found) in (2, 4):
-        return Splits(*found)
+        return Splits(**returned)
+    if isinstance(returned, tuple) and len(returned) in (2, 4):
+        return Splits(*returned)
     raise DatasetError(
-        f"python:{path} returned {type(found).__name__}: return (x_train, y_train) or "
+        f"python:{path} returned {type(returned).__name__}: return (x_train, y_train) or "
         "(x_train, y_train, x_test, y_test)"
     )

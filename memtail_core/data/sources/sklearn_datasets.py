@@ -1,4 +1,7 @@
-"""``sklearn:digits`` and the others that scikit-learn ships; those it fetches, it unpickles."""
+"""``sklearn:digits`` and other datasets that scikit-learn ships.
+
+Datasets that scikit-learn downloads are left out: it unpickles them.
+"""
 
 import numpy as np
 
@@ -14,10 +17,10 @@ def load(name: str, /) -> Splits:
         raise DatasetError(f"sklearn:{name} is not a source{did_you_mean(name, _NAMES)}")
     import sklearn.datasets
 
-    found = getattr(sklearn.datasets, f"load_{name}")()
-    classes = [str(value) for value in found.target_names]
+    bunch = getattr(sklearn.datasets, f"load_{name}")()
+    classes = [str(value) for value in bunch.target_names]
     if name == "digits":  # 8 × 8 counts of 0 … 16
-        x = np.round(found.images * (255 / 16)).astype(np.uint8)
-        return Splits(x, found.target, classes=classes)
-    x, features = found.data.astype(np.float32), list(found.feature_names)
-    return Splits(x, found.target, classes=classes, features=features)
+        x = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+        return Splits(x, bunch.target, classes=classes)
+    x, features = bunch.data.astype(np.float32), list(bunch.feature_names)
+    return Splits(x, bunch.target, classes=classes, features=features)

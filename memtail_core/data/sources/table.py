@@ -1,4 +1,4 @@
-"""``csv:`` and ``parquet:`` tables: numbers as they are, words as one column per value."""
+"""``csv:`` and ``parquet:`` tables; a column of words becomes one column of 0 and 1 per word."""
 
 import os
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def _load(read: Callable[[Path], Any], path: str, label: str, test: str | None) 
     for each, table in zip(paths, tables, strict=True):
         for name in [*columns, label]:
             _check_complete(table[name], name, each)
-    try:  # integers in one file and decimals in the other are alike
+    try:  # a column may hold integers in one file and decimals in the other
         features = [table.select(columns) for table in tables]
         together = pyarrow.concat_tables(features, promote_options="permissive")
     except pyarrow.ArrowException as error:
@@ -106,7 +106,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _numbers(column: Any, name: str, path: str) -> tuple[Any, list[str]]:
-    """One column as float64 [n, 1], or [n, words] of 0 and 1; and the name of each."""
+    """Return one column as float64 [n, 1], or as [n, words] of 0 and 1; and the name of each."""
     if pyarrow.types.is_dictionary(column.type):  # a category of pandas
         column = column.cast(column.type.value_type)
     kind = column.type

@@ -1,4 +1,4 @@
-"""``torchvision:CIFAR10`` and its like, read by torchvision's own classes."""
+"""``torchvision:CIFAR10`` and other small image datasets, read by torchvision."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _NAMES = ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN")
 
 
 def load(name: str, /, *, root: str = "data", download: bool = True) -> Splits:
-    """Read ``name`` from the folder ``root``, downloading it there first if need be."""
+    """Read ``name`` from the folder ``root``, after downloading it there where needed."""
     if name not in _NAMES:
         raise DatasetError(f"torchvision:{name} is not a source{did_you_mean(name, _NAMES)}")
     import torchvision.datasets
@@ -26,8 +26,8 @@ def load(name: str, /, *, root: str = "data", download: bool = True) -> Splits:
         return part(True, download), part(False, download)
 
     try:
-        train, test = both(download=False)  # a complete copy is used as it is
-    except Exception as missing:  # not there, or damaged: a dozen kinds
+        train, test = both(download=False)  # if the copy is complete, nothing is downloaded
+    except Exception as missing:  # missing or damaged: torchvision raises a dozen kinds
         if not download:
             raise DatasetError(
                 f"{name} is not in the folder '{root}', or is damaged there: set [dataset] root to "

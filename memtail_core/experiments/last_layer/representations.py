@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from memtail_core import training
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, InMemory
+from memtail_core.data.modalities import named
 from memtail_core.errors import DatasetError, StoreError
 from memtail_core.experiments.last_layer.result import LAST
 from memtail_core.plan import designs
@@ -72,7 +73,13 @@ def represented(
         made = representations(recipe, dataset, device, seed, settled)
         layers = {
             name: Represented(
-                replace(dataset, x_train=layer.train, x_test=layer.test, features=()),
+                replace(
+                    dataset,
+                    train=InMemory(layer.train),
+                    test=InMemory(layer.test),
+                    features=(),
+                    modality=named("features"),
+                ),
                 layer.accuracy.train,
                 layer.accuracy.test,
             )

@@ -65,4 +65,6 @@ def section(result: Removal, dataset: "Dataset") -> "Section":
     return section(result)
 
 
-EXPERIMENT = Experiment(Removal, section, Command("removal", RemovalOptions, run, trains=True, takes_estimator=True))
+EXPERIMENT = Experiment(
+    Removal, section, Command("removal", RemovalOptions, run, trains=True, takes_estimator=True)
+)

@@ -59,5 +59,7 @@ def section(result: Subgroups, dataset: "Dataset") -> "Section":
 
 
 EXPERIMENT = Experiment(
-    Subgroups, section, Command("subgroups", SubgroupsOptions, run, takes_estimator=True, writes_table=True)
+    Subgroups,
+    section,
+    Command("subgroups", SubgroupsOptions, run, takes_estimator=True, writes_table=True),
 )

@@ -26,7 +26,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
     """
     e, dataset = exploration, exploration.dataset
     return {
-        "kind": "images" if dataset.kind == "images" else "table",
+        "kind": "images" if dataset.modality.is_pictured else "table",
         "classes": _names(dataset.classes),
         "features": _names(dataset.features),
         "theta": {"memorization": e.rule.theta_mem, "influence": e.rule.theta_infl},

@@ -106,13 +106,13 @@ def explore(
         duplicates = near_duplicates.of_subgroups(subgroups)
     neighbours = Space.of(dataset).of_train(_NEIGHBOURS)
     train_sheets = test_sheets = train_text = test_text = None
-    if dataset.kind == "images":
+    if dataset.modality.is_pictured:
         partner = _listed(supporters.index), _listed(supported.index)
         copies = list(duplicates.of.values())
         copied = [_indices(j for is_test, j in copies if is_test == of) for of in (False, True)]
         train_sheets, test_sheets = pictures(
-            dataset.x_train,
-            dataset.x_test,
+            dataset.modality.pictures(dataset.train),
+            dataset.modality.pictures(dataset.test),
             _of_train(analysis, [_indices(shown_train), train, partner[0], copied[0]]),
             Wanted.of(
                 np.concatenate([_indices(shown_test), test, partner[1], copied[1]]),
@@ -121,8 +121,8 @@ def explore(
             budget,
         )
     else:
-        train_text = [in_words(dataset.features, row) for row in dataset.x_train]
-        test_text = [in_words(dataset.features, row) for row in dataset.x_test]
+        train_text = list(in_words(dataset, dataset.train))
+        test_text = list(in_words(dataset, dataset.test))
     return Exploration(
         dataset=dataset,
         rule=rule,

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.data import Dataset, near_duplicates
+from memtail_core.data import Dataset, Selection, near_duplicates
 from memtail_core.experiments.subgroups.result import Subgroups
 
 Indices = NDArray[np.int64]
@@ -56,15 +57,15 @@ def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
     A few ordinary ones are looked at too, for near is what is nearer than usual; of a small
     training set all.
     """
-    n, size = len(dataset.x_train), dataset.x_train[0].size
+    n, size = len(dataset.train), prod(dataset.shape)
     looked_at = np.arange(n)
     if n * size > _QUICK:
         looked_at = np.union1d(train, looked_at[:: max(1, n // _ORDINARY)])
-    if len(looked_at) * size > _QUICK or dataset.x_test.size > _QUICK_TEST_SET:
+    if len(looked_at) * size > _QUICK or dataset.test.size > _QUICK_TEST_SET:
         return UNKNOWN
     part = replace(
         dataset,
-        x_train=dataset.x_train[looked_at],
+        train=Selection(dataset.train, looked_at),
         y_train=dataset.y_train[looked_at],
         train_names=(),
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data import Examples
 from memtail_core.report.exploration.sprites import Look, Sheets, looks, sheet, sheets
 
-Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
 BUDGET = 7_000_000  # bytes; base64 adds a third, numbers and experiments take the rest of 15 MB
@@ -45,9 +45,9 @@ class Wanted:
 
 
 def pictures(
-    train: Images, test: Images, of_train: Wanted, of_test: Wanted, budget: int = BUDGET
+    train: Examples, test: Examples, of_train: Wanted, of_test: Wanted, budget: int = BUDGET
 ) -> tuple[Sheets, Sheets]:
-    """Make the thumbnails of training and test set, uint8 [n, h, w, c].
+    """Make the thumbnails of training and test set, examples of shape [h, w, c], uint8.
 
     The best look at which all training examples and the wanted test examples fit into ``budget``
     bytes, and as many others of the test set as there is room for. If not even the cheapest will
@@ -55,7 +55,7 @@ def pictures(
     """
     needed = len(of_train) + len(of_test.first)
     each: dict[Look, float] = {}
-    for look in looks(*train.shape[1:3]):
+    for look in looks(*train.shape[:2]):
         each[look] = _bytes_of_one(train, look)
         if each[look] * needed > budget:
             continue
@@ -66,15 +66,15 @@ def pictures(
     return _fewer(train, test, of_train, of_test, cheapest, each[cheapest], budget)
 
 
-def _bytes_of_one(images: Images, look: Look) -> float:
+def _bytes_of_one(images: Examples, look: Look) -> float:
     """Estimate from an even sample."""
     evenly = np.linspace(0, len(images) - 1, min(_SAMPLE, len(images))).round().astype(np.int64)
-    return len(sheet(images[evenly], look)) / len(evenly)
+    return len(sheet(images.take(evenly), look)) / len(evenly)
 
 
 def _filled(
-    train: Images,
-    test: Images,
+    train: Examples,
+    test: Examples,
     of_train: Wanted,
     of_test: Wanted,
     look: Look,
@@ -93,8 +93,8 @@ def _filled(
 
 
 def _fewer(
-    train: Images,
-    test: Images,
+    train: Examples,
+    test: Examples,
     of_train: Wanted,
     of_test: Wanted,
     look: Look,
@@ -108,7 +108,7 @@ def _fewer(
     return _that_fit(train, of_train, look, room, int(room / each)), some_test
 
 
-def _that_fit(images: Images, wanted: Wanted, look: Look, room: int, count: int) -> Sheets:
+def _that_fit(images: Examples, wanted: Wanted, look: Look, room: int, count: int) -> Sheets:
     """Up to ``count`` thumbnails, fewer if they do not fit into ``room`` bytes."""
     count = max(0, min(count, len(wanted)))
     made = sheets(images, wanted.chosen(count), look)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from memtail_core.data import Examples
 from memtail_core.drawing.pictures import picture
 from memtail_core.running.parallelism import usable_cores
 
@@ -68,13 +69,13 @@ def looks(height: int, width: int) -> Iterator[Look]:
             yield Look(across, down, quality)
 
 
-def sheets(images: Images, chosen: Indices, look: Look) -> Sheets:
-    """Put the thumbnails of the chosen images, uint8 [n, h, w, c], on sheets in that order."""
+def sheets(images: Examples, chosen: Indices, look: Look) -> Sheets:
+    """Put thumbnails of the chosen images, of shape [h, w, c], on sheets in that order."""
     position = np.full(len(images), -1, np.int64)
     position[chosen] = np.arange(len(chosen))
     parts = [chosen[i : i + _PER_SHEET] for i in range(0, len(chosen), _PER_SHEET)]
     with ThreadPoolExecutor(usable_cores()) as threads:
-        made = tuple(threads.map(lambda part: sheet(images[part], look), parts))
+        made = tuple(threads.map(lambda part: sheet(images.take(part), look), parts))
     return Sheets(look, position, made)
 
 

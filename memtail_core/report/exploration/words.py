@@ -1,23 +1,27 @@
-"""A row of a table in words: its first columns, each with its name."""
+"""Examples in words: the first phrases that their modality has for each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-_SHOWN = 8  # columns
+from memtail_core.data import Dataset, Examples
+from memtail_core.data.modalities import Modality
+
+_SHOWN = 8  # phrases: of a table, columns
 _LONGEST = 200  # characters
 
 
-def in_words(features: Sequence[str], row: NDArray[np.float32]) -> str:
-    """Say a row, float32 [d]; of a column of words, the one word: ``age 37, color=red, …``."""
-    if not features:
-        said = [f"{value:.4g}" for value in row[: _SHOWN + 1].tolist()]
-    else:
-        said = [
-            name if "=" in name and value == 1 else f"{name} {value:.4g}"
-            for name, value in zip(features, row.tolist(), strict=True)
-            if "=" not in name or value != 0
-        ]
-    text = ", ".join([*said[:_SHOWN], *(["…"] if len(said) > _SHOWN else [])])
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def in_words(dataset: Dataset, examples: Examples) -> Iterator[str]:
+    """Describe each example of the training or test set: ``age 37, color=red, …``."""
+    for chunk in examples.chunks():
+        for example in chunk:
+            text = first_phrases(dataset.modality, example, dataset.features)
+            yield text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def first_phrases(modality: Modality, example: NDArray[Any], columns: Sequence[str]) -> str:
+    """Join up to eight phrases on one example; "…" says that there are more."""
+    phrases = list(islice(modality.phrases(example, columns), _SHOWN + 1))
+    return ", ".join([*phrases[:_SHOWN], *(["…"] if len(phrases) > _SHOWN else [])])

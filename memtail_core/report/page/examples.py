@@ -1,14 +1,13 @@
 """Single examples as the page shows them without a script: a picture or a row, and the scores."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from memtail_core.analysis.analysis import Analysis
+from memtail_core.data import Dataset, Examples
 from memtail_core.drawing.pictures import data_uri
 from memtail_core.drawing.section import Example
-
-_SHOWN_FEATURES = 8
+from memtail_core.report.exploration.words import first_phrases
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def of_train(analysis: Analysis, i: int) -> Looks:
         index=i,
         name=dataset.train_name(i),
         label=dataset.classes[dataset.y_train[i]],
-        **_looks(analysis, dataset.x_train[i]),
+        **_looks(dataset, dataset.train, i),
         is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
         low=float(scores.ci_low[i]),
@@ -61,7 +60,7 @@ def of_test(analysis: Analysis, j: int) -> Looks:
         index=j,
         name=dataset.test_name(j),
         label=dataset.classes[dataset.y_test[j]],
-        **_looks(analysis, dataset.x_test[j]),
+        **_looks(dataset, dataset.test, j),
     )
 
 
@@ -72,20 +71,10 @@ def of_experiment(analysis: Analysis, example: Example) -> dict[str, Any]:
     return {"e": looks, "said": example.caption, "kind": kind}
 
 
-def _looks(analysis: Analysis, x: Any) -> dict[str, Any]:
-    if analysis.dataset.kind == "images":
-        return {"picture": data_uri(x), "features": ""}
-    shown = _features(analysis.dataset.features, x)
-    more = ", …" if len(shown) > _SHOWN_FEATURES else ""
-    return {"picture": None, "features": ", ".join(shown[:_SHOWN_FEATURES]) + more}
-
-
-def _features(names: Sequence[str], x: Any) -> list[str]:
-    """Every feature with its name; of a column of words, the one word."""
-    if not names:
-        return [f"{value:.4g}" for value in x]
-    return [
-        name if "=" in name and value == 1 else f"{name} {value:.4g}"
-        for name, value in zip(names, x, strict=True)
-        if "=" not in name or value != 0
-    ]
+def _looks(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:
+    """How the page shows example ``i`` of the training or test set."""
+    modality = dataset.modality
+    if modality.is_pictured:
+        return {"picture": data_uri(modality.pictures(examples).take([i])[0]), "features": ""}
+    words = first_phrases(modality, examples.take([i])[0], dataset.features)
+    return {"picture": None, "features": words}

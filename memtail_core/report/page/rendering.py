@@ -91,7 +91,7 @@ def page(
         loader=jinja2.PackageLoader("memtail_core.report.page"),
     )
     environment.filters["two"] = _two
-    is_images = analysis.dataset.kind == "images"
+    is_images = analysis.dataset.modality.is_pictured
     return environment.get_template("page.html").render(
         a=analysis,
         summary=analysis.summary(),

@@ -60,7 +60,7 @@ class StudyStatus(BaseModel):
     is_experiment: bool
     recipe: str
     source: str
-    kind: Literal["images", "features"]
+    kind: str
     examples: int
     test_examples: int
     classes: int
@@ -159,7 +159,7 @@ class DatasetStored(BaseModel):
 
     sha256: str
     source: str
-    kind: Literal["images", "features"]
+    kind: str
     examples: int
     test_examples: int
     classes: int

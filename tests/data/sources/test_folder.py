@@ -99,13 +99,13 @@ def test_a_size_makes_images_of_different_sizes_alike(tmp_path):
     Image.fromarray(np.full((9, 2, 3), (200, 100, 50), np.uint8)).save(tmp_path / "bee/tall.png")
     dataset = read(tmp_path, size=6)
     assert dataset.shape == (6, 6, 3)
-    assert np.unique(dataset.x_train.reshape(-1, 3), axis=0).tolist() == [[200, 100, 50]]
+    assert np.unique(dataset.train.whole().reshape(-1, 3), axis=0).tolist() == [[200, 100, 50]]
 
 
 def test_the_size_that_images_have_changes_no_pixel(tmp_path):
     square = np.random.default_rng(0).integers(0, 256, (7, 7), dtype=np.uint8)
     put(tmp_path, pixels=square)
-    np.testing.assert_array_equal(read(tmp_path, size=7).x_train[0, :, :, 0], square)
+    np.testing.assert_array_equal(read(tmp_path, size=7).train.whole()[0, :, :, 0], square)
 
 
 @pytest.mark.parametrize("size", [0, -1, 4097])
@@ -125,7 +125,10 @@ def test_a_grey_image_among_colour_images_has_three_equal_channels(tmp_path):
     put(tmp_path, pixels=COLOUR)
     Image.fromarray(GREY).save(tmp_path / "ant" / "grey.png")
     dataset = read(tmp_path, test_fraction=0.3)
-    for x, names in ((dataset.x_train, dataset.train_names), (dataset.x_test, dataset.test_names)):
+    for x, names in (
+        (dataset.train.whole(), dataset.train_names),
+        (dataset.test.whole(), dataset.test_names),
+    ):
         for pixels, name in zip(x, names, strict=True):
             expected = np.stack([GREY] * 3, -1) if name == "ant/grey.png" else COLOUR
             np.testing.assert_array_equal(pixels, expected)
@@ -135,13 +138,13 @@ def test_an_alpha_channel_is_dropped_and_a_palette_looked_up(tmp_path):
     put(tmp_path, pixels=np.dstack([COLOUR, np.full((4, 5), 7, np.uint8)]))
     Image.fromarray(COLOUR).quantize(256).save(tmp_path / "ant" / "palette.png")
     dataset = read(tmp_path, test_fraction=0.15)
-    assert len(dataset.x_train) == 6
-    assert all((pixels == COLOUR).all() for pixels in dataset.x_train)
+    assert len(dataset.train.whole()) == 6
+    assert all((pixels == COLOUR).all() for pixels in dataset.train.whole())
 
 
 def test_black_and_white_images_are_0_and_255(tmp_path):
     put(tmp_path, pixels=GREY > 100)
-    np.testing.assert_array_equal(read(tmp_path).x_train[0, :, :, 0], (GREY > 100) * 255)
+    np.testing.assert_array_equal(read(tmp_path).train.whole()[0, :, :, 0], (GREY > 100) * 255)
 
 
 def test_grey_images_of_16_bits_keep_their_shades_or_are_refused(tmp_path):
@@ -152,7 +155,7 @@ def test_grey_images_of_16_bits_keep_their_shades_or_are_refused(tmp_path):
     except DatasetError as error:
         assert "16" in str(error)
     else:
-        difference = dataset.x_train[0, :, :, 0] - shades / 257
+        difference = dataset.train.whole()[0, :, :, 0] - shades / 257
         assert np.abs(difference).max() <= 1
 
 

@@ -68,14 +68,14 @@ def test_examples_and_labels_come_in_any_usual_form(returning, expression):
     dataset = returning(expression, test_fraction=0.25)
     assert (len(dataset.y_train), len(dataset.y_test)) == (9, 3)
     at = np.array([int(name) for name in dataset.train_names])
-    np.testing.assert_array_equal(dataset.x_train, np.stack([2 * at, 2 * at + 1], axis=1))
+    np.testing.assert_array_equal(dataset.train.whole(), np.stack([2 * at, 2 * at + 1], axis=1))
     np.testing.assert_array_equal(dataset.y_train, at % 2)
 
 
 def test_four_arrays_are_training_and_test_set(returning):
     dataset = returning("(x, y, x[:3] + 1, 1 - y[:3])")
-    assert dataset.x_train.shape == (12, 2)
-    assert dataset.x_test.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert dataset.train.whole().shape == (12, 2)
+    assert dataset.test.whole().tolist() == [[1, 2], [3, 4], [5, 6]]
     assert dataset.y_test.tolist() == [1, 0, 1]
 
 
@@ -114,7 +114,7 @@ def test_the_sources_options_are_the_functions_arguments(write):
     table = DatasetTable(source="python:my_reader:read", scale=10, path="abc", label="de")
     dataset = load(table)
     index = int(dataset.train_name(4))
-    assert dataset.x_train[4].tolist() == [20 * index + 5, 20 * index + 15]
+    assert dataset.train.whole()[4].tolist() == [20 * index + 5, 20 * index + 15]
 
 
 def test_an_argument_that_the_function_does_not_take_is_refused_by_name(write):

@@ -43,7 +43,7 @@ def test_columns_keep_their_names():
 
 
 def test_digits_use_the_whole_range_of_grey():
-    x = read("digits").x_train
+    x = read("digits").train.whole()
     assert (x.min(), x.max()) == (0, 255)
     assert len(np.unique(x)) == 17
 

@@ -47,7 +47,7 @@ def rows(values, labels=LABELS):
 def column(dataset, index=0):
     """One feature of all examples, in the order of the table."""
     names = [*dataset.train_names, *dataset.test_names]
-    values = [*dataset.x_train[:, index], *dataset.x_test[:, index]]
+    values = [*dataset.train.whole()[:, index], *dataset.test.whole()[:, index]]
     return [float(v) for _, v in sorted(zip(map(int, names), values, strict=True))]
 
 
@@ -150,8 +150,8 @@ def test_the_columns_of_words_become_one_column_per_value_in_alphabetical_order(
 
 def test_a_word_that_only_the_test_table_has_is_a_column_of_both(csv):
     dataset = csv(*rows("bbbbcccc"), test=["x,y", "a,0", "b,1"])
-    assert dataset.x_train[0].tolist() == [0, 1, 0]
-    assert dataset.x_test.tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert dataset.train.whole()[0].tolist() == [0, 1, 0]
+    assert dataset.test.whole().tolist() == [[1, 0, 0], [0, 1, 0]]
 
 
 def test_an_empty_field_among_words_is_missing_and_no_category(csv):
@@ -169,14 +169,14 @@ def test_100_different_words_are_a_category_but_101_are_not(csv):
 def test_columns_of_the_test_table_are_matched_by_name_not_by_place(csv):
     lines = ["u,v,y", *(f"{i},{i + 100},{y}" for i, y in enumerate(LABELS))]
     dataset = csv(*lines, test=["y,extra,v,u", "1,9,7,5"])
-    assert dataset.x_test.tolist() == [[5, 7]]
+    assert dataset.test.whole().tolist() == [[5, 7]]
     assert dataset.y_test.tolist() == [1]
 
 
 def test_whole_numbers_in_one_table_and_decimals_in_the_other_are_alike(csv):
     dataset = csv(*rows(range(8)), test=["x,y", "0.5,0"])
-    assert dataset.x_train[:, 0].tolist() == list(range(8))
-    assert dataset.x_test.tolist() == [[0.5]]
+    assert dataset.train.whole()[:, 0].tolist() == list(range(8))
+    assert dataset.test.whole().tolist() == [[0.5]]
 
 
 def test_numbers_in_one_table_and_words_in_the_other_are_refused(csv):

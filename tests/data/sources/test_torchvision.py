@@ -49,8 +49,8 @@ def test_svhn_is_turned_to_height_width_channels_and_its_10_is_the_digit_0(tmp_p
     svhn_part(tmp_path, monkeypatch, "train", pixels, labels)
     svhn_part(tmp_path, monkeypatch, "test", pixels[::-1], labels[::-1])
     dataset = read("SVHN", tmp_path)
-    np.testing.assert_array_equal(dataset.x_train, pixels)
-    np.testing.assert_array_equal(dataset.x_test, pixels[::-1])
+    np.testing.assert_array_equal(dataset.train.whole(), pixels)
+    np.testing.assert_array_equal(dataset.test.whole(), pixels[::-1])
     assert dataset.y_train.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
     assert dataset.classes == tuple("0123456789")
 
@@ -61,7 +61,7 @@ def test_svhn_is_turned_to_height_width_channels_and_its_10_is_the_digit_0(tmp_p
 def test_each_set_in_mnists_form_is_read_from_its_own_folder(name, sixth, tmp_path):
     write_mnist(tmp_path, SMALL, name=name)
     dataset = read(name, tmp_path)
-    np.testing.assert_array_equal(dataset.x_train, SMALL.x_train)
+    np.testing.assert_array_equal(dataset.train.whole(), SMALL.x_train)
     assert len(dataset.classes) == 10
     assert dataset.classes[6] == sixth
 
@@ -75,7 +75,7 @@ def test_the_root_is_the_folder_data_unless_set(tmp_path, monkeypatch):
 
 def test_files_that_are_there_are_used_without_the_network_though_download_is_on(tmp_path, offline):
     write_mnist(tmp_path, SMALL)
-    np.testing.assert_array_equal(read("MNIST", tmp_path, True).x_train, SMALL.x_train)
+    np.testing.assert_array_equal(read("MNIST", tmp_path, True).train.whole(), SMALL.x_train)
 
 
 @pytest.mark.parametrize("name", ["MNIST", "CIFAR10", "SVHN"])
@@ -126,7 +126,7 @@ def mirror(tmp_path, monkeypatch):
 
 def test_a_missing_set_is_downloaded_once_and_then_read_from_the_folder(tmp_path, mirror):
     first = read("MNIST", tmp_path / "data", True)
-    np.testing.assert_array_equal(first.x_train, SMALL.x_train)
+    np.testing.assert_array_equal(first.train.whole(), SMALL.x_train)
     for file in mirror.iterdir():
         file.unlink()
     assert read("MNIST", tmp_path / "data", True).sha256 == first.sha256
@@ -193,8 +193,8 @@ def test_the_real_mnist_is_read_byte_for_byte():
     dataset = read("MNIST", REAL)
     raw = REAL / "MNIST" / "raw"
     for prefix, x, y in (
-        ("train", dataset.x_train, dataset.y_train),
-        ("t10k", dataset.x_test, dataset.y_test),
+        ("train", dataset.train.whole(), dataset.y_train),
+        ("t10k", dataset.test.whole(), dataset.y_test),
     ):
         assert x.tobytes() == (raw / f"{prefix}-images-idx3-ubyte").read_bytes()[16:]
         assert bytes(y.tolist()) == (raw / f"{prefix}-labels-idx1-ubyte").read_bytes()[8:]

@@ -1,0 +1,1 @@
+"""The modality "features": rows of a table."""
