@@ -1,1 +1,1 @@
-"""Measurements of speed and memory; not part of the package, and no tests."""
+"""Measurements of speed, memory and accuracy; not part of the package and not tests."""

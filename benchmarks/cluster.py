@@ -1,11 +1,11 @@
-"""What a cluster costs beside a local run, and what a second worker gains.
+"""The overhead of a cluster over a local run, and the gain from a second worker.
 
     python benchmarks/cluster.py --shards 100 --repeats 5
 
-The same short shards are trained by `memtail run` with one process and by one worker, in turn,
-through a real Redis and a real S3 server on this machine, an aggregator beside them. Time counts
-from the begin of the first shard: starting a process is not what a study of hours waits for.
-Then one worker bound to one core, and two bound to one each, train longer shards.
+`memtail run` with one process and one worker of a cluster train the same short shards in turn. The
+cluster is a real Redis, a real S3 server and an aggregator on this machine. Time starts with the
+first shard, because a study of hours does not wait for processes to start. Then one worker bound to
+one core, and two workers bound to one core each, train longer shards.
 """
 
 import os
@@ -23,7 +23,7 @@ from typing import Any
 import click
 import redis
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.table import run, show
 from memtail_core.catalogue import reports
@@ -122,7 +122,7 @@ def _study(seed: int, shards: int, epochs: int) -> Prepared:
 
 
 class _Times(Observer):
-    """When each shard was begun, and when it was stored."""
+    """The time at which each shard was started, and was stored."""
 
     def __init__(self) -> None:
         self.begun: list[float] = []
@@ -134,7 +134,7 @@ class _Times(Observer):
 
 
 def _run_here(prepared: Prepared, shards: int, folder: Path) -> float:
-    """Seconds from the begin of the first shard to the end of the last, with one process."""
+    """Seconds from the start of the first shard to the end of the last, with one process."""
     (study, dataset), times = prepared, _Times()
     trials = 5 * shards
     execution.run(
@@ -144,19 +144,19 @@ def _run_here(prepared: Prepared, shards: int, folder: Path) -> float:
 
 
 def _submitted(cluster: Cluster, prepared: Prepared, shards: int) -> float:
-    """Likewise, by the workers that are there."""
+    """Seconds from the start of the first shard to the end of the last, by the workers."""
     study, dataset = prepared
     submission.submit(cluster, study, dataset, 5 * shards, Order(device="cpu", stack=_STACK))
     while len(stored := pace.stored(cluster.client, study.id)) < shards:
         time.sleep(0.5)
-    while reports.whole(cluster.store, study) is None:  # or the next run would wait for it
+    while reports.whole(cluster.store, study) is None:  # otherwise the next run would wait for it
         time.sleep(0.5)
     return max(each.when for each in stored) - min(each.when - each.seconds for each in stored)
 
 
 @contextmanager
 def _services(cluster: Cluster, *roles: str) -> Iterator[None]:
-    """Start services, a worker with a number bound to that core, and wait until they are there."""
+    """Start services, workers with a number bound to that core, and wait until all are ready."""
     started = []
     for role in roles:
         name, _, core = role.partition(" ")

@@ -1,4 +1,4 @@
-"""How few trials memorization takes: calibrated estimates and plain ones, against many others.
+"""How few trials memorization needs: calibrated and plain estimates, compared with many trials.
 
     python benchmarks/efficiency.py trials fashion-cnn-5k --store runs
     python benchmarks/efficiency.py trials digits --counts 1,5,20 --draws 1   # under a minute
@@ -6,11 +6,11 @@
     python benchmarks/efficiency.py pairs fashion-cnn-5k --counts 20,40 --draws 1   # influence
     python benchmarks/efficiency.py time --train 50000
 
-For each number of trials, several draws of consecutive ones that share none, in whole balanced
-blocks where there are so many. The reference is the paper's estimate from all trials that were not
-drawn, its own noise taken out: of the correlation by its reliability (Spearman 1904), of the
-squared error by subtraction, of the intervals by widening them by the reference's. An example
-without a plain estimate is given the mean of the others. Where nothing can be said there is null.
+For each number of trials there are several draws of consecutive trials that do not overlap, in
+whole balanced blocks where the number allows. The reference is the paper's estimate from all trials
+that were not drawn. Its noise is removed: from the correlation by its reliability (Spearman 1904),
+from the squared error by subtraction, from the intervals by widening them by the reference's. An
+example without a plain estimate gets the mean of the others. What is not defined is null.
 """
 
 import resource
@@ -24,7 +24,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.pairs_found import compared
 from benchmarks.table import run, show
@@ -49,14 +49,14 @@ from memtail_core.running.trials import Trials
 from memtail_core.training.device import machine_kind
 
 _Z = 1.959963984540054
-_PER_BLOCK = 20  # draws of fewer trials begin this far apart: whole blocks of the balanced design
+_PER_BLOCK = 20  # draws of fewer trials start this far apart: whole blocks of the balanced design
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A study's trials, and what is known of its examples without them."""
+    """The trials of a study, and what is known about its examples without them."""
 
     name: str
     trials: Trials
@@ -65,7 +65,7 @@ class Material:
 
     @classmethod
     def of(cls, location: str, name: str) -> "Material":
-        """Load a study; look for neighbours, and ask the kernel machine."""
+        """Load a study, find the neighbours and train the kernel machine."""
         store, study = find_study(location, name)
         found, _ = trials.load(store, study, margins=True)
         dataset = catalogue.load_dataset(store, study)
@@ -79,7 +79,7 @@ class Material:
 
 @click.group()
 def main() -> None:
-    """Measure how few trials memorization takes."""
+    """Measure how few trials memorization needs."""
 
 
 @main.command(name="trials")
@@ -89,7 +89,7 @@ def main() -> None:
 @click.option("--draws", default=4, show_default=True, help="Of each number, if there are so many.")
 @click.option("--json", "as_json", is_flag=True)
 def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool) -> None:
-    """Error, agreement and coverage by the number of trials; ± is the spread between draws."""
+    """Measure error, agreement and coverage by the number of trials, ± the spread of draws."""
     material = Material.of(location, study)
     total = len(material.trials)
     for count in map(int, counts.split(",")):
@@ -133,7 +133,7 @@ def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool)
 @click.option("--draws", default=2, show_default=True, help="Of each number, if there are so many.")
 @click.option("--json", "as_json", is_flag=True)
 def pairs(study: str, location: str, counts: str, draws: int, as_json: bool) -> None:
-    """How many of the pairs that many trials find few trials find: calibrated, and counted."""
+    """Measure how many pairs of many trials are found by few, calibrated and counted."""
     material = Material.of(location, study)
     space = Space.of(material.dataset)
     total = len(material.trials)
@@ -177,7 +177,7 @@ def pairs(study: str, location: str, counts: str, draws: int, as_json: bool) -> 
 @click.option("--draws", default=4, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def noise(study: str, planted: str, location: str, counts: str, draws: int, as_json: bool) -> None:
-    """How well memorization tells wrong labels that were planted: the area under the ROC."""
+    """Measure how well memorization finds planted wrong labels: the area under the ROC."""
     from sklearn.metrics import roc_auc_score
 
     material = Material.of(location, study)
@@ -215,7 +215,7 @@ def noise(study: str, planted: str, location: str, counts: str, draws: int, as_j
 @click.option("--inputs", default=784, show_default=True, help="Numbers an example has.")
 @click.option("--json", "as_json", is_flag=True)
 def time(n: int, count: int, inputs: int, as_json: bool) -> None:
-    """CPU seconds of an estimate from synthetic trials, and of what is known without them."""
+    """Measure the CPU seconds of an estimate from synthetic trials, and of its preparation."""
     rng = np.random.default_rng(0)
     label = rng.integers(10, size=n)
     x = (rng.normal(size=(10, inputs))[label] + 3 * rng.normal(size=(n, inputs))).astype(np.float32)
@@ -248,7 +248,7 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
 
 
 def judged(found: Memorization, reference: Memorization) -> dict[str, float]:
-    """Compare with the reference, its noise taken out."""
+    """Compare with the reference, whose noise is removed."""
     known = ~np.isnan(reference.memorization)
     r, estimate = reference.memorization[known], _filled(found.memorization)[known]
     noise = _variance(reference, added=0.0)[known].mean()
@@ -277,7 +277,7 @@ def judged(found: Memorization, reference: Memorization) -> dict[str, float]:
 
 
 def _variance(scores: Memorization, added: float) -> Floats:
-    """Squared standard error; ``added`` successes and failures keep it above 0."""
+    """The squared standard error; ``added`` successes and failures keep it above 0."""
     found = np.zeros(len(scores.n_in))
     for rate, n in ((scores.accuracy_in, scores.n_in), (scores.accuracy_out, scores.n_out)):
         p = (rate * n + added) / (n + 2 * added)

@@ -1,8 +1,8 @@
-"""What a GPU does: the authors' whole MNIST study, and CIFAR-10 ResNets against airbench.
+"""Speed of a GPU: the authors' whole MNIST study, and CIFAR-10 ResNets against airbench.
 
-    benchmarks/gpu.sh MNIST_FOLDER CIFAR10.npz        # all of it, in under 9 minutes
+    benchmarks/gpu.sh MNIST_FOLDER CIFAR10.npz        # everything, in under 9 minutes
 
-Sizes are options, so that the same code runs, small, on a CPU.
+Sizes are options, so that the same code also runs with small sizes on a CPU.
 """
 
 import sys
@@ -16,7 +16,7 @@ import click
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.roofline import operations, peak
 from benchmarks.table import run, show
@@ -71,7 +71,7 @@ def main(
 def _whole_study(
     settings: dict[str, Any], trials: int, device: str, limit: float
 ) -> dict[str, Any]:
-    """From the study file to memorization and influence, all included."""
+    """Measure everything from the study file to memorization and influence."""
     start = time.perf_counter()
     study, dataset = prepare(Spec.load("mnist-mlp", settings))
     with tempfile.TemporaryDirectory(prefix="memtail-benchmark-") as folder:
@@ -98,7 +98,7 @@ def _whole_study(
 def _full_set(
     spec: Spec, dataset: Dataset, models: int, device: str, limit: float
 ) -> dict[str, Any]:
-    """Networks on the whole training set, as airbench trains: models per hour, and accuracy."""
+    """Train on the whole training set, as airbench does: models per hour and accuracy."""
     compute_reproducibly()
     n = len(dataset.y_train)
     recipe = training.resolve(spec.training, dataset, n)
@@ -125,7 +125,7 @@ def _full_set(
 
 
 def _airbench(dataset: Dataset, models: int) -> dict[str, Any] | None:
-    """airbench94, one network after another after a first that does not count, as its author."""
+    """Run airbench94 as its author does: networks in turn, the first not counted."""
     try:
         from airbench import CifarLoader, evaluate, train94
     except ImportError:

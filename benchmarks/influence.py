@@ -1,14 +1,14 @@
-"""Influence of every training example on every test example: how fast, in how much memory.
+"""Time and memory of the influence of every training example on every test example.
 
     python benchmarks/influence.py compare        # with dense products in numpy, CIFAR-100's shape
-    python benchmarks/influence.py imagenet       # ours alone, ImageNet's shape
+    python benchmarks/influence.py imagenet       # only memtail, ImageNet's shape
     python benchmarks/influence.py scaling        # as trials and examples double
-    python benchmarks/influence.py incremental    # counting again, or adding to counts on disk
-    python benchmarks/influence.py limits         # what the machine does at best
+    python benchmarks/influence.py incremental    # count again, or add to counts on disk
+    python benchmarks/influence.py limits         # the limits of the machine
 
-Data are synthetic and made before anything is timed. What is timed runs in a fresh process, after
-the same on small data: its peak memory is its own, and nothing is being compiled. Rounds alternate
-between the two sides; a ratio is the median of the rounds'.
+Data are synthetic and are written before anything is timed. Each measurement runs in a new process,
+so that its peak memory is its own, and runs on small data first, so that nothing is compiled while
+it is timed. Rounds alternate between the two sides; a ratio is the median over the rounds.
 """
 
 import sys
@@ -18,7 +18,7 @@ from statistics import median
 
 import click
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.at_scale import dense, growth, streamed
 from benchmarks.at_scale.data import Sizes
@@ -45,7 +45,7 @@ main.add_command(growth.incremental)
 @click.option("--theta", default=THETA, show_default=True, help="Least influence listed.")
 @click.option("--rounds", default=3, show_default=True)
 def compare(setting: Setting, theta: float, rounds: int) -> None:
-    """The straightforward numpy way and ours: the same numbers, or an error."""
+    """Compare with plain numpy; different numbers are an error."""
     with setting.data() as (question,):
         every = replace(question, theta=theta)
         for what, asked in {_EVERY: every, _RULE: _by_rule(every)}.items():
@@ -56,8 +56,8 @@ def compare(setting: Setting, theta: float, rounds: int) -> None:
                 if wrong := differences(ours, theirs):
                     raise click.ClickException(f"{what}: ours and theirs differ in {wrong}")
                 results.append((ours, theirs))
-                told = f"theirs {theirs.total:.3g} s, ours {ours.total:.3g} s"
-                print(f"{what}, round {number + 1}: {told}", file=sys.stderr)
+                line = f"theirs {theirs.total:.3g} s, ours {ours.total:.3g} s"
+                print(f"{what}, round {number + 1}: {line}", file=sys.stderr)
             our, their = [o for o, _ in results], [t for _, t in results]
             setting.show(
                 {
@@ -80,7 +80,7 @@ def compare(setting: Setting, theta: float, rounds: int) -> None:
 @click.option("--every-theta", default=-1.0, show_default=True, help="The same of every pair.")
 @click.option("--fdr", default=0.05, show_default=True, help="False discovery rate of every pair.")
 def imagenet(setting: Setting, theta: float, every_theta: float, fdr: float) -> None:
-    """All pairs of the paper's rule, then every pair tested at a false discovery rate."""
+    """Find all pairs of the paper's rule, then test every pair at a false discovery rate."""
     limit = alone(limits)
     sizes = setting.sizes
     with setting.data() as (question,):
@@ -105,7 +105,7 @@ def imagenet(setting: Setting, theta: float, every_theta: float, fdr: float) -> 
 @main.command("limits")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show_limits(as_json: bool) -> None:
-    """Multiply-adds of 0 and 1 a second, on all cores: of our loop alone, and of products."""
+    """Measure multiply-adds of 0 and 1 per second on all cores, in our loop and in products."""
     limit = alone(limits)
     show(
         {

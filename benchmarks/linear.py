@@ -4,11 +4,11 @@
     python benchmarks/linear.py --examples 50000 --features 512 --their-models 1
 
 Both solve the same problems: synthetic classes, random 70% subsets, the same penalty, float32, on
-one core. Theirs (L-BFGS) starts at 0 and stops where no entry of the gradient is larger than the
-largest one that ours left in any model. Rounds alternate between the two, and a ratio is the median
-of the rounds'. Ours includes what subsets share, which is done once a study and process: a second
-call, as a study's later shards are, is timed too. The roofline is the operations of all our
-products over what the fastest large product does.
+one core. scikit-learn's L-BFGS starts at 0 and stops where no entry of the gradient is larger than
+the largest that ours left in any model. Rounds alternate between the two; a ratio is the median
+over the rounds. Our time includes what all subsets share, which a process computes once per study;
+a second call, like the later shards of a study, is timed too. The roofline is the number of
+operations in our products divided by the rate of the fastest large product.
 """
 
 import sys
@@ -23,18 +23,18 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.roofline import peak
 from benchmarks.table import run, show
 from memtail_core.data import Dataset
 from memtail_core.training import Outcomes
-from memtail_core.training.convex import Regressions
 from memtail_core.training.device import machine_kind, use_one_core
-from memtail_core.training.linear import Linear
+from memtail_core.training.linear.recipe import Linear
+from memtail_core.training.linear.regressions import Regressions
 
 _TESTED = 1000
-_AGREEMENT = 0.99  # of all predictions; below it one of the two is wrong
+_AGREEMENT = 0.99  # of all predictions; with less agreement one of the two is wrong
 
 
 @click.command()
@@ -73,8 +73,8 @@ def main(
             same = [_agrees(found, k, data, subsets[k], l2, left) for k in range(their_models)]
             theirs.append((time.perf_counter() - start) / their_models)
             agreement.append(float(np.mean(same)))
-            told = f"theirs {theirs[-1]:.3g} s a model, ours {ours[-1]:.3g} s"
-            print(f"round {number + 1}: {told}", file=sys.stderr)
+            line = f"theirs {theirs[-1]:.3g} s a model, ours {ours[-1]:.3g} s"
+            print(f"round {number + 1}: {line}", file=sys.stderr)
     if min(agreement) < _AGREEMENT:
         raise click.ClickException(f"ours and theirs agree in {min(agreement):.2%} of predictions")
     limit = peak("float32", "cpu", 1)
@@ -100,7 +100,7 @@ def main(
 
 
 def _classes(examples: int, features: int, classes: int) -> Dataset:
-    """Overlapping clusters, one a class, of unit variance in each direction."""
+    """Overlapping clusters, one per class, with unit variance in each direction."""
     rng = np.random.default_rng(0)
     n = examples + _TESTED
     y = np.concatenate([np.arange(classes), rng.integers(classes, size=n - classes)])
@@ -115,11 +115,11 @@ def _drawn(rng: np.random.Generator, models: int, examples: int) -> NDArray[np.b
 
 
 def _solved(recipe: Linear, data: Dataset, subsets: NDArray[np.bool_]) -> tuple[float, float]:
-    """The largest entry of a gradient that ours leaves, and operations of products a model."""
+    """The largest gradient entry that ours leaves, and the operations of products per model."""
     x = torch.from_numpy(np.hstack([data.train.whole(), np.ones((len(data.train), 1), np.float32)]))
     y, classes = torch.from_numpy(data.y_train), len(data.classes)
     regressions = Regressions(x, y, classes, recipe.l2, recipe.tolerance)
-    in_place = {torch.ops.aten.addmm_: _added_product}  # which it does not know by itself
+    in_place = {torch.ops.aten.addmm_: _added_product}  # which it does not count by itself
     with FlopCounterMode(display=False, custom_mapping=in_place) as counted:
         weights = regressions.solved(torch.from_numpy(subsets))
     largest = 0.0
@@ -141,7 +141,7 @@ def _added_product(_: object, a: tuple[int, int], b: tuple[int, int], **__: obje
 def _agrees(
     found: Outcomes, k: int, data: Dataset, subset: NDArray[np.bool_], l2: float, tolerance: float
 ) -> float:
-    """Train model k their way; return in how many predictions it is as right, or wrong, as ours."""
+    """Train model k with scikit-learn; return the share of predictions that agree with ours."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=1 / (l2 * subset.sum()), tol=tolerance, max_iter=10_000)

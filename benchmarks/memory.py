@@ -12,7 +12,7 @@ _EVERY = 0.1  # seconds
 
 @contextmanager
 def watched() -> Iterator[list[int]]:
-    """Watch the processes that are started within; the one item is their peak bytes together."""
+    """Measure child processes while the block runs; the only item is their peak bytes in total."""
     this, peak, done = psutil.Process(), [0], threading.Event()
     before = {child.pid for child in this.children(recursive=True)}
 
@@ -35,6 +35,6 @@ def watched() -> Iterator[list[int]]:
 
 
 def own_peak() -> int:
-    """Bytes this process ever held (Linux; a child's usage counts its parent's before it began)."""
+    """Peak bytes of this process (Linux; a child starts with the usage of its parent)."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024

@@ -1,4 +1,4 @@
-"""How well few trials find the pairs that many trials find: calibrated influence, and counted."""
+"""How many of the pairs that many trials find are found by few, calibrated and counted."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float
     """Compare with the paper's pairs of all other trials, and with their influence.
 
     Both sides choose their candidates by the drawn trials: ours by calibrated memorization, the
-    paper's by counted. *Found*: the share of the reference's pairs among as many highest;
-    *among_ten_times*: among ten times as many. Correlation and error are over our candidates, the
-    reference's noise taken out: the true variance is the covariance of its two halves, the noise a
-    quarter of their mean squared difference. A counted influence that is missing is 0.
+    paper's by counted memorization. *found* is the share of the reference's pairs among as many
+    highest-ranked candidates, *among_ten_times* among ten times as many. Correlation and error are
+    over our candidates, without the noise of the reference: the true variance is the covariance of
+    its two halves, the noise a quarter of their mean squared difference. A missing counted
+    influence is 0.
     """
     rule = PairsRule()
     theirs = _candidates(drawn, ours.dataset, rule)

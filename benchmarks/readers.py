@@ -1,13 +1,13 @@
-"""What the dashboard costs its readers while shards land: errors, requests a second, latencies.
+"""How the dashboard serves many readers while shards arrive: errors, request rate, latencies.
 
     python benchmarks/readers.py --readers 200 --seconds 60
 
-A real dashboard process serves a study of digits from a folder, with a real Redis. While it is
-read, the study's other shards are put into the store one by one, each told of in Redis as a worker
-does, and the report is published anew now and then. Each reader asks for one thing after another,
-in turn, with a pause between (``--think``); a tenth of them listen to events instead. The first
-seconds, in which all come at once to a dashboard that has just been started, are told apart. The
-readers are processes of their own, which share this machine with the dashboard.
+A real dashboard process serves a study of digits from a folder, with a real Redis. Meanwhile the
+other shards of the study are put into the store one by one and announced in Redis as a worker does,
+and the report is published again now and then. Each reader requests one thing after another, with a
+pause in between (``--think``); a tenth of them listen to events instead. The first seconds, in
+which all readers arrive at a dashboard that has just started, are reported separately. The readers
+are separate processes, which share this machine with the dashboard.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ import httpx
 import numpy as np
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.table import run, show
 from memtail_core import catalogue
@@ -56,20 +56,25 @@ from tests.servers.process import free_port
 _TRIALS, _FEWER, _SHARD = 400, 300, 5
 _PROCESSES = 2  # of readers
 _LISTENERS = 0.1  # of the readers
-_EXAMPLES = 50  # that the readers ask for
+_EXAMPLES = 50  # that the readers request
 
 
 @click.command()
 @click.option("--readers", default=200, show_default=True, help="Who read at once.")
 @click.option("--seconds", default=60.0, show_default=True, help="For how long.")
-@click.option("--first", default=10.0, show_default=True, help="Seconds before, told apart.")
+@click.option(
+    "--first",
+    default=10.0,
+    show_default=True,
+    help="Seconds at the start that are reported separately.",
+)
 @click.option("--think", default=1.0, show_default=True, help="Seconds between two requests.")
 @click.option("--shards", "per_second", default=1.0, show_default=True, help="Landing a second.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def main(
     readers: int, seconds: float, first: float, think: float, per_second: float, as_json: bool
 ) -> None:
-    """Measure a dashboard with so many readers while shards land."""
+    """Measure a dashboard with many readers while shards arrive."""
     with tempfile.TemporaryDirectory() as folder, redis_server() as queue:
         os.environ["MEMTAIL_BROKER_URL"] = queue.url
         study, published, later = _trained(Path(folder))
@@ -124,14 +129,14 @@ def main(
 
 @dataclass
 class Found:
-    """What readers met.
+    """What the readers measured.
 
     Attributes:
-        seconds: what each request took, by what was asked for.
-        errors: answers other than 200, and none at all, likewise.
+        seconds: the time of each request, by what was requested.
+        errors: the number of answers other than 200, or without an answer, by what was requested.
         said: what the errors were.
-        events: how many were heard.
-        late: seconds by which the readers themselves woke too late, on a machine they share.
+        events: the number of events received.
+        late: seconds by which the readers themselves woke too late, on a shared machine.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -141,7 +146,7 @@ class Found:
     late: list[float] = field(default_factory=list)
 
     def add(self, other: "Found") -> None:
-        """Count another's as well."""
+        """Add the measurements of another reader."""
         for name, times in other.seconds.items():
             self.seconds.setdefault(name, []).extend(times)
         self.errors += other.errors
@@ -151,7 +156,7 @@ class Found:
 
 
 def _trained(folder: Path) -> tuple[Study, dict[int, dict[str, bytes]], dict[Shard, bytes]]:
-    """A study of digits, half of its shards in the store; two published, and the other half."""
+    """A study of digits with half of its shards stored; two reports, and the other half."""
     spec = {
         "study": {"trials": _TRIALS, "shard_size": _SHARD},
         "dataset": {"source": "sklearn:digits"},
@@ -172,7 +177,7 @@ def _trained(folder: Path) -> tuple[Study, dict[int, dict[str, bytes]], dict[Sha
 
 
 def _report(study: Study, dataset: Dataset, trials: Trials) -> dict[str, bytes]:
-    """The files of a report but for its figures."""
+    """The files of a report without its figures."""
     analysis = analyse(study, dataset, trials)
     pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
     return {
@@ -190,7 +195,7 @@ def _land(
     ended: threading.Event,
     landed: list[float],
 ) -> None:
-    """Let shards land, one after another, and all of them again once there are no more."""
+    """Store one shard after another, and all of them again when there are no more."""
     client = broker.connect(Settings())
     for number in range(10**6):
         shard = list(later)[number % len(later)]
@@ -211,7 +216,7 @@ def _land(
 
 @contextmanager
 def _served(store: str) -> Iterator[tuple[str, psutil.Process]]:
-    """A dashboard as a process; its address, and it."""
+    """Start a dashboard process; yield its address and the process."""
     port = free_port()
     env = os.environ | {"MEMTAIL_STORE": store, "MEMTAIL_DASHBOARD_PORT": str(port)}
     command = [sys.executable, "-m", "services.dashboard"]
@@ -233,7 +238,7 @@ def _served(store: str) -> Iterator[tuple[str, psutil.Process]]:
 def _read(
     address: str, study: Study, readers: int, first: float, seconds: float, think: float
 ) -> Found:
-    """All readers, in a few processes."""
+    """Run all readers in a few processes."""
     context = multiprocessing.get_context("spawn")
     share = [len(range(each, readers, _PROCESSES)) for each in range(_PROCESSES)]
     with context.Pool(_PROCESSES) as pool:
@@ -247,7 +252,7 @@ def _read(
 def _readers(
     address: str, study: str, readers: int, first: float, seconds: float, think: float, seed: int
 ) -> Found:
-    """Readers of one process."""
+    """Run the readers of one process."""
     return asyncio.run(_all(address, study, readers, first, seconds, think, seed))
 
 
@@ -303,7 +308,7 @@ async def _reader(
 
 
 def _asked(study: str, rng: random.Random) -> tuple[str, str]:
-    """What a reader asks for next."""
+    """What a reader requests next."""
     path, index = f"/api/v1/studies/{study}", rng.randrange(_EXAMPLES)
     choices = {
         "studies": "/api/v1/studies",
@@ -329,7 +334,7 @@ async def _measure_lateness(found: Found) -> None:
 
 
 async def _listen(client: httpx.AsyncClient, study: str, found: Found) -> None:
-    """Hear the events of one study until the end."""
+    """Listen to the events of one study until the end."""
     try:
         async with client.stream("GET", f"/api/v1/studies/{study}/events", timeout=None) as answer:
             async for line in answer.aiter_lines():

@@ -1,9 +1,9 @@
-"""How long a cluster takes to recover, with its default settings: one row a fault.
+"""How long a cluster with default settings takes to recover, one row per fault.
 
     python benchmarks/recovery.py
 
-Seconds from the end of the fault until what it cost is made good: the shard that was lost is in the
-queue again, or the next one is stored, or the report is whole. Real processes, as in the tests.
+The time runs from the end of the fault until its damage is repaired: the lost shard is back in the
+queue, the next shard is stored, or the report is complete. The processes are real, as in the tests.
 """
 
 import signal
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.table import run, show
 from memtail_core.catalogue import failures, reports
@@ -40,7 +40,7 @@ _AWAY = 20.0  # seconds
 
 
 class _DefaultCluster(Cluster):
-    """With the times that users have."""
+    """Use the default times, not those of the tests."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _aggregator_killed(cluster: Cluster, worker: Service) -> float:
 
 
 def _enqueued_again(cluster: Cluster) -> float:
-    """Until the loss is noted, which is when the shard is enqueued again."""
+    """Wait until the loss is detected and the shard is enqueued again."""
     begun = time.monotonic()
     cluster.wait_until("the loss is noted", lambda: failures.read(cluster.store, cluster.study))
     return time.monotonic() - begun

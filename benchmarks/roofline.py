@@ -1,4 +1,4 @@
-"""What the hardware allows: operations a model takes, and operations a second it can do at best."""
+"""The limit of the hardware: the operations of a model, and the most operations per second."""
 
 import time
 
@@ -8,10 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from memtail_core.data import Dataset
 from memtail_core.training import Recipe
-from memtail_core.training.batches import Batch, batch_sizes
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.batches import Batch, batch_sizes
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import ResidentData
 
 _SECONDS = 1.0
 
@@ -19,28 +19,30 @@ _SECONDS = 1.0
 def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
     """Floating-point operations of products and convolutions to train and evaluate one model.
 
-    Counted by PyTorch on one step and one evaluation; the gradient for the inputs, which nobody
-    needs, is not among them.
+    PyTorch counts them on one step and one evaluation, without the gradient for the inputs, which
+    is not needed.
     """
     if not isinstance(recipe, GradientRecipe):
-        raise TypeError(f"{recipe.recipe} is no network")
+        raise TypeError(f"{recipe.recipe} is not a network")
     data = ResidentData(dataset, recipe.standardize, torch.device("cpu"))
-    fit = Fit(recipe, data, [0])
+    networks = NetworkStack(recipe, data, [0])
     size = min(recipe.batch_size, subset_size)
     with FlopCounterMode(display=False) as step:
-        fit.step(Batch(torch.arange(size)[None]), 0.0)
+        networks.step(Batch(torch.arange(size)[None]), 0.0)
     with FlopCounterMode(display=False) as evaluation:
-        fit.logits(data.x_train[:size])
-    shown = recipe.n_epochs * sum(batch_sizes(subset_size, recipe.batch_size))
+        networks.logits(data.x_train[:size])
+    trained = recipe.n_epochs * sum(batch_sizes(subset_size, recipe.batch_size))
     evaluated = len(dataset.y_train) + len(dataset.y_test)
-    per_example = (step.get_total_flops() * shown + evaluation.get_total_flops() * evaluated) / size
+    per_example = (
+        step.get_total_flops() * trained + evaluation.get_total_flops() * evaluated
+    ) / size
     return float(per_example)
 
 
 def peak(precision: str, device: str, threads: int | None = None) -> float:
-    """Operations a second of a large matrix product, the most this machine was seen to do.
+    """Operations per second of the fastest large matrix product that was measured.
 
-    ``threads`` are a CPU's; None: as many as PyTorch uses.
+    ``threads`` are those of the CPU; None: as many as PyTorch uses.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)

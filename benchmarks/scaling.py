@@ -1,11 +1,12 @@
-"""What more networks at once, and more trials, cost.
+"""The cost of more networks at once, and of more trials.
 
     python benchmarks/scaling.py --recipe digits
     python benchmarks/scaling.py --recipe mnist-mlp --set dataset.root=data --stacks 1,2,4
 
-Each stack is measured in a process of its own, on one core or the GPU: models per hour of whole
-trainings with evaluation, and the process's peak memory (on a GPU, the device's). Then the same
-study at 1, 2 and 4 times as many trials, in steady state: the time per model stays the same.
+Each stack is measured in a separate process, on one core or the GPU: models per hour of whole
+trainings with evaluation, and the peak memory of the process (on a GPU, of the device). Then the
+same study is trained with 1, 2 and 4 times as many trials, in steady state: the time per model
+stays the same.
 """
 
 import sys
@@ -18,7 +19,7 @@ import loky
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.memory import own_peak
 from benchmarks.table import run, show
@@ -34,7 +35,7 @@ from memtail_core.training.device import (
     resolve_device,
     use_one_core,
 )
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 
 
 @click.command()
@@ -60,7 +61,9 @@ def main(
     device = resolve_device(device)
     study, dataset = prepare(Spec.load(recipe, overrides(settings)))
     if not isinstance(training.restore(study.training), GradientRecipe):
-        raise click.UsageError(f"'{study.training['recipe']}' is no network: nothing to stack")
+        raise click.UsageError(
+            f"'{study.training['recipe']}' is not a network: there is nothing to stack"
+        )
     try:
         sizes = [int(size) for size in stacks.split(",")]
         tunings = [Tuning(size, precision) for size in sizes]
@@ -82,7 +85,7 @@ def main(
 def _alone(
     study: Study, dataset: Dataset, device: str, tuning: Tuning, trials: int
 ) -> dict[str, Any]:
-    """Train in a process of its own, so that its peak memory is its own."""
+    """Train in a separate process, so that its peak memory is its own."""
     with loky.ProcessPoolExecutor(1, timeout=None) as pool:
         measured: dict[str, Any] = pool.submit(
             _train, study, dataset, device, tuning, trials
@@ -100,7 +103,7 @@ def _train(
     subsets = designs.subsets(study, range(trials))
     seeds = designs.training_seeds(study, range(trials))
     warm_up.train(dataset, subsets[: tuning.stack], seeds[: tuning.stack])
-    del warm_up  # its memory is not the other's
+    del warm_up  # so that the memory of the two is not added
     engine = recipe.engine(device, tuning)
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats(device)

@@ -1,13 +1,13 @@
-"""Plant wrong labels and near-duplicates in a dataset, and tell how many `memtail subgroups` finds.
+"""Plant wrong labels and near-duplicates; count how many `memtail subgroups` finds.
 
     python benchmarks/subgroups.py plant docs/results/fashion-cnn-5k.toml planted.npz
     memtail run docs/results/fashion-planted.toml
     memtail subgroups fashion-planted --output groups.csv
     python benchmarks/subgroups.py evaluate groups.csv planted.npz
 
-A wrong label is one of the other classes, at random. A near-duplicate takes the place of a training
-image: a copy of another one, or of a test image, moved by up to a pixel each way, its brightness
-changed by up to a tenth, with noise of a deviation of 4 (of 255) where it is not black.
+A wrong label is a random other class. A near-duplicate replaces a training image with a copy of
+another training or test image: moved by up to a pixel each way, its brightness changed by up to a
+tenth, with noise of standard deviation 4 (of 255) where it is not black.
 """
 
 import csv
@@ -20,7 +20,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.table import run
 from cli.options import overrides
@@ -31,7 +31,7 @@ from memtail_core.study import Spec
 
 @click.group()
 def main() -> None:
-    """Plant wrong labels and near-duplicates; evaluate what is found of them."""
+    """Plant wrong labels and near-duplicates; evaluate how many are found."""
 
 
 @main.command()
@@ -41,7 +41,7 @@ def main() -> None:
 @click.option("--share", default=0.02, show_default=True, help="Of each kind.")
 @click.option("--seed", default=20261121, show_default=True)
 def plant(study: str, output: str, assignments: tuple[str, ...], share: float, seed: int) -> None:
-    """Write the data of STUDY to OUTPUT.npz, a share of them tampered with, and what was."""
+    """Write the data of STUDY with planted changes, and a list of these, to OUTPUT.npz."""
     dataset = data.load(Spec.load(study, overrides(assignments)).dataset)
     rng = np.random.default_rng(seed)
     x, y = dataset.train.whole().copy(), dataset.y_train.copy()
@@ -73,7 +73,7 @@ def plant(study: str, output: str, assignments: tuple[str, ...], share: float, s
 @click.argument("planted", type=click.Path())
 @click.option("--json", "as_json", is_flag=True)
 def evaluate(groups: str, planted: str, as_json: bool) -> None:
-    """Say what GROUPS.csv calls what was planted in PLANTED.npz."""
+    """Compare GROUPS.csv with what was planted in PLANTED.npz."""
     with np.load(_truth(planted)) as file:
         flipped, copies, sources = (file[name] for name in ("flipped", "copies", "sources"))
         n = int(file["n"])

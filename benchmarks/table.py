@@ -1,4 +1,4 @@
-"""How a benchmark prints what it measured: a table, or one JSON object a line."""
+"""Print the measurements of a benchmark: a table, or one JSON object per line."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def run(command: click.Command) -> None:
-    """Run a benchmark; what memtail refuses is one line and exit code 2."""
+    """Run a benchmark; an error of memtail prints one line and exits with code 2."""
     try:
         command()
     except MemtailError as error:

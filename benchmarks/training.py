@@ -1,16 +1,14 @@
-"""Models per hour against what one would use otherwise, side by side in one run.
+"""Models per hour, compared with the alternatives side by side in one run.
 
     python benchmarks/training.py --recipe mnist-mlp --against jax --set dataset.root=data
     python benchmarks/training.py --recipe fashion-cnn --against loop --set dataset.root=data
 
-Rounds alternate between the two, since machines are noisy: each round trains some models with
-one, then some with the other, on random subsets of the same data, and the ratio is the median of
-the rounds'.
-Both are timed in steady state, without start, compilation (a model of one epoch) or reading the
-data, and with training and evaluating every example. ``jax`` is always the authors' recipe
-(mnist-mlp); ``loop`` trains the same recipe, or what ``--loop`` makes of it. The roofline says
-how far one could go: the operations of a model's products, over what the machine's fastest large
-product does.
+Rounds alternate between the two, because machines are noisy: each round trains some models with
+one and then some with the other, on random subsets of the same data. The ratio is the median over
+the rounds. Both are timed in steady state: without the start, compilation (a model of one epoch)
+and reading the data, but with training and evaluating every example. ``jax`` is always the authors'
+recipe (mnist-mlp); ``loop`` trains the same recipe, changed by ``--loop``. The roofline is the
+limit: the operations of a model's products divided by the rate of the fastest large product.
 """
 
 import json
@@ -26,7 +24,7 @@ import click
 import loky
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # found also when run as a file
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.memory import own_peak, watched
 from benchmarks.roofline import operations, peak
@@ -47,7 +45,7 @@ _NAMES = ("held_in", "held_out", "test")
 
 @dataclass(frozen=True)
 class Side:
-    """What one side did in a round: seconds per model, mean accuracies, peak bytes."""
+    """One side of a round: seconds per model, mean accuracies, peak bytes."""
 
     seconds: float
     accuracy: tuple[float, float, float]
@@ -77,7 +75,7 @@ def main(
     device: str,
     as_json: bool,
 ) -> None:
-    """Measure ours against a peer."""
+    """Compare memtail with an alternative."""
     from cli.options import overrides
 
     device = resolve_device(device)
@@ -92,7 +90,7 @@ def main(
         theirs, _ = prepare(Spec.load(recipe, ours_set | overrides(loop_settings)))
     folder = tempfile.TemporaryDirectory(prefix="memtail-benchmark-")
     store = FilesStore(folder.name)
-    modest = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # a GPU's memory is for both
+    modest = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # both share the memory of a GPU
     peer = loky.ProcessPoolExecutor(1, timeout=None, env=modest)
     peer.submit(_their_models, against, theirs, dataset, range(1), warm_up=True).result()
     results: list[tuple[Side, Side]] = []
@@ -103,8 +101,8 @@ def main(
         stored = (number + 1) * models * workers
         our = _our_models(study, dataset, store, stored, workers, device)
         results.append((their, our))
-        told = f"theirs {their.seconds:.3g} s a model, ours {our.seconds:.3g} s"
-        print(f"round {number + 1}: {told}", file=sys.stderr)
+        line = f"theirs {their.seconds:.3g} s a model, ours {our.seconds:.3g} s"
+        print(f"round {number + 1}: {line}", file=sys.stderr)
     peer.shutdown(kill_workers=True)
     their_time = median(their.seconds for their, _ in results)
     our_time = median(our.seconds for _, our in results)
@@ -145,13 +143,13 @@ def _mean(sides: list[Side]) -> dict[str, float]:
 
 
 class _Finished(Observer):
-    """Notes when each shard was done."""
+    """Records when each shard was finished."""
 
     def __init__(self) -> None:
         self.shards: list[tuple[float, ShardDone]] = []
 
     def shard_done(self, done: ShardDone, workers: int) -> None:
-        """Note it."""
+        """Record the time."""
         self.shards.append((time.perf_counter(), done))
 
 
@@ -160,8 +158,8 @@ def _our_models(
 ) -> Side:
     """Train one more shard in each process.
 
-    From the start of the first shard to the end of the last: what processes take to start and to
-    read the data is left out, as it is on the other side.
+    The time runs from the start of the first shard to the end of the last. Starting processes and
+    reading the data are left out, as for the alternative.
     """
     finished = _Finished()
     with watched() as peak_bytes:
@@ -179,7 +177,7 @@ def _our_models(
 def _their_models(
     against: str, study: Study, dataset: Dataset, trials: range, warm_up: bool = False
 ) -> Side:
-    """Train models the peer's way."""
+    """Train models with the alternative."""
     if against == "jax":
         from benchmarks.peers.jax_demo import train
     else:

@@ -1,4 +1,4 @@
-"""``memtail approximate``: memorization and influence from one training, or a few."""
+"""``memtail approximate``: memorization and influence from one network or a few."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from cli import output as out
 from cli.options import find_study, json_option, open_study, store_option, study_argument
+from cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from memtail_core.approximations import Run, Setting
@@ -15,27 +16,34 @@ if TYPE_CHECKING:
 @click.command()
 @study_argument
 @store_option
-@click.option("--method", "methods", multiple=True, help="Which; repeat. [default: all]")
+@click.option(
+    "--method", "methods", multiple=True, help="Use this method; may be repeated. [default: all]"
+)
 @click.option(
     "--runs",
     "count",
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Networks to train: the study's first models.",
+    help="Train this many networks, the study's first models.",
 )
-@click.option("--whole", is_flag=True, help="Train them on all examples, not on subsets.")
-@click.option("--evaluate", is_flag=True, help="Compare with what the study's models say.")
+@click.option("--whole", is_flag=True, help="Train on all examples instead of subsets.")
+@click.option("--evaluate", is_flag=True, help="Compare with the scores of the study's models.")
 @click.option(
     "--pairs",
     "pairs_output",
     type=click.Path(dir_okay=False),
-    help="A file for the strongest pairs, where methods are of influence.",
+    help="Write the strongest pairs to this file, for methods of influence.",
 )
-@click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the files.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(out.FORMATS),
+    help="Format of the files.",
+)
 @out.output_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--dry-run", is_flag=True, help="Say what would be trained; do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be trained, and stop.")
 @json_option
 def approximate(
     name: str,
@@ -51,13 +59,14 @@ def approximate(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Approximate the memorization of STUDY from one network, or a few, watched in training.
+    """Approximate the memorization in STUDY from one network, or a few.
 
-    STUDY is a study file, one that ships with memtail, or one of the store. With --output
-    scores.csv: a row an example, a column a method, higher for what is memorized more. What is seen
-    in training is kept with the study; nothing is trained twice.
+    STUDY is a study file, a study that ships with memtail, or one in the store. --output
+    scores.csv writes a row per example and a column per method; more memorized examples score
+    higher. The outputs recorded in training are stored with the study, so no network is trained
+    twice.
     """
-    from cli.approximations import give, say_evaluation, say_plan
+    from cli.approximations import give, print_evaluation, print_plan
     from memtail_core import approximations, catalogue
     from memtail_core.errors import EstimationError
     from memtail_core.running import trials
@@ -79,36 +88,36 @@ def approximate(
     for reason, names in left_out.items():
         click.echo(f"left out: {', '.join(names)}: {reason}", err=True)
     if dry_run:
-        say_plan(setting, chosen, count, whole, as_json)
+        print_plan(setting, chosen, count, whole, as_json)
         return
-    found_trials = trials.load(setting.store, setting.study)[0] if evaluate else None
-    if found_trials is None:
+    stored_trials = trials.load(setting.store, setting.study)[0] if evaluate else None
+    if stored_trials is None:
         catalogue.register(setting.store, setting.study, setting.dataset, goal)
     else:
-        approximations.reference(found_trials, 0 if whole else count)  # or refuse, before training
+        approximations.reference(stored_trials, 0 if whole else count)  # refuse before training
     runs = _runs(setting, count, whole) if chosen.trains else []
     with Console(stderr=True).status("comparing" if evaluate else "approximating"):
-        if found_trials is not None:
-            found = approximations.evaluate(
-                chosen, setting.dataset, found_trials, runs, whole=whole
+        if stored_trials is not None:
+            evaluation = approximations.evaluate(
+                chosen, setting.dataset, stored_trials, runs, whole=whole
             )
         else:
-            said = approximations.approximated(chosen, setting.dataset, runs)
-    if found_trials is not None:
-        say_evaluation(setting.study, found, as_json)
+            approximated = approximations.approximated(chosen, setting.dataset, runs)
+    if stored_trials is not None:
+        print_evaluation(setting.study, evaluation, as_json)
     else:
-        give(setting, said, files, len(runs), as_json)
+        give(setting, approximated, files, len(runs), as_json)
 
 
 def _format(path: str, option: str, asked: str | None) -> str:
-    found = out.format_of(path, asked, out.FORMATS)
-    if found is None:
-        raise click.UsageError(f"{option} {path}: say --format csv, parquet or json")
-    return found
+    format_ = out.format_of(path, asked, out.FORMATS)
+    if format_ is None:
+        raise click.UsageError(f"{option} {path}: add --format csv, parquet or json")
+    return format_
 
 
 def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Setting, int]":
-    """The study and its goal, of the store if one is called so; ``stored``: only that will do."""
+    """The study and its goal: from the store if it has one of that name (``stored``: it must)."""
     from memtail_core import catalogue
     from memtail_core.analysis.analysis import refuse_experiments
     from memtail_core.approximations import Setting
@@ -130,10 +139,5 @@ def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Se
 def _runs(setting: "Setting", count: int, whole: bool) -> "list[Run]":
     from memtail_core.approximations import recorded
 
-    with Console(stderr=True).status(f"training: 0 of {count} networks") as status:
-        return recorded(
-            setting,
-            count,
-            whole=whole,
-            progress=lambda done: status.update(f"training: {done} of {count} networks"),
-        )
+    with progress_bar("training", count, "networks") as advance:
+        return recorded(setting, count, whole=whole, progress=lambda _: advance(1))

@@ -1,4 +1,4 @@
-"""How approximations are shown: the plan, what they cost, and what they are worth."""
+"""Print approximations: the plan, the scores and their cost, the evaluation."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 _WIDTH = 110
 
 
-def say_plan(setting: "Setting", chosen: "Chosen", count: int, whole: bool, as_json: bool) -> None:
-    """Say what would be trained."""
+def print_plan(
+    setting: "Setting", chosen: "Chosen", count: int, whole: bool, as_json: bool
+) -> None:
+    """Print what would be trained."""
     from memtail_core.approximations import missing
     from memtail_core.running.cost import seconds_per_model
 
     needed = count if chosen.trains else 0
-    lacking = len(missing(setting, count, whole=whole)) if chosen.trains else 0
+    n_missing = len(missing(setting, count, whole=whole)) if chosen.trains else 0
     seconds = seconds_per_model(setting.store, setting.study)
     if as_json:
         print_json(
@@ -33,79 +35,80 @@ def say_plan(setting: "Setting", chosen: "Chosen", count: int, whole: bool, as_j
                 "study": setting.study.id,
                 "methods": chosen.names,
                 "runs": needed,
-                "missing": lacking,
+                "missing": n_missing,
                 "seconds_per_model": seconds,
             }
         )
         return
     size = setting.study.dataset.n_train if whole else setting.study.subset_size
-    what = f"{formatting.count(lacking, 'network')} on {size:,} examples" if lacking else "nothing"
-    time = f", about {formatting.length(seconds * lacking)} and the watching" if seconds else ""
+    what = (
+        f"{formatting.count(n_missing, 'network')} on {size:,} examples" if n_missing else "nothing"
+    )
+    time = f", about {formatting.length(seconds * n_missing)} plus the recording" if seconds else ""
     click.echo(f"{setting.study.id}: {', '.join(chosen.names)}")
-    click.echo(f"to train: {what}{time if lacking else ''} ({needed - lacking} kept)")
+    click.echo(f"to train: {what}{time if n_missing else ''} ({needed - n_missing} stored)")
 
 
 def give(
     setting: "Setting",
-    found: "Approximated",
+    approximated: "Approximated",
     files: dict[str, tuple[str, str]],
     runs: int,
     as_json: bool,
 ) -> None:
-    """Write the files that were asked for, and say what the methods cost."""
+    """Write the files, and print what the methods cost."""
     dataset = setting.dataset
     if "--output" in files:
         path, format_ = files["--output"]
-        out.write(out.encode(found.scores_table(dataset), format_), path)
+        out.write(out.encode(approximated.scores_table(dataset), format_), path)
     if "--pairs" in files:
         path, format_ = files["--pairs"]
-        out.write(out.encode(found.pairs_table(dataset), format_), path)
+        out.write(out.encode(approximated.pairs_table(dataset), format_), path)
     if as_json:
         print_json(
             {
                 "study": setting.study.id,
                 "runs": runs,
-                "costs": {name: asdict(cost) for name, cost in found.costs.items()},
-                "scores": {name: scores.tolist() for name, scores in found.scores.items()},
+                "costs": {name: asdict(cost) for name, cost in approximated.costs.items()},
+                "scores": {name: scores.tolist() for name, scores in approximated.scores.items()},
             }
         )
         return
     table = _table("method", "seconds", "trainings")
-    for name, cost in found.costs.items():
+    for name, cost in approximated.costs.items():
         table.add_row(name, f"{cost.seconds:.1f}", _trainings(cost))
     console = _console()
     console.print(f"{setting.study.id}: from {formatting.count(runs, 'training')}")
     console.print(table)
     if not files:
-        console.print("the scores: --output scores.csv; pairs: --pairs pairs.csv")
+        console.print("To write scores: --output scores.csv; pairs: --pairs pairs.csv")
 
 
-def say_evaluation(study: "Study", found: "StudyEvaluation", as_json: bool) -> None:
-    """Print what each method is worth."""
+def print_evaluation(study: "Study", evaluation: "StudyEvaluation", as_json: bool) -> None:
+    """Print how good each method is."""
     if as_json:
-        print_json({"study": study.id, **found.as_dict()})
+        print_json({"study": study.id, **evaluation.as_dict()})
         return
     console = _console()
-    where = "all examples" if found.whole else "subsets of its first models"
+    where = "all examples" if evaluation.whole else "subsets of its first models"
     console.print(
-        f"[bold]{study.id}[/]: {formatting.count(found.runs, 'training')} on {where}, beside "
-        f"{found.reference:,} other models: {found.memorized:,} memorized examples; noise in these "
-        f"alone limits Pearson to {_number(found.ceiling, 3)}"
+        f"[bold]{study.id}[/]: {formatting.count(evaluation.runs, 'training')} on {where}, "
+        f"compared with {evaluation.reference:,} other models: {evaluation.memorized:,} memorized "
+        f"examples; noise in their scores limits Pearson to {_number(evaluation.ceiling, 3)}"
     )
-    if found.methods:
+    if evaluation.methods:
         table = _table("method", "trainings", "Pearson", "Spearman", "top 5%", "AUROC ≥ 0.25")
-        for each in found.methods:
+        for each in evaluation.methods:
             figures = (each.pearson, each.spearman, each.top, each.auroc)
             table.add_row(each.method, _trainings(each.cost), *map(_measured, figures))
         console.print(table)
-    if found.of_influence:
-        first = found.of_influence[0]
+    if evaluation.of_influence:
+        first = evaluation.of_influence[0]
         console.print(
-            f"\n{first.pairs:,} significant pairs, to be found among {first.candidates:,} of one "
-            "class"
+            f"\n{first.pairs:,} significant pairs to find among {first.candidates:,} of one class"
         )
         table = _table("method", "trainings", "found in as many", "in 10 × as many", "AUROC")
-        for pairs in found.of_influence:
+        for pairs in evaluation.of_influence:
             figures_of_pairs = (pairs.precision, pairs.wider, pairs.auroc)
             table.add_row(pairs.method, _trainings(pairs.cost), *map(_measured, figures_of_pairs))
         console.print(table)

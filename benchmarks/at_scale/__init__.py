@@ -1,1 +1,1 @@
-"""Parts of ``influence.py``: the data, the two sides of a comparison, what is measured of them."""
+"""Parts of ``influence.py``: the data, the two sides of a comparison, the measurements."""

@@ -1,4 +1,4 @@
-"""Synthetic trials of any size, as packed bits in files: random subsets, some influence planted."""
+"""Synthetic trials of any size, as packed bits in files: random subsets with planted influence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 RATIO = 0.7  # of the training examples are in a subset
 _MEMORIZED = 1 / 3  # of the training examples
-_PLANTED = 0.3  # of the test examples rest on one training example of their class
-_EFFECT = (0.1, 0.6)  # by so much
-_ACCURACY = (2.0, 0.7)  # a Beta distribution, as of a network that gets most examples always right
+_PLANTED = 0.3  # of the test examples depend on one training example of their class
+_EFFECT = (0.1, 0.6)  # by this much
+_ACCURACY = (2.0, 0.7)  # a Beta distribution, like that of a network that is nearly always right
 _SAMPLED = 128  # rows, and columns
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many there are of everything."""
+    """The numbers of trials, examples and classes."""
 
     train: int
     test: int
@@ -30,12 +30,12 @@ class Sizes:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a folder holds.
+    """The contents of a folder.
 
     Attributes:
         subset, test_correct: uint8 [T, ⌈n/8⌉] and [T, ⌈n_test/8⌉], packed bits.
         y_train, y_test: int64 [n], [n_test].
-        memorized: int64, the training examples that the paper's rule looks at.
+        memorized: int64, the training examples that the paper's rule considers.
     """
 
     subset: NDArray[np.uint8]
@@ -46,7 +46,7 @@ class Data:
 
     @classmethod
     def read(cls, folder: Path) -> "Data":
-        """Read all of it."""
+        """Read the files."""
         names = ("subset", "test_correct", "y_train", "y_test", "memorized")
         return cls(*(np.load(folder / f"{name}.npy") for name in names))
 
@@ -54,8 +54,8 @@ class Data:
 def make(folder: Path, sizes: Sizes, seed: int = 0) -> Path:
     """Write files that :meth:`Data.read` reads; return the folder.
 
-    A trial at a time, so that it takes little memory. Subsets are uniform among all of exactly
-    70%, each independent of the others, as those of a study of independent design.
+    One trial at a time, to save memory. Subsets are uniform among all of exactly 70%, independent
+    of each other, as in a study with independent subsets.
     """
     folder.mkdir()
     rng = np.random.default_rng(seed)
@@ -81,7 +81,7 @@ def make(folder: Path, sizes: Sizes, seed: int = 0) -> Path:
 
 
 def sample(sizes: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose training and test examples, all pairs of which are compared count by count."""
+    """Choose training and test examples whose pairs are compared count by count."""
     rng = np.random.default_rng(1)
     rows, columns = (np.sort(rng.permutation(n)[:_SAMPLED]) for n in sizes)
     return rows, columns
@@ -102,7 +102,7 @@ def _partners(
 
 
 def _subset(rng: np.random.Generator, n: int) -> NDArray[np.bool_]:
-    """Draw each example, then move as many at random as there are too many or too few."""
+    """Draw each example, then add or remove as many at random as needed."""
     member = rng.integers(256, size=n, dtype=np.uint8) < round(256 * RATIO)
     surplus = int(member.sum()) - round(RATIO * n)
     movable = np.flatnonzero(member if surplus > 0 else ~member)

@@ -1,4 +1,4 @@
-"""The straightforward way: two dense products in float32, as in the authors' code and its ports."""
+"""The direct way: two dense products in float32, as in the authors' code and its ports."""
 
 import time
 
@@ -9,11 +9,11 @@ from benchmarks.at_scale.data import Data, sample
 from benchmarks.at_scale.sides import Answer, Phases, Question
 from benchmarks.memory import own_peak
 
-_EDGE = 1e-9  # below a threshold or an edge a value still counts as on it: quotients are rounded
+_EDGE = 1e-9  # a value this far below a threshold or an edge still counts: quotients are rounded
 
 
 def look(question: Question) -> Answer:
-    """Answer a question; a small product first, so that BLAS has its threads."""
+    """Answer a question, after a small product that starts the threads of BLAS."""
     start = time.perf_counter()
     small = np.ones((512, 512), np.float32)
     small = small @ small
@@ -27,7 +27,7 @@ def look(question: Question) -> Answer:
         in_correct = mask.T @ correct
         out_correct = (1 - mask).T @ correct
     with phases.timed("dividing"), np.errstate(invalid="ignore"):
-        # quotients in float64, as the authors have them: float32 would miss edges by its rounding
+        # quotients in float64, as in the authors' code: float32 would round across edges
         n_in = mask.sum(axis=0, dtype=np.float64)
         n_out = len(mask) - n_in
         influence = in_correct / n_in[:, None] - out_correct / n_out[:, None]
@@ -40,7 +40,7 @@ def look(question: Question) -> Answer:
     tally, tested = np.zeros(0, np.int64), influence.size
     if question.bins:
         with phases.timed("histogram"):
-            # the edges are moved, not the values: that would be another pass over all of them
+            # the edges are moved, because moving the values would take another pass
             edges = (-1 - _EDGE, 1 - _EDGE)
             tally, _ = np.histogram(influence, question.bins, edges)
         tally[-1] += (influence[train, test] > edges[1]).sum()

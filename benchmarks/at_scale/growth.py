@@ -1,4 +1,4 @@
-"""What more trials and more examples cost, all at once and when they are added later."""
+"""The cost of more trials and more examples, at once and when they are added later."""
 
 from dataclasses import replace
 from statistics import median
@@ -21,7 +21,7 @@ _DOUBLED = ("trials", "train", "test")
     "--doublings", type=click.IntRange(1), default=2, show_default=True, help="Of each size."
 )
 def scaling(setting: Setting, rounds: int, doublings: int) -> None:
-    """Every pair and a histogram, as one size after the other doubles."""
+    """Measure every pair and a histogram while one size after the other doubles."""
     factors = [2**k for k in range(doublings + 1)]
     sizes = setting.sizes
     shapes = {
@@ -58,7 +58,7 @@ def scaling(setting: Setting, rounds: int, doublings: int) -> None:
 @click.option("--new", default=100, show_default=True, help="Trials that are added.")
 @click.option("--rounds", default=3, show_default=True)
 def incremental(setting: Setting, new: int, rounds: int) -> None:
-    """Count all trials again and find the pairs, or add new ones to counts kept on disk."""
+    """Measure counting all trials again against adding new ones to counts on disk."""
     old = setting.sizes.trials
     sizes = replace(setting.sizes, trials=old + new)
     results = []

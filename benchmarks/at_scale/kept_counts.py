@@ -1,7 +1,7 @@
-"""When trials are added: count everything again from bits, or add to counts kept on disk?
+"""Two ways to add trials: count everything again from bits, or add to counts on disk.
 
-Kept counts are int16, one per pair. Each way starts from a cold file cache. The second one does no
-more than bring the counts up to date, where the first also finds the pairs.
+The counts on disk are int16, one per pair. Each way starts with a cold file cache. The second only
+updates the counts, while the first also finds the pairs.
 """
 
 import os
@@ -21,7 +21,7 @@ _COUNTS = "counts"
 
 
 def keep(question: Question, trials: int) -> None:
-    """Write the counts of the first trials beside the data."""
+    """Write the counts of the first trials into the folder of the data."""
     data = Data.read(question.folder)
     path = question.folder / _COUNTS
     path.write_bytes(bytes(2 * len(data.y_train) * len(data.y_test)))
@@ -29,7 +29,7 @@ def keep(question: Question, trials: int) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Let the system forget what it holds of files in memory."""
+    """Drop the file cache of the system."""
     for path in folder.iterdir():
         with path.open("r+b") as file:
             os.fsync(file.fileno())
@@ -37,7 +37,7 @@ def forget(folder: Path) -> None:
 
 
 def update(question: Question, trials: int) -> Answer:
-    """Add the counts of all but the first trials to those that are kept."""
+    """Add the counts of the remaining trials to those on disk."""
     start = time.perf_counter()
     engine = engine_for(question.device)
     keep(Question(**{**vars(question), "folder": question.small}), 1)
@@ -91,6 +91,6 @@ def _add(data: Data, trials: slice, path: Path, engine: Engine, phases: Phases) 
             os.fsync(file.fileno())
 
 
-def _whole(wanted: int, done: int | None) -> None:
-    if done != wanted:
-        raise OSError(f"{done} of {wanted} bytes")
+def _whole(expected: int, transferred: int | None) -> None:
+    if transferred != expected:
+        raise OSError(f"{transferred} of {expected} bytes")

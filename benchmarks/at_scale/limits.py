@@ -1,4 +1,4 @@
-"""What the machine does at best: multiply-adds of 0 and 1, with int8, with float32, with bits."""
+"""The limits of the machine: multiply-adds of 0 and 1, with int8, float32 and bits."""
 
 import time
 from collections.abc import Callable
@@ -15,23 +15,23 @@ from memtail_core.estimation.influence.engine import Tile
 from memtail_core.estimation.influence.processor import Processor
 from memtail_core.running.parallelism import usable_cores
 
-_EDGES = (1024, 4096)  # of int8 products; which one is fastest differs
-_INNER = 2048  # about as many trials as there are
+_EDGES = (1024, 4096)  # of int8 products; the fastest one differs between machines
+_INNER = 2048  # about as many as trials
 _ROUNDS = 3
 _SECONDS = 0.2  # of each measurement
 _WORDS = 512  # of 64 bits: 4 KiB, well within the first cache
 _REPEATS = 20_000
-_TILE = 2048  # rows and columns that the kernel alone is timed with
+_TILE = 2048  # rows and columns for timing the kernel alone
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Multiply-adds a second on all cores; of bits, one AND and its share of a count is one.
+    """Multiply-adds per second on all cores; for bits, one AND and its share of a count is one.
 
     Attributes:
         int8, float32: of large matrix products.
-        bits: of AND, population count and addition alone, with all in registers or near.
-        kernel: of our loop over pairs, comparing each with its bar, none of which is reached.
+        bits: of AND, population count and addition alone, on data in registers or the first cache.
+        kernel: of our loop over pairs, comparing each with a threshold that none reaches.
     """
 
     int8: float
@@ -41,14 +41,14 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Measure them in turn, several times: what else the machine does comes and goes."""
+    """Measure them in turn, several times, because other load on the machine varies."""
     rounds = [(_int8(), _bits(), _kernel()) for _ in range(_ROUNDS)]
     int8, bits, kernel = (max(each) for each in zip(*rounds, strict=True))
     return Limits(int8, peak("float32", "cpu", usable_cores()) / 2, bits, kernel)
 
 
 def _best(work: float, do: Callable[[], object]) -> float:
-    """Return the most work a second in a while of trying, after a first time."""
+    """Return the highest rate of repeated runs, after a first one that is not counted."""
     do()
     fastest, end = np.inf, time.perf_counter() + _SECONDS
     while time.perf_counter() < end:
@@ -87,7 +87,7 @@ def _bits() -> float:
 
 @compiled
 def _and_count(words: NDArray[np.uint64], repeats: int) -> int:
-    """Each word with four others: one load for four products, no store."""
+    """Combine each word with four others: one load for four products, no store."""
     a, b, c, d = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
     p, q, r, s = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
     for _ in range(repeats):
@@ -96,7 +96,7 @@ def _and_count(words: NDArray[np.uint64], repeats: int) -> int:
             q += ones(b & words[j])
             r += ones(c & words[j])
             s += ones(d & words[j])
-        a, b, c, d = b, c, d, a + p  # so that no repetition is like another
+        a, b, c, d = b, c, d, a + p  # so that repetitions differ
     return int(p + q + r + s)
 
 

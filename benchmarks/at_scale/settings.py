@@ -1,4 +1,4 @@
-"""What the subcommands of ``influence.py`` share: options, data, what they print."""
+"""The options, data and output that the subcommands of ``influence.py`` share."""
 
 import functools
 import tempfile
@@ -24,10 +24,10 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True)
 class Setting:
-    """What was asked for.
+    """The options of a subcommand.
 
     Attributes:
-        sizes: of the data; bins: of the histogram; device: ours; as_json: how to print.
+        sizes: of the data; bins: of the histogram; device: memtail's; as_json: how to print.
     """
 
     sizes: Sizes
@@ -37,7 +37,7 @@ class Setting:
 
     @contextmanager
     def data(self, *several: Sizes) -> Iterator[list[Question]]:
-        """Make data of these sizes, or of ``sizes``; yield a question about each: every pair."""
+        """Write data of the given sizes; yield a question about every pair of each."""
         with tempfile.TemporaryDirectory(prefix="memtail-benchmark-") as name:
             small = make(Path(name) / "small", _SMALL)
             yield [
@@ -54,12 +54,12 @@ class Setting:
             ]
 
     def show(self, measured: dict[str, Any]) -> None:
-        """Print it, and the machine."""
+        """Print a measurement, and the machine."""
         show({**measured, "machine": machine_kind(self.device)}, self.as_json)
 
 
 def shared(sizes: Sizes, bins: int = 200) -> Callable[[Command], Command]:
-    """Give a command the options that all have, as one :class:`Setting`, with these defaults."""
+    """Give a command the shared options as one :class:`Setting`, with these defaults."""
     options = [
         click.option("--train", default=sizes.train, show_default=True, help="Training examples."),
         click.option("--test", default=sizes.test, show_default=True, help="Test examples."),
@@ -93,7 +93,7 @@ def shared(sizes: Sizes, bins: int = 200) -> Callable[[Command], Command]:
 
 
 def by_phase(whose: str, answers: list[Answer]) -> dict[str, float]:
-    """Name the most bytes, and median seconds: of cores, of each phase, of warming up before."""
+    """Report the peak bytes and the median seconds of cores, of each phase and of warming up."""
     seconds = {
         f"{whose}_{phase}_seconds": median(answer.seconds[phase] for answer in answers)
         for phase in answers[0].seconds
@@ -107,7 +107,7 @@ def by_phase(whose: str, answers: list[Answer]) -> dict[str, float]:
 
 
 def found(answers: list[Answer], trials: int, limit: Limits) -> dict[str, Any]:
-    """Say what was found, and how fast: as fractions of what the machine can do as well."""
+    """Report what was found and how fast, also as fractions of the limits of the machine."""
     first, seconds = answers[0], median(answer.total for answer in answers)
     done = first.tested * trials / seconds
     return {

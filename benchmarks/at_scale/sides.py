@@ -1,4 +1,4 @@
-"""What both sides of a comparison are asked and answer, each in a process of its own."""
+"""The question and the answer of both sides of a comparison, each in its own process."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,16 +17,16 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be found in which data.
+    """What to find in which data.
 
     Attributes:
-        folder: the data; small: much smaller ones, to warm up with.
-        rule: look only at memorized training examples and test examples of their class, as the
-            paper does; otherwise at every pair.
-        theta: least influence of a pair that is listed.
-        fdr: largest expected share of false ones among them; None: theta alone decides.
-        bins: of the histogram of all influences; 0: none.
-        device: what ours counts on.
+        folder: the data; small: much smaller data, to warm up with.
+        rule: consider only memorized training examples and test examples of their class, as the
+            paper does; otherwise every pair.
+        theta: the least influence of a listed pair.
+        fdr: the largest expected share of false pairs among them; None: only theta decides.
+        bins: of the histogram of all influences; 0: no histogram.
+        device: where memtail counts.
     """
 
     folder: Path
@@ -40,17 +40,17 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was found.
+    """The answer of one side.
 
     Attributes:
         train, test: int64 [P], the pairs, by training, then by test example.
-        in_correct: int64 [P], how many trials trained on the one and got the other right.
-        tally: int64 [bins], how many pairs of those looked at have an influence in each bin.
-        sampled: int64 [R, C], the same counts of ``data.sample``.
-        tested: how many pairs were looked at.
-        seconds: of each phase; warm_up: seconds before the first, not among them.
-        cpu: seconds of all cores together, which what else the machine does hardly changes.
-        peak_bytes: all that the process ever held.
+        in_correct: int64 [P], the trials that trained on the one and got the other right.
+        tally: int64 [bins], the number of pairs with an influence in each bin.
+        sampled: int64 [R, C], ``in_correct`` of the pairs of ``data.sample``.
+        tested: the number of pairs considered.
+        seconds: of each phase; warm_up: seconds before the first, not included.
+        cpu: seconds of all cores together, which other load on the machine hardly changes.
+        peak_bytes: the peak memory of the process.
     """
 
     train: NDArray[np.int64]
@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def total(self) -> float:
-        """Seconds of all phases."""
+        """The sum over the phases."""
         return sum(self.seconds.values())
 
 
@@ -79,7 +79,7 @@ class Phases:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time what is done within."""
+        """Time the block."""
         start, start_of_cpu = time.perf_counter(), time.process_time()
         yield
         self.cpu += time.process_time() - start_of_cpu
@@ -87,14 +87,14 @@ class Phases:
 
 
 def alone(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-    """Call it in a fresh process, so that its peak memory is its own."""
+    """Call a function in a new process, so that its peak memory is its own."""
     with loky.ProcessPoolExecutor(1, timeout=None) as pool:
         found: R = pool.submit(function, *arguments, **named).result()
     return found
 
 
 def differences(ours: Answer, theirs: Answer) -> list[str]:
-    """Name what the two do not agree on to the last pair and integer."""
+    """Name the answers that differ in any pair or integer."""
     names = ("train", "test", "in_correct", "tally", "sampled")
     return [
         name for name in names if not np.array_equal(getattr(ours, name), getattr(theirs, name))

@@ -1,4 +1,4 @@
-"""Ours, as an analysis runs it: bits from files, one pass over all pairs, or two if need be."""
+"""memtail's way, as in an analysis: bits from files, one pass over all pairs or two."""
 
 import time
 
@@ -21,7 +21,7 @@ from memtail_core.estimation.influence import (
 
 
 def look(question: Question) -> Answer:
-    """Answer a question; first the same one of small data, so that all is compiled or loaded."""
+    """Answer a question, first on small data so that everything is compiled and loaded."""
     start = time.perf_counter()
     engine = engine_for(question.device)
     _look(question, Data.read(question.small), engine, Phases())
@@ -75,10 +75,10 @@ def _look(
 
 
 def _counts(evidence: Evidence, pairs: Pairs) -> NDArray[np.int64]:
-    """Solve the estimate for the integer it was made of.
+    """Solve the estimate for the count it was computed from.
 
     Raises:
-        ArithmeticError: it is none.
+        ArithmeticError: the solution is not an integer.
     """
     n_in = evidence.n_in[pairs.train_index]
     n_out, n_correct = evidence.trials - n_in, evidence.n_correct[pairs.test_index]

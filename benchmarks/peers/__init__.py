@@ -1,1 +1,1 @@
-"""What memtail is measured against: each trains one model on one subset, as its users would."""
+"""The alternatives that memtail is compared with: each trains one model on one subset."""

@@ -1,7 +1,7 @@
 """The authors' published MNIST demo: their recipe in JAX, one model after another.
 
-A jitted SGD step per batch of numpy rows, float32, XLA on all cores, as their file does it: a
-network of fully connected layers, momentum, pixels in [0, 1], a constant learning rate.
+As in their file: a jitted SGD step per batch of numpy rows, float32, XLA on all cores, a network of
+fully connected layers, momentum, pixels in [0, 1], a constant learning rate.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
-from memtail_core.training.networks import MLP
+from memtail_core.training.gradient.networks import MLP
 
 _EVALUATION_BATCH = 1000
 

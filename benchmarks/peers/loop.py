@@ -1,6 +1,6 @@
 """A plain PyTorch loop: torchvision's transforms, a DataLoader, one model after another.
 
-What a user would write: float32, PyTorch's own number of threads, or its GPU with autocast.
+What a user would write: float32 on PyTorch's default number of threads, or a GPU with autocast.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ from torchvision import transforms
 
 from memtail_core.data import Dataset
 from memtail_core.data.moments import moments
-from memtail_core.training.batches import learning_rates
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.batches import learning_rates
+from memtail_core.training.gradient.recipe import GradientRecipe
 
 _EVALUATION_BATCH = 1000
 
 
 class _Images(TorchDataset[tuple[Any, int]]):
-    """As torchvision's datasets do: an image is made and transformed whenever it is asked for."""
+    """As in torchvision's datasets, each access creates and transforms an image."""
 
     def __init__(self, x: NDArray[Any], y: NDArray[np.int64], transform: Any) -> None:
         self._x, self._y, self._transform = x, y.tolist(), transform
@@ -48,8 +48,8 @@ def train(
     augment = [transforms.RandomHorizontalFlip()] * recipe.flip
     if recipe.crop:
         augment.append(transforms.RandomCrop(dataset.shape[:2], padding=recipe.crop))
-    shown = transforms.Compose([*augment, *plain])
-    train_set = _Images(dataset.train.whole(), dataset.y_train, shown)
+    augmented = transforms.Compose([*augment, *plain])
+    train_set = _Images(dataset.train.whole(), dataset.y_train, augmented)
     batches = DataLoader(
         Subset(train_set, np.flatnonzero(subset).tolist()), recipe.batch_size, shuffle=True
     )

@@ -1,8 +1,9 @@
 """Cheap estimates of memorization and influence, from one training or a few.
 
-A run (:mod:`.recording`) is a training that is watched: what the network makes of every example
-after each epoch, and the network itself at a few of them. Methods (:mod:`.method`, one file each)
-read runs and score examples or pairs; :mod:`.evaluation` compares them with the scores of a study.
+A run (:mod:`.run`, trained and stored by :mod:`.recording`) is one training with the outputs for
+every example after each epoch (:mod:`.curves`), and the network itself after a few epochs. Methods
+(:mod:`.method` is the protocol, :mod:`.methods` has one file each) read runs and score examples or
+pairs. :mod:`.evaluation` compares them with the scores of a study.
 """
 
 from memtail_core.approximations.approximated import Approximated, approximated

@@ -1,4 +1,4 @@
-"""What methods say of every example, and of the strongest pairs, as tables."""
+"""The scores of methods for every example and for the strongest pairs, as tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from memtail_core.approximations.registry import Chosen
 from memtail_core.approximations.run import Run
 from memtail_core.data import Dataset
 
-MOST_PAIRS = 10_000  # of each method
+MOST_PAIRS = 10_000  # per method
 
 
 @dataclass(frozen=True, eq=False)
 class Approximated:
-    """What methods say.
+    """The results of methods.
 
     Attributes:
         scores: by method, float64 [n].
         pairs: by method, training examples, test examples and scores [P] of the strongest pairs of
-            one class, from the strongest.
+            one class, strongest first.
         costs: by method.
     """
 
@@ -33,7 +33,7 @@ class Approximated:
     costs: dict[str, Cost]
 
     def scores_table(self, dataset: Dataset) -> pa.Table:
-        """One row per training example, one column per method; ``_`` for the names' ``-``."""
+        """One row per training example, one column per method; ``-`` in names becomes ``_``."""
         n = len(dataset.y_train)
         columns = {"index": pa.array(np.arange(n)), "label": pa.array(dataset.y_train)}
         columns |= {k.replace("-", "_"): pa.array(v) for k, v in self.scores.items()}
@@ -63,20 +63,20 @@ class Approximated:
 def approximated(
     chosen: Chosen, dataset: Dataset, runs: Sequence[Run], most_pairs: int = MOST_PAIRS
 ) -> Approximated:
-    """Ask every method; of those of influence, the strongest pairs."""
-    found = Approximated({}, {}, {})
+    """Compute the scores of every method; for influence, those of the strongest pairs."""
+    result = Approximated({}, {}, {})
     for method in chosen.methods:
-        found.scores[method.name], found.costs[method.name] = timed(
+        result.scores[method.name], result.costs[method.name] = timed(
             method,
             runs,
             lambda m=method: m.scores(dataset, runs),  # type: ignore[misc]
         )
     for other in chosen.of_influence:
-        found.pairs[other.name], found.costs[other.name] = timed(
+        result.pairs[other.name], result.costs[other.name] = timed(
             other,
             runs,
             lambda m=other: strongest(  # type: ignore[misc]
                 m.between(dataset, runs), dataset, most_pairs
             ),
         )
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""What one network makes of every training example, epoch by epoch, while it is trained."""
+"""The outputs of one network for every training example, after each epoch of its training."""
 
 import time
 from dataclasses import dataclass, fields
@@ -11,14 +11,14 @@ from torch import Tensor
 
 from memtail_core.store.archive import Arrays
 from memtail_core.training.classification import correct_and_margin
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_engine import diverged
-from memtail_core.training.representation import last_linear
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.engine import diverged
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.representation import last_linear
+from memtail_core.training.gradient.resident_data import ResidentData
 
 _ROWS = 512
-_KEPT = 4  # networks of a training that are kept, evenly spaced, the last the trained one
+_KEPT = 4  # networks of a training that are stored, evenly spaced; the last is the trained one
 
 Floats = NDArray[np.float64]
 
@@ -29,11 +29,11 @@ class Curves:
 
     Attributes:
         margin: float16, log p_y − log(1 − p_y), clipped to ± 100.
-        gap: float16, z_y − max over c ≠ y of z_c, clipped likewise.
+        gap: float16, z_y − max over c ≠ y of z_c, clipped to ± 100.
         correct: bool, whether the prediction is y.
         error: float16, ‖p − e_y‖, between 0 and √2.
-        features: float32, √(‖h‖² + 1) with h the input of the last layer, 1 that of its biases;
-            or None if that layer is not linear.
+        features: float32, √(‖h‖² + 1) with h the input of the last layer and 1 that of its biases;
+            None if that layer is not linear.
     """
 
     margin: NDArray[np.float16]
@@ -53,26 +53,26 @@ class Curves:
         return np.exp(-self.loss)
 
     def arrays(self) -> Arrays:
-        """By name, bits packed, as they are kept."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        found["correct"] = np.packbits(self.correct, axis=1)
-        return {name: array for name, array in found.items() if array is not None}
+        """The arrays by name, bits packed, as they are stored."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays["correct"] = np.packbits(self.correct, axis=1)
+        return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
     def of(cls, arrays: Arrays) -> "Curves":
-        """Read :meth:`arrays`; raises KeyError if they are others."""
+        """Read :meth:`arrays`; raises KeyError if one is missing."""
         margin = arrays["margin"]
         correct = np.unpackbits(arrays["correct"], axis=1, count=margin.shape[1]).astype(bool)
         return cls(margin, arrays["gap"], correct, arrays["error"], arrays.get("features"))
 
 
-class Watcher:
-    """Watches one network in training (:data:`.EpochCallback`).
+class CurveRecorder:
+    """Records one network in training (an :data:`.EpochCallback`).
 
     Attributes:
         states: the network's weights and buffers, by name, after each of the epochs ``kept``.
         kept: epochs, from 1.
-        seconds: what watching has taken.
+        seconds: the time that recording took.
     """
 
     def __init__(self, recipe: GradientRecipe, *, ends_linear: bool) -> None:
@@ -83,10 +83,10 @@ class Watcher:
         self.seconds = 0.0
         self._epochs: list[dict[str, NDArray[Any]]] = []
 
-    def __call__(self, epoch: int, fit: Fit, data: ResidentData) -> None:
-        """Look at the only network of ``fit``."""
+    def __call__(self, epoch: int, networks: NetworkStack, data: ResidentData) -> None:
+        """Record the only network of the stack."""
         start = time.perf_counter()
-        network = fit.network.get_submodule("network")  # a stack of one
+        network = networks.network.get_submodule("network")  # a stack of one
         lengths: list[Tensor] = []
         hook = None
         if self._ends_linear and (last := last_linear(network)) is not None:
@@ -95,7 +95,7 @@ class Watcher:
             )
         try:
             parts = [
-                self._batch(fit.logits(rows), labels)
+                self._batch(networks.logits(rows), labels)
                 for rows, labels in zip(
                     data.x_train.split(_ROWS), data.y_train.split(_ROWS), strict=True
                 )
@@ -103,10 +103,10 @@ class Watcher:
         finally:
             if hook is not None:
                 hook.remove()
-        found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         if lengths:
-            found["features"] = torch.cat(lengths).flatten().cpu().numpy()
-        self._epochs.append(found)
+            outputs["features"] = torch.cat(lengths).flatten().cpu().numpy()
+        self._epochs.append(outputs)
         if epoch in self.kept:
             state = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
             self.states.append(
@@ -133,8 +133,8 @@ class Watcher:
         }
 
     def curves(self) -> Curves:
-        """All epochs seen."""
+        """All epochs so far."""
         names = self._epochs[0]
-        found = {name: np.stack([each[name] for each in self._epochs]) for name in names}
-        features = found.get("features")
-        return Curves(found["margin"], found["gap"], found["correct"], found["error"], features)
+        curves = {name: np.stack([each[name] for each in self._epochs]) for name in names}
+        features = curves.get("features")
+        return Curves(curves["margin"], curves["gap"], curves["correct"], curves["error"], features)

@@ -1,4 +1,4 @@
-"""How good an approximation is: beside the subsampled memorization of many other trainings."""
+"""How good an approximation is, compared with the memorization scores of many other models."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from memtail_core.approximations.method import AnyMethod, Method
 from memtail_core.approximations.run import TRAINING, Run
@@ -16,12 +15,13 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.intervals import reaches
+from memtail_core.estimation.membership import auc_of_columns
 from memtail_core.running.trials import Trials
 
 MEMORIZED = 0.25
 _RESAMPLES = 200
 _SEED = 0
-_FEWEST = 20  # trials that a reference needs
+_FEWEST = 20  # trials in a reference
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure and its 95% interval, by resampling; None where it is not defined.
+    """A figure and its 95% interval from resampling; None where it is not defined.
 
     Attributes:
-        value, low, high: the figure, and the 2.5% and 97.5% quantiles of resampled ones.
+        value, low, high: the figure, and the 2.5% and 97.5% quantiles of resampled figures.
     """
 
     value: float | None
@@ -41,7 +41,7 @@ class Measured:
 
     @classmethod
     def of(cls, value: float, resampled: Sequence[float] | Floats) -> "Measured":
-        """Of a figure and those of the resamples; NaN is left out."""
+        """From a figure and the resampled figures, of which NaN are left out."""
         known = np.asarray(resampled, np.float64)
         known = known[~np.isnan(known)]
         if np.isnan(value) or not len(known):
@@ -52,11 +52,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a method takes of R runs.
+    """What a method costs with R runs.
 
     Attributes:
-        seconds: of training, of what it reads of the runs, and of its own arithmetic.
-        trainings: the same in units of one training; None where there was none.
+        seconds: of training, of the parts it reads, and of its own arithmetic.
+        trainings: the same in units of one training; None without trainings.
     """
 
     seconds: float
@@ -65,13 +65,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One method beside the reference, over the examples that have both scores.
+    """One method compared with the reference, over the examples that have both scores.
 
     Attributes:
         method, source, cost: what was compared.
         pearson, spearman: correlations.
-        top: which share of the highest 5% both have in common.
-        auroc: how often a memorized example (≥ 0.25) is scored above another one.
+        top: the share of the highest 5% that both have in common.
+        auroc: how often a memorized example (≥ 0.25) scores higher than another one.
     """
 
     method: str
@@ -88,28 +88,28 @@ class Evaluation:
 
 
 def reference(trials: Trials, used: int) -> tuple[Trials, Memorization]:
-    """The trials that no approximation has used, and their scores.
+    """Return the trials that no approximation has used, and their scores.
 
     Args:
-        trials: those of the study.
-        used: trials 0 … used − 1 were.
+        trials: the study's.
+        used: the number of used trials, 0 … used − 1.
 
     Raises:
-        EstimationError: they are too few.
+        EstimationError: too few are left.
     """
     rest = trials.taken(np.flatnonzero(trials.trials >= used))
     if len(rest) < _FEWEST:
         raise EstimationError(
-            f"{len(rest)} models of the study are left to compare with: train at least "
+            f"only {len(rest)} models of the study are left to compare with: train at least "
             f"{used + _FEWEST} (memtail run --trials)"
         )
     return rest, rest.counted()
 
 
 def reliability(scores: Memorization) -> float:
-    """How much of the scores' variance is not noise, so that √ of it bounds the correlations.
+    """The share of the scores' variance that is not noise: 1 − mean SE² / variance.
 
-    1 − mean SE² / variance (Spearman 1904).
+    Its square root bounds the correlation with any other score (Spearman 1904).
     """
     known = ~np.isnan(scores.memorization)
     if known.sum() < 2:
@@ -120,19 +120,19 @@ def reliability(scores: Memorization) -> float:
 
 
 def timed(method: AnyMethod, runs: Sequence[Run], work: Callable[[], T]) -> tuple[T, Cost]:
-    """Do a method's work on runs; return what comes of it, and what it takes in all.
+    """Do a method's work on runs; return its result and its whole cost.
 
-    Parts of runs that are not made yet are made by the work, but counted once, with the runs.
+    The work computes missing parts of the runs; their cost is counted once, with the runs.
     """
     before = sum(sum(run.seconds.values()) for run in runs)
     start = time.perf_counter()
-    found = work()
+    result = work()
     own = time.perf_counter() - start
     own -= sum(sum(run.seconds.values()) for run in runs) - before
     of_runs = sum(run.cost(method.reads) for run in runs) if method.trains else 0.0
     seconds = max(0.0, own) + of_runs
     one = float(np.mean([run.seconds[TRAINING] for run in runs])) if runs else None
-    return found, Cost(seconds, None if one is None else seconds / one)
+    return result, Cost(seconds, None if one is None else seconds / one)
 
 
 def evaluated(
@@ -141,26 +141,17 @@ def evaluated(
     """Compare a method's scores with the reference's, float64 [n]."""
     scores, cost = timed(method, runs, lambda: method.scores(dataset, runs))
     known = ~np.isnan(memorization)
-    wanted, given = memorization[known], scores[known]
+    expected, given = memorization[known], scores[known]
     rng = np.random.default_rng(_SEED)
-    drawn = [rng.integers(len(wanted), size=len(wanted)) for _ in range(_RESAMPLES)]
-    figures = _figures(wanted, given)
-    resampled = np.array([_figures(wanted[rows], given[rows]) for rows in drawn])
+    drawn = [rng.integers(len(expected), size=len(expected)) for _ in range(_RESAMPLES)]
+    figures = _figures(expected, given)
+    resampled = np.array([_figures(expected[rows], given[rows]) for rows in drawn])
     measured = [Measured.of(v, r) for v, r in zip(figures, resampled.T, strict=True)]
     return Evaluation(method.name, method.source, cost, *measured)
 
 
-def _figures(wanted: Floats, given: Floats) -> tuple[float, float, float, float]:
-    alike = agreement(wanted, given, ())
-    is_memorized = reaches(wanted, MEMORIZED)
-    return alike.pearson, alike.spearman, alike.top, auroc(given, is_memorized)
-
-
-def auroc(scores: Floats, is_positive: NDArray[np.bool_]) -> float:
-    """P[score of a positive > of a negative] + ½ P[equal]; NaN where there are none of either."""
-    n_positive = int(is_positive.sum())
-    n_negative = len(scores) - n_positive
-    if not n_positive or not n_negative:
-        return np.nan
-    above = float(rankdata(scores)[is_positive].sum()) - n_positive * (n_positive + 1) / 2
-    return above / (n_positive * n_negative)
+def _figures(expected: Floats, given: Floats) -> tuple[float, float, float, float]:
+    correlation = agreement(expected, given, ())
+    is_memorized = reaches(expected, MEMORIZED)
+    (auroc,) = auc_of_columns(given[:, None], is_memorized[:, None])
+    return correlation.pearson, correlation.spearman, correlation.top, float(auroc)

@@ -1,4 +1,4 @@
-"""What an approximation is: a score for each example, or pair, from a handful of trainings."""
+"""The protocol of an approximation: scores of examples, or pairs, from a few trainings."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -15,13 +15,13 @@ Block = Callable[[Indices, Indices], NDArray[np.float32]]
 
 
 class Method(Protocol):
-    """A cheap stand-in for memorization. ``tests/approximations/contract.py`` tests every one.
+    """A cheap estimate of memorization; ``tests/approximations/contract.py`` tests each of them.
 
     Attributes:
-        name: what users call it.
+        name: as in ``--method``.
         source: who proposed it.
-        trains: whether it needs trainings at all.
-        reads: what it reads of each run beside ``subset``: "curves", and names of parts.
+        trains: whether it needs trainings.
+        reads: what it reads of each run besides ``subset``: "curves" and names of parts.
         ends_linear: whether the networks' last layer must be linear.
     """
 
@@ -32,17 +32,17 @@ class Method(Protocol):
     ends_linear: bool
 
     def scores(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
-        """Return a score for each training example, float64 [n], finite: the higher, the more.
+        """Return a finite score for each training example, float64 [n], higher for more memorized.
 
         Args:
             dataset: the data.
-            runs: one or more, in any order; none are looked at unless ``trains``.
+            runs: one or more, in any order; not read unless ``trains``.
         """
         ...
 
 
 class InfluenceMethod(Protocol):
-    """A cheap stand-in for influence; attributes as those of :class:`Method`."""
+    """A cheap estimate of influence, with the attributes of :class:`Method`."""
 
     name: str
     source: str
@@ -51,7 +51,7 @@ class InfluenceMethod(Protocol):
     ends_linear: bool
 
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
-        """Return what scores training examples [a] with test examples [b]: float32 [a, b]."""
+        """Return a function that scores training × test examples: float32 [a, b]."""
         ...
 
 

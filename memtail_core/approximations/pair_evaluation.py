@@ -1,7 +1,7 @@
-"""How good an approximation of influence is: does it find the pairs that many trainings find?
+"""How good an approximation of influence is: does it find the pairs that many models find?
 
-The pairs are those of the study's rule that are significant. Candidates are all pairs of one class,
-millions, of which few are right. They are scored a class at a time and never held together.
+The pairs to find are the significant ones by the study's rule. The candidates are all pairs of one
+class: millions, of which few are right. They are scored in blocks and never all held in memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,24 +19,25 @@ from memtail_core.data import Dataset
 _RESAMPLES = 200
 _SEED = 0
 _ROWS = 512  # training examples scored at once
-_WIDER = 10  # times as many candidates as there are pairs
-_SPARE = 3  # times as many are kept, for resampling weighs some of them away
+_WIDER = 10  # times as many candidates as pairs
+_SPARE = 3  # times as many are kept, because resampling gives some of them no weight
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class PairEvaluation:
-    """One method beside the significant pairs of the reference.
+    """One method compared with the significant pairs of the reference.
 
     Attributes:
         method, source, cost: what was compared.
-        pairs, candidates: how many are significant, and of how many in one class.
-        precision: of as many candidates as there are pairs, those scored highest, the share that
-            are pairs; recall is the same.
-        wider: of the pairs, the share among ten times as many candidates.
-        auroc: how often a pair is scored above another candidate. Intervals are by resampling
-            training examples.
+        pairs, candidates: the numbers of significant pairs, and of pairs in one class.
+        precision: the share of pairs among the highest-scored candidates, as many as there are
+            pairs; recall is the same.
+        wider: the share of the pairs that are among ten times as many candidates.
+        auroc: how often a pair scores higher than another candidate.
+
+    Intervals come from resampling training examples.
     """
 
     method: str
@@ -55,7 +56,7 @@ class PairEvaluation:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Some training and test examples of one class: int64 [a], [b], and float32 [a, b]."""
+    """Training and test examples of one class, int64 [a] and [b], and scores, float32 [a, b]."""
 
     train: Indices
     test: Indices
@@ -75,7 +76,7 @@ def same_class(block: Block, dataset: Dataset) -> Iterator[Scored]:
 def strongest(
     block: Block, dataset: Dataset, most: int
 ) -> tuple[Indices, Indices, NDArray[np.float32]]:
-    """The pairs of one class scored highest, best first: int64 [P], int64 [P], float32 [P]."""
+    """The highest-scored pairs of one class, best first: int64 [P], int64 [P], float32 [P]."""
     train, test = np.zeros(0, np.int64), np.zeros(0, np.int64)
     scores = np.zeros(0, np.float32)
     for part in same_class(block, dataset):
@@ -128,41 +129,41 @@ def _labels(dataset: Dataset) -> tuple[Indices, Indices]:
 def _recall(
     weights: Floats, listed: Indices, is_pair: NDArray[np.bool_], owner: Indices, times: int
 ) -> Floats:
-    """The share of the pairs among the first ``times`` × as many listed, by each row of weights.
+    """The share of the pairs among the first ``times`` × as many candidates, per row of weights.
 
     Args:
         weights: of training examples, [B, n].
-        listed, is_pair: [L], candidates from the best: training example, whether it is a pair.
+        listed, is_pair: [L], candidates, best first: the training example, and if it is a pair.
         owner: [P], the training examples of the pairs.
     """
-    found = []
+    shares = []
     for weight in weights:
         total, of_listed = weight[owner].sum(), weight[listed]
         is_within = np.cumsum(of_listed) <= times * total
         hits = (of_listed * (is_within & is_pair)).sum()
-        found.append(hits / total if total else np.nan)
-    return np.array(found)
+        shares.append(hits / total if total else np.nan)
+    return np.array(shares)
 
 
 def _aurocs(block: Block, dataset: Dataset, keys: Indices, weights: Floats) -> Floats:
-    """P[score of a pair > of another candidate] + ½ P[equal], by each row of weights [B, n]."""
+    """P[score of a pair > of another candidate] + ½ P[equal], per row of weights [B, n]."""
     n_test = len(dataset.y_test)
-    found_keys, found_scores = [], []
+    pair_keys, pair_scores = [], []
     for part in same_class(block, dataset):
         is_pair = _is_pair(part, keys, n_test)
-        found_keys.append((part.train[:, None] * n_test + part.test)[is_pair])
-        found_scores.append(part.scores[is_pair])
-    own = np.concatenate(found_scores)
+        pair_keys.append((part.train[:, None] * n_test + part.test)[is_pair])
+        pair_scores.append(part.scores[is_pair])
+    own = np.concatenate(pair_scores)
     order = np.argsort(own, kind="stable")
-    ascending, owner = own[order], np.concatenate(found_keys)[order] // n_test
-    counts = np.zeros((len(weights), len(own) + 1))  # of others, by how many pairs they are above
+    ascending, owner = own[order], np.concatenate(pair_keys)[order] // n_test
+    counts = np.zeros((len(weights), len(own) + 1))  # of others, by the number of pairs below them
     for part in same_class(block, dataset):
         others = ~_is_pair(part, keys, n_test)
         for rows in np.array_split(np.arange(len(part.train)), 1 + others.size // 2**18):
             row, _ = np.nonzero(others[rows])
             scores = part.scores[rows][others[rows]]
             of_rows = np.zeros((len(rows), len(own) + 1))
-            for side in ("left", "right"):  # equal to a pair is half above it
+            for side in ("left", "right"):  # a tie with a pair counts half
                 above = np.searchsorted(ascending, scores, side=side)
                 np.add.at(of_rows, (row, above), 0.5)
             counts += weights[:, part.train[rows]] @ of_rows

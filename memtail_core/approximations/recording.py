@@ -1,8 +1,8 @@
-"""Train a study's networks under observation, and keep what was seen: nothing is trained twice.
+"""Train networks of a study while recording their outputs, and store these: no run trains twice.
 
 Run k trains trial k of the study, on its subset and from its seed, or else a network on all
-examples. What is seen of it is kept as ``studies/<id>/signals/0000000.npz``, or
-``whole-0000000.npz``; parts that are made of its networks later, beside it.
+examples. Its record is stored as ``studies/<id>/signals/0000000.npz``, or ``whole-0000000.npz``;
+parts that are computed later from its networks are stored beside it.
 """
 
 import time
@@ -12,7 +12,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.approximations.curves import Curves, Watcher
+from memtail_core.approximations.curves import CurveRecorder, Curves
 from memtail_core.approximations.run import CURVES, TRAINING, Networks, Run, Setting
 from memtail_core.errors import DamagedError, EstimationError
 from memtail_core.plan import designs
@@ -20,12 +20,12 @@ from memtail_core.running import tuning
 from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study, SubsetsTable
 from memtail_core.training.device import compute_reproducibly, use_one_core
-from memtail_core.training.gradient_engine import GradientEngine
-from memtail_core.training.representation import ends_linear
+from memtail_core.training.gradient.engine import GradientEngine
+from memtail_core.training.gradient.representation import ends_linear
 
 _STATE = "state"
 
-Progress = Callable[[int], None]  # told how many runs are there
+Progress = Callable[[int], None]  # called with the number of finished runs
 
 
 def missing(setting: Setting, count: int, *, whole: bool = False) -> list[int]:
@@ -36,20 +36,22 @@ def missing(setting: Setting, count: int, *, whole: bool = False) -> list[int]:
 def recorded(
     setting: Setting, count: int, *, whole: bool = False, progress: Progress | None = None
 ) -> list[Run]:
-    """Return the first ``count`` runs of a study; those that are not kept are trained.
+    """Return the first ``count`` runs of a study; train those that are not stored.
 
     Args:
-        setting: the study, whose recipe trains networks.
+        setting: the study; its recipe must train networks.
         count: how many.
         whole: whether they train on all examples instead of the subsets of the study's trials.
-        progress: told of each run that is there.
+        progress: called after each run.
 
     Raises:
-        EstimationError: the study is an experiment's.
+        EstimationError: the study belongs to an experiment.
         TrainingError: a network diverged, or memory ran out.
     """
     if not isinstance(setting.study.subsets, SubsetsTable):
-        raise EstimationError(f"{setting.study.id} is an experiment's: approximate its own study")
+        raise EstimationError(
+            f"{setting.study.id} belongs to an experiment: approximate the study it was made from"
+        )
     use_one_core()
     compute_reproducibly()
     runs, engine = [], None
@@ -80,26 +82,26 @@ def _trained(setting: Setting, engine: GradientEngine, number: int, whole: bool)
     else:
         trials = range(number, number + 1)
         subset, seeds = designs.subsets(study, trials), designs.training_seeds(study, trials)
-    watcher = Watcher(recipe, ends_linear=ends_linear(recipe, dataset))
+    recorder = CurveRecorder(recipe, ends_linear=ends_linear(recipe, dataset))
     start = time.perf_counter()
     with engine.reporting_out_of_memory():
-        engine.fitted(dataset, subset, seeds, watcher)
+        engine.train_stack(dataset, subset, seeds, recorder)
     seconds = time.perf_counter() - start
     states = {
         f"{_STATE}:{k}:{name}": array
-        for k, state in enumerate(watcher.states)
+        for k, state in enumerate(recorder.states)
         for name, array in state.items()
     }
     return {
-        **watcher.curves().arrays(),
+        **recorder.curves().arrays(),
         **states,
         "subset": np.packbits(subset[0]),
-        "seconds": np.array([seconds - watcher.seconds, watcher.seconds]),
+        "seconds": np.array([seconds - recorder.seconds, recorder.seconds]),
     }
 
 
 def _read(setting: Setting, key: str) -> Run | None:
-    """What is kept; None if it is missing or damaged, for it can be trained again."""
+    """The stored run; None if it is missing or damaged: it is trained again then."""
     with suppress(KeyError, DamagedError):
         return _run(setting, key, unpacked(setting.store.get(f"{key}.npz")))
     return None
@@ -109,23 +111,23 @@ def _run(setting: Setting, key: str, arrays: Arrays) -> Run:
     subset: NDArray[np.bool_] = np.unpackbits(
         arrays["subset"], count=setting.study.dataset.n_train
     ).astype(bool)
-    training, watching = arrays["seconds"].tolist()
+    training, recording = arrays["seconds"].tolist()
     return Run(
         subset=subset,
         curves=Curves.of(arrays),
         networks=Networks(setting, tuple(_states(arrays))),
         key=key,
-        seconds={TRAINING: training, CURVES: watching},
+        seconds={TRAINING: training, CURVES: recording},
     )
 
 
 def _states(arrays: Arrays) -> Iterable[Arrays]:
-    found: dict[int, Arrays] = {}
+    states: dict[int, Arrays] = {}
     for key, array in arrays.items():
         if key.startswith(f"{_STATE}:"):
             _, number, name = key.split(":", 2)
-            found.setdefault(int(number), {})[name] = array
-    return (found[number] for number in sorted(found))
+            states.setdefault(int(number), {})[name] = array
+    return (states[number] for number in sorted(states))
 
 
 def _key(study: Study, number: int, whole: bool) -> str:

@@ -1,28 +1,33 @@
-"""Every approximation by its name, and which of them a study's recipe allows."""
+"""Every approximation by its name, and which of them a recipe allows. A new one adds a line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memtail_core.approximations.combination import Combination
-from memtail_core.approximations.cumulative_loss import CumulativeLoss
-from memtail_core.approximations.forgetting import Forgetting
-from memtail_core.approximations.gradient_norms import ErrorNorm, GradientNorm, LastLayerGradient
-from memtail_core.approximations.input_curvature import InputCurvature
-from memtail_core.approximations.label_neighbours import FeatureNeighbours, InputNeighbours
 from memtail_core.approximations.method import AnyMethod, InfluenceMethod, Method
-from memtail_core.approximations.projected_gradients import ProjectedGradients
-from memtail_core.approximations.similarity import RepresentationSimilarity, WeightedSimilarity
-from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confidence, Variability
+from memtail_core.approximations.methods.area_under_margin import AreaUnderMargin
+from memtail_core.approximations.methods.combination import Combination
+from memtail_core.approximations.methods.confidence import Confidence
+from memtail_core.approximations.methods.cumulative_loss import CumulativeLoss
+from memtail_core.approximations.methods.error_norm import ErrorNorm
+from memtail_core.approximations.methods.feature_neighbours import FeatureNeighbours
+from memtail_core.approximations.methods.forgetting import Forgetting
+from memtail_core.approximations.methods.gradient_norm import GradientNorm
+from memtail_core.approximations.methods.input_curvature import InputCurvature
+from memtail_core.approximations.methods.input_neighbours import InputNeighbours
+from memtail_core.approximations.methods.last_layer_gradient import LastLayerGradient
+from memtail_core.approximations.methods.projected_gradients import ProjectedGradients
+from memtail_core.approximations.methods.representation_similarity import RepresentationSimilarity
+from memtail_core.approximations.methods.variability import Variability
+from memtail_core.approximations.methods.weighted_similarity import WeightedSimilarity
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
 from memtail_core.training import Recipe
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.representation import ends_linear
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.representation import ends_linear
 
 ALL = "all"
 
-
-_ALONE: tuple[Method, ...] = (
+METHODS: tuple[Method, ...] = (
     InputNeighbours(),
     CumulativeLoss(),
     Confidence(),
@@ -34,18 +39,7 @@ _ALONE: tuple[Method, ...] = (
     GradientNorm(),
     InputCurvature(),
     FeatureNeighbours(),
-)
-_COMBINED = (  # what is cheap, and grows with memorization all the way
-    "input-neighbours",
-    "cumulative-loss",
-    "confidence",
-    "area-under-margin",
-    "last-layer-gradient",
-    "feature-neighbours",
-)
-METHODS: tuple[Method, ...] = (
-    *_ALONE,
-    Combination([method for method in _ALONE if method.name in _COMBINED]),
+    Combination(),
 )
 INFLUENCE_METHODS: tuple[InfluenceMethod, ...] = (
     RepresentationSimilarity(),
@@ -70,16 +64,16 @@ class Chosen:
 
     @property
     def names(self) -> list[str]:
-        """What they are called."""
+        """Their names."""
         return [method.name for method in self._every]
 
     @property
     def trains(self) -> bool:
-        """Whether any needs a training."""
+        """Whether any of them needs a training."""
         return any(method.trains for method in self._every)
 
     def applicable(self, recipe: Recipe, dataset: Dataset) -> "tuple[Chosen, dict[str, list[str]]]":
-        """Those that networks of ``recipe`` allow; and the names of the others, by the reason."""
+        """The methods that apply to ``recipe``; and the names of the others, by the reason."""
         why = {method.name: why_not(method, recipe, dataset) for method in self._every}
         left_out: dict[str, list[str]] = {}
         for name, reason in why.items():
@@ -90,7 +84,7 @@ class Chosen:
 
 
 def named(names: Sequence[str]) -> Chosen:
-    """Return the methods of these names; ``all``, or no name: all.
+    """Return the methods of these names; all of them for ``all`` or no name.
 
     Raises:
         EstimationError: there is no such method.
@@ -100,15 +94,15 @@ def named(names: Sequence[str]) -> Chosen:
         if name not in (*known, ALL):
             hint = did_you_mean(name, [*known, ALL])
             raise EstimationError(f"--method {name} is no approximation{hint}")
-    wanted = set(known if not names or ALL in names else names)
+    chosen = set(known if not names or ALL in names else names)
     return Chosen(
-        tuple(method for method in METHODS if method.name in wanted),
-        tuple(method for method in INFLUENCE_METHODS if method.name in wanted),
+        tuple(method for method in METHODS if method.name in chosen),
+        tuple(method for method in INFLUENCE_METHODS if method.name in chosen),
     )
 
 
 def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
-    """Why a method cannot be had of networks of ``recipe``, in a few words; None if it can be."""
+    """Why a method does not apply to networks of ``recipe``; None if it applies."""
     if not method.trains:
         return None
     if not isinstance(recipe, GradientRecipe):

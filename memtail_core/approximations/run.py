@@ -1,4 +1,4 @@
-"""One training as approximations see it: its curves, its networks, and what is made of those."""
+"""One training as methods read it: its curves, its networks, and what is computed from them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,15 +19,15 @@ from memtail_core.store import ObjectStore
 from memtail_core.store.archive import Arrays, packed, unpacked
 from memtail_core.study import Study
 from memtail_core.training.device import own_randomness
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import ResidentData
 
 TRAINING, CURVES = "training", "curves"
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What all runs of a study share."""
+    """The study whose networks are recorded: what all its runs share."""
 
     store: ObjectStore
     study: Study
@@ -36,7 +36,7 @@ class Setting:
 
     @cached_property
     def recipe(self) -> training.Recipe:
-        """What trains."""
+        """The recipe of the study."""
         return training.restore(self.study.training)
 
     @property
@@ -54,7 +54,7 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """The networks of one training that were kept, the last the trained one."""
+    """The stored networks of one training; the last is the trained one."""
 
     setting: Setting
     states: tuple[Arrays, ...]
@@ -74,11 +74,11 @@ class Networks:
 
 @dataclass(frozen=True)
 class Part:
-    """Something made of the networks of a training, once.
+    """Something computed once from the networks of a training, and stored.
 
     Attributes:
-        name: what it is kept under; it says everything that changes the numbers.
-        make: arrays by name, from the networks.
+        name: the end of its key; it contains everything that changes the numbers.
+        make: computes it from the networks: arrays by name.
     """
 
     name: str
@@ -90,11 +90,11 @@ class Run:
     """One training.
 
     Attributes:
-        subset: bool [n], what it was trained on.
-        curves: what it made of every example, epoch by epoch.
-        networks: those that were kept.
-        key: where it is kept, without the ending.
-        seconds: what training (``"training"``), watching (``"curves"``) and each part took.
+        subset: bool [n], the examples it was trained on.
+        curves: its outputs for every example, epoch by epoch.
+        networks: those that were stored.
+        key: where it is stored, without the ending.
+        seconds: of training (``"training"``), recording (``"curves"``) and each part.
     """
 
     subset: NDArray[np.bool_]
@@ -105,7 +105,7 @@ class Run:
     _parts: dict[str, Arrays] = field(default_factory=dict)
 
     def part(self, part: Part) -> Arrays:
-        """Return a part: as it is kept, or made now and kept."""
+        """Return a part from the store; compute and store it first if it is missing."""
         if part.name not in self._parts:
             store, key = self.networks.setting.store, f"{self.key}-{part.name}.npz"
             with suppress(KeyError, DamagedError):
@@ -120,5 +120,5 @@ class Run:
         return self._parts[part.name]
 
     def cost(self, reads: Sequence[str]) -> float:
-        """Seconds of the training and of what is read of it."""
+        """Seconds of the training and of the parts ``reads``."""
         return self.seconds[TRAINING] + sum(self.seconds[name] for name in reads)

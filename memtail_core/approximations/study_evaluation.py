@@ -1,4 +1,4 @@
-"""All approximations of a study beside its own scores: the table that says what each is worth."""
+"""All approximations of a study compared with its own scores."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,16 +20,16 @@ _RULE = PairsRule(fdr=0.05)
 
 @dataclass(frozen=True)
 class StudyEvaluation:
-    """What was found.
+    """How good each approximation of a study is.
 
     Attributes:
-        runs: trainings that the approximations used; ``whole``: on all examples.
-        seconds: what one of them took, without watching.
-        reference: the study's other trials, which gave the scores compared with.
-        ceiling: the correlation that the reference has with memorization itself; none is above.
-        memorized: examples that the reference says are memorized.
-        methods, of_influence: the comparisons; the latter are none where there is no significant
-            pair to be found.
+        runs: the number of trainings that the approximations used.
+        whole: whether these trained on all examples.
+        seconds: the mean time of one training, without recording.
+        reference: the number of the study's other trials, which give the scores to compare with.
+        ceiling: the correlation of the reference with true memorization; no method can exceed it.
+        memorized: the number of memorized examples, by the reference.
+        methods, of_influence: the comparisons; ``of_influence`` is empty if no pair is significant.
     """
 
     runs: int
@@ -49,13 +49,13 @@ class StudyEvaluation:
 def evaluate(
     chosen: Chosen, dataset: Dataset, trials: Trials, runs: Sequence[Run], *, whole: bool
 ) -> StudyEvaluation:
-    """Compare methods with the trials that no run repeats.
+    """Compare methods with the trials that no run has used.
 
     Args:
         chosen: the methods.
         dataset, trials: the study's.
-        runs: trials 0, 1, … of the study again, or trainings on all examples.
-        whole: which of the two.
+        runs: trials 0, 1, … of the study, or trainings on all examples.
+        whole: whether they are the latter.
 
     Raises:
         EstimationError: too few trials are left.

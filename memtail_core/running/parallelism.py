@@ -14,7 +14,7 @@ from memtail_core import training
 from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
 from memtail_core.study import Study
-from memtail_core.training.resident import READY_BYTES
+from memtail_core.training.gradient.resident_data import READY_BYTES
 
 _PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
 _DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats

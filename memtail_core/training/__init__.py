@@ -1,101 +1,25 @@
-"""Recipes and engines: (dataset, subsets, seeds) → outcomes."""
+"""Recipes and engines: (dataset, subsets, seeds) → outcomes.
 
-import json
-from typing import Any
+The way of one shard through this room:
 
-from memtail_core.data import Dataset
-from memtail_core.errors import StudyError, did_you_mean
-from memtail_core.study.validation import validated
+1. :mod:`.registry` turns ``[training]`` of the study into a :class:`~.recipe.Recipe`, which is a
+   training algorithm with its options.
+2. The recipe makes an :class:`~.engine.Engine` for a device, once per process; ``Tuning`` says how
+   many models it trains at once and in which precision.
+3. The shard's plan gives a subset of the training set and a seed for each of its K models.
+   ``Engine.train`` trains the models and runs every training and test example through each.
+4. The recipe's :class:`~.outcome.Outcome` compares what a model outputs for an example with the
+   target: a correctness bit and, where there is one, a real value (:mod:`.classification`: the
+   margin). The K × n arrays of these, :class:`~.outcome.Outcomes`, are what the shard stores.
+
+Engines are in three folders: :mod:`.gradient` for networks trained by SGD, :mod:`.linear` for
+logistic regression, :mod:`.predictors` for scikit-learn and the user's own code. :mod:`.device` and
+:mod:`.memory` deal with the machine.
+"""
+
 from memtail_core.training.engine import UNTUNED, Engine, Tuning
-from memtail_core.training.linear import Linear
-from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
 from memtail_core.training.outcome import Outcome, Outcomes
-from memtail_core.training.predictors import PythonRecipe, SklearnRecipe
 from memtail_core.training.recipe import Recipe
+from memtail_core.training.registry import resolve, restore
 
-__all__ = [
-    "UNTUNED",
-    "Engine",
-    "Outcome",
-    "Outcomes",
-    "Recipe",
-    "Tuning",
-    "resolve",
-    "restore",
-]
-
-_BY_NAME: dict[str, type[Recipe]] = {
-    "mlp": MLP,
-    "cnn": CNN,
-    "resnet9": ResNet9,
-    "linear": Linear,
-}
-_BY_PREFIX: dict[str, type[Recipe]] = {
-    "torchvision": TorchvisionNetwork,
-    "sklearn": SklearnRecipe,
-    "python": PythonRecipe,
-}
-_DERIVED = ("version", "source_sha256")  # described by a recipe, not set by the user
-
-
-def resolve(
-    training: dict[str, Any], dataset: Dataset, subset_size: int, where: str = "the study"
-) -> Recipe:
-    """Turn the table ``[training]`` into a recipe with every default filled in.
-
-    Args:
-        training: the table; may be empty.
-        dataset: what is trained on; the default recipe depends on its modality.
-        subset_size: how many examples each model trains on.
-        where: opens the error messages.
-
-    Raises:
-        StudyError: an unknown recipe or option, or one that these data do not suit.
-    """
-    _check_options(training)
-    name = training.get("recipe", dataset.modality.default_recipe)
-    recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
-    recipe.check(dataset)
-    return recipe.completed(subset_size)
-
-
-def restore(training: dict[str, Any]) -> Recipe:
-    """Turn ``study.training`` back into its recipe.
-
-    Raises:
-        StudyError: this version of memtail, or of the user's code, would train other models.
-    """
-    options = {key: value for key, value in training.items() if key not in _DERIVED}
-    recipe = validated(_recipe_class(training["recipe"]), options, "study.json: training")
-    if recipe.described() != training:
-        raise StudyError(
-            f"'{recipe.recipe}' no longer trains the models of this study: its code has changed; "
-            "start a new study, or bring that code back"
-        )
-    return recipe
-
-
-def _check_options(training: dict[str, Any]) -> None:
-    """Refuse what ``study.json`` could not give back as it was written."""
-    for option, value in training.items():
-        if option in _DERIVED:
-            raise StudyError(f"[training] {option} is memtail's own: give the option another name")
-        try:
-            json.dumps(value, allow_nan=False)
-        except (ValueError, TypeError) as error:
-            raise StudyError(
-                f"[training] {option} = {value}: numbers that are finite, texts, true or false, "
-                "and lists and tables of these"
-            ) from error
-
-
-def _recipe_class(name: Any) -> type[Recipe]:
-    if not isinstance(name, str):
-        raise StudyError(f"[training] recipe = {name!r}: should be a text in quotes")
-    prefix, is_path, _ = name.partition(":")
-    if is_path and prefix in _BY_PREFIX:
-        return _BY_PREFIX[prefix]
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    known = [*_BY_NAME, "torchvision:resnet18", "sklearn:…", "python:module:function"]
-    raise StudyError(f"[training] recipe = '{name}' is not known{did_you_mean(name, known)}")
+__all__ = ["UNTUNED", "Engine", "Outcome", "Outcomes", "Recipe", "Tuning", "resolve", "restore"]

@@ -12,11 +12,11 @@ from memtail_core.training.outcome import Outcomes
 
 @dataclass(frozen=True)
 class Tuning:
-    """How an engine trains on one kind of machine; it changes a model's rounding, nothing else.
+    """How an engine trains on one kind of machine; it only changes the rounding of a model.
 
     Attributes:
         stack: networks trained at once.
-        precision: what they multiply in, "float32" or "bfloat16".
+        precision: the type they multiply in, "float32" or "bfloat16".
     """
 
     stack: int = 1
@@ -33,10 +33,10 @@ UNTUNED = Tuning()
 
 
 class Engine(Protocol):
-    """Trains models: one after another, or many at once.
+    """Trains models, one after another or many at once, and evaluates them.
 
-    ``tests/training/contract.py`` says what every engine must do: model k depends on its subset
-    and its seed alone, never on its neighbours in the call.
+    ``tests/training/contract.py`` says what every engine must do: model k depends only on its
+    subset and its seed, never on the other models of the call.
 
     Attributes:
         tuning: how it trains; an engine may change it when memory runs out.
@@ -50,11 +50,12 @@ class Engine(Protocol):
         """Train K models and evaluate each on every example.
 
         Args:
-            dataset: the data; an engine keeps them on its device between calls.
-            subsets: bool [K, n], row k True where model k trains.
-            seeds: int64 [K], all of model k's randomness.
+            dataset: the data; an engine keeps it on its device between calls.
+            subsets: bool [K, n], row k is True where model k trains on the example.
+            seeds: int64 [K]; all randomness of model k comes from seed k.
 
         Raises:
-            TrainingError: a model diverged, memory ran out, or the user's code failed.
+            TrainingError: a model diverged, or the user's code failed.
+            OutOfMemoryError: memory does not suffice for even one model.
         """
         ...

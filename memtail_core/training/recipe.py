@@ -15,13 +15,13 @@ from memtail_core.training.outcome import Outcome
 class Recipe(BaseModel, ABC):
     """Base of all recipes; a field is an option of ``[training]`` with its default.
 
-    Everything in the fields, and ``version``, is part of the study's id.
+    The fields and ``version`` are part of the study's id.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     stackable: ClassVar[bool] = False  # whether many models can be trained at once
-    version: ClassVar[int] = 1  # raised when the same options come to train other models
+    version: ClassVar[int] = 1  # raise it when the same options train different models
     outcome: ClassVar[Outcome] = CLASSIFICATION  # what a trial records about each example
     recipe: str
 
@@ -32,12 +32,12 @@ class Recipe(BaseModel, ABC):
     def tuned(
         self, dataset: Dataset, subset_size: int, device: str, stacks: Sequence[int]
     ) -> Tuning:
-        """Find out, in seconds, how this recipe trains fastest here.
+        """Measure, within seconds, how this recipe trains fastest on this machine.
 
         Args:
-            dataset, subset_size: what models train on.
+            dataset, subset_size: the data, and how many examples a model trains on.
             device: where.
-            stacks: the numbers of models at once to choose from, ascending.
+            stacks: how many models at once to choose from, ascending.
         """
         del dataset, subset_size, device, stacks
         return UNTUNED
@@ -51,10 +51,10 @@ class Recipe(BaseModel, ABC):
         return self
 
     def model_bytes(self, dataset: Dataset) -> int:
-        """Bytes that one model in training needs beside the data, roughly; 0 if unknown."""
+        """Roughly how many bytes one model needs in training, without the data; 0 if unknown."""
         del dataset
         return 0
 
     def described(self) -> dict[str, Any]:
-        """All options and the version, as they are kept in ``study.json``."""
+        """All options and the version, as in ``study.json``."""
         return {**self.model_dump(mode="json"), "version": self.version}

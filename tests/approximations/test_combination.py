@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memtail_core.approximations.combination import learned, shaped
+from memtail_core.approximations.methods.combination import learned, shaped
 from tests.approximations.test_signals import of_margins
 
 N = 3000

@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from memtail_core.approximations import Run, evaluate, named, reference
-from memtail_core.approximations.evaluation import Measured, auroc, evaluated, reliability, timed
+from memtail_core.approximations.evaluation import Measured, evaluated, reliability, timed
 from memtail_core.approximations.method import Block
 from memtail_core.approximations.pair_evaluation import pairs_evaluated, strongest
 from memtail_core.data import Dataset
@@ -32,13 +32,6 @@ class Fixed:
 
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
         return lambda train, test: self.says[np.ix_(train, test)].astype(np.float32)
-
-
-def test_auroc_is_scikit_learns_with_ties() -> None:
-    rng = np.random.default_rng(0)
-    scores, positive = rng.integers(6, size=300).astype(float), rng.random(300) < 0.2
-    assert auroc(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
-    assert np.isnan(auroc(scores, np.zeros(300, bool)))
 
 
 def test_figures_and_intervals(dataset: Dataset) -> None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memtail_core.approximations.layers import factors, margins, squared_norms
-from memtail_core.approximations.projected_gradients import projected
+from memtail_core.approximations.example_gradients import factors, margins, squared_norms
+from memtail_core.approximations.methods.projected_gradients import projected
 
 torch.manual_seed(0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from memtail_core.approximations.projected_gradients import preconditioned
+from memtail_core.approximations.methods.projected_gradients import preconditioned
 
 RNG = np.random.default_rng(0)
 N, D = 150, 5

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from memtail_core.approximations import Run, Setting, missing, recorded, recording
-from memtail_core.approximations.input_curvature import CURVATURE
+from memtail_core.approximations.methods.input_curvature import CURVATURE
 from memtail_core.plan import designs
 from memtail_core.plan.shards import Shard
 from memtail_core.running import trials
 from memtail_core.store import FilesStore
 from memtail_core.training.engine import Tuning
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.approximations.conftest import settled
 from tests.conftest import digits
 
@@ -32,8 +32,8 @@ def test_a_run_is_the_studys_own_trial(setting: Setting, runs: list[Run]) -> Non
     engine = recipe.engine("cpu", Tuning(1, "float32"))
     trial = trials.train(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
     assert (runs[1].subset == designs.subsets(setting.study, range(1, 2))[0]).all()
-    assert trial.train_value is not None
-    assert (runs[1].curves.margin[-1] == trial.train_value[0]).all()
+    assert trial.train_margin is not None
+    assert (runs[1].curves.margin[-1] == trial.train_margin[0]).all()
     correct = np.unpackbits(trial.train_correct[0], count=300).astype(bool)
     assert (runs[1].curves.correct[-1] == correct).all()
 

@@ -14,16 +14,21 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional
 
 from memtail_core.approximations import Run
-from memtail_core.approximations.cumulative_loss import CumulativeLoss
 from memtail_core.approximations.curves import Curves
-from memtail_core.approximations.forgetting import forgetting_events
-from memtail_core.approximations.gradient_norms import GRADIENTS, LastLayerGradient
-from memtail_core.approximations.input_curvature import CURVATURE, curvature
-from memtail_core.approximations.label_neighbours import FEATURES, disagreement, nearest
-from memtail_core.approximations.levelling import levelled
-from memtail_core.approximations.training_dynamics import AreaUnderMargin, Confidence, Variability
+from memtail_core.approximations.label_disagreement import disagreement
+from memtail_core.approximations.last_features import FEATURES
+from memtail_core.approximations.methods.area_under_margin import AreaUnderMargin
+from memtail_core.approximations.methods.confidence import Confidence
+from memtail_core.approximations.methods.cumulative_loss import CumulativeLoss
+from memtail_core.approximations.methods.forgetting import forgetting_events
+from memtail_core.approximations.methods.gradient_norm import GRADIENTS
+from memtail_core.approximations.methods.input_curvature import CURVATURE, curvature
+from memtail_core.approximations.methods.last_layer_gradient import LastLayerGradient
+from memtail_core.approximations.methods.variability import Variability
+from memtail_core.approximations.per_run import levelled
 from memtail_core.data import Dataset
-from memtail_core.training.representation import last_linear
+from memtail_core.data.neighbours import nearest
+from memtail_core.training.gradient.representation import last_linear
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 5))))
@@ -140,7 +145,7 @@ def test_neighbours_disagree_as_scikit_learn_has_it() -> None:
     x = rng.normal(size=(60, 4)).astype(np.float32)
     y = rng.integers(3, size=60)
     k = 7
-    found = nearest(x, k)
+    found = nearest(x, k).index
     assert found.shape == (60, k)
     weights = 1 / np.arange(1, k + 1)
     for i in range(60):
@@ -150,7 +155,7 @@ def test_neighbours_disagree_as_scikit_learn_has_it() -> None:
         assert (np.diff(far) >= 0).all()
         assert (found[i] == rest[which[0]]).all()
         expected = (weights * (y[rest[which[0]]] != y[i])).sum() / weights.sum()
-        assert disagreement(found, y)[i] == pytest.approx(expected)
+        assert disagreement(x, y, k)[i] == pytest.approx(expected)
 
 
 def test_features_are_what_the_logits_are_linear_in(runs: Sequence[Run]) -> None:

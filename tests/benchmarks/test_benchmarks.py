@@ -13,7 +13,7 @@ from torch import nn
 
 from benchmarks.peers import jax_demo, loop
 from benchmarks.roofline import operations, peak
-from memtail_core.training.networks import CNN, MLP
+from memtail_core.training.gradient.networks import CNN, MLP
 from tests.training.test_engines import digits
 
 ROOT = Path(__file__).parents[2]

@@ -44,7 +44,7 @@ def test_scores_come_as_a_table(memtail: Memtail, trained: Trained, folder: Path
     assert all(y[int(row["train_index"])] == y_test[int(row["test_index"])] for row in pairs)
     kept = sorted(p.name for p in (folder / trained.study.prefix / "signals").iterdir())
     assert "0000000.npz" in kept
-    assert "to train: nothing (1 kept)" in memtail("approximate", "digits", "--dry-run").stdout
+    assert "to train: nothing (1 stored)" in memtail("approximate", "digits", "--dry-run").stdout
 
 
 def test_a_study_file_that_nothing_was_trained_of(memtail: Memtail) -> None:
@@ -66,7 +66,7 @@ def test_a_study_file_that_nothing_was_trained_of(memtail: Memtail) -> None:
 def test_evaluated_beside_the_studys_own_scores(memtail: Memtail, folder: Path) -> None:
     result = memtail("approximate", "digits", "--evaluate", "--runs", "2")
     assert result.exit_code == 0, result.output
-    assert "beside 38 other models" in result.stdout
+    assert "compared with 38 other models" in result.stdout
     found = json.loads(memtail("approximate", "digits", "--evaluate", "--json").stdout)
     assert found["reference"] == 39
     by_name = {each["method"]: each for each in found["methods"]}

@@ -21,7 +21,7 @@ from memtail_core.data import Dataset, near_duplicates
 from memtail_core.data.modalities import Modality, modality_of, named
 from memtail_core.data.neighbours import Space
 from memtail_core.errors import DatasetError
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.resident_data import ResidentData
 
 N, N_TEST = 40, 12
 

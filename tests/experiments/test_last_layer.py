@@ -58,7 +58,7 @@ def test_what_has_no_layers_is_refused(trained: Trained, store: FilesStore) -> N
     forest = {"recipe": "sklearn:ensemble.RandomForestClassifier", "widths": None, "epochs": None}
     spec = digits().model_copy(update={"training": {"recipe": forest["recipe"]}})
     study, dataset = prepare(spec)
-    with pytest.raises(TrainingError, match="is no network"):
+    with pytest.raises(TrainingError, match="is not a network"):
         represented(store, study, dataset, "cpu")
 
 

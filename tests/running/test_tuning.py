@@ -13,7 +13,7 @@ from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.training import Tuning, restore
 from memtail_core.training.device import machine_kind
-from memtail_core.training.gradient import GradientRecipe
+from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.conftest import Trained, digits
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from memtail_core.training.augmentation import augmented
+from memtail_core.training.gradient.augmentation import augmented
 
 
 def test_crops_are_shifts_with_zeros_and_flips_are_mirrors() -> None:

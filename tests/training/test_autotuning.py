@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from memtail_core.data import Dataset
-from memtail_core.training import Tuning, autotuning
-from memtail_core.training.autotuning import autotuned
-from memtail_core.training.batches import Batch
-from memtail_core.training.fitting import Fit
-from memtail_core.training.networks import CNN, MLP, ResNet9
-from memtail_core.training.resident import ResidentData
+from memtail_core.training import Tuning
+from memtail_core.training.gradient import autotuning
+from memtail_core.training.gradient.autotuning import autotuned
+from memtail_core.training.gradient.batches import Batch
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.networks import CNN, MLP, ResNet9
+from memtail_core.training.gradient.resident_data import ResidentData
 
 STACKS = [1, 2, 4, 8, 16, 32, 64]
 
@@ -109,14 +110,14 @@ def test_a_little_faster_is_no_reason_to_round_to_bfloat16(
 def test_the_first_step_sets_things_up_and_does_not_count(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken, original = [], Fit.step
+    taken, original = [], NetworkStack.step
 
-    def step(self: Fit, batch: Batch, rate: float) -> None:
+    def step(self: NetworkStack, batch: Batch, rate: float) -> None:
         taken.append(rate)
         if len(taken) == 1:
             time.sleep(0.7)
         original(self, batch, rate)
 
-    monkeypatch.setattr(Fit, "step", step)
+    monkeypatch.setattr(NetworkStack, "step", step)
     data = ResidentData(dataset, True, torch.device("cpu"))
     assert autotuning._seconds_per_step(MLP(widths=(8,), epochs=9), data, 20, 1) < 0.1

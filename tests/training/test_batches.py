@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from memtail_core.training.batches import batch_sizes, batches, learning_rates
-from memtail_core.training.networks import CNN, MLP
+from memtail_core.training.gradient.batches import batch_sizes, batches, learning_rates
+from memtail_core.training.gradient.networks import CNN, MLP
 
 CPU = torch.device("cpu")
 

@@ -7,9 +7,9 @@ import torch
 from memtail_core.data import Dataset
 from memtail_core.training import Tuning
 from memtail_core.training.device import compute_reproducibly
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.training.contract import assert_same_bits
 from tests.training.test_gradient_engine import SEEDS, Dropping, assert_same_models, subsets
 
@@ -40,7 +40,7 @@ def test_recorded_steps_are_the_steps(
     again = recipe.engine("cuda", tuning)
     again.train(dataset, chosen[:stack], SEEDS[3 : 3 + stack])
     assert_same_bits(again.train(dataset, chosen, SEEDS), recorded)
-    monkeypatch.setattr(Fit, "recorded_step", lambda self: self.step)
+    monkeypatch.setattr(NetworkStack, "recorded_step", lambda self: self.step)
     assert_same_bits(recipe.engine("cuda", tuning).train(dataset, chosen, SEEDS), recorded)
 
 

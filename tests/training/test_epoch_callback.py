@@ -9,11 +9,11 @@ from torch import nn
 
 from memtail_core.data import Dataset
 from memtail_core.training.engine import Tuning
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_engine import GradientEngine
-from memtail_core.training.networks import CNN, MLP, ResNet9
-from memtail_core.training.resident import ResidentData
+from memtail_core.training.gradient.engine import GradientEngine
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.networks import CNN, MLP, ResNet9
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import ResidentData
 
 
 class Dropping(MLP):
@@ -37,8 +37,8 @@ def trained(
     engine = GradientEngine(recipe, "cpu", Tuning(stack))
     subsets = np.zeros((stack, 37), bool)
     subsets[:, :23] = True
-    fit, _ = engine.fitted(dataset, subsets, np.arange(stack), callback)
-    return [tensor.clone() for tensor in fit.state()]
+    networks, _ = engine.train_stack(dataset, subsets, np.arange(stack), callback)
+    return [tensor.clone() for tensor in networks.state()]
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_training_is_the_same_bits_with_a_callback(
 ) -> None:
     calls = []
 
-    def callback(epoch: int, fit: Fit, data: ResidentData) -> None:
+    def callback(epoch: int, networks: NetworkStack, data: ResidentData) -> None:
         torch.rand(5)
-        calls.append((epoch, fit.logits(data.x_train).shape))
+        calls.append((epoch, networks.logits(data.x_train).shape))
 
     expected = trained(recipe, dataset, stack, None)
     found = trained(recipe, dataset, stack, callback)
@@ -64,11 +64,11 @@ def test_the_last_call_has_the_network_that_is_returned(dataset: Dataset) -> Non
     logits = []
     recipe = MLP(widths=(6,), epochs=4, batch_size=8, schedule="constant")
     engine = GradientEngine(recipe, "cpu", Tuning())
-    fit, data = engine.fitted(
+    networks, data = engine.train_stack(
         dataset,
         np.ones((1, 37), bool),
         np.array([3]),
-        lambda epoch, fit, data: logits.append(fit.logits(data.x_test)),
+        lambda epoch, networks, data: logits.append(networks.logits(data.x_test)),
     )
-    assert torch.equal(logits[-1], fit.logits(data.x_test))
+    assert torch.equal(logits[-1], networks.logits(data.x_test))
     assert not torch.equal(logits[-2], logits[-1])

@@ -13,10 +13,10 @@ from torch import nn
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError
 from memtail_core.training import Outcomes, Tuning
-from memtail_core.training.captured import CapturedStep
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.networks import CNN, MLP, ResNet9
+from memtail_core.training.gradient.cuda_graph import CapturedStep
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.networks import CNN, MLP, ResNet9
+from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.training.contract import assert_same_bits
 
 SEEDS = np.arange(6)
@@ -121,9 +121,9 @@ def test_an_engine_used_again_starts_from_the_seeds(dataset: Dataset) -> None:
 
 
 def out_of_memory_above(most: int) -> Callable[..., None]:
-    original = Fit.__init__
+    original = NetworkStack.__init__
 
-    def init(self: Fit, recipe: Any, data: Any, seeds: list[int]) -> None:
+    def init(self: NetworkStack, recipe: Any, data: Any, seeds: list[int]) -> None:
         if len(seeds) > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
         original(self, recipe, data, seeds)
@@ -137,11 +137,11 @@ def test_when_memory_runs_out_fewer_train_at_once(
     recipe = MLP(widths=(16,), epochs=3, batch_size=8)
     chosen = subsets(*[23] * 6)
     expected = recipe.engine("cpu", Tuning(1)).train(dataset, chosen, SEEDS)
-    monkeypatch.setattr(Fit, "__init__", out_of_memory_above(2))
+    monkeypatch.setattr(NetworkStack, "__init__", out_of_memory_above(2))
     engine = recipe.engine("cpu", Tuning(6))
     assert_same_models(engine.train(dataset, chosen, SEEDS), expected)
     assert engine.tuning == Tuning(2)
-    monkeypatch.setattr(Fit, "__init__", out_of_memory_above(0))
+    monkeypatch.setattr(NetworkStack, "__init__", out_of_memory_above(0))
     with pytest.raises(OutOfMemoryError, match="use fewer --workers"):
         recipe.engine("cpu", Tuning(6)).train(dataset, chosen, SEEDS)
 
@@ -182,16 +182,16 @@ def test_recorded_steps_train_the_same_networks(
         def wait_stream(self, _: Any) -> None: ...
 
     recorded = []
-    original = Fit.step
+    original = NetworkStack.step
 
-    def step(self: Fit, *arguments: Any) -> None:
+    def step(self: NetworkStack, *arguments: Any) -> None:
         if current:
             current[-1].recorded = (partial_step(self), arguments)
             recorded.append(arguments)
         original(self, *arguments)
 
-    def partial_step(fit: Fit) -> Callable[..., None]:
-        return lambda *arguments: original(fit, *arguments)
+    def partial_step(networks: NetworkStack) -> Callable[..., None]:
+        return lambda *arguments: original(networks, *arguments)
 
     cuda = {"CUDAGraph": Graph, "graph": graph, "Stream": Stream, "current_stream": Stream}
     cuda |= {"stream": lambda _: nullcontext(), "graph_pool_handle": object}
@@ -201,10 +201,10 @@ def test_recorded_steps_train_the_same_networks(
     expected = recipe.engine("cpu", Tuning(stack)).train(dataset, chosen, SEEDS)
     for name, fake in cuda.items():
         monkeypatch.setattr(torch.cuda, name, fake)
-    monkeypatch.setattr(Fit, "step", step)
+    monkeypatch.setattr(NetworkStack, "step", step)
     engine = recipe.engine("cpu", Tuning(stack))
     monkeypatch.setattr(
-        Fit,
+        NetworkStack,
         "recorded_step",
         lambda self: CapturedStep(self.step, self.state(), torch.device("cpu")),
     )

@@ -10,7 +10,7 @@ from memtail_core.data import Dataset, InMemory, load
 from memtail_core.errors import TrainingError
 from memtail_core.study import DatasetTable
 from memtail_core.training import Engine, Outcomes
-from memtail_core.training.linear import Linear
+from memtail_core.training.linear.recipe import Linear
 from tests.training.contract import EngineContract
 from tests.training.test_engines import digits
 
@@ -85,7 +85,7 @@ def test_margins_are_those_of_scikit_learn(standardize: bool) -> None:
 
 
 def test_data_are_made_ready_once_and_again_for_other_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    from memtail_core.training import linear
+    from memtail_core.training.linear import recipe as linear
 
     made = []
     original = linear.ResidentData

@@ -86,7 +86,7 @@ def test_torchvision_networks_take_small_images(recipe: str, channels: int) -> N
 
 
 def test_small_images_keep_their_resolution_in_a_resnet() -> None:
-    from memtail_core.training.networks import TorchvisionNetwork
+    from memtail_core.training.gradient.networks import TorchvisionNetwork
 
     network = TorchvisionNetwork(recipe="torchvision:resnet18").network((3, 32, 32), 10)
     parameters = sum(p.numel() for p in network.parameters())
@@ -144,7 +144,7 @@ def test_a_study_of_changed_code_is_refused(images: Dataset) -> None:
         ("not_finite", "not finite"),
         ("changes_the_data", "read-only"),
         ("exits", "failed: SystemExit: 3"),
-        ("other_labels", "labels from 99 to 99: they are 0 to 9"),
+        ("other_labels", "labels from 99 to 99: they must be 0 to 9"),
         ("returns_nothing", r"returned NoneType: return predict\(x\)"),
         ("fails", "'python:.*' failed: ValueError: the user's own mistake"),
     ],
@@ -184,10 +184,10 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"version": 3}, "version is memtail's own"),
-        ({"alpha": float("inf")}, "alpha = inf: numbers that are finite"),
-        ({"alpha": [1.0, float("nan")]}, "numbers that are finite"),
-        ({"since": date(2024, 1, 1)}, "since = 2024-01-01: numbers"),
+        ({"version": 3}, "version is reserved by memtail"),
+        ({"alpha": float("inf")}, "alpha = inf: use finite numbers"),
+        ({"alpha": [1.0, float("nan")]}, "use finite numbers"),
+        ({"since": date(2024, 1, 1)}, "since = 2024-01-01: use finite numbers"),
     ],
 )
 def test_an_option_that_a_study_could_not_keep_is_refused(

@@ -12,12 +12,13 @@ from memtail_core import training
 from memtail_core.data import Dataset, load
 from memtail_core.errors import OutOfMemoryError, TrainingError
 from memtail_core.study import DatasetTable
-from memtail_core.training import Tuning, representation
-from memtail_core.training.fitting import Fit
-from memtail_core.training.gradient import GradientRecipe
-from memtail_core.training.gradient_engine import GradientEngine
-from memtail_core.training.networks import CNN, MLP, ResNet9, TorchvisionNetwork
-from memtail_core.training.representation import Representation, representations
+from memtail_core.training import Tuning
+from memtail_core.training.gradient import representation
+from memtail_core.training.gradient.engine import GradientEngine
+from memtail_core.training.gradient.network_stack import NetworkStack
+from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.representation import Representation, representations
 
 SMALL = {"epochs": 2, "batch_size": 8}
 
@@ -26,8 +27,8 @@ def trained(recipe: GradientRecipe, dataset: Dataset, seed: int) -> tuple[nn.Mod
     """The same network, by the engine alone, and the training inputs it is given."""
     engine = GradientEngine(recipe, "cpu", Tuning())
     everything = np.ones((1, len(dataset.y_train)), bool)
-    fit, data = engine.fitted(dataset, everything, np.array([seed]))
-    return fit.network.eval().network, data.inputs(data.x_train)  # type: ignore[return-value]
+    networks, data = engine.train_stack(dataset, everything, np.array([seed]))
+    return networks.network.eval().network, data.inputs(data.x_train)  # type: ignore[return-value]
 
 
 def near(found: np.ndarray, expected: torch.Tensor) -> None:
@@ -140,9 +141,9 @@ def test_batches_are_no_part_of_it_and_again_is_the_same_bits(
     recipe = ResNet9(width=4, epochs=1, batch_size=8)
     first, again = (representations(recipe, coloured, "cpu", seed=1) for _ in range(2))
     sizes = []
-    original = Fit.logits
+    original = NetworkStack.logits
     monkeypatch.setattr(
-        Fit, "logits", lambda self, rows: sizes.append(len(rows)) or original(self, rows)
+        NetworkStack, "logits", lambda self, rows: sizes.append(len(rows)) or original(self, rows)
     )
     monkeypatch.setattr(representation, "_ROWS", 5)
     few = representations(recipe, coloured, "cpu", seed=1)
@@ -158,9 +159,9 @@ def test_batches_are_no_part_of_it_and_again_is_the_same_bits(
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"recipe": "linear"}, "'linear' is no network, it has no last layer: use 'mlp'"),
-        ({"recipe": "sklearn:svm.SVC"}, "'sklearn:svm.SVC' is no network"),
-        ({"recipe": "python:tests.training.user_recipe:nearest"}, "is no network"),
+        ({"recipe": "linear"}, "'linear' is not a network and has no last layer: use 'mlp'"),
+        ({"recipe": "sklearn:svm.SVC"}, "'sklearn:svm.SVC' is not a network"),
+        ({"recipe": "python:tests.training.user_recipe:nearest"}, "is not a network"),
     ],
 )
 def test_what_has_no_last_layer_is_refused(
@@ -185,7 +186,7 @@ def test_memory_that_runs_out_is_said(dataset: Dataset, monkeypatch: pytest.Monk
     def init(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Fit, "__init__", init)
+    monkeypatch.setattr(NetworkStack, "__init__", init)
     with pytest.raises(OutOfMemoryError, match="smaller network"):
         representations(MLP(epochs=1), dataset, "cpu", seed=0)
 

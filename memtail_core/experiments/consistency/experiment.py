@@ -19,7 +19,7 @@ class ConsistencyOptions(Options):
 
     ratios: tuple[Share, ...] = Field(RATIOS, description="Shares of the training set.")
     trials: int = Field(
-        100, ge=1, le=MOST_TRIALS, description="Models of each ratio; more than now: grow."
+        100, ge=1, le=MOST_TRIALS, description="Models of each ratio; a larger number adds some."
     )
 
 

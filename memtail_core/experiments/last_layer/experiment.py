@@ -17,7 +17,7 @@ class LastLayerOptions(Options):
     """The options of the command."""
 
     every_layer: bool = Field(
-        False, description="Train a linear layer on the output of each earlier layer too."
+        False, description="Train linear layers on the representations of earlier layers too."
     )
     l2: float = Field(1e-3, gt=0, description="Penalty on the weights of the linear layers.")
 

@@ -60,7 +60,7 @@ def _by_threshold(result: LastLayer) -> Figure:
 
 
 def _profile(result: LastLayer) -> Figure:
-    alone, all_of_it = "a linear layer on its output", "whole networks"
+    alone, all_of_it = "a linear layer on this representation", "whole networks"
     whole = memorized_by(result, result.network)
     data = pa.table(
         {

@@ -65,7 +65,7 @@ def represented(
     key = _list_key(study)
     layers = _read(store, key, every_layer)
     if layers is None:
-        from memtail_core.training.representation import representations
+        from memtail_core.training.gradient.representation import representations
 
         compute_reproducibly()
         recipe, seed = training.restore(study.training), designs.whole_seed(study)

@@ -17,10 +17,10 @@ class RemovalOptions(Options):
     """The options of the command."""
 
     thresholds: tuple[Threshold, ...] = Field(
-        THRESHOLDS, description="Remove the examples that reach each of these memorizations."
+        THRESHOLDS, description="Thresholds of memorization; remove what reaches each."
     )
     repeats: int = Field(
-        5, ge=2, le=10_000, description="Networks for each training set; more than now: grow."
+        5, ge=2, le=10_000, description="Networks for each training set; a larger number adds some."
     )
     deduplicate: bool = Field(
         False,

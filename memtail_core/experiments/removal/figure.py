@@ -49,9 +49,13 @@ def _figure(result: Removal) -> Figure:
         *_whole(result),
         *lines(_points(cuts), x, y, colours),
         *diamonds,
-        alt.Chart(values(numbers))
-        .mark_text(align="right", dx=-6, dy=11, aria=False)
-        .encode(x="x:Q", y="y:Q", text="text:N"),
+        *(  # below and above in turn, so that near ones do not overlap
+            alt.Chart(values(numbers[first::2]))
+            .mark_text(align="right", dx=-6, dy=dy, aria=False)
+            .encode(x="x:Q", y="y:Q", text="text:N")
+            for first, dy in ((0, 11), (1, -11))
+            if numbers[first::2]
+        ),
     ]
     return figure(layers, _table(result), _CAPTION, height=260)
 

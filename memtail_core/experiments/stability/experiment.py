@@ -20,7 +20,7 @@ class StabilityOptions(Options):
         0.9, gt=0, lt=1, description="Say how many models it takes to agree this well."
     )
     thresholds: tuple[Threshold, ...] = Field(
-        THRESHOLDS, description="Compare the examples that reach each of these memorizations."
+        THRESHOLDS, description="Thresholds of memorization; compare what reaches each."
     )
     splits: int = Field(10, ge=2, le=1000, description="Random halves of each size.")
 

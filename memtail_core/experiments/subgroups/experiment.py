@@ -17,7 +17,7 @@ class SubgroupsOptions(Options):
     """The options of the command."""
 
     min_influence: Threshold = Field(
-        0.15, description="Say from this influence that a test example rests on a training example."
+        0.15, description="Least influence of an example that a test example rests on."
     )
     doubted: float = Field(
         0.5, gt=0, lt=1, description="Doubt labels that are wrong with this probability."

@@ -1,0 +1,90 @@
+"""The examples of each step, how they are augmented, and the learning rate."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from memtail_core.training.gradient.options import GradientOptions
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples for K models, B for each.
+
+    Attributes:
+        examples: row numbers, int64 [K, B].
+        flips: bool [K, B], or None.
+        shifts: int64 [2, K, B], or None; see :func:`~.augmentation.augmented`.
+        crop: the most pixels that ``shifts`` shift by.
+    """
+
+    examples: Tensor
+    flips: Tensor | None = None
+    shifts: Tensor | None = None
+    crop: int = 0
+
+    def tensors(self) -> list[Tensor]:
+        """The tensors that are not None."""
+        return [t for t in (self.examples, self.flips, self.shifts) if t is not None]
+
+
+def batches(
+    recipe: GradientOptions, members: Tensor, seeds: Sequence[int], device: torch.device
+) -> Iterator[Batch]:
+    """Yield every batch of every epoch: all examples of each subset, in each model's own order.
+
+    Args:
+        recipe: epochs, batch size, augmentation.
+        members: int64 [K, m] on the CPU, the subset of each of the K models.
+        seeds: of the K models; each draws from its own.
+        device: where the batches go.
+    """
+    # A stream separate from the weights', and on the CPU: the same order on every device.
+    streams = [torch.Generator().manual_seed(_stream(seed)) for seed in seeds]
+    _, m = members.shape
+    ends = np.cumsum(batch_sizes(m, recipe.batch_size)).tolist()
+    for _ in range(recipe.n_epochs):
+        orders = [torch.randperm(m, generator=stream) for stream in streams]
+        examples = members.gather(1, torch.stack(orders)).to(device)
+        flips = shifts = None
+        if recipe.flip:
+            drawn = [torch.randint(2, (m,), generator=stream) for stream in streams]
+            flips = torch.stack(drawn).bool().to(device)
+        if recipe.crop:
+            most = 2 * recipe.crop + 1
+            drawn = [torch.randint(most, (2, m), generator=stream) for stream in streams]
+            shifts = torch.stack(drawn, dim=1).to(device)
+        for start, end in zip([0, *ends], ends, strict=False):
+            yield Batch(
+                examples[:, start:end],
+                None if flips is None else flips[:, start:end],
+                None if shifts is None else shifts[:, :, start:end],
+                recipe.crop,
+            )
+
+
+def batch_sizes(m: int, batch_size: int) -> list[int]:
+    """Cut an epoch of m examples into batches; all are used, so the last may be smaller.
+
+    A last batch of one joins the one before it: batch normalisation cannot normalise one example.
+    """
+    sizes = [batch_size] * (m // batch_size) + ([m % batch_size] if m % batch_size else [])
+    if len(sizes) > 1 and sizes[-1] == 1 < batch_size:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
+
+
+def learning_rates(recipe: GradientOptions, steps: int) -> list[float]:
+    """The learning rate of every step: constant, or up to the peak in 15% and down to 0."""
+    if recipe.schedule == "constant":
+        return [recipe.learning_rate] * steps
+    at = (np.arange(steps) + 0.5) / steps
+    rates: list[float] = (recipe.learning_rate * np.interp(at, [0, 0.15, 1], [0, 1, 0])).tolist()
+    return rates
+
+
+def _stream(seed: int) -> int:
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])

@@ -1,0 +1,75 @@
+"""K networks that train together on resident data: their step, state and logits."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from memtail_core.training.gradient.batches import Batch
+from memtail_core.training.gradient.cuda_graph import CapturedStep
+from memtail_core.training.gradient.options import GradientOptions
+from memtail_core.training.gradient.resident_data import ResidentData
+from memtail_core.training.gradient.sgd import SGD
+from memtail_core.training.gradient.stacked_layers import stacked
+
+
+class NetworkStack:
+    """K networks and their optimizer; :meth:`restart` reuses the memory for the next K."""
+
+    def __init__(self, recipe: GradientOptions, data: ResidentData, seeds: Sequence[int]) -> None:
+        self._recipe, self._data = recipe, data
+        self.k = len(seeds)
+        self.network = self._untrained(seeds)
+        self._optimizer = SGD(self.network, recipe, data.dtype)
+
+    def _untrained(self, seeds: Sequence[int]) -> nn.Module:
+        networks = []
+        for seed in seeds:
+            torch.manual_seed(seed)  # on the CPU: one initialisation on every device
+            network = self._recipe.network(self._data.shape, len(self._data.dataset.classes))
+            networks.append(network.to(self._data.device))
+        return stacked(networks).to(memory_format=torch.channels_last).train()
+
+    def restart(self, seeds: Sequence[int]) -> None:
+        """Become the untrained networks of other ``seeds``, K as before, in the same memory."""
+        fresh = self._untrained(seeds)
+        self._optimizer.restart(list(fresh.parameters()))
+        for mine, theirs in zip(self.network.buffers(), fresh.buffers(), strict=True):
+            mine.copy_(theirs)
+        self.network.train()
+
+    def recorded_step(self) -> Callable[[Batch, float], None]:
+        """The fastest form of the step on this device: recorded, on a GPU."""
+        device = self._data.device
+        if device.type != "cuda":
+            return self.step
+        return CapturedStep(self.step, self.state(), device)
+
+    def state(self) -> list[Tensor]:
+        """All tensors that a step changes."""
+        return [*self._optimizer.state(), *self.network.buffers()]
+
+    def step(self, batch: Batch, rate: float | Tensor) -> None:
+        """One step of SGD for each network, on its own examples."""
+        x, y = self._data.batch(batch)
+        logits = self.network(x).float()
+        loss = (
+            functional.cross_entropy(
+                logits.flatten(0, 1),
+                y.flatten(),
+                reduction="sum",  # over the stack too: no network's gradient depends on another's
+                label_smoothing=self._recipe.label_smoothing,
+            )
+            / y.shape[1]
+        )
+        weights = self._optimizer.weights
+        self._optimizer.step(torch.autograd.grad(loss, weights, materialize_grads=True), rate)
+
+    @torch.inference_mode()
+    def logits(self, rows: Tensor) -> Tensor:
+        """The logits of each network for stored rows [N, …]: float32 [K, N, classes]."""
+        self.network.eval()
+        x = self._data.inputs(rows)
+        logits: Tensor = self.network(x.expand(self.k, *x.shape)).float()
+        return logits

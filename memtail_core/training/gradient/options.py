@@ -1,0 +1,134 @@
+"""The options that all network recipes share, and the memory a network needs."""
+
+from abc import abstractmethod
+from math import ceil
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
+from memtail_core.errors import StudyError
+from memtail_core.training.recipe import Recipe
+
+
+class GradientOptions(Recipe):
+    """SGD on cross-entropy.
+
+    The defaults train until the networks fit their subset, because an example that is not fitted
+    does not show memorization. Without ``epochs``, a network trains for ``default_epochs``, and for
+    more on small data, where these would be fewer than ``fewest_steps``.
+
+    With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
+    float32 otherwise. Weights are updated and logits computed in float32 either way.
+    """
+
+    version: ClassVar[int] = 2
+
+    default_epochs: ClassVar[int] = 40
+    fewest_steps: ClassVar[int] = 600
+    stackable: ClassVar[bool] = True  # :func:`~.stacked_layers.stacked` knows all its layers
+
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "one-cycle"] = "one-cycle"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    flip: bool = False
+    crop: Annotated[int, Field(ge=0)] = 0
+    standardize: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @abstractmethod
+    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        """Build the network, initialised from torch's current random state.
+
+        Args:
+            shape: of one example: (channels, height, width) or (features,).
+            n_classes: the number of logits.
+        """
+
+    def completed(self, subset_size: int) -> "GradientOptions":
+        """Fill in ``epochs``; refuse single examples, which batches cannot normalise."""
+        if subset_size < 2:
+            raise StudyError(
+                "each model would train on a single example: raise [subsets] ratio, or add data"
+            )
+        if self.epochs is not None:
+            return self
+        steps_per_epoch = ceil(subset_size / self.batch_size)
+        epochs = max(self.default_epochs, ceil(self.fewest_steps / steps_per_epoch))
+        return self.model_copy(update={"epochs": epochs})
+
+    @property
+    def n_epochs(self) -> int:
+        """The epochs each model trains for."""
+        return self.epochs or self.default_epochs
+
+    def check(self, dataset: Dataset) -> None:
+        """Check the shapes by running two examples through, without memory or arithmetic."""
+        if (self.flip or self.crop) and not dataset.feed.can_augment:
+            name = dataset.modality.name
+            raise StudyError(f"[training] flip and crop are for images; these data are {name}")
+        if self.crop and self.crop >= min(dataset.feed.shape[1:]):
+            raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
+        if self.nesterov and not self.momentum:
+            raise StudyError("[training] nesterov = true needs momentum > 0")
+        try:
+            self._on_paper(dataset)
+        except Exception as error:  # each network refuses in its own way
+            shape = " × ".join(map(str, dataset.shape))
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' cannot take examples of {shape}: {reason}"
+            ) from error
+
+    def model_bytes(self, dataset: Dataset) -> int:
+        """Weights and activations in float32.
+
+        24 bytes per weight: itself, gradient, momentum, a copy to compute with, and those of the
+        next model. Activations are those of one batch that the gradients need.
+        """
+        network, activations = self._on_paper(dataset)
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        return 24 * weights + activations * min(self.batch_size, len(dataset.y_train))
+
+    def _on_paper(self, dataset: Dataset) -> tuple[nn.Module, int]:
+        """Build the network and run two examples through, without memory where possible.
+
+        The second value is how many bytes each example keeps for the gradients.
+        """
+        try:
+            return self._tried(dataset, "meta")
+        except NotImplementedError:  # RegNets compute their widths with tensors
+            return self._tried(dataset, "cpu")
+
+    def _tried(self, dataset: Dataset, device: str) -> tuple[nn.Module, int]:
+        feed = dataset.feed
+        kept: dict[int, Tensor] = {}
+        with torch.device(device), torch.random.fork_rng(devices=[]):
+            network = self.network(feed.shape, len(dataset.classes))
+            weights = {p.untyped_storage()._cdata for p in network.parameters()}
+
+            def keep(tensor: Tensor) -> Tensor:
+                if (memory := tensor.untyped_storage()._cdata) not in weights:
+                    kept[memory] = tensor
+                return tensor
+
+            batch = min(2, self.batch_size)  # the smallest there will be; in training mode
+            with saved_tensors_hooks(keep, lambda tensor: tensor):
+                logits: Tensor = network(blank(feed, batch))
+        if logits.shape != (batch, len(dataset.classes)):
+            raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
+        return network, sum(t.numel() * t.element_size() for t in kept.values()) // batch
+
+
+def blank(feed: Feed, n: int) -> Tensor:
+    """Return n inputs of zeros, as a network is fed them."""
+    return torch.zeros(n, *feed.shape, dtype=torch.int64 if feed.divisor is None else None)

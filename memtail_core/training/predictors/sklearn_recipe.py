@@ -1,0 +1,89 @@
+"""The recipes ``sklearn:…``: any classifier of scikit-learn."""
+
+import importlib
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
+from memtail_core.errors import StudyError, did_you_mean
+from memtail_core.training.engine import UNTUNED, Tuning
+from memtail_core.training.predictors.engine import Predictions, Predictor, PredictorEngine
+from memtail_core.training.recipe import Recipe
+
+_FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core per process
+
+
+class SklearnRecipe(Recipe):
+    """``sklearn:ensemble.RandomForestClassifier``: its parameters are the options.
+
+    Images are flattened to floats in [0, 1]; features stay as they are.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
+        """One classifier after another, on one core of the CPU."""
+        del device, tuning
+        return PredictorEngine(self, self._fit, _flat)
+
+    def check(self, dataset: Dataset) -> None:
+        """The class must be a classifier of scikit-learn with these parameters."""
+        del dataset
+        try:
+            parameters = self._classifier()().get_params()
+        except TypeError as error:  # Voting, Stacking need other estimators
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' cannot be made from options alone ({error}): "
+                "use a python: recipe"
+            ) from error
+        known = [p for p in parameters if p not in _FIXED]
+        for option in self.model_extra or {}:
+            if option in _FIXED:
+                raise StudyError(f"[training] {option} is set by memtail, from [study] seed")
+            if option not in known:
+                hint = did_you_mean(option, known)
+                raise StudyError(f"[training] {option} is no option of '{self.recipe}'{hint}")
+
+    def _classifier(self) -> Any:
+        module, _, name = self.recipe.partition(":")[2].rpartition(".")
+        try:
+            classifier = getattr(importlib.import_module(f"sklearn.{module}".rstrip(".")), name)
+        except (ImportError, AttributeError) as error:
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}': scikit-learn has no '{module}.{name}'; "
+                "write, for example, sklearn:ensemble.RandomForestClassifier"
+            ) from error
+        from sklearn.base import ClassifierMixin
+
+        if not (isinstance(classifier, type) and issubclass(classifier, ClassifierMixin)):
+            raise StudyError(f"[training] recipe = '{self.recipe}' is not a classifier")
+        return classifier
+
+    def _fit(self, x: NDArray[Any], y: NDArray[np.int64], seed: int, n_classes: int) -> Predictor:
+        estimator = self._classifier()(**(self.model_extra or {}))
+        fixed = dict(zip(_FIXED, (seed % 2**32, 1), strict=True))
+        estimator.set_params(**{k: v for k, v in fixed.items() if k in estimator.get_params()})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "did not converge", thousands of times
+            estimator.fit(x, y)
+
+        def predict(inputs: NDArray[Any]) -> Predictions:
+            labels = estimator.predict(inputs).astype(np.int64)
+            if not hasattr(estimator, "predict_proba"):
+                return labels, None
+            probabilities = np.zeros((len(inputs), n_classes))  # a subset can lack a class
+            probabilities[:, estimator.classes_] = estimator.predict_proba(inputs)
+            with np.errstate(divide="ignore"):
+                return labels, np.log(probabilities)
+
+        return predict
+
+
+def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:
+    flat = x.reshape(len(x), -1)
+    return flat if feed.divisor in (None, 1) else flat / np.float32(feed.divisor)
