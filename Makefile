@@ -1,22 +1,33 @@
-# Two commands do all the set-up: `make demo` and `make test`. Both make .venv first.
+# Every target makes .venv with what it needs first; `make demo` and `make test` are all the set-up.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
+# Train a small study and publish its report.
 demo: .venv/.installed
 	$(BIN)/memtail demo
 
-test: .venv/.installed-test lint
-	$(BIN)/python -m tests.servers
-	$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=
-	$(BIN)/coverage report
+# While you work: lint, types, and every test that is not slow, with coverage. Minutes.
+test: lint servers
+	$(PYTEST) -m "not slow" --cov
 
+# Before you hand in, and in CI: lint, types, and every test there is.
+test-all: lint servers
+	$(PYTEST)
+
+# Style, format and types.
 lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Redis, MinIO and Chromium for the tests, fetched where they are missing.
+.PHONY: servers
+servers: .venv/.installed-test
+	$(BIN)/python -m tests.servers
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("memtail needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -28,5 +39,6 @@ lint: .venv/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
 	touch $@
 
+# Remove what these commands made.
 clean:
 	rm -rf .venv build *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -40,7 +40,9 @@ _AWAY = 20.0  # seconds
 
 
 class _DefaultCluster(Cluster):
-    """Use the default times, not those of the tests."""
+    """Use the default times, not those of the tests, and processes that start as users' do."""
+
+    fresh = True
 
     @property
     def env(self) -> dict[str, str]:

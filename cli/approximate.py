@@ -6,7 +6,14 @@ import click
 from rich.console import Console
 
 from cli import output as out
-from cli.options import find_study, json_option, open_study, store_option, study_argument
+from cli.options import (
+    device_option,
+    find_study,
+    json_option,
+    open_study,
+    store_option,
+    study_argument,
+)
 from cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 @study_argument
 @store_option
 @click.option(
-    "--method", "methods", multiple=True, help="Use this method; may be repeated. [default: all]"
+    "--method", "methods", multiple=True, help="Use this method; repeatable. [default: all]"
 )
 @click.option(
     "--runs",
@@ -35,15 +42,10 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False),
     help="Write the strongest pairs to this file, for methods of influence.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(out.FORMATS),
-    help="Format of the files.",
-)
+@out.format_option
 @out.output_option
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--dry-run", is_flag=True, help="Print what would be trained, and stop.")
+@device_option
+@click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing.")
 @json_option
 def approximate(
     name: str,
@@ -59,7 +61,7 @@ def approximate(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Approximate the memorization in STUDY from one network, or a few.
+    """Approximate memorization from one or a few networks.
 
     STUDY is a study file, a study that ships with memtail, or one in the store. --output
     scores.csv writes a row per example and a column per method; more memorized examples score

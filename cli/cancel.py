@@ -12,7 +12,10 @@ from cli.options import find_study, json_option, print_json, store_option, study
 @store_option
 @json_option
 def cancel(name: str, location: str, as_json: bool) -> None:
-    """Stop training STUDY. What is stored stays; memtail submit continues it."""
+    """Stop training STUDY on the cluster.
+
+    Stored models stay; memtail submit continues the study.
+    """
     from cli.cluster import connected
     from services import submission
 

@@ -26,14 +26,14 @@ _STARTS = 30.0  # seconds in which the server has to answer, or no browser is op
     type=click.IntRange(1, 65535),
     default=lambda: settings().dashboard_port,
     show_default="8080, or MEMTAIL_DASHBOARD_PORT",
-    help="The port on 127.0.0.1.",
+    help="Serve on this port of 127.0.0.1.",
 )
-@click.option("--no-browser", is_flag=True, help="Only serve; open no browser.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def dashboard(location: str, port: int, no_browser: bool) -> None:
-    """Serve the studies as web pages, live, and open a browser. Ctrl-C ends it.
+    """Show the studies as live web pages in your browser.
 
-    Of a folder it shows what is there; with a cluster (MEMTAIL_BROKER_URL) also who trains what,
-    and with MEMTAIL_DASHBOARD_TOKEN the pages can submit, cancel and retry studies.
+    Ctrl-C ends it. With a cluster (MEMTAIL_BROKER_URL) the pages also show what each worker trains;
+    with MEMTAIL_DASHBOARD_TOKEN they can submit, cancel and retry studies.
     """
     try:
         from services.dashboard.__main__ import open_dashboard, serve

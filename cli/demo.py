@@ -1,20 +1,19 @@
-"""``memtail demo``: the whole main job on real data that needs no download."""
+"""``memtail demo``: a complete study of data that comes with scikit-learn."""
 
 import click
 
-from cli.options import json_option, store_option
+from cli.options import json_option, store_option, workers_option
 
 
 @click.command()
 @store_option
-@click.option(
-    "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
-)
+@workers_option
 @json_option
 def demo(location: str, workers: int | None, as_json: bool) -> None:
-    """Train the study `digits` and report: which of 1,438 handwritten digits are memorized.
+    """Find the memorized ones among 1,438 handwritten digits.
 
-    About a minute on two cores. The same as `memtail run digits`.
+    Trains the study `digits` and writes its report, in about a minute on two cores. This is the
+    same as `memtail run digits`; the data come with scikit-learn.
     """
     from cli.run import execute
     from memtail_core.running.preparation import prepare

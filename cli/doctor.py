@@ -30,7 +30,10 @@ class Check:
 @json_option
 @click.pass_context
 def doctor(context: click.Context, location: str, as_json: bool) -> None:
-    """Check this machine and the store, and say what is wrong. Exit code 2 if anything is."""
+    """Check this machine and the store.
+
+    The exit code is 2 if anything is wrong.
+    """
     checks = list(_checks(location))
     if as_json:
         print_json([asdict(check) for check in checks])

@@ -12,11 +12,13 @@ from cli import output as out
 from cli.experiment_host import CommandLine
 from cli.experiment_options import options_of
 from cli.options import (
+    device_option,
     estimator_option,
     json_option,
     print_json,
     store_option,
     study_argument,
+    workers_option,
 )
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.experiment import Command, Experiment
@@ -28,16 +30,14 @@ if TYPE_CHECKING:
 
 _STUDIES = click.argument("name", metavar="STUDY STUDY …", nargs=-1, required=True)
 _TABLE = (
-    click.option("--format", "format_", type=click.Choice(out.FORMATS), help="Of the file."),
+    out.format_option,
     out.output_option,
 )
 _TRAINING = (
-    click.option(
-        "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
-    ),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
-    click.option("--submit", is_flag=True, help="Train on the cluster, and wait for it."),
-    click.option("--dry-run", is_flag=True, help="Say what would be trained; do nothing."),
+    workers_option,
+    device_option,
+    click.option("--submit", is_flag=True, help="Train on the cluster and wait for it."),
+    click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing."),
 )
 
 

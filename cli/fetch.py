@@ -11,10 +11,12 @@ from memtail_core.errors import StoreError
 @click.command()
 @study_argument
 @store_option
-@click.option("--output", "-o", type=click.Path(), help="The folder. [default: STUDY's id]")
+@click.option(
+    "--output", "-o", type=click.Path(), help="Write to this folder. [default: the id of STUDY]"
+)
 @json_option
 def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
-    """Copy the report of STUDY to a folder here, every file verified by its digest."""
+    """Copy the report of STUDY here and verify every file."""
     import json
 
     from cli.findings import say_findings

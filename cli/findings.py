@@ -1,4 +1,4 @@
-"""What a study found, in a few lines for the terminal."""
+"""Prints the main results of a study in a few lines."""
 
 from typing import Any
 
@@ -16,15 +16,16 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
     share = f"{memorization['memorized'] / scored:.1%}" if scored else "no scores yet"
     say(
         f"[bold]{memorization['memorized']:,} of {scored:,} scored training examples "
-        f"({share}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; with "
-        f"their whole 95% interval: {memorization['surely']:,})"
+        f"({share}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; "
+        f"{memorization['surely']:,} with the whole 95% interval above it)"
     )
     say(
-        f"high-influence pairs: {pairs['pairs']:,} (by chance: about "
-        f"{formatting.about(pairs['expected_by_chance'])}), of "
-        f"{pairs['train_examples']:,} memorized training examples and "
-        f"{pairs['test_examples']:,} test examples; "
-        f"{pairs['significant']:,} of {pairs['tested']:,} tested are significant at a false "
+        f"high-influence pairs: {pairs['pairs']:,}, between {pairs['train_examples']:,} memorized "
+        f"training examples and {pairs['test_examples']:,} test examples; about "
+        f"{formatting.about(pairs['expected_by_chance'])} expected by chance"
+    )
+    say(
+        f"significant pairs: {pairs['significant']:,} of {pairs['tested']:,} tested, at a false "
         f"discovery rate of {pairs['significant_at_fdr']:.0%}"
     )
     say(

@@ -28,7 +28,7 @@ def size(n: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that others wrote, without what a terminal would take for a command."""
+    """Replace characters that a terminal would take for a command in text from outside."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
@@ -38,7 +38,7 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
 
 
 def accuracies(means: dict[str, float | None], digits: int = 1) -> str:
-    """``held in 99.1%, held out 85.2%, test 84.8%``; what there is of them."""
+    """``held in 99.1%, held out 85.2%, test 84.8%``; unknown ones are left out."""
     return ", ".join(
         f"{name.replace('_', ' ')} {value:.{digits}%}"
         for name, value in means.items()

@@ -25,19 +25,35 @@ _BINS = 200  # each of 0.01
 @click.command()
 @study_argument
 @store_option
-@click.option("--train", type=int, help="What rests on this training example?")
-@click.option("--test", type=int, help="What does this test example rest on?")
-@click.option("--every", type=click.Choice(["train", "test"]), help="The same, of every example.")
-@click.option("--by-class", is_flag=True, help="The mean influence of each class on each.")
-@click.option("--histogram", is_flag=True, help="How many of all pairs have which influence.")
+@click.option(
+    "--train", type=int, help="List the test examples that rest on this training example."
+)
+@click.option(
+    "--test", type=int, help="List the training examples that this test example rests on."
+)
+@click.option(
+    "--every",
+    type=click.Choice(["train", "test"]),
+    help="List the same for every training or test example.",
+)
+@click.option(
+    "--by-class", is_flag=True, help="Print the mean influence of each class on each class."
+)
+@click.option("--histogram", is_flag=True, help="Print a histogram of the influence of all pairs.")
 @click.option(
     "--matrix",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write all of it, float32 [training × test examples], as a .npy file.",
+    help="Write the influence of all pairs to this .npy file (float32).",
 )
-@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="List this many per example.",
+)
 @looking_options
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
 def influence(
     name: str,
     location: str,
@@ -55,10 +71,11 @@ def influence(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Tell which training examples of STUDY matter to which predictions.
+    """Show which training examples predictions rest on.
 
-    `--train 17` lists the test examples on which training example 17 has most influence,
-    `--test 42` the training examples that test example 42 rests on: of any class, memorized or not.
+    `--train 17` lists the test examples on which training example 17 has the most influence;
+    `--test 42` lists the training examples with the most influence on test example 42. Both include
+    examples of any class, memorized or not.
     """
     from memtail_core.analysis.queries import why_none
     from memtail_core.estimation.influence import engine_for

@@ -38,15 +38,17 @@ _OPTIONS = (
     click.option(
         "--harmful",
         is_flag=True,
-        help="Influence to the worse: the test example is got wrong more.",
+        help="List harmful influence, which makes test examples wrong more often.",
     ),
     click.option(
-        "--memory", type=_Size(), help="What it may take: 4GB. [default: half of what is free]"
+        "--memory",
+        type=_Size(),
+        help="Use at most this much memory, as 4GB. [default: half of what is free]",
     ),
+    click.option("--device", default="auto", show_default=True, help="Count on auto, cpu or cuda."),
     click.option(
-        "--device", default="auto", show_default=True, help="What counts: auto, cpu, cuda."
+        "--format", "format_", type=click.Choice(FORMATS), help="Write all of them in this format."
     ),
-    click.option("--format", "format_", type=click.Choice(FORMATS), help="A file of all of them."),
     output_option,
 )
 

@@ -1,4 +1,4 @@
-"""The group of commands, and how errors reach the user."""
+"""The ``memtail`` command: its subcommands in sections, and how errors are printed."""
 
 import os
 import sys
@@ -26,17 +26,18 @@ from cli.workers import workers
 from memtail_core.errors import MemtailError
 
 _SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "On this machine": (run, status, report, scores, pairs, influence, dashboard, demo, doctor),
-    "Experiments": (*experiment_commands(), approximate),
-    "On a cluster": (submit, watch, workers, cancel, retry, fetch),
+    "Studies": (demo, run, status, report, dashboard, doctor),
+    "Results": (scores, pairs, influence, approximate),
+    "Experiments": tuple(experiment_commands()),
+    "Cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 
 
 class _Group(click.Group):
-    """Prints what a user can mend in one line and exits 2; a traceback only with --debug."""
+    """Prints an error of the user in one line and exits 2; with --debug, shows the traceback."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List them in sections, each in the order in which one comes to need them."""
+        """List the commands in sections, each in the order in which you need them."""
         for title, commands in _SECTIONS.items():
             width = formatter.width - 6 - max(len(each.name or "") for each in commands)
             with formatter.section(title):
@@ -46,34 +47,34 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            found = super().invoke(ctx)
-            sys.stdout.flush()  # a full disk is noticed here, not when Python ends
-            return found
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # report a full disk here, not when Python ends
+            return result
         except (MemtailError, MemoryError) as error:
             if ctx.params.get("debug"):
                 raise
-            _say(str(error) or "out of memory: free some, or use fewer --workers")
+            _print_error(str(error) or "out of memory: free some, or use fewer --workers")
             ctx.exit(2)
         except BrokenPipeError:  # memtail scores … | head
             sys.stderr.close()
             ctx.exit(0)
-        except OSError as error:  # a folder that may not be entered, a name too long, a full disk
+        except OSError as error:  # a forbidden folder, a name too long, a full disk
             if ctx.params.get("debug"):
                 raise
-            _say(f"{error.strerror or error}: {error.filename or 'the output'}")
+            _print_error(f"{error.strerror or error}: {error.filename or 'the output'}")
             if error.filename is None:
                 _drop_output()
             ctx.exit(2)
 
 
-def _say(text: str) -> None:
-    """Print one line; what a file's name may hold beside text does not reach the terminal."""
+def _print_error(text: str) -> None:
+    """Print one line, without control characters that a file name may hold."""
     line = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
 
 
 def _drop_output() -> None:
-    """Stop Python from trying to write out the rest when it ends."""
+    """Keep Python from writing the rest of the output when it ends."""
     with suppress(OSError, ValueError):  # no file behind it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -84,11 +85,11 @@ def _drop_output() -> None:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="memtail", prog_name="memtail")
 def main(debug: bool) -> None:
-    """Which training examples a model has memorized, and which each prediction rests on.
+    """Find the training examples that a model memorizes and that its predictions rest on.
 
-    Begin with `memtail demo`; then write a study.toml and `memtail run study.toml`.
+    Start with `memtail demo`. Then write a study.toml and run `memtail run study.toml`.
     """
-    del debug  # read from the context where an error is caught
+    del debug  # read from the context when an error is caught
 
 
 for _commands in _SECTIONS.values():

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the study they name."""
+"""Options that several commands share, and how a command finds its study."""
 
 import json
 import math
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Threshold(click.FloatRange):
-    """A number from −1 to 1; click lets NaN pass."""
+    """A number from −1 to 1, without NaN, which click would accept."""
 
     def __init__(self) -> None:
         super().__init__(-1, 1)
@@ -31,19 +31,19 @@ class Threshold(click.FloatRange):
         """Parse and check."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
-            self.fail("nan is no threshold", param, ctx)
+            self.fail("nan is not a number from -1 to 1", param, ctx)
         return number
 
 
 class EstimatorName(click.ParamType):  # type: ignore[type-arg]
-    """The name of an estimator; the registry is read only when it is needed."""
+    """The name of an estimator; the registry is imported only when it is needed."""
 
     name = "estimator"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> "Estimator":
-        """Look the estimator up."""
+        """Look up the estimator."""
         from memtail_core.estimation.estimators import estimator_named
 
         return estimator_named(value) if isinstance(value, str) else value
@@ -60,46 +60,54 @@ store_option = click.option(
     "location",
     default=lambda: settings().store,
     show_default="runs, or MEMTAIL_STORE",
-    help="Where studies are kept: a folder, or s3://bucket.",
+    help="Keep studies in this folder, or in s3://bucket.",
 )
 trials_option = click.option(
     "--trials",
     type=click.IntRange(1, MOST_TRIALS),
-    help="Models to have in all; more than now: grow.",
+    help="Train this many models in total; more than before grows the study.",
 )
 set_option = click.option(
     "--set",
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change the study: training.epochs=20.",
+    help="Change a key of the study file, as training.epochs=20; repeatable.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
-any_class_option = click.option("--any-class", is_flag=True, help="Pairs of different classes too.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+any_class_option = click.option("--any-class", is_flag=True, help="Include pairs of two classes.")
 fdr_option = click.option(
     "--fdr",
     type=click.FloatRange(0, 0.5, min_open=True),
-    help="Only significant pairs: at most this share is expected to be false, as 0.05.",
+    help="Keep only pairs significant at this false discovery rate, as 0.05.",
 )
 estimator_option = click.option(
     "--estimator",
     type=EstimatorName(),
     default="counted",
     show_default=True,
-    help="What estimates memorization; calibrated: for few models.",
+    help="Estimate memorization this way; calibrated suits few models.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Train in this many processes. [default: the fastest, measured]",
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="Compute on auto, cpu or cuda."
 )
 study_argument = click.argument("name", metavar="STUDY")
 
 
 def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
-    """Open the store and find the study whose id is or begins with ``name``, or of that file."""
+    """Open the store and find the study of that file, or whose id is or begins with ``name``."""
     store = open_store(location)
     if not name.endswith(".toml"):
         return store, catalogue.find(store, name)
     if not Path(name).is_file():
         return store, catalogue.find(store, name_of(name))
     spec = Spec.load(name)
-    if len(catalogue.named(store, spec.study.name)) > 1:  # only the data tell which is meant
+    if len(catalogue.named(store, spec.study.name)) > 1:  # only the data say which one
         from memtail_core.running.preparation import prepare
 
         return store, catalogue.find(store, prepare(spec).study.id)
@@ -109,7 +117,7 @@ def find_study(location: str, name: str) -> tuple[ObjectStore, Study]:
 def open_study(
     store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
 ) -> tuple["Study", "Dataset", int]:
-    """Read a spec, or a study of the store by its id; and how many trials it should have."""
+    """Read a study file, or a stored study by its id, and how many trials it should have."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -122,7 +130,7 @@ def open_study(
             raise StudyError("--set changes a study file; a stored study never changes")
         goal = trials or catalogue.goal(store, study)
         if not goal:
-            raise StudyError(f"how many models {study.id} should have is not known: say --trials")
+            raise StudyError(f"the store has no number of models for {study.id}: give --trials")
         return study, catalogue.load_dataset(store, study), goal
     spec = Spec.load(name, overrides(assignments))
     with Console(stderr=True).status(f"reading {escape(spec.dataset.source)}"):
@@ -131,19 +139,19 @@ def open_study(
 
 
 def overrides(assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Read ``training.epochs=20`` and its like; a value that is no TOML is a string."""
-    found = {}
+    """Parse assignments such as ``training.epochs=20``; a value that is not TOML is a string."""
+    parsed = {}
     for assignment in assignments:
         key, is_pair, value = assignment.partition("=")
         if not is_pair or not key:
             raise StudyError(f"--set {assignment}: write KEY=VALUE, as training.epochs=20")
         try:
-            found[key] = tomllib.loads(f"value = {value}")["value"]
+            parsed[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            found[key] = value
-    return found
+            parsed[key] = value
+    return parsed
 
 
 def print_json(value: Any) -> None:
-    """Print machine-readable output: one document on stdout."""
+    """Print one JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

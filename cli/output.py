@@ -1,4 +1,4 @@
-"""A table as people want it: for the eye, or as a file."""
+"""Writing a table to stdout or to a file, as CSV, Parquet or JSON."""
 
 import sys
 from pathlib import Path
@@ -15,21 +15,27 @@ FORMATS = ("csv", "parquet", "json")
 _BINARY = ("parquet", "npz")
 
 output_option = click.option(
-    "--output", "-o", type=click.Path(dir_okay=False), help="A file. [default: stdout]"
+    "--output", "-o", type=click.Path(dir_okay=False), help="Write to this file. [default: stdout]"
+)
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="Write the file in this format. [default: by file name]",
 )
 
 
 def format_of(output: str | None, asked: str | None, allowed: tuple[str, ...]) -> str | None:
-    """Return the format asked for, or that of the file's ending, or None."""
+    """Return the requested format, or that of the file name, or None."""
     ending = Path(output or "").suffix.removeprefix(".").lower()
-    found = asked or (ending if ending in allowed else None)
-    if found in _BINARY and output is None and sys.stdout.isatty():
-        raise click.UsageError(f"{found} is binary: give --output FILE, or redirect it")
-    return found
+    chosen = asked or (ending if ending in allowed else None)
+    if chosen in _BINARY and output is None and sys.stdout.isatty():
+        raise click.UsageError(f"{chosen} is binary: give --output FILE, or redirect the output")
+    return chosen
 
 
 def encode(table: "pa.Table", format_: str) -> bytes:
-    """Turn a table into a file of one of FORMATS."""
+    """Encode a table in one of FORMATS."""
     from memtail_core.report import tables
 
     encoders = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": tables.to_json}
@@ -37,7 +43,7 @@ def encode(table: "pa.Table", format_: str) -> bytes:
 
 
 def write(content: bytes, output: str | None) -> None:
-    """Write to the file, or to stdout."""
+    """Write the content to a file, or to stdout."""
     if output is None:
         sys.stdout.buffer.write(content)
         return

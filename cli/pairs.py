@@ -31,22 +31,31 @@ _SHOWN = 20
 @click.command()
 @study_argument
 @store_option
-@click.option("--class", "classes", multiple=True, help="Training examples of this class; repeat.")
-@click.option("--train", type=int, multiple=True, help="Of this training example; repeat.")
-@click.option("--test", type=int, multiple=True, help="On this test example; repeat.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    help="Keep only training examples of this class; repeatable.",
+)
+@click.option(
+    "--train", type=int, multiple=True, help="Keep only pairs of this training example; repeatable."
+)
+@click.option(
+    "--test", type=int, multiple=True, help="Keep only pairs of this test example; repeatable."
+)
 @click.option(
     "--min-influence",
     "theta",
     type=Threshold(),
     default=0.15,
     show_default=True,
-    help="Least influence.",
+    help="Keep only pairs with at least this influence.",
 )
 @click.option(
     "--min-memorization",
     "theta_mem",
     type=Threshold(),
-    help="Of the training example. [default: 0.25; any with --train]",
+    help="Keep training examples from here on. [default: 0.25; any with --train]",
 )
 @estimator_option
 @click.option(
@@ -57,15 +66,15 @@ _SHOWN = 20
 )
 @any_class_option
 @fdr_option
-@click.option("--top", type=click.IntRange(1), help="Only the strongest.")
+@click.option("--top", type=click.IntRange(1), help="Keep only this many of the strongest pairs.")
 @click.option(
     "--permutations",
     type=click.IntRange(0, 1000),
     default=0,
-    help="Permute the trials so often, to check what chance gives.",
+    help="Permute the trials this often, to see what chance gives.",
 )
 @looking_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def pairs(
     name: str,
     location: str,
@@ -87,12 +96,14 @@ def pairs(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """List the pairs of a training and a test example of STUDY with high influence.
+    """List the training and test examples with high influence.
 
-    Each with its standard error, a 95% interval that allows for its having been chosen, and the p-
-    and q-value: how often chance gives as much, and the false discovery rate at which it counts.
-    With --calibrated by an estimate that learns from the models what counting them does not show:
-    with few models it ranks pairs much better; the counted influence stands beside it.
+    Each pair of STUDY has a standard error, a 95% interval that allows for the selection of the
+    pair, a p-value (how often chance gives as much influence) and a q-value (the false discovery
+    rate at which the pair is significant).
+
+    With --calibrated, pairs are ranked by an estimate that learns from the models what counting
+    does not show, which is much better with few models; the counted influence is printed beside it.
     """
     from memtail_core.analysis.queries import Question
     from memtail_core.estimation.calibrated import CALIBRATED

@@ -1,4 +1,4 @@
-"""What is about to be trained, in a few lines: the same for this machine and for a cluster."""
+"""Prints what will be trained, the same for this machine and for a cluster."""
 
 from rich.console import Console
 
@@ -15,9 +15,9 @@ def say_study(
     models: int,
     how_many: str | None = None,
 ) -> None:
-    """Print the study's id, its data and models, and what would surprise.
+    """Print the study's id, its data and models, and notes on what you might not expect.
 
-    ``how_many`` stands for the models where their number is not known.
+    ``how_many`` replaces the number of models where it is not known.
     """
     from memtail_core.data import modalities
 
@@ -37,11 +37,11 @@ def say_study(
         if other.dataset.sha256 != study.dataset.sha256:
             changed.insert(0, "other data")
         changes = "; ".join(changed[:4])
-        say(f"  note      not {other.id} but a new study: {changes}", markup=False)
+        say(f"  note      this is a new study, not {other.id}: {changes}", markup=False)
     if asked < models and how_many is None:
         say(
-            f"  note      {asked:,} models are rounded up to whole shards of {study.shard_size}: "
-            f"{models:,}"
+            f"  note      {asked:,} models are rounded up to {models:,}: shards have "
+            f"{study.shard_size} models each"
         )
 
 

@@ -24,10 +24,18 @@ if TYPE_CHECKING:
 @study_argument
 @store_option
 @click.option(
-    "--theta-mem", type=Threshold(), default=0.25, show_default=True, help="Memorized from here on."
+    "--theta-mem",
+    type=Threshold(),
+    default=0.25,
+    show_default=True,
+    help="Count examples as memorized from here on.",
 )
 @click.option(
-    "--theta-infl", type=Threshold(), default=0.15, show_default=True, help="A pair from here on."
+    "--theta-infl",
+    type=Threshold(),
+    default=0.15,
+    show_default=True,
+    help="List pairs with at least this influence.",
 )
 @estimator_option
 @any_class_option
@@ -43,9 +51,9 @@ def report(
     fdr: float | None,
     as_json: bool,
 ) -> None:
-    """Estimate from what is stored of STUDY and write its report.
+    """Write the report of STUDY from the models stored so far.
 
-    An unfinished study gets a provisional one.
+    The report of an unfinished study is provisional.
     """
     from cli.findings import say_findings
     from memtail_core.estimation.influence import PairsRule

@@ -12,7 +12,7 @@ from cli.options import find_study, json_option, print_json, store_option, study
 @store_option
 @json_option
 def retry(name: str, location: str, as_json: bool) -> None:
-    """Enqueue again what failed of STUDY, and only that."""
+    """Enqueue the failed shards of STUDY again."""
     from cli.cluster import connected
     from services import submission
 

@@ -1,10 +1,19 @@
-"""``memtail run``: train what is missing, then estimate and report."""
+"""``memtail run``: train the missing models of a study, then write its report."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from cli.options import json_option, open_study, print_json, set_option, store_option, trials_option
+from cli.options import (
+    device_option,
+    json_option,
+    open_study,
+    print_json,
+    set_option,
+    store_option,
+    trials_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from cli.stopping import Stopping
@@ -17,30 +26,27 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="STUDY")
 @store_option
 @trials_option
-@click.option(
-    "--workers", type=click.IntRange(1), help="Processes. [default: the fastest, measured]"
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@workers_option
+@device_option
 @click.option(
     "--stack",
     type=click.IntRange(1),
-    help="Networks a process trains at once. [default: the fastest, measured]",
+    help="Train this many networks at once. [default: the fastest, measured]",
 )
 @click.option(
     "--until",
     multiple=True,
     metavar="RULE",
-    help="Stop when it is good enough: 'se<=0.05', 'top-1000 stable at 0.9', 'memorized stable at "
-    "0.9', or several joined by 'and'. Given several times: whichever comes first.",
+    help="Stop as soon as this rule is met, as 'se<=0.05'; repeatable.",
 )
 @click.option(
     "--hours",
     type=click.FloatRange(0, min_open=True),
-    help="Start no model that would not be done within so many hours.",
+    help="Stop before this many hours have passed.",
 )
 @set_option
 @click.option(
-    "--dry-run", is_flag=True, help="Say what would be done, and what it costs; do nothing."
+    "--dry-run", is_flag=True, help="Print what would be trained and what it costs; do nothing."
 )
 @json_option
 def run(
@@ -56,12 +62,15 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train what is missing of STUDY, then estimate and report.
+    """Train the missing models of STUDY, then write its report.
 
-    STUDY is a study.toml, the name of a study that ships with memtail (digits, mnist-fast, …), or
-    the id of a study in the store. Run it again and it continues; with more --trials it grows, and
-    nothing is trained twice. With --until it stops when it is good enough, with as many models as
-    that takes: --trials and --hours are then the most.
+    STUDY is a study file, the name of a study that ships with memtail (digits, mnist-fast, …), or
+    the id of a study in the store. The same command continues an interrupted study; more --trials
+    make it grow. Nothing is trained twice.
+
+    With --until, training stops when a rule is met: 'se<=0.05', 'top-1000 stable at 0.9',
+    'memorized stable at 0.9', or several rules joined by 'and'. With several --until, the first to
+    be met counts. --trials and --hours are then upper limits.
     """
     from cli.stopping import most_of, stopping_of
     from memtail_core.store import open_store

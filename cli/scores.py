@@ -20,7 +20,7 @@ _FORMATS = (*out.FORMATS, "npz")
     "--format",
     "format_",
     type=click.Choice(_FORMATS),
-    help="npz: as the authors' published files. [default: the ending of --output, or csv]",
+    help="Write this format; npz as the paper's authors. [default: by file name, or csv]",
 )
 @out.output_option
 @estimator_option
@@ -28,9 +28,9 @@ _FORMATS = (*out.FORMATS, "npz")
     "--calibrated",
     "is_calibrated",
     is_flag=True,
-    help="The same as --estimator calibrated.",
+    help="Add calibrated estimates, as --estimator calibrated does.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
 def scores(
     name: str,
     location: str,
@@ -40,7 +40,7 @@ def scores(
     is_calibrated: bool,
     as_json: bool,
 ) -> None:
-    """Write the scores of every training example of STUDY, one row each.
+    """Write the scores of all training examples as a table.
 
     Memorization, its standard error and 95% interval, how many models were trained with and
     without the example, and how often each kind got it right. All of these are counted.

@@ -24,7 +24,7 @@ from memtail_core.study import Study
 @store_option
 @json_option
 def status(name: str | None, location: str, as_json: bool) -> None:
-    """Show the studies of the store, or one of them in detail."""
+    """Show all studies of the store, or one in detail."""
     look = _survey_of_cluster()
     if name is None:
         store = open_store(location)

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Which workers train; auto: as before, or those with a GPU, if there are any.",
+    help="Train on these workers; auto: as before, or on GPUs if there are any.",
 )
 @click.option(
     "--stack",
     type=click.IntRange(1),
-    help="Networks a worker trains at once. [default: the fastest, measured]",
+    help="Train this many networks at once. [default: the fastest, measured]",
 )
 @set_option
-@click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing.")
-@click.option("--wait", is_flag=True, help="Follow it to its end, as memtail watch does.")
+@click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing.")
+@click.option("--wait", is_flag=True, help="Follow the study to its end, as memtail watch does.")
 @json_option
 @click.pass_context
 def submit(
@@ -49,9 +49,10 @@ def submit(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Hand STUDY to the cluster, whose workers train what is missing of it.
+    """Submit STUDY to the cluster, whose workers train it.
 
-    The data are sent once. Submitting again is safe: it continues; with more --trials it grows.
+    The data are sent once. You can submit a study again at any time: it continues, and more
+    --trials make it grow.
     """
     from cli.cluster import connected
     from cli.watch import follow

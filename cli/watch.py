@@ -33,7 +33,9 @@ _TOLD = 10.0  # seconds between two lines where there is no terminal to draw on
 @json_option
 @click.pass_context
 def watch(context: click.Context, name: str, location: str, as_json: bool) -> None:
-    """Follow STUDY until its report is there. Ctrl-C ends the watching, not the study.
+    """Follow STUDY on the cluster until its report is published.
+
+    Ctrl-C stops watching; the study goes on.
 
     The exit code is 0 for a complete study, 1 for one that failed or was cancelled.
     """

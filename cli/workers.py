@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @store_option
 @json_option
 def workers(location: str, as_json: bool) -> None:
-    """Show the workers of the cluster: where each is, what it trains, and since when."""
+    """Show the workers of the cluster and what each one trains."""
     from cli.cluster import connected
     from services import leases, presence
 

@@ -1,5 +1,9 @@
-"""One small trained study for all tests that only read one."""
+"""Which tests are slow, and what many tests need: training processes, a small trained study."""
 
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,14 +12,27 @@ import pytest
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
-from memtail_core.running import execution
+from memtail_core.running import execution, processes
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 from memtail_core.training.device import use_one_core
+from tests import programs
+
+_HEAVY = [{"cluster", "s3"}, {"gated"}, {"served"}, {"browser"}]  # fixtures of a test
 
 use_one_core()  # as every training process does; two test processes on two threads each would crawl
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave clusters, browsers and benchmarks to make test-all, but for what is marked smoke."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        is_heavy = item.path.parent.name == "benchmarks" or any(h <= fixtures for h in _HEAVY)
+        if is_heavy and not item.get_closest_marker("smoke"):
+            item.add_marker(pytest.mark.slow)
 
 
 def digits(**tables: dict[str, Any]) -> Spec:
@@ -50,10 +67,40 @@ class Trained:
         return analyse(self.study, self.dataset, self.trials)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _training_processes_start_at_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "pool", programs.pool)
+        yield
+
+
+Shared = Callable[[str], AbstractContextManager[Path]]
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """40 models, trained once a test process. Do not write into its folder: copy it."""
-    folder = tmp_path_factory.mktemp("trained") / "runs"
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Open a folder that all processes of this run of pytest have, one process at a time.
+
+    What the first has put there the others find: memtail trains only what is missing.
+    """
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    @contextmanager
+    def opened(name: str) -> Iterator[Path]:
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            folder = common / f"shared-{name}"
+            folder.mkdir(exist_ok=True)
+            yield folder
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def trained(shared: Shared) -> Trained:
+    """40 models, trained once. Do not write into its folder: copy it."""
     study, dataset = prepare(digits())
-    trials = execution.run(study, FilesStore(folder), dataset, 40, workers=1)
-    return Trained(study, dataset, trials, folder)
+    with shared("trained") as folder:
+        trials = execution.run(study, FilesStore(folder / "runs"), dataset, 40, workers=1)
+    return Trained(study, dataset, trials, folder / "runs")

@@ -1,4 +1,4 @@
-"""How many training examples are memorized how much; how many pairs have which influence."""
+"""The figures ``memorization`` and ``influence``: histograms of scores and of pairs."""
 
 import altair as alt
 import numpy as np
@@ -14,14 +14,14 @@ _TIED = 1e-9  # 0.7 − 0.45 is 0.25
 
 
 def memorization(analysis: Analysis) -> Figure:
-    """Draw the histogram of memorization; bins of 0.05, one of which begins at the threshold."""
+    """Draw the histogram of memorization; bins of 0.05, one of which starts at the threshold."""
     rule, scores = analysis.rule, analysis.scores.memorization
     known = scores[~np.isnan(scores)]
     edges = _edges(known, rule.theta_mem)
     lifted = np.where(rule.is_memorized(known), np.maximum(known, rule.theta_mem), known)
     binned = np.histogram(lifted, edges)[0]
     table = pa.table({"from": edges[:-1], "to": edges[1:], "examples": binned})
-    said = (
+    description = (
         f"Histogram of memorization, counts on a log scale: of {len(known):,} training examples "
         f"{analysis.n_memorized:,} have at least {rule.theta_mem:g}."
     )
@@ -30,20 +30,20 @@ def memorization(analysis: Analysis) -> Figure:
         f"memorized (≥ {rule.theta_mem:g}): {analysis.n_memorized:,}",
     )
     layers = _bars(table, "memorization", "examples", rule.theta_mem, names)
-    return figure(layers, table, said)
+    return figure(layers, table, description)
 
 
 def influence(analysis: Analysis) -> Figure:
-    """Draw the histogram of influence, of all pairs that were looked at."""
+    """Draw the histogram of the influence of all tested pairs."""
     rule, table = analysis.rule, histogram_table(analysis.tally)
     n = int(analysis.tally.sum())
     same = " of the same class" if rule.same_class else ""
-    said = (
+    description = (
         f"Histogram of influence, counts on a log scale, of {n:,} pairs of a memorized training "
         f"example and a test example{same}."
     )
     names = (f"below {rule.theta_infl:g}", f"at least {rule.theta_infl:g}")
-    return figure(_bars(table, "influence", "pairs", rule.theta_infl, names), table, said)
+    return figure(_bars(table, "influence", "pairs", rule.theta_infl, names), table, description)
 
 
 def _edges(known: NDArray[np.float64], theta: float) -> NDArray[np.float64]:
@@ -62,7 +62,7 @@ def _bars(
 ) -> list[alt.Chart]:
     less, more = names
     noun = counted.removesuffix("s")
-    shown = [
+    rows = [
         {
             "from": row["from"],
             "to": row["to"],
@@ -74,12 +74,12 @@ def _bars(
         for row in table.to_pylist()
         if row[counted]
     ]
-    seen = [edge for row in shown for edge in (row["from"], row["to"])]
-    low, high = min([*seen, 0.0, theta]), max([*seen, 0.0, theta])
+    ends = [edge for row in rows for edge in (row["from"], row["to"])]
+    low, high = min([*ends, 0.0, theta]), max([*ends, 0.0, theta])
     plural = "training examples" if counted == "examples" else counted
     bars = (
-        alt.Chart(values(shown))
-        .mark_bar(binSpacing=1 if len(shown) < 60 else 0)
+        alt.Chart(values(rows))
+        .mark_bar(binSpacing=1 if len(rows) < 60 else 0)
         .encode(
             x=alt.X(
                 "from:Q",
@@ -90,7 +90,7 @@ def _bars(
             ),
             x2="to:Q",
             y=axes.count_axis(
-                "count:Q", f"{plural} (log scale)", max((row["count"] for row in shown), default=0)
+                "count:Q", f"{plural} (log scale)", max((row["count"] for row in rows), default=0)
             ),
             y2=alt.Y2Datum(axes.LEAST),
             color=axes.coloured("kind:N", {more: ORANGE, less: BLUE}, columns=2),

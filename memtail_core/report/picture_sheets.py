@@ -1,4 +1,4 @@
-"""Examples of image data as figures: each class from typical to odd, and what rests on what."""
+"""The figures ``typical_to_odd`` and ``pairs``: images of each class and of strong pairs."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ def typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Fi
     """Draw examples of each class from the least to the most memorized, the memorized framed.
 
     Args:
-        analysis: of image data.
-        shown: see :func:`.selection.spread_by_class`.
+        analysis: of a study of images.
+        shown: the examples of each class, from :func:`.selection.spread_by_class`.
     """
     dataset, scores = analysis.dataset, analysis.scores.memorization
     classes = [str(dataset.classes[label]) for label, _ in shown]
@@ -53,17 +53,19 @@ def typical_to_odd(analysis: Analysis, shown: list[tuple[int, list[int]]]) -> Fi
         _text(labels, align="right", fontSize=12),
         _text([{"x": width / 2, "y": height + 12, "text": foot}], fontSize=12),
     ]
-    said = f"Training examples of {len(shown)} classes, a row each, from typical to memorized."
+    description = (
+        f"Training examples of {len(shown)} classes, a row each, from typical to memorized."
+    )
     table = pa.Table.from_pylist(examples)
-    return figure(layers, table, said, width=width, height=height, is_fluid=False)
+    return figure(layers, table, description, width=width, height=height, is_fluid=False)
 
 
-def pairs(analysis: Analysis) -> Figure:
-    """Draw the strongest supporters, a row each: the example, then those that rest on it."""
-    found = supporters(analysis)[:_MOST]
-    pictures = [each for row, s in enumerate(found) for each in _supporter(analysis, s, row)]
-    width = round(_WIDE * (1.5 + max(len(s.pairs) for s in found)))
-    height = _HIGH * len(found)
+def strongest_pairs(analysis: Analysis) -> Figure:
+    """Draw one row per training example: its picture, then the test examples that rest on it."""
+    strongest = supporters(analysis)[:_MOST]
+    pictures = [each for row, s in enumerate(strongest) for each in _supporter(analysis, s, row)]
+    width = round(_WIDE * (1.5 + max(len(s.pairs) for s in strongest)))
+    height = _HIGH * len(strongest)
     numbers = [
         {"x": each["x"], "y": each["y"] + _PICTURE / 2 + 9, "text": each["number"]}
         for each in pictures
@@ -77,40 +79,40 @@ def pairs(analysis: Analysis) -> Figure:
         _text(numbers, fontSize=10),
         _text(heads, align="left", fontSize=12),
     ]
-    said = (
-        f"The {len(found)} training examples of the strongest pairs with their memorization, each "
-        "before the test examples that rest on it, with influence and standard error."
+    description = (
+        f"The {len(strongest)} training examples of the strongest pairs with their memorization, "
+        "each followed by the test examples that rest on it, with influence and standard error."
     )
-    strongest = [row for s in found for row in s.pairs]
-    of = analysis.pairs
+    rows = [row for s in strongest for row in s.pairs]
+    pairs = analysis.pairs
     table = pa.table(
         {
-            "train_index": of.train_index[strongest],
-            "memorization": analysis.scores.memorization[of.train_index[strongest]],
-            "test_index": of.test_index[strongest],
-            "influence": of.influence[strongest],
-            "standard_error": of.standard_error[strongest],
+            "train_index": pairs.train_index[rows],
+            "memorization": analysis.scores.memorization[pairs.train_index[rows]],
+            "test_index": pairs.test_index[rows],
+            "influence": pairs.influence[rows],
+            "standard_error": pairs.standard_error[rows],
         }
     )
-    return figure(layers, table, said, width=width, height=height, is_fluid=False)
+    return figure(layers, table, description, width=width, height=height, is_fluid=False)
 
 
 def _supporter(analysis: Analysis, of: Supporter, row: int) -> list[_Row]:
-    dataset, found, train = analysis.dataset, analysis.pairs, of.train_index
+    dataset, pairs, train = analysis.dataset, analysis.pairs, of.train_index
     y = row * _HIGH + _PICTURE / 2
-    own = f"{analysis.scores.memorization[train]:.2f}"
+    score = f"{analysis.scores.memorization[train]:.2f}"
     first: _Row = {
         "x": 0.5 * _WIDE,
         "y": y,
         "picture": _picture(dataset, dataset.train, train),
         "framed": True,
-        "number": own,
-        "said": f"training example {train}: memorization {own}",
+        "number": score,
+        "said": f"training example {train}: memorization {score}",
     }
     others = []
     for column, pair in enumerate(of.pairs):
-        test = int(found.test_index[pair])
-        value = f"{found.influence[pair]:.2f} ± {found.standard_error[pair]:.2f}"
+        test = int(pairs.test_index[pair])
+        value = f"{pairs.influence[pair]:.2f} ± {pairs.standard_error[pair]:.2f}"
         others.append(
             {
                 "x": _WIDE * (column + 2),

@@ -1,4 +1,4 @@
-"""Make every file of a report, and put them beside the shards they were made of."""
+"""Makes every file of a report and stores them beside the shards of the study."""
 
 import json
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from memtail_core.drawing.charts import png, svg
 from memtail_core.experiments import registry
 from memtail_core.report import figures, tables
 from memtail_core.report.exploration import encoded, explore
-from memtail_core.report.exploration.exploration import subgroups_of
+from memtail_core.report.exploration.explorer_data import subgroups_of
 from memtail_core.report.page import linked, page
 from memtail_core.store import ObjectStore
 
 
 def publish(store: ObjectStore, analysis: Analysis) -> str:
-    """Write tables, figures, summary, page, and the study's experiments; return the page's key.
+    """Write tables, figures, summary and page, with all experiments; return the key of the page.
 
-    All is made before anything is written.
+    Everything is made before anything is written.
     """
     reports.write(store, analysis.study, dict(_files(store, analysis)), len(analysis.trials))
     return reports.page_key(analysis.study)

@@ -1,4 +1,4 @@
-"""Which examples a report shows: every class from typical to odd, and the strongest pairs."""
+"""Chooses the examples that a report shows: of every class, and of the strongest pairs."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _MOST_SUPPORTED = 8  # test examples of each
 
 @dataclass(frozen=True)
 class Supporter:
-    """A training example and the test examples that rest on it, by falling influence."""
+    """A training example and the test examples that rest on it, the strongest influence first."""
 
     train_index: int
     pairs: tuple[int, ...]  # rows of Analysis.pairs
@@ -23,10 +23,10 @@ class Supporter:
 
 
 def spread_by_class(analysis: Analysis) -> list[tuple[int, list[int]]]:
-    """For each class (at most 20), 10 of its examples from least to most memorized.
+    """Choose 10 examples of each class (at most 20 classes), from least to most memorized.
 
-    The positions are evenly spaced in rank up to the threshold and among the memorized, so that
-    both the many typical and the few odd ones are seen.
+    Half of them are memorized, where there are that many; otherwise the few memorized examples
+    would not show. Within each half they are evenly spaced by rank.
     """
     memorization = analysis.scores.memorization
     shown = []
@@ -44,7 +44,7 @@ def spread_by_class(analysis: Analysis) -> list[tuple[int, list[int]]]:
 
 
 def most_memorized(analysis: Analysis) -> list[int]:
-    """The memorized training examples, the most memorized 48 of them."""
+    """Return the 48 most memorized training examples, those below the threshold left out."""
     memorization = analysis.scores.memorization
     memorized = np.flatnonzero(analysis.rule.is_memorized(memorization))
     order = np.argsort(-memorization[memorized], kind="stable")
@@ -52,14 +52,14 @@ def most_memorized(analysis: Analysis) -> list[int]:
 
 
 def supporters(analysis: Analysis) -> list[Supporter]:
-    """The training examples of the strongest pairs, each with the test examples it supports."""
+    """Return the training examples of the strongest pairs with the test examples they support."""
     rows: dict[int, list[int]] = {}
     for row, train in enumerate(analysis.pairs.train_index.tolist()):
         rows.setdefault(train, []).append(row)
     first = list(rows.items())[:_MOST_SUPPORTERS]
     return [
-        Supporter(train, tuple(found[:_MOST_SUPPORTED]), max(0, len(found) - _MOST_SUPPORTED))
-        for train, found in first
+        Supporter(train, tuple(pairs[:_MOST_SUPPORTED]), max(0, len(pairs) - _MOST_SUPPORTED))
+        for train, pairs in first
     ]
 
 

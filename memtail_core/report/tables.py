@@ -1,4 +1,4 @@
-"""The scores and the pairs as tables, and in the formats people read: Parquet, CSV, npz."""
+"""Tables of scores, pairs and influence, and their encoding as Parquet, CSV, JSON and npz."""
 
 import io
 import json
@@ -29,7 +29,7 @@ _SCORES = (
 
 
 def scores_table(analysis: Analysis) -> pa.Table:
-    """One row per training example, in the dataset's order; missing estimates are null."""
+    """Make one row per training example, in the dataset's order; missing estimates are null."""
     dataset = analysis.dataset
     columns = {
         "index": pa.array(np.arange(analysis.trials.n)),
@@ -45,7 +45,7 @@ def scores_table(analysis: Analysis) -> pa.Table:
 
 
 def with_estimates(table: pa.Table, name: str, scores: Memorization) -> pa.Table:
-    """Put another estimator's estimates and their 95% intervals beside the scores."""
+    """Add columns with the estimates of another estimator and their 95% intervals."""
     columns = {name: scores.memorization, f"{name}_low": scores.ci_low}
     for column, values in (columns | {f"{name}_high": scores.ci_high}).items():
         table = table.append_column(column, pa.array(values, mask=np.isnan(values)))
@@ -53,7 +53,7 @@ def with_estimates(table: pa.Table, name: str, scores: Memorization) -> pa.Table
 
 
 def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64]) -> pa.Table:
-    """One row per pair, in their order; ``memorization`` is every training example's."""
+    """Make one row per pair; ``memorization``, float64 [n], is of all training examples."""
     mem = memorization[pairs.train_index]
     return pa.table(
         {
@@ -75,18 +75,18 @@ def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64
 
 
 def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> pa.Table:
-    """One row per pair, in this order; what was never held in or out has no counted influence."""
-    found, dataset = candidates.found, candidates.dataset
+    """Make one row per pair; ``influence`` is null if the example was never held in or out."""
+    estimates, dataset = candidates.found, candidates.dataset
     train, test = candidates.train[rows], candidates.test[rows]
-    counted = found.unbiased[rows]
+    counted = estimates.unbiased[rows]
     missing = np.isnan(counted)
     return pa.table(
         {
             "train_index": train,
             "test_index": test,
-            "calibrated": found.influence[rows],
+            "calibrated": estimates.influence[rows],
             "influence": pa.array(counted, mask=missing),
-            "standard_error": pa.array(found.standard_error[rows], mask=missing),
+            "standard_error": pa.array(estimates.standard_error[rows], mask=missing),
             "memorization": candidates.scores.memorization[train],
             "train_label": dataset.y_train[train],
             "test_label": dataset.y_test[test],
@@ -97,19 +97,19 @@ def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> p
 
 
 def leading_table(leading: Leading, of: Literal["test", "train"], dataset: Dataset) -> pa.Table:
-    """One row per example and partner, the strongest partner first; a missing partner has none."""
+    """Make one row per example and partner, the strongest partner first."""
     k = leading.partner.shape[1]
     example, partner = np.repeat(leading.example, k), leading.partner.ravel()
-    there = partner >= 0
-    example, partner = example[there], partner[there]
+    exists = partner >= 0
+    example, partner = example[exists], partner[exists]
     train, test = (partner, example) if of == "test" else (example, partner)
     return pa.table(
         {
             f"{of}_index": example,
-            "rank": np.tile(np.arange(1, k + 1), len(leading.example))[there],
+            "rank": np.tile(np.arange(1, k + 1), len(leading.example))[exists],
             "train_index" if of == "test" else "test_index": partner,
-            "influence": leading.influence.ravel()[there],
-            "standard_error": leading.standard_error.ravel()[there],
+            "influence": leading.influence.ravel()[exists],
+            "standard_error": leading.standard_error.ravel()[exists],
             "train_label": dataset.y_train[train],
             "test_label": dataset.y_test[test],
             "train_name": pa.array([dataset.train_name(i) for i in train.tolist()], pa.string()),
@@ -119,28 +119,28 @@ def leading_table(leading: Leading, of: Literal["test", "train"], dataset: Datas
 
 
 def class_table(means: NDArray[np.float64], dataset: Dataset) -> pa.Table:
-    """One row per class trained on, one column per class tested on: mean influence."""
+    """Make one row per class trained on and one column per class tested on: mean influence."""
     names = [str(name) for name in dataset.classes]
     columns = [pa.array(means[:, b], mask=np.isnan(means[:, b])) for b in range(len(names))]
     return pa.Table.from_arrays([pa.array(names), *columns], names=["trained on", *names])
 
 
 def histogram_table(tally: NDArray[np.int64]) -> pa.Table:
-    """One row per bin of equal width over [−1, 1]: from (included) … to, pairs."""
+    """Make one row per bin of equal width over [−1, 1]: ``from`` (included), ``to``, ``pairs``."""
     half = len(tally) / 2
     edges = (np.arange(len(tally) + 1) - half) / half
     return pa.table({"from": edges[:-1], "to": edges[1:], "pairs": tally})
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """Encode; the same table gives the same bytes."""
+    """Encode as Parquet; the same table gives the same bytes."""
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 
 def to_csv(table: pa.Table) -> bytes:
-    """Encode; a missing number is an empty field."""
+    """Encode as CSV; a missing number is an empty field."""
     buffer = io.BytesIO()
     pyarrow.csv.write_csv(table, buffer)
     return buffer.getvalue()

@@ -65,6 +65,8 @@ def _device(asked: str) -> str:
 
     Found out in another process: a fork after CUDA has started is broken.
     """
+    if asked == "cpu":  # every machine has it; the other process would import torch to say so
+        return asked
     script = (
         "import sys\n"
         "from memtail_core.errors import MemtailError\n"

@@ -12,7 +12,7 @@ from memtail_core.data import Dataset
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
-from tests.conftest import digits
+from tests.conftest import Shared, digits
 
 N_WRONG = 30
 
@@ -40,9 +40,10 @@ def settled(spec: Spec, folder: Path, wrong: np.ndarray | None = None) -> Settin
 
 
 @pytest.fixture(scope="session")
-def setting(tmp_path_factory: pytest.TempPathFactory, planted: np.ndarray) -> Setting:
+def setting(shared: Shared, planted: np.ndarray) -> Setting:
     spec = digits(training={"epochs": 40, "batch_size": 16, "precision": "float32"})
-    return settled(spec, tmp_path_factory.mktemp("planted") / "runs", planted)
+    with shared("planted") as folder:
+        return settled(spec, folder / "runs", planted)
 
 
 @pytest.fixture(scope="session")
@@ -51,5 +52,6 @@ def dataset(setting: Setting) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def runs(setting: Setting) -> list[Run]:
-    return recorded(setting, 3)
+def runs(setting: Setting, shared: Shared) -> list[Run]:
+    with shared("planted"):
+        return recorded(setting, 3)

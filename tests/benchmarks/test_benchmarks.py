@@ -1,8 +1,6 @@
 """The benchmarks run, at a small size, and their peers train what they say they train."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import nn
 from benchmarks.peers import jax_demo, loop
 from benchmarks.roofline import operations, peak
 from memtail_core.training.gradient.networks import CNN, MLP
+from tests import programs
 from tests.training.test_engines import digits
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +29,7 @@ epochs = 3
 
 
 def ran(module: str, *arguments: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, f"benchmarks/{module}.py", *arguments, "--json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    done = programs.run(str(ROOT / "benchmarks" / f"{module}.py"), *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -83,14 +75,7 @@ def test_scaling_measures_stacks_and_trials(study: str) -> None:
 )
 def test_a_mistake_is_one_line(arguments: tuple[str, ...], message: str) -> None:
     script, *rest = arguments
-    done = subprocess.run(
-        [sys.executable, f"benchmarks/{script}", *rest],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = programs.run(str(ROOT / "benchmarks" / script), *rest)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,18 +2,19 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+
+from tests import programs
 
 ROOT = Path(__file__).parents[2]
 
 
 def ask(*arguments: str) -> str:
-    command = [sys.executable, str(ROOT / "benchmarks" / "subgroups.py"), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = programs.run(str(ROOT / "benchmarks" / "subgroups.py"), *arguments)
+    done.check_returncode()
+    return done.stdout
 
 
 def test_what_is_planted_is_known_and_evaluated(tmp_path: Path) -> None:

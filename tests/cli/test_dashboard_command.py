@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from cli.main import main
 from memtail_core import catalogue
 from memtail_core.store import FilesStore
+from tests import programs
 from tests.conftest import Trained
 from tests.servers.process import free_port
 
@@ -33,25 +34,22 @@ def test_it_shows_a_folder_and_ends_with_ctrl_c(
 ) -> None:
     catalogue.register(FilesStore(tmp_path / "mine"), trained.study, trained.dataset, 40)
     port = free_port()
-    command = [sys.executable, "-m", "cli.main", "dashboard", "--store", "mine", "--no-browser"]
-    with subprocess.Popen(
-        [*command, "--port", str(port)],
-        cwd=tmp_path,
-        env=clean | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout
-        said = process.stdout.readline()
-        assert said == f"http://127.0.0.1:{port} shows the studies in mine; Ctrl-C ends it\n"
+    arguments = ["dashboard", "--store", "mine", "--no-browser", "--port", str(port)]
+    output = tmp_path / "output"
+    process = programs.Program("cli.main", *arguments, output=output, env=clean, folder=tmp_path)
+    try:
         html = _got(f"http://127.0.0.1:{port}/")
         assert f"/studies/{trained.study.id}" in html
+        expected = f"http://127.0.0.1:{port} shows the studies in mine; Ctrl-C ends it\n"
+        assert output.read_text() == expected
         others = [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), port)]
-        for address in {*others} - {"127.0.0.1", "127.0.1.1"}:
+        for address in {"127.0.0.2", *others} - {"127.0.0.1"}:
             with pytest.raises(OSError, match="refused"):
                 socket.create_connection((address, port), timeout=5).close()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+    finally:
+        process.kill()
     assert not (tmp_path / "runs").exists()
 
 

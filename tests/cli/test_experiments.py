@@ -111,6 +111,7 @@ def test_subgroups_make_a_list_to_act_on(
     counts = json.loads(memtail("subgroups", "digits", "--json").stdout)["counts"]
     assert len(rows) == sum(counts.values()) - counts["typical"]
     memorized = trained.analysis.scores.memorization >= 0.25
+    assert {"atypical-useful", "likely-mislabeled"} & {row["category"] for row in rows}
     for row in rows:
         if row["category"] in ("atypical-useful", "likely-mislabeled"):
             assert memorized[int(row["index"])] or row["duplicate_has_other_label"] == "true"

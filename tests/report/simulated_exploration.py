@@ -10,12 +10,12 @@ from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Neighbours
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Pairs, PairsRule
-from memtail_core.report.exploration.encoding import encoded
-from memtail_core.report.exploration.exploration import Exploration
+from memtail_core.report.exploration.explorer_data import Exploration
+from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.json_encoding import encoded
 from memtail_core.report.exploration.near_duplicates import UNKNOWN, NearDuplicates
-from memtail_core.report.exploration.partners import Partners
-from memtail_core.report.exploration.pictured import Wanted, pictures
-from memtail_core.report.exploration.words import in_words
+from memtail_core.report.exploration.strongest_influence import Partners
+from memtail_core.report.exploration.thumbnails import Ranking, pictures
 
 CLASSES = ("zero", "one", "two", "<script>", "four", "five & more", "six", "'seven'", "eight", "9")
 
@@ -48,7 +48,7 @@ def simulated(
     images = kind == "images"
     sheets = (None, None)
     if images:
-        wanted = Wanted.of(train, np.arange(n)), Wanted.of(test, np.arange(n_test))
+        wanted = Ranking.of(train, np.arange(n)), Ranking.of(test, np.arange(n_test))
         sheets = pictures(dataset.train, dataset.test, *wanted)
     pairs = _pairs(train, test, influence, error)
     duplicates = UNKNOWN
@@ -66,8 +66,8 @@ def simulated(
         test_accuracy=chance.beta(5, 0.5, n_test),
         categories=("atypical-useful", "likely-mislabeled", "duplicate") if subgroups else (),
         category=np.where(subgroups & (scores.memorization >= 0.25), chance.integers(0, 3, n), -1),
-        train_text=None if images else list(in_words(dataset, dataset.train)),
-        test_text=None if images else list(in_words(dataset, dataset.test)),
+        train_text=None if images else list(texts_of(dataset, dataset.train)),
+        test_text=None if images else list(texts_of(dataset, dataset.test)),
         supported=_partners(n, 5, train, test, influence, error),
         supporters=_partners(n_test, 8, test, train, influence, error),
         neighbours=Neighbours(

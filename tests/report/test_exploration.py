@@ -1,3 +1,5 @@
+"""The data of the page's explorer, against every pair and every score computed another way."""
+
 import base64
 import io
 import json
@@ -19,10 +21,10 @@ from memtail_core.estimation.influence import Family, engine_for, influence
 from memtail_core.experiments.results import keep
 from memtail_core.experiments.subgroups.result import Member, Subgroups
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
-from memtail_core.report.exploration.encoding import i16e4
-from memtail_core.report.exploration.exploration import subgroups_of
-from memtail_core.report.exploration.partners import partners, significance_level
-from memtail_core.report.exploration.words import in_words
+from memtail_core.report.exploration.explorer_data import subgroups_of
+from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.json_encoding import i16e4
+from memtail_core.report.exploration.strongest_influence import partners, significance_level
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
@@ -287,7 +289,7 @@ def test_names_are_data_and_cut() -> None:
 def said(features: tuple[str, ...], row: NDArray[np.float32]) -> str:
     x = np.stack([row, row])
     dataset = Dataset.from_arrays(x, [0, 1], x, [0, 1], features=features)
-    return next(in_words(dataset, dataset.train))
+    return next(texts_of(dataset, dataset.train))
 
 
 def test_a_row_in_words() -> None:

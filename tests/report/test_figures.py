@@ -15,6 +15,8 @@ from memtail_core.report.figures import figures
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
 
 @pytest.fixture(scope="module")
 def analysis(trained: Trained) -> Analysis:
@@ -165,7 +167,7 @@ def test_names_are_data_in_every_figure(analysis: Analysis) -> None:
         assert "<b>" not in text
         assert "&lt;b&gt;0&lt;/b&gt;" in text
         assert 'datum["a"]' in text.replace("&quot;", '"')
-        assert png(made[name])
+        assert png(made[name]).startswith(PNG)
 
 
 def _one_model(trained: Trained) -> Analysis:
@@ -194,7 +196,8 @@ def _none_memorized(trained: Trained) -> Analysis:
 
 @pytest.mark.parametrize("of", [_one_model, _one_class, _no_pairs, _none_memorized])
 def test_there_is_always_a_figure(trained: Trained, of: Any) -> None:
-    made = figures(of(trained))
+    analysis = of(trained)
+    made = figures(analysis)
     assert {"memorization", "influence", "held_in_held_out", "by_class"} <= set(made)
     for each in made.values():
         text = json.dumps(spec(each), allow_nan=False)
@@ -202,4 +205,12 @@ def test_there_is_always_a_figure(trained: Trained, of: Any) -> None:
         drawn = inline_svg(each)
         assert "NaN" not in drawn
         assert "undefined" not in drawn
-        assert each.data.num_rows >= 0
+    known = int((~np.isnan(analysis.scores.memorization)).sum())
+    counts = {
+        "memorization": ("examples", known),
+        "influence": ("pairs", int(analysis.tally.sum())),
+        "held_in_held_out": ("examples", known),
+        "by_class": ("scored", known),
+    }
+    for name, (column, expected) in counts.items():
+        assert sum(made[name].data[column].to_pylist()) == expected, name

@@ -14,10 +14,11 @@ import pytest
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
+from memtail_core.estimation.counted import Counted
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.figures import figures
 from memtail_core.report.page import linked, page
-from memtail_core.report.page.embedding import as_json, script
+from memtail_core.report.page.inline_scripts import as_json, script
 from memtail_core.report.page.spectrum import spectrum
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare
@@ -117,9 +118,19 @@ def test_the_page_opens_with_the_answer(html: str, analysis: Analysis) -> None:
     assert f"<b>{analysis.n_memorized}</b> of 300 training examples" in answer
     surely, possibly = analysis.n_surely_memorized, analysis.n_possibly_memorized
     assert f"{surely} surely, {possibly} possibly" in answer
-    assert "40 models, the standard error of a score at most" in answer
+    assert "The scores come from 40 models, with a standard error of at most" in answer
     for warning in analysis.warnings:
         assert warning[1:] in answer
+
+
+def test_the_page_names_the_estimator(analysis: Analysis) -> None:
+    counted = words(page(analysis, {}))
+    assert "intervals are those of Agresti" in counted
+    other = replace(analysis, estimator=Counted(name="another"))
+    html = words(page(other, {}))
+    assert "40 models and the estimator “another”, with" in html
+    assert "estimated by the estimator “another”" in html
+    assert "Agresti" not in html
 
 
 def test_the_answer_tells_what_experiments_found(analysis: Analysis) -> None:
@@ -139,7 +150,9 @@ def test_pairs_that_chance_explains_support_no_prediction(analysis: Analysis) ->
     n = len(np.unique(pairs.test_index))
     assert f"<b>{n}</b> of 100 test predictions rest on one or more of them" in sure
     pairs = replace(pairs, expected_by_chance=0.9 * len(pairs))
-    assert "so few models do not tell" in words(page(replace(analysis, pairs=pairs), {}))
+    assert "too few models to say which predictions rest on them" in words(
+        page(replace(analysis, pairs=pairs), {})
+    )
 
 
 def test_names_from_the_data_are_only_text(analysis: Analysis) -> None:

@@ -1,3 +1,5 @@
+"""A published report: its files, its tables and the examples it shows."""
+
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -16,6 +16,8 @@ from memtail_core.experiments.stability.result import AtThreshold, Growth, Stabi
 from memtail_core.experiments.subgroups import figure as subgroups_figure
 from memtail_core.experiments.subgroups.result import Member, Subgroups
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
 
 def shown(figure: Figure) -> list[dict[str, Any]]:
     return [row for rows in spec(figure)["datasets"].values() for row in rows]
@@ -66,7 +68,7 @@ def test_stability_shows_what_was_measured_and_the_law() -> None:
     assert made["stability-growth"].data.to_pylist()[0] == {
         "of": "memorized examples", "models": 20.0, "agreement": 0.4, "spread": 0.1
     }  # fmt: skip
-    assert all(png(each) for each in made.values())
+    assert all(png(each).startswith(PNG) for each in made.values())
 
 
 def both(threshold: float, *values: float | None) -> Both:
@@ -143,7 +145,7 @@ def test_removal_shows_every_cut_with_its_deviation(cuts: list[Any]) -> None:
     beside = {row["text"] for row in shown(figure) if "text" in row}
     assert beside == ({"0.1", "0.3"} if cuts else set())
     assert any(row.get("tooltip") == "nothing removed: 93.00% correct" for row in shown(figure))
-    assert png(figure)
+    assert png(figure).startswith(PNG)
 
 
 def memorizer(name: str, memorized: list[int]) -> Memorizer:
@@ -169,7 +171,7 @@ def test_the_last_layer_beside_whole_networks_and_every_other_layer() -> None:
     assert said == {"input: 60 memorized", f"{LAST}: 1 memorized", "whole networks: 40 memorized"}
     alone = found.model_copy(update={"layers": found.layers[1:]})
     assert list(last_layer_figure.figures(alone)) == ["last-layer"]
-    assert all(png(each) for each in made.values())
+    assert all(png(each).startswith(PNG) for each in made.values())
 
 
 def member(index: int, category: str, memorization: float | None, probability: float) -> Member:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -89,6 +90,7 @@ class ServerProcess:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder.with_suffix(".log")
+        ending = signal.SIGKILL if self.container is None else signal.SIGTERM  # tell docker gently
         with log.open("ab") as output:
             self._running = subprocess.Popen(
                 self.command,
@@ -96,7 +98,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent(self.container is not None),  # noqa: PLW1509
+                preexec_fn=partial(die_with_parent, ending),  # noqa: PLW1509
             )
         until = time.monotonic() + _STARTS
         while not self._answers():
@@ -143,17 +145,10 @@ class ServerProcess:
             return False
 
 
-def _die_with_parent(gently: bool) -> Callable[[], None] | None:
-    """Linux ends the server when pytest dies, even if it is killed; docker has to be told gently.
+def die_with_parent(number: signal.Signals) -> None:
+    """Have Linux send this process a signal when its parent dies, even if that is killed.
 
-    It does when the THREAD that started the server ends: start servers in the main thread.
+    It does when the THREAD that started the process ends: start servers in the main thread.
     """
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    wanted = int(signal.SIGTERM if gently else signal.SIGKILL)
-
-    def set_signal() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, wanted)
-
-    return set_signal
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number))

@@ -1,6 +1,5 @@
 """A cluster of real processes: Redis, an S3 server behind a network that can fail, the services."""
 
-import multiprocessing
 import os
 import re
 import signal
@@ -11,46 +10,53 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import psutil
 from celery import Celery
 from redis import Redis
 
-from cli.main import main
 from memtail_core import catalogue
 from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
 from memtail_core.store import ObjectStore, open_store
 from memtail_core.study import Study
-from services import broker, leases
+from services import broker, leases, presence
 from services.leases import Lease
 from services.queue import TASK, queue_of, task_name
+from tests import programs
 from tests.faults import Faults
 from tests.servers import RedisServer, S3Server, redis_server
+from tests.servers.process import die_with_parent
+from tests.services.gated import GATE, Gate
 
 _TIMEOUT = 120.0  # seconds; far more than any step takes
-_READY = multiprocessing.get_context("forkserver")
-_READY.set_forkserver_preload(["cli.main", "memtail_core.report", "services.submission"])
 
 
 class Service:
-    """A worker or an aggregator, as its container would run it."""
+    """A worker or an aggregator, as its container would run it: a fork, or a fresh process."""
 
-    def __init__(self, role: str, log: Path, env: dict[str, str]) -> None:
+    def __init__(self, role: str, log: Path, env: dict[str, str], *, fresh: bool) -> None:
         self.log = log
+        self._program: programs.Program | subprocess.Popen[bytes]
+        if not fresh:
+            self._program = programs.Program(f"services.{role}", output=log, env=env)
+            return
         with log.open("w") as file:
-            self._process = subprocess.Popen(
+            self._program = subprocess.Popen(
                 [sys.executable, "-m", f"services.{role}"],
                 env=env,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=partial(die_with_parent, signal.SIGKILL),  # noqa: PLW1509
             )
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._program.pid
 
     @property
     def name(self) -> str:
@@ -66,13 +72,13 @@ class Service:
 
     def signal(self, number: signal.Signals) -> None:
         """As ``docker stop`` and ``docker pause`` do: to the first process alone."""
-        os.kill(self.pid, number)
+        self._program.send_signal(number)
 
     def kill(self) -> None:
         """As when the machine loses power: every process at once."""
         for process in self.processes:
             process.kill()
-        self._process.wait(_TIMEOUT)
+        self._program.wait(_TIMEOUT)
 
     def pause(self) -> None:
         for process in self.processes:
@@ -84,17 +90,24 @@ class Service:
 
     def wait(self) -> int:
         """Wait until it has ended; return its exit code."""
-        return self._process.wait(_TIMEOUT)
+        return self._program.wait(_TIMEOUT)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._program.poll() is not None
 
     def close(self) -> None:
-        if self._process.poll() is None:
+        if not self.has_ended:
             self.resume()
             self.kill()
 
 
 @dataclass
 class Cluster:
-    """Redis of its own, a bucket of its own; services and commands that find both."""
+    """A Redis and a bucket for one test; services and commands that find both."""
+
+    fresh: ClassVar[bool] = False
+    """Whether services start as new processes, as containers do, and not as forks."""
 
     redis: RedisServer
     s3: S3Server
@@ -117,7 +130,7 @@ class Cluster:
             "MEMTAIL_CACHE": str(self.folder / "cache"),
             "MEMTAIL_LEASE": "3",
             "MEMTAIL_SCAN": "0.5",
-            "MEMTAIL_PUBLISH_EVERY": "2",
+            "MEMTAIL_PUBLISH_EVERY": "600",  # the final report alone
             "MEMTAIL_DEVICE": "cpu",
         }
 
@@ -145,7 +158,7 @@ class Cluster:
 
     def start(self, role: str, **env: str) -> Service:
         log = self.folder / f"{role}-{len(self.services)}.log"
-        self.services.append(Service(role, log, self.env | env))
+        self.services.append(Service(role, log, self.env | env, fresh=self.fresh))
         return self.services[-1]
 
     def worker(self, **env: str) -> Service:
@@ -155,21 +168,8 @@ class Cluster:
         return self.start("aggregator", **env)
 
     def memtail(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
-        """Run a command as a user does, and expect its exit code.
-
-        In a fork of a process that has imported all that takes its time, and done nothing else:
-        one that has drawn a chart has threads, without which a fork of it hangs.
-        """
-        out, err = self.folder / "stdout", self.folder / "stderr"
-        forked = _READY.Process(target=_command, args=(arguments, self.env, self.folder, out, err))
-        forked.start()
-        forked.join(_TIMEOUT)
-        if forked.is_alive():
-            forked.kill()
-            forked.join()
-        ran = subprocess.CompletedProcess(
-            arguments, forked.exitcode or 0, out.read_text(), err.read_text()
-        )
+        """Run a command as a user does, and expect its exit code."""
+        ran = programs.run("cli.main", *arguments, env=self.env, folder=self.folder)
         assert ran.returncode == code, f"{arguments}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
         assert "Traceback" not in ran.stderr, ran.stderr
         return ran
@@ -199,6 +199,13 @@ class Cluster:
         self.wait_until("a shard is under way", self.leases)
         return next(iter(self.leases()), None) or self.lease()
 
+    def wait_for_looks(self, number: int = 4) -> None:
+        """Wait until the aggregator has said again, so often, that it is there: at each look."""
+        for _ in range(number):
+            for key in self.client.scan_iter("memtail:presence:aggregator:*"):
+                self.client.delete(key)
+            self.wait_until("it is there", lambda: presence.there(self.client, "aggregator"))
+
     def wait_until(self, what: str, condition: Callable[[], object]) -> None:
         """Wait for a condition; if it never holds, show the logs."""
         deadline = time.monotonic() + _TIMEOUT
@@ -215,27 +222,41 @@ class Cluster:
         return self.store.get(f"{self.study.prefix}report/scores.parquet")
 
 
-def _command(
-    arguments: tuple[str, ...], env: dict[str, str], folder: Path, out: Path, err: Path
-) -> None:
-    """What the console command does, in a process that is not itself any more."""
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(folder)
-    for number, path in ((1, out), (2, err)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    sys.stdout = os.fdopen(1, "w", closefd=False)
-    sys.stderr = os.fdopen(2, "w", closefd=False)
-    try:
-        main(arguments)
-    except SystemExit as end:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+class GatedCluster(Cluster):
+    """A cluster whose study trains nothing and gets as far as a test lets it."""
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.folder / "gate")
+
+    @property
+    def env(self) -> dict[str, str]:
+        return super().env | {
+            "MEMTAIL_ALLOW_PYTHON_RECIPES": "1",
+            GATE: str(self.gate.folder),
+        }
+
+    def mid_shard(self, worker: Service, stored: int = 0) -> None:
+        """Let it train until so many shards are stored and this worker holds the lease of one."""
+
+        def is_there() -> bool:
+            if len(self.stored()) < stored:
+                self.gate.let_one_through()
+                return False
+            return any(lease.worker == worker.name for lease in self.leases())
+
+        self.wait_until(f"a shard under way, {stored} stored", is_there)
+
+    def finish(self) -> bytes:
+        self.gate.open()
+        return super().finish()
+
+
+C = TypeVar("C", bound=Cluster)
 
 
 @contextmanager
-def running(s3: S3Server, folder: Path, kind: type[Cluster] = Cluster) -> Iterator[Cluster]:
+def running(s3: S3Server, folder: Path, kind: Callable[..., C] = Cluster) -> Iterator[C]:
     """A cluster without services yet; whatever is started in it ends with it."""
     with redis_server() as server, Faults(s3.endpoint) as faults:
         cluster = kind(server, s3, faults, folder)

@@ -1,4 +1,4 @@
-"""A cluster for each test, and what the same study gives on one machine."""
+"""A cluster for each test, and what the same studies give on one machine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from memtail_core.analysis import analyse
-from memtail_core.report import publish
+from memtail_core.report import tables
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
+from tests.conftest import Shared
 from tests.servers import S3Server, s3_server
-from tests.services.cluster import Cluster, running
+from tests.services.cluster import Cluster, GatedCluster, running
+from tests.services.gated import STUDY
 
 TOML = """
 [study]
@@ -25,7 +27,7 @@ train_limit = 400
 [training]
 recipe = "mlp"
 widths = [64]
-epochs = 150
+epochs = 30
 precision = "float32"
 """
 STACK = 3  # two stores could measure that another is the fastest
@@ -39,18 +41,34 @@ def s3() -> Iterator[S3Server]:
 
 @pytest.fixture
 def cluster(s3: S3Server, tmp_path: Path) -> Iterator[Cluster]:
-    with running(s3, tmp_path) as found:
+    with running(s3, tmp_path) as started:
         (tmp_path / "small.toml").write_text(TOML)
-        yield found
+        yield started
+
+
+@pytest.fixture
+def gated(s3: S3Server, tmp_path: Path) -> Iterator[GatedCluster]:
+    with running(s3, tmp_path, GatedCluster) as started:
+        (tmp_path / "gated.toml").write_text(STUDY)
+        yield started
 
 
 @pytest.fixture(scope="session")
-def local_scores(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """``scores.parquet`` of the same study, run on this machine without any of this."""
-    folder = tmp_path_factory.mktemp("local")
-    (folder / "small.toml").write_text(TOML)
-    study, dataset = prepare(Spec.load(str(folder / "small.toml")))
-    store = FilesStore(folder / "runs")
-    trials = execution.run(study, store, dataset, 36, workers=1, stack=STACK)
-    publish(store, analyse(study, dataset, trials))
-    return store.get(f"{study.prefix}report/scores.parquet")
+def local_scores(shared: Shared) -> bytes:
+    """``scores.parquet`` of the small study, run on this machine without a cluster."""
+    with shared("small") as folder:
+        return _scores(TOML, folder, STACK)
+
+
+@pytest.fixture(scope="session")
+def gated_scores(shared: Shared) -> bytes:
+    """The same of the gated study."""
+    with shared("gated") as folder:
+        return _scores(STUDY, folder)
+
+
+def _scores(toml: str, folder: Path, stack: int | None = None) -> bytes:
+    (folder / "study.toml").write_text(toml)
+    study, dataset = prepare(Spec.load(str(folder / "study.toml")))
+    trials = execution.run(study, FilesStore(folder / "runs"), dataset, 36, workers=1, stack=stack)
+    return tables.to_parquet(tables.scores_table(analyse(study, dataset, trials)))

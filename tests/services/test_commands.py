@@ -15,7 +15,11 @@ from tests.services.cluster import Cluster
 SMALL = ("small.toml", "--stack", "3", "--trials", "12")
 
 
-def test_a_study_from_submission_to_report(cluster: Cluster) -> None:
+@pytest.mark.smoke
+def test_a_study_from_submission_to_report(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cluster, "fresh", True)
     plan = json.loads(cluster.memtail("submit", *SMALL, "--dry-run", "--json").stdout)
     assert (plan["models"], plan["shards"], plan["workers"], plan["enqueued"]) == (12, 4, 0, None)
     assert "holds no study" in cluster.memtail("status", code=0).stdout, "a dry run does nothing"

@@ -15,7 +15,7 @@ from memtail_core.running.preparation import prepare
 from memtail_core.study import Spec, Study
 from services import broker, orders
 from services.queue import queue_of
-from tests.services.cluster import Cluster, Service
+from tests.services.cluster import Cluster, GatedCluster, Service
 
 OWN = """
 [study]
@@ -66,7 +66,7 @@ def test_an_error_of_the_users_code_stops_the_study_and_is_shown(own: Cluster) -
         "the other tasks are let go",
         lambda: broker.queue_length(own.client, queue_of("cpu")) == 0,
     )
-    time.sleep(2)  # the aggregator looks several times, and leaves it alone
+    own.wait_for_looks()  # and leaves it alone
     (failure,) = failures.read(own.store, study)
     assert failure.kind == "study"
     assert failure.attempt == 1
@@ -116,17 +116,19 @@ def test_a_shard_that_kills_its_process_is_given_up_and_the_others_go_on(own: Cl
     assert len(own.stored()) == 12
 
 
-def test_what_is_away_is_tried_again_later(cluster: Cluster, local_scores: bytes) -> None:
+def test_what_is_away_is_tried_again_later(gated: GatedCluster, gated_scores: bytes) -> None:
     """A worker without patience hands its shard on, by a task that is due later."""
-    worker = cluster.worker(MEMTAIL_STORE_PATIENCE="0.1")
-    cluster.aggregator()
-    cluster.memtail("submit", "small.toml", "--stack", "3")
-    cluster.wait_until("2 stored", lambda: len(cluster.stored()) >= 2)
-    cluster.faults.answer_503()
-    cluster.wait_until("an attempt failed", lambda: "attempt 1:" in worker.log.read_text())
-    time.sleep(1)
-    cluster.faults.heal()
-    assert cluster.finish() == local_scores
+    worker = gated.worker(MEMTAIL_STORE_PATIENCE="0.1")
+    gated.aggregator()
+    gated.memtail("submit", "gated.toml")
+    gated.mid_shard(worker, stored=2)
+    gated.faults.answer_503()
+    gated.wait_until(
+        "an attempt failed",
+        lambda: gated.gate.let_one_through() or "attempt 1:" in worker.log.read_text(),
+    )
+    gated.faults.heal()
+    assert gated.finish() == gated_scores
     assert "retry: Retry in 2" in worker.log.read_text()
 
 
@@ -144,7 +146,7 @@ def test_cancel_frees_the_workers_and_keeps_what_is_stored(own: Cluster) -> None
     assert "1 shard under way stopped" in own.memtail("cancel", "own").stdout
     assert not own.leases()
     own.wait_until("the worker has let go of all", lambda: let_go(worker) == 6)
-    time.sleep(2)  # the aggregator looks several times
+    own.wait_for_looks()
     assert len(own.stored()) == 5
     assert failures.read(own.store, study) == []
     assert "cancelled" in own.memtail("status", "own").stdout
@@ -176,7 +178,7 @@ def test_a_study_that_was_not_submitted_is_left_alone(cluster: Cluster) -> None:
     cluster.wait_until(
         "both are there", lambda: len(cluster.client.keys("memtail:presence:*")) == 2
     )
-    time.sleep(2)  # the aggregator looks several times
+    cluster.wait_for_looks()
     assert cluster.stored() == []
     assert orders.read(store, study) is None
 
@@ -204,7 +206,7 @@ def test_a_worker_is_stopped_while_redis_is_away(own: Cluster) -> None:
     worker = own.worker()
     own.wait_until("it is there", lambda: own.client.keys("memtail:presence:worker:*"))
     own.redis.stop()
-    time.sleep(2)
+    own.wait_until("it notices", lambda: "Connection to broker lost" in worker.log.read_text())
     begun = time.monotonic()
     worker.signal(signal.SIGTERM)
     worker.wait()

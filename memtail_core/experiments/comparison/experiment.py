@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class CompareOptions(Options):
     """The options of the command."""
 
-    splits: int = Field(5, ge=1, le=1000, description="Random halves of each study.")
+    splits: int = Field(5, ge=1, le=1000, description="Draw this many random halves of each study.")
 
 
 def run(host: Host, options: CompareOptions) -> Iterator[Comparison]:
-    """Compare studies of the same data, two at a time.
+    """Compare studies of the same data that differ in training.
 
-    The studies may differ in network, recipe or epochs. Which examples do both memorize, which
-    pairs do they share, and how much of the difference is noise? Each study is also compared with
-    itself, half of its models with the other half. Trains nothing.
+    Shows, for every two studies, which memorized examples and pairs they share. To show how much of
+    the difference is noise, each study is also compared with itself, one half of its models with
+    the other. Trains nothing.
     """
     from memtail_core.estimation.influence import PairsRule, engine_for
     from memtail_core.experiments.comparison.plan import compare

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 class ConsistencyOptions(Options):
     """The options of the command."""
 
-    ratios: tuple[Share, ...] = Field(RATIOS, description="Shares of the training set.")
+    ratios: tuple[Share, ...] = Field(RATIOS, description="Train on these shares.")
     trials: int = Field(
-        100, ge=1, le=MOST_TRIALS, description="Models of each ratio; a larger number adds some."
+        100, ge=1, le=MOST_TRIALS, description="Train this many models of each ratio."
     )
 
 
 def run(host: Host, options: ConsistencyOptions) -> Iterator[Consistency]:
-    """Measure how often models get held-out examples of STUDY right.
+    """Compute consistency scores (C-scores) of all examples.
 
-    Trains models on other shares of the training set, everything else equal; models of the study's
-    own share exist already. The mean over the shares is the C-score of Jiang et al. The models are
-    kept: run it again and nothing is trained twice. With --output scores.csv every example becomes
-    a row.
+    Trains models like those of STUDY on other shares of the training set and counts how often they
+    classify held-out examples correctly. The mean over the shares is the C-score of Jiang et al.
+    The models are stored, so that nothing is trained twice. --output scores.csv has one row per
+    example.
     """
     from memtail_core.experiments.consistency.plan import analyse, study_at
 

@@ -17,16 +17,16 @@ class LastLayerOptions(Options):
     """The options of the command."""
 
     every_layer: bool = Field(
-        False, description="Train linear layers on the representations of earlier layers too."
+        False, description="Train a linear layer on each earlier layer too."
     )
-    l2: float = Field(1e-3, gt=0, description="Penalty on the weights of the linear layers.")
+    l2: float = Field(1e-3, gt=0, description="Penalize the weights of the linear layers this much.")
 
 
 def run(host: Host, options: LastLayerOptions) -> Iterator[LastLayer]:
-    """Train only the last layer of STUDY and see what it memorizes.
+    """Measure what the last layer of a network memorizes alone.
 
-    One network is trained on all examples and its representation fixed. Its last layer is then
-    trained on the subset of each of the study's models: thousands of convex problems in seconds.
+    Trains one network on all examples of STUDY and fixes its representation. Then trains its last
+    layer on the subset of each of the study's models: thousands of convex problems in seconds.
     """
     from memtail_core.experiments.last_layer.plan import analyse, study_of
     from memtail_core.experiments.last_layer.representations import is_represented, represented

@@ -16,12 +16,11 @@ class PrivacyOptions(Options):
 
 
 def run(host: Host, options: PrivacyOptions) -> Iterator[Privacy]:
-    """Attack STUDY: can one tell what its models were trained on?
+    """Find examples whose membership an attacker can infer.
 
-    Each model is the target once, with all others as the attacker's shadow models (the
-    likelihood-ratio attack of Carlini et al.). With --output exposed.csv every example becomes a
-    row: how often the attack detects its membership. Trains nothing, and works on unfinished
-    studies. Needs margins.
+    Attacks each model of STUDY with all others as shadow models (the likelihood-ratio attack of
+    Carlini et al.). --output exposed.csv has one row per example: how well an attacker recognizes
+    it as a training example. Trains nothing and works on unfinished studies; it needs margins.
     """
     from memtail_core.experiments.privacy.plan import audit
 

@@ -17,23 +17,23 @@ class RemovalOptions(Options):
     """The options of the command."""
 
     thresholds: tuple[Threshold, ...] = Field(
-        THRESHOLDS, description="Thresholds of memorization; remove what reaches each."
+        THRESHOLDS, description="Remove the examples with at least this memorization."
     )
     repeats: int = Field(
-        5, ge=2, le=10_000, description="Networks for each training set; a larger number adds some."
+        5, ge=2, le=10_000, description="Train this many networks on each training set."
     )
     deduplicate: bool = Field(
         False,
-        description="First leave out training examples that nearly equal a test example.",
+        description="First leave out near-duplicates of test examples.",
     )
 
 
 def run(host: Host, options: RemovalOptions) -> Iterator[Removal]:
-    """Retrain STUDY without its memorized examples.
+    """Measure what removing the memorized examples costs.
 
-    For comparison, other networks are trained without as many random examples. Half of the study's
-    models choose what is removed, the other half which test examples are in high-influence pairs.
-    The new networks are kept: run it again and nothing is trained twice.
+    Trains networks without the memorized examples of STUDY, and without as many random ones. Half
+    of the study's models choose the examples to remove, the other half the test examples in
+    high-influence pairs. The networks are stored, so that nothing is trained twice.
     """
     from memtail_core import catalogue
     from memtail_core.data.near_duplicates import in_test_set

@@ -17,20 +17,20 @@ class StabilityOptions(Options):
     """The options of the command."""
 
     agreement: float = Field(
-        0.9, gt=0, lt=1, description="Say how many models it takes to agree this well."
+        0.9, gt=0, lt=1, description="Report how many models it takes to agree this well."
     )
     thresholds: tuple[Threshold, ...] = Field(
-        THRESHOLDS, description="Thresholds of memorization; compare what reaches each."
+        THRESHOLDS, description="Compare at these memorization thresholds."
     )
-    splits: int = Field(10, ge=2, le=1000, description="Random halves of each size.")
+    splits: int = Field(10, ge=2, le=1000, description="Draw this many random halves of each size.")
 
 
 def run(host: Host, options: StabilityOptions) -> Iterator[Stability]:
-    """Measure how well two halves of the models of STUDY agree.
+    """Measure how well two halves of the models agree.
 
-    The models are split into halves many times. The halves are compared on the memorized examples
-    and on the high-influence pairs, and at several sizes, which tells how many models it takes to
-    agree better. Trains nothing, and works on unfinished studies.
+    Repeatedly splits the models of STUDY into halves and compares their memorized examples and
+    high-influence pairs; shows how the agreement grows with the number of models. Trains nothing
+    and works on unfinished studies.
     """
     from memtail_core.analysis.halves import sizes
     from memtail_core.experiments.stability.plan import stability

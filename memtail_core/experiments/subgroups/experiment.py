@@ -17,18 +17,18 @@ class SubgroupsOptions(Options):
     """The options of the command."""
 
     min_influence: Threshold = Field(
-        0.15, description="Least influence of an example that a test example rests on."
+        0.15, description="Count pairs with at least this influence."
     )
     doubted: float = Field(
-        0.5, gt=0, lt=1, description="Doubt labels that are wrong with this probability."
+        0.5, gt=0, lt=1, description="Doubt labels that are wrong with at least this probability."
     )
 
 
 def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
-    """Sort the training examples of STUDY: relabel, drop or keep.
+    """Find training examples to keep, to relabel or to drop.
 
-    Each is typical, atypical-useful, likely-mislabeled or duplicate. With --output groups.csv those
-    that are not typical become a file for a relabeling tool, one row each with the evidence.
+    Each example is typical, atypical-useful, likely-mislabeled or duplicate. --output groups.csv
+    lists those that are not typical, one per row with the evidence, for a relabeling tool.
     """
     from memtail_core.data import near_duplicates
     from memtail_core.estimation.influence import PairsRule

@@ -1,4 +1,4 @@
-"""Thumbnails on sheets: thousands of small pictures in a few files that a page cuts out of."""
+"""Draws thousands of thumbnails on a few sheets, from which the page cuts them out."""
 
 import io
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _PER_SHEET = COLUMNS * ROWS
 
 @dataclass(frozen=True)
 class Look:
-    """How thumbnails are made: pixels across and down, and WebP's quality; None is lossless."""
+    """The size of thumbnails in pixels and their WebP quality; None is lossless."""
 
     width: int
     height: int
@@ -37,7 +37,7 @@ class Sheets:
 
     Attributes:
         look: how they were made.
-        position: int64 [n], the cell of each, counted by rows over all sheets; −1: not pictured.
+        position: int64 [n], the cell of each, counted by rows over all sheets; −1: no thumbnail.
         images: the sheets; the last has no more rows than it needs.
     """
 
@@ -47,7 +47,7 @@ class Sheets:
 
     @property
     def n_bytes(self) -> int:
-        """Of all sheets."""
+        """The size of all sheets."""
         return sum(map(len, self.images))
 
     @property
@@ -57,7 +57,7 @@ class Sheets:
 
 
 def looks(height: int, width: int) -> Iterator[Look]:
-    """Yield ways to make thumbnails of images of this size, the best first; none enlarges."""
+    """Yield looks for images of this size, the best first; none is larger than the images."""
     longest = max(height, width)
     sides = [min(longest, _SIDES[0])]
     sides += [side for side in _SIDES if side < sides[0]]
@@ -80,7 +80,7 @@ def sheets(images: Examples, chosen: Indices, look: Look) -> Sheets:
 
 
 def sheet(images: Images, look: Look) -> bytes:
-    """Encode up to 512 images as one picture; cells left over are black, or transparent."""
+    """Encode up to 512 images as one picture; unused cells are black or transparent."""
     rows = -(-len(images) // COLUMNS)
     cells = np.zeros((rows * COLUMNS, look.height, look.width, images.shape[3]), np.uint8)
     for cell, image in zip(cells, images, strict=False):

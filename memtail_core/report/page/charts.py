@@ -1,4 +1,4 @@
-"""A figure as the page shows it: drawn already, and what draws it again when it is touched."""
+"""A figure in the page: a still drawing, and the source of its interactive version."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,10 @@ class Chart:
     """One figure.
 
     Attributes:
-        name: of its files, and its address in the page (``chart-NAME``).
-        svg: it, drawn.
-        source: for the page's script: ``spec``, in Vega-Lite, and ``csv``, its data.
-        caption: what it shows.
+        name: the name of its files; its element in the page is ``chart-NAME``.
+        svg: the still drawing.
+        source: for the page's script: ``spec`` in Vega-Lite, and ``csv`` with its data.
+        caption: the sentence below it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Single examples as the page shows them without a script: a picture or a row, and the scores."""
+"""Single examples for the templates: a picture or the text of a row, and the scores."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,17 +7,17 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.data import Dataset, Examples
 from memtail_core.drawing.pictures import data_uri
 from memtail_core.drawing.section import Example
-from memtail_core.report.exploration.words import first_phrases
+from memtail_core.report.exploration.feature_text import first_phrases
 
 
 @dataclass(frozen=True)
-class Looks:
+class ExampleView:
     """One example; the scores are None for a test example.
 
     Attributes:
-        anchor: the page's address of it, ``train-17``.
+        anchor: its address in the page, as ``train-17``.
         picture: the source of an ``<img>``; None for a row of a table.
-        features: a row of a table in words.
+        features: the row of a table as text.
     """
 
     anchor: str
@@ -34,15 +34,15 @@ class Looks:
     accuracy_out: float | None = None
 
 
-def of_train(analysis: Analysis, i: int) -> Looks:
-    """Training example ``i``."""
+def of_train(analysis: Analysis, i: int) -> ExampleView:
+    """Return the view of training example ``i``."""
     dataset, scores = analysis.dataset, analysis.scores
-    return Looks(
+    return ExampleView(
         anchor=f"train-{i}",
         index=i,
         name=dataset.train_name(i),
         label=dataset.classes[dataset.y_train[i]],
-        **_looks(dataset, dataset.train, i),
+        **_appearance(dataset, dataset.train, i),
         is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
         low=float(scores.ci_low[i]),
@@ -52,27 +52,27 @@ def of_train(analysis: Analysis, i: int) -> Looks:
     )
 
 
-def of_test(analysis: Analysis, j: int) -> Looks:
-    """Test example ``j``."""
+def of_test(analysis: Analysis, j: int) -> ExampleView:
+    """Return the view of test example ``j``."""
     dataset = analysis.dataset
-    return Looks(
+    return ExampleView(
         anchor=f"test-{j}",
         index=j,
         name=dataset.test_name(j),
         label=dataset.classes[dataset.y_test[j]],
-        **_looks(dataset, dataset.test, j),
+        **_appearance(dataset, dataset.test, j),
     )
 
 
 def of_experiment(analysis: Analysis, example: Example) -> dict[str, Any]:
-    """An example that an experiment shows, with what it says of it."""
-    looks = (of_test if example.is_test else of_train)(analysis, example.index)
+    """Return an example that an experiment shows, with the experiment's words about it."""
+    view = (of_test if example.is_test else of_train)(analysis, example.index)
     kind = "test example" if example.is_test else "training example"
-    return {"e": looks, "said": example.caption, "kind": kind}
+    return {"e": view, "said": example.caption, "kind": kind}
 
 
-def _looks(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:
-    """How the page shows example ``i`` of the training or test set."""
+def _appearance(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:
+    """The picture or the text of example ``i`` of the training or test set."""
     modality = dataset.modality
     if modality.is_pictured:
         return {"picture": data_uri(modality.pictures(examples).take([i])[0]), "features": ""}

@@ -1,9 +1,8 @@
-"""The report as one HTML file that needs nothing else: no network, no server, no other file."""
+"""Renders the report as one HTML file that needs no network, no server and no other file."""
 
 import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -15,12 +14,13 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.drawing.charts import Figure, javascript
 from memtail_core.drawing.section import Section
 from memtail_core.report.page.charts import Chart, chart
-from memtail_core.report.page.embedding import as_json, policy, script
+from memtail_core.report.page.class_rows import class_rows
 from memtail_core.report.page.examples import of_experiment, of_test, of_train
+from memtail_core.report.page.inline_scripts import as_json, policy, script
 from memtail_core.report.page.spectrum import spectrum
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
 
-_SCRIPTS = (  # in this order; together they are one script
+_SCRIPTS = (  # in this order, as one script
     "data",
     "elements",
     "wording",
@@ -35,27 +35,21 @@ _SCRIPTS = (  # in this order; together they are one script
     "charts",
     "start",
 )
-_SCRIPTED = 'document.documentElement.classList.add("scripted");'  # before anything is drawn
+_SCRIPTED = 'document.documentElement.classList.add("scripted");'  # before the page is drawn
 _CAPTIONS = {
-    "memorization": "How many training examples are memorized how much; orange: memorized.",
-    "influence": "How many pairs of a training and a test example have how much influence.",
+    "memorization": "Training examples by memorization. Orange bars are memorized examples.",
+    "influence": "Pairs of a memorized training example and a test example, by influence.",
     "held_in_held_out": (
-        "Each training example: on the diagonal it makes no difference whether a model trained on "
-        "it; memorization is the height above."
+        "Training examples by the accuracy of models that held them out and of models trained on "
+        "them. On the diagonal, training on an example makes no difference; memorization is the "
+        "height above the diagonal."
     ),
-    "by_class": "How much of each class is memorized.",
+    "by_class": (
+        "The memorized share of each class. Lines run from surely to possibly memorized examples."
+    ),
 }
-_MEMORIZED, _SURELY, _POSSIBLY = 1, 2, 4  # bits of an example's standing
-_WITHOUT_SCRIPT = 24  # of the most memorized examples, and half as many supporters
-
-
-@dataclass(frozen=True)
-class _ClassRow:
-    name: str
-    n: int
-    memorized: int
-    mean: float
-    held_out: float
+_MEMORIZED, _SURELY, _POSSIBLY = 1, 2, 4  # bits of an example's ``standing``
+_WITHOUT_SCRIPT = 24  # most memorized examples, and half as many training examples of pairs
 
 
 def page(
@@ -67,10 +61,10 @@ def page(
     """Render the page; every name and label from the data is escaped.
 
     Args:
-        analysis: what was found.
-        figures: its figures by name; those the page has no place for are left out.
-        sections: what experiments add.
-        exploration: the data of galleries and dialogs, encoded; without them, lists alone.
+        analysis: the study's scores and pairs.
+        figures: figures by name; those without a place in the page are left out.
+        sections: the sections of experiments.
+        exploration: the encoded data of the explorer; if None, the page has plain lists instead.
     """
     charts = {
         name: chart(name, figures[name], caption)
@@ -115,16 +109,16 @@ def page(
         ],
         most_memorized=[of_train(analysis, i) for i in most_memorized(analysis)[:_WITHOUT_SCRIPT]],
         supported=_supported(analysis),
-        by_class=_by_class(analysis),
+        by_class=class_rows(analysis),
         sections=of_sections,
-        said={name: _said(sections, name) for name in ("removal", "stability")},
+        answers={name: _answer(sections, name) for name in ("removal", "stability")},
         is_images=is_images,
         is_named=bool(analysis.dataset.train_names),
     )
 
 
 def _two(value: float) -> str:
-    """Two decimals, and no zero below zero."""
+    """Format with two decimals and a real minus sign, but never as −0.00."""
     text = f"{value:.2f}"
     return text.replace("-", "−" if float(text) else "")
 
@@ -134,7 +128,7 @@ def _read(name: str) -> str:
 
 
 def _joined() -> str:
-    """All scripts as one function: they see each other, and nothing else sees them."""
+    """Join all scripts in one function, so that they share names with each other alone."""
     parts = "\n".join(_read(f"scripts/{name}.js") for name in _SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}}})();\n'
 
@@ -142,9 +136,9 @@ def _joined() -> str:
 def _data(
     analysis: Analysis, exploration: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Sequence[str]]]:
-    """What the script reads at once; apart, the pictures, read when they are looked at.
+    """Return the data that the script reads at the start, and the sheets that it reads later.
 
-    The script is told which examples are memorized: its rounded numbers would not always tell.
+    ``standing`` says which examples are memorized, because the script's rounded numbers do not.
     """
     scores, is_memorized = analysis.scores, analysis.rule.is_memorized
     standing = (
@@ -162,18 +156,18 @@ def _data(
     return data, images
 
 
-def _said(sections: Sequence[Section], name: str) -> str:
-    """The answer of an experiment in a sentence, if it was run."""
+def _answer(sections: Sequence[Section], name: str) -> str:
+    """The main finding of an experiment, if it was run."""
     return next((each.findings[0] for each in sections if each.name == name and each.findings), "")
 
 
 def _experiment(analysis: Analysis, section: Section, names: set[str]) -> dict[str, Any]:
-    """What a section shows; its charts get names of their own, which are added to ``names``."""
+    """Return the content of a section; adds the unique names of its charts to ``names``."""
     charts: list[Chart] = []
     for name, drawn in section.figures.items():
-        own = next(each for each in _numbered(name) if each not in names)
-        names.add(own)
-        charts.append(chart(own, drawn.figure, drawn.caption))
+        unique = next(each for each in _numbered(name) if each not in names)
+        names.add(unique)
+        charts.append(chart(unique, drawn.figure, drawn.caption))
     galleries = [
         (gallery.title, [of_experiment(analysis, example) for example in gallery.examples])
         for gallery in section.galleries
@@ -203,23 +197,3 @@ def _supported(analysis: Analysis) -> list[tuple[Any, list[tuple[Any, float, flo
         )
         for s in supporters(analysis)[: _WITHOUT_SCRIPT // 2]
     ]
-
-
-def _by_class(analysis: Analysis) -> list[_ClassRow]:
-    rows = []
-    scores, y = analysis.scores, analysis.dataset.y_train
-    for label, name in enumerate(analysis.dataset.classes):
-        members = (y == label) & ~np.isnan(scores.memorization)
-        if not members.any():
-            continue
-        values = scores.memorization[members]
-        rows.append(
-            _ClassRow(
-                name=name,
-                n=int((y == label).sum()),
-                memorized=int(analysis.rule.is_memorized(values).sum()),
-                mean=float(values.mean()),
-                held_out=float(scores.accuracy_out[members].mean()),
-            )
-        )
-    return sorted(rows, key=lambda row: -row.mean)

@@ -1,4 +1,4 @@
-"""The page's first picture: a histogram of memorization that is made of the examples themselves."""
+"""The first figure of the page: a histogram of memorization made of example images."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Column:
-    """Training examples of about one memorization.
+    """One bar of the histogram.
 
     Attributes:
-        low, high: its memorization: from ``low`` to below ``high``, the last to 1.
-        n: how many there are.
-        shown: indices of some of them, the more the more there are, on a scale of logarithms.
+        low, high: memorization from ``low`` to below ``high``; the last column includes 1.
+        n: how many training examples it counts.
+        shown: indices of some of them; their number grows with the logarithm of ``n``.
     """
 
     low: float
@@ -31,7 +31,7 @@ class Column:
 
 
 def spectrum(analysis: Analysis) -> list[Column]:
-    """Columns from typical to odd; examples without a score are in none, negative ones at 0."""
+    """Return columns by rising memorization; negative scores count as 0, missing ones do not."""
     memorization = analysis.scores.memorization
     edges = np.linspace(0, 1, _COLUMNS + 1)
     # an estimate that ties with an edge is, in floating point, a little less
@@ -50,7 +50,7 @@ def spectrum(analysis: Analysis) -> list[Column]:
 
 
 def _picked(analysis: Analysis, members: Indices, most: int) -> tuple[int, ...]:
-    """Some of all classes, always the same ones."""
+    """Choose examples of all classes, always the same ones."""
     if len(members) == 0:
         return ()
     height = 1 + round((_TALLEST - 1) * math.log(len(members)) / math.log(max(most, 2)))

@@ -9,6 +9,7 @@ import pytest
 from memtail_core.estimation.calibrated import CalibratedMemorization, calibrated_memorization
 from tests.estimation.calibrated.simulated import Simulated, simulated
 
+MANY = pytest.mark.slow  # 80 trials take as long as all others together
 EVERY = [field.name for field in fields(CalibratedMemorization)]
 
 
@@ -18,7 +19,9 @@ def of(n_trials: int) -> tuple[Simulated, CalibratedMemorization]:
     return trials, trials.estimate()
 
 
-@pytest.mark.parametrize(("n_trials", "factor"), [(2, 0.6), (5, 0.7), (20, 0.85), (80, 1.0)])
+@pytest.mark.parametrize(
+    ("n_trials", "factor"), [(2, 0.6), (5, 0.7), (20, 0.85), pytest.param(80, 1.0, marks=MANY)]
+)
 def test_it_errs_less_than_counting(n_trials: int, factor: float) -> None:
     trials, found = of(n_trials)
     assert trials.error(found.memorization) < factor * trials.error(trials.plain())
@@ -29,7 +32,7 @@ def test_one_trial_alone_says_much() -> None:
     assert np.corrcoef(found.memorization, trials.truth)[0, 1] > 0.75
 
 
-@pytest.mark.parametrize("n_trials", [1, 2, 5, 20, 80])
+@pytest.mark.parametrize("n_trials", [1, 2, 5, 20, pytest.param(80, marks=MANY)])
 def test_the_intervals_hold_as_often_as_they_say(n_trials: int) -> None:
     trials, found = of(n_trials)
     holds = (found.ci_low <= trials.truth) & (trials.truth <= found.ci_high)
@@ -39,14 +42,14 @@ def test_the_intervals_hold_as_often_as_they_say(n_trials: int) -> None:
     assert 0.89 < holds[high].mean() <= 1
 
 
-@pytest.mark.parametrize("n_trials", [5, 20, 80])
+@pytest.mark.parametrize("n_trials", [5, 20, pytest.param(80, marks=MANY)])
 def test_the_standard_error_is_the_size_of_the_error(n_trials: int) -> None:
     trials, found = of(n_trials)
     said = np.sqrt((found.standard_error**2).mean())
     assert 0.75 < said / trials.error(found.memorization) < 1.35
 
 
-@pytest.mark.parametrize("n_trials", [1, 2, 5, 80])
+@pytest.mark.parametrize("n_trials", [1, 2, 5, pytest.param(80, marks=MANY)])
 def test_every_number_is_there_and_possible(n_trials: int) -> None:
     _, found = of(n_trials)
     for name in EVERY:
@@ -58,6 +61,7 @@ def test_every_number_is_there_and_possible(n_trials: int) -> None:
     np.testing.assert_allclose(found.memorization, found.accuracy_in - found.accuracy_out)
 
 
+@pytest.mark.slow
 def test_with_many_trials_it_is_the_papers_estimate() -> None:
     """No further from it than two of its standard errors on each side, which go to 0."""
     trials, found = of(80)
@@ -79,6 +83,7 @@ def test_the_order_of_the_trials_does_not_change_a_bit() -> None:
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes(), name
 
 
+@pytest.mark.slow
 def test_features_that_say_nothing_gain_nothing_and_cost_little() -> None:
     """Features of other examples: no better than none, for then something would have leaked."""
     trials, found = of(10)
@@ -94,6 +99,7 @@ def test_features_that_say_nothing_gain_nothing_and_cost_little() -> None:
     assert right < 0.95 * trials.error(without.memorization)
 
 
+@pytest.mark.slow
 def test_luck_is_not_taken_for_memorization() -> None:
     """All examples are alike: whatever differs between them is chance, and is drawn in."""
     trials, rng = of(10)[0], np.random.default_rng(3)

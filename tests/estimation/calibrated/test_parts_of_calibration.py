@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
+from memtail_core.estimation.calibrated import kernel_machine
 from memtail_core.estimation.calibrated.kernel_machine import _RIDGES, leave_one_out_scores
 from memtail_core.estimation.calibrated.shrinkage import shrunk, strength
 from memtail_core.estimation.calibrated.sums import Observed
@@ -64,10 +65,16 @@ def test_the_kernel_machine_leaves_each_example_out() -> None:
     np.testing.assert_allclose(found[:, 2], own - other, atol=4e-3)
 
 
-def test_the_kernel_machine_deals_many_examples_into_parts() -> None:
+@pytest.mark.parametrize(
+    ("n", "part"), [(610, 600), pytest.param(6100, 6000, marks=pytest.mark.slow)]
+)
+def test_the_kernel_machine_deals_many_examples_into_parts(
+    n: int, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_machine, "_PART", part)
     rng = np.random.default_rng(0)
-    label = rng.integers(2, size=6100)
-    inputs = (label[:, None] * 2 + rng.normal(size=(6100, 2))).astype(np.float32)
+    label = rng.integers(2, size=n)
+    inputs = (label[:, None] * 2 + rng.normal(size=(n, 2))).astype(np.float32)
     found = leave_one_out_scores(inputs, label)
     assert ((found[:, 2] > 0).mean()) > 0.85
     assert (found == leave_one_out_scores(inputs, label)).all()

@@ -1,8 +1,7 @@
 """A dashboard that is served, on studies of all states, with a real Redis and shards that land."""
 
 import os
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from services.leases import Lease
 from services.orders import Order
 from services.pace import Stored
 from services.presence import Presence
+from tests import programs
 from tests.conftest import Trained
 from tests.servers import RedisServer
 from tests.servers.process import free_port
@@ -129,10 +129,7 @@ class Served:
 
 @contextmanager
 def serving(served: Served) -> Iterator[Served]:
-    """Serve it as its container does, in a process of its own.
-
-    Not in a fork of this one: what draws the charts has threads, which a fork lacks.
-    """
+    """Serve it as its container does, in a process of its own."""
     port = free_port()
     served.address = f"http://127.0.0.1:{port}"
     env = {k: v for k, v in os.environ.items() if not k.startswith("MEMTAIL_")} | {
@@ -141,20 +138,22 @@ def serving(served: Served) -> Iterator[Served]:
         "MEMTAIL_DASHBOARD_TOKEN": TOKEN,
         "MEMTAIL_DASHBOARD_PORT": str(port),
         "MEMTAIL_DASHBOARD_LOOK": "0.2",
-        "PYTHONPATH": str(Path(__file__).parents[3]),
     }
-    command = [sys.executable, "-m", "services.dashboard"]
-    with subprocess.Popen(command, env=env, cwd=served.folder) as process:
+    log = served.folder.with_suffix(".log")
+    process = programs.Program("services.dashboard", output=log, env=env, folder=served.folder)
+    try:
+        deadline = time.monotonic() + 120
+        while not _answers(port):
+            assert process.poll() is None, f"it has ended: {log.read_text()}"
+            assert time.monotonic() < deadline, f"it never answers: {log.read_text()}"
+            time.sleep(0.05)
+        yield served
+    finally:
+        process.send_signal(signal.SIGTERM)
         try:
-            deadline = time.monotonic() + 120
-            while not _answers(port):
-                assert process.poll() is None, "it has ended"
-                assert time.monotonic() < deadline, "it never answers"
-                time.sleep(0.05)
-            yield served
-        finally:
-            process.terminate()
             process.wait(30)
+        finally:
+            process.kill()
 
 
 def _answers(port: int) -> bool:

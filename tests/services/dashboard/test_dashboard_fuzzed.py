@@ -18,6 +18,7 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_headers_conformance,response_schema_conformance"
 )
+pytestmark = pytest.mark.slow
 FEW = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 

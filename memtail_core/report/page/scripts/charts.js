@@ -1,8 +1,8 @@
-/* Charts: drawn already, drawn again to be touched when they come into view, and as files. */
+/* Makes the charts interactive when they come into view, and offers them as files. */
 
 let drawing = null; // a promise of memtailDraw(element, spec)
 
-/** The charting library; its text is part of the page, and is run when the first chart is seen. */
+/** The charting library; its text is part of the page and runs when the first chart comes into view. */
 function library() {
   drawing ??= new Promise((resolve, reject) => {
     const element = make("script", {});
@@ -14,16 +14,16 @@ function library() {
   return drawing;
 }
 
-async function touchable(figure, spec) {
+async function makeInteractive(figure, spec) {
   const place = figure.querySelector(".drawing");
-  const touched = make("div", { class: "touched" });
-  place.before(touched);
+  const interactive = make("div", { class: "interactive" });
+  place.before(interactive);
   const draw = await library();
   try {
-    await draw(touched, spec);
-    figure.classList.add("is-touchable"); // what was drawn before stays, for print
+    await draw(interactive, spec);
+    figure.classList.add("is-interactive"); // the still drawing stays, for print
   } catch (error) {
-    touched.remove();
+    interactive.remove();
     throw error;
   }
 }
@@ -48,7 +48,7 @@ function startCharts() {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       seen.unobserve(target);
-      touchable(target, sources[target.dataset.chart].spec);
+      makeInteractive(target, sources[target.dataset.chart].spec);
     }
   }, { rootMargin: "100px" });
   for (const figure of document.querySelectorAll("[data-chart]")) {

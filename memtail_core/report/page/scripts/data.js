@@ -1,4 +1,4 @@
-/* What the page holds, decoded: columns of numbers come as little-endian arrays in base64. */
+/* Decodes the data in the page: columns of numbers come as little-endian arrays in base64. */
 
 const MEMORIZED = 1, SURELY = 2, POSSIBLY = 4; // bits of a training example's standing
 const NO_CATEGORY = 255;
@@ -39,6 +39,7 @@ function decoded(json) {
     isImages: json.kind === "images",
     classes: json.classes,
     theta: json.theta,
+    sameClass: json.same_class,
     trials: json.trials,
     categories: json.categories,
     knowsDuplicates: json.duplicates !== "unknown",

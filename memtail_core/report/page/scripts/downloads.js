@@ -1,4 +1,4 @@
-/* Files made in the page: tables as CSV, charts as SVG and PNG. */
+/* Files to download: tables as CSV, charts as SVG and PNG. */
 
 const PNG_SCALE = 3; // pixels of the file for one of the page
 

@@ -1,4 +1,4 @@
-/* Elements, made without HTML: whatever comes from the data is only ever text. */
+/* Makes elements without parsing HTML, so that text from the data stays text. */
 
 /** make("p", {class: "soft"}, "text", element, …); attributes that are null or false are left out. */
 function make(tag, attributes = {}, ...children) {
@@ -16,7 +16,7 @@ function choose(select, options) {
   select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
 }
 
-/** Call once things have been quiet for a moment. */
+/** Call once, a moment after the last event. */
 function calmly(call, milliseconds = 150) {
   let waiting = 0;
   return () => {

@@ -1,6 +1,6 @@
-/* The dialog of one example: large, with all its numbers, and what it has to do with others.
+/* The dialog of one example: a large picture, all its numbers, and links to related examples.
  *
- * Its address is #train-17 or #test-3; every example in it is a link to that one's own.
+ * Its address is #train-17 or #test-3; every example in it links to the dialog of that example.
  */
 
 class ExampleDialog {
@@ -17,7 +17,7 @@ class ExampleDialog {
     addEventListener("hashchange", () => this.route());
   }
 
-  /** What the address asks for: {side, i}, or null. */
+  /** The example that the address names: {side, i}, or null. */
   asked() {
     const found = /^#(train|test)-(\d+)$/.exec(location.hash);
     if (!found) return null;
@@ -60,7 +60,7 @@ class ExampleDialog {
     else this.returned?.(this.at);
   }
 
-  /** The neighbours in the gallery, or by index if it does not show this one. */
+  /** The example one step away in the gallery, or by index if the gallery does not show this one. */
   beside(step) {
     const { side, i } = this.at;
     const order = this.order(side);
@@ -120,14 +120,14 @@ class ExampleDialog {
     const known = !Number.isNaN(of.memorization[i]);
     const mark = category(study, i);
     return [
-      make("div", { class: "told" },
+      make("div", { class: "details" },
         this.facts([
           ["class", className(study, "train", i)],
           ["row or file", nameOf(study, "train", i)],
           ["memorization", known ? decimal(of.memorization[i]) : "no score"],
           ["95% interval", known ? `${decimal(of.low[i])} to ${decimal(of.high[i])}` : null],
-          ["right, trained on it", percent(of.accuracyIn[i])],
-          ["right, held out", percent(of.accuracyOut[i])],
+          ["accuracy, trained on", percent(of.accuracyIn[i])],
+          ["accuracy, held out", percent(of.accuracyOut[i])],
           ["held out by", counted(of.nOut[i], "model")],
           ["kind", mark && `${mark.mark} ${mark.name}`],
         ]),
@@ -143,11 +143,11 @@ class ExampleDialog {
     const { study } = this, of = study.test;
     const found = partnersOf(of.partners, j);
     return [
-      make("div", { class: "told" },
+      make("div", { class: "details" },
         this.facts([
           ["class", className(study, "test", j)],
           ["row or file", nameOf(study, "test", j)],
-          ["right", `${percent(of.accuracy[j])} of models`],
+          ["accuracy", percent(of.accuracy[j])],
         ]),
         make("p", { class: "why" }, whyTest(study, j))),
       this.influences("Training examples it rests on", "train", found),
@@ -158,11 +158,12 @@ class ExampleDialog {
     const found = this.study.train.duplicateOf.get(i);
     if (!found) return null;
     const [side, of] = found;
-    return make("p", { class: "tag-line" }, "= Nearly equals ",
+    return make("p", { class: "tag-line" }, "= Near-duplicate of ",
       make("a", { href: `#${side}-${of}` }, `${KINDS[side].toLowerCase()} ${of}`), ".");
   }
 
   influences(title, side, found) {
+    const { study } = this;
     const list = found.map((each) => make("li", {}, this.tiles.link(side, each.index,
       make("b", {}, plusMinus(each.influence, each.error)),
       make("span", { class: each.significant ? "sure" : "unsure" },
@@ -170,9 +171,9 @@ class ExampleDialog {
       make("span", { class: "class" }, className(this.study, side, each.index)))));
     return make("section", {}, make("h3", {}, title),
       list.length ? make("ul", { class: "thumbnails" }, list)
-        : make("p", { class: "soft" }, "None that these models could tell."),
-      make("p", { class: "soft" }, "Influence ± standard error; listed from 0.05 and two standard "
-        + "errors on. ✓: significant at a false discovery rate of 5%, among all pairs of one class."));
+        : make("p", { class: "soft" }, "These models show none."),
+      make("p", { class: "soft" }, "Influence ± standard error. Listed: influence of at least 0.05 and "
+        + `two standard errors. ✓: significant at a false discovery rate of 5% among all pairs${study.sameClass ? " of one class" : ""}.`));
   }
 
   nearest(i) {
@@ -189,6 +190,6 @@ class ExampleDialog {
     });
     return make("section", {}, make("h3", {}, "Nearest training examples"),
       make("ul", { class: "thumbnails" }, list),
-      make("p", { class: "soft" }, "By distance between inputs, the nearest first. ≠: another class."));
+      make("p", { class: "soft" }, "Ordered by the distance between inputs. ≠ marks another class."));
   }
 }

@@ -1,4 +1,4 @@
-/* A grid with its choices: class, what to show, in which order, and a search. */
+/* A grid with its controls: class, filter, order and search. */
 
 class Gallery {
   /**
@@ -34,7 +34,7 @@ class Gallery {
     ]);
   }
 
-  /** Choices that nothing satisfies are not offered. */
+  /** Offer only choices that some example satisfies. */
   fillShow(select) {
     const { n, choices } = this.of;
     const offered = [];

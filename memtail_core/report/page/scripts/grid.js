@@ -1,4 +1,4 @@
-/* Many items of one size in rows that are made as they come into view; arrow keys move through. */
+/* A grid of many items of one size; rows are made as they come into view, arrow keys move. */
 
 const OVERSCAN = 2; // rows made beyond those in view
 
@@ -34,7 +34,7 @@ class Grid {
     this.measure();
   }
 
-  /** How many fit beside each other; all is made again if that changed. */
+  /** Compute how many items fit in a row; make all rows again if that changed. */
   measure() {
     const least = this.probe.getBoundingClientRect();
     const width = this.body.clientWidth;

@@ -6,9 +6,9 @@ function pairGallery(study, tiles, open) {
   if (!panel) return null;
   const notes = [];
   if (pairs.total > pairs.shown) {
-    notes.push(`the strongest of ${count(pairs.total)}, all of which are in pairs.parquet`);
+    notes.push(`the strongest of ${count(pairs.total)}; pairs.parquet lists all`);
   }
-  if (!study.knowsDuplicates) notes.push("near-duplicates were not looked for");
+  if (!study.knowsDuplicates) notes.push("near-duplicates are unknown (memtail subgroups finds them)");
   return new Gallery(panel, study.classes, {
     n: pairs.shown,
     noun: "pair",

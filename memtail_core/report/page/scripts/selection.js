@@ -1,4 +1,4 @@
-/* Which examples are shown, and in which order. */
+/* Which examples a gallery shows, and in which order. */
 
 const DESCENDING = (values) => (a, b) => missingLast(values[b] - values[a], values, a, b);
 const ASCENDING = (values) => (a, b) => missingLast(values[a] - values[b], values, a, b);
@@ -8,7 +8,7 @@ function missingLast(difference, values, a, b) {
   return Number.isNaN(values[a]) - Number.isNaN(values[b]) || a - b;
 }
 
-/** Each way to choose training examples: value → [what it is called, whether one is chosen]. */
+/** Each way to choose training examples: value → [label, whether it chooses an example]. */
 function trainChoices(study) {
   const { n, memorization, standing, partners, duplicateOf } = study.train;
   const inPairs = new Uint8Array(n);
@@ -43,7 +43,7 @@ function testChoices(study) {
     ["all", ["All", () => true]],
     ["pair", ["In a listed pair", (j) => inPairs[j]]],
     ["rests", ["Resting on a training example", (j) => partners.index[j * partners.k] >= 0]],
-    ["surely", ["… significantly", (j) => partners.significant[j * partners.k]]],
+    ["surely", ["Resting on one significantly", (j) => partners.significant[j * partners.k]]],
     ["wrong", ["Mostly wrong (< 50%)", (j) => accuracy[j] < 0.5]],
   ]);
 }
@@ -89,7 +89,7 @@ function pairOrders({ influence, low, q }) {
   ]);
 }
 
-/** Whether what was typed is the index of an example (#17: nothing else), or in its name or row. */
+/** Whether the typed text is the index of an example (#17: only that), or is in its name or row. */
 function finder(typed, ...sides) {
   const wanted = typed.trim().toLowerCase();
   if (!wanted) return () => true;

@@ -1,4 +1,4 @@
-/* Small pictures, cut from sheets that are decoded when the first of theirs is looked at. */
+/* Thumbnails, cut from sheets that are decoded when one of their thumbnails comes into view. */
 
 class Sprites {
   constructor(side, sheet) {
@@ -8,13 +8,13 @@ class Sprites {
     this.loaded = new Map(); // sheet number → a promise, later the image
   }
 
-  /** A picture of an example; drawn now, or as soon as its sheet is decoded. */
+  /** The picture of an example, drawn now or as soon as its sheet is decoded. */
   picture(i) {
     const { width, height } = this.sheet;
     const small = Math.max(width, height) <= 64;
     const canvas = make("canvas", { class: small ? "picture pixels" : "picture", width, height });
     const cell = this.position[i];
-    if (cell < 0) return make("span", { class: "picture none" }, "no picture kept");
+    if (cell < 0) return make("span", { class: "picture none" }, "no picture");
     const perSheet = this.sheet.columns * this.sheet.rows;
     const number = Math.floor(cell / perSheet);
     const image = this.loaded.get(number);

@@ -1,8 +1,8 @@
-/* What happens when the page is opened. */
+/* Starts everything when the page opens. */
 
 function startTabs() {
   const tabs = [...document.querySelectorAll("[role=tab]")];
-  const bringUp = (chosen) => {
+  const activate = (chosen) => {
     for (const tab of tabs) {
       const is = tab === chosen;
       tab.setAttribute("aria-selected", is);
@@ -11,19 +11,19 @@ function startTabs() {
     }
   };
   tabs.forEach((tab, at) => {
-    tab.addEventListener("click", () => bringUp(tab));
+    tab.addEventListener("click", () => activate(tab));
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) return;
       const next = tabs[(at + step + tabs.length) % tabs.length];
-      bringUp(next);
+      activate(next);
       next.focus();
       event.preventDefault();
     });
   });
 }
 
-/** The contents say which part is being read. */
+/** Mark the section in view in the table of contents. */
 function startContents() {
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => {
     return [document.getElementById(link.hash.slice(1)), link];
@@ -47,7 +47,7 @@ function startExplorer() {
   galleries.train = trainGallery(found, tiles, open);
   galleries.test = testGallery(found, tiles, open);
   pairGallery(found, tiles, open);
-  // going on in the dialog goes on in the gallery that it was opened from
+  // a step in the dialog is a step in the gallery that opened it
   dialog.moved = ({ side, i }) => {
     const { grid, items } = galleries[side];
     if (!dialog.opener || !grid.element.contains(dialog.opener)) return;
@@ -80,6 +80,6 @@ try {
     startExplorer();
   }
 } catch (error) {
-  document.documentElement.classList.remove("scripted"); // what reads without a script is shown
+  document.documentElement.classList.remove("scripted"); // show what works without a script
   throw error;
 }

@@ -1,4 +1,4 @@
-/* One example as a tile: its picture or row, its value, its interval, its accuracies. */
+/* One example as a tile: its picture or row, its score, its interval and its accuracies. */
 
 class Tiles {
   constructor(study) {
@@ -9,7 +9,7 @@ class Tiles {
     };
   }
 
-  /** The picture of an image, the words of a table's row. */
+  /** The picture of an image, or the text of a table's row. */
   looks(side, i) {
     return this.study.isImages
       ? this.sprites[side].picture(i)

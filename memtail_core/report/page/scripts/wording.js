@@ -1,4 +1,4 @@
-/* Numbers and examples in words: for people who look, and for those who listen. */
+/* Numbers and examples as text, on the screen and for screen readers. */
 
 const KINDS = { train: "Training example", test: "Test example" };
 const CATEGORIES = {
@@ -25,7 +25,7 @@ function counted(n, noun) {
   return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** The error of a value, as people write it. */
+/** A value with its standard error. */
 function plusMinus(value, error) {
   return `${decimal(value)} ± ${decimal(error)}`;
 }
@@ -52,16 +52,16 @@ function nameOf(study, side, i) {
 /** "Training example 17, class sneaker, memorization 0.83, interval 0.74 to 0.89". */
 function described(study, side, i) {
   const of = study[side];
-  const said = [`${KINDS[side]} ${i}`, `class ${className(study, side, i)}`];
-  if (side === "test") said.push(`right in ${percent(of.accuracy[i])} of models`);
-  else if (Number.isNaN(of.memorization[i])) said.push("no score");
+  const parts = [`${KINDS[side]} ${i}`, `class ${className(study, side, i)}`];
+  if (side === "test") parts.push(`right in ${percent(of.accuracy[i])} of models`);
+  else if (Number.isNaN(of.memorization[i])) parts.push("no score");
   else {
-    said.push(`memorization ${decimal(of.memorization[i])}`);
-    said.push(`interval ${decimal(of.low[i])} to ${decimal(of.high[i])}`);
-    if (category(study, i)) said.push(category(study, i).name);
+    parts.push(`memorization ${decimal(of.memorization[i])}`);
+    parts.push(`interval ${decimal(of.low[i])} to ${decimal(of.high[i])}`);
+    if (category(study, i)) parts.push(category(study, i).name);
   }
-  if (of.text) said.push(of.text[i]);
-  return said.join(", ");
+  if (of.text) parts.push(of.text[i]);
+  return parts.join(", ");
 }
 
 /** Why a training example has its score, in plain sentences. */
@@ -70,37 +70,37 @@ function whyTrain(study, i) {
   if (Number.isNaN(memorization[i])) {
     return "It has no score: no model held it out, or none trained on it.";
   }
-  const seen = `Models that trained on it get it right in ${percent(accuracyIn[i])} of cases, `;
-  const unseen = `models that held it out in ${percent(accuracyOut[i])}`;
-  const said = [];
-  if (standing[i] & SURELY) said.push(`${seen}${unseen}: they know it only from having seen it.`);
+  const sentences = [
+    `Of the models trained on it, ${percent(accuracyIn[i])} get it right; `
+      + `of the models that held it out, ${percent(accuracyOut[i])}.`,
+  ];
+  if (standing[i] & SURELY) sentences.push("Models get it right only by memorizing it.");
   else if (standing[i] & MEMORIZED) {
-    said.push(`${seen}${unseen}: they seem to know it only from having seen it, but with so few `
-      + "models the difference is uncertain.");
-  } else if (accuracyIn[i] < 0.5) {
-    said.push(`${seen}${unseen}: even having seen it does not help them much.`);
-  } else if (standing[i] & POSSIBLY) {
-    said.push(`${seen}${unseen}: a small difference, that more models might show to be larger.`);
-  } else said.push(`${seen}${unseen}: they know it anyway.`);
+    sentences.push("Models seem to memorize it, but with so few models that is not certain.");
+  } else if (accuracyIn[i] < 0.5) sentences.push("Even training on it does not help much.");
+  else if (standing[i] & POSSIBLY) {
+    sentences.push("The difference is small, but more models might show a larger one.");
+  } else sentences.push("Models get it right without training on it.");
   const reason = {
-    "likely-mislabeled": "Its label is doubted, and hardly any test example rests on it: check it.",
-    "atypical-useful": "It is rare, and its label plausible: keep it.",
-    duplicate: "It nearly equals another example of the same label.",
+    "likely-mislabeled": "Its label is doubtful and hardly any test example rests on it: check the label.",
+    "atypical-useful": "It is rare and its label is plausible: keep it.",
+    duplicate: "It is a near-duplicate of another example with the same label.",
   }[category(study, i)?.key];
-  if (reason) said.push(reason);
-  return said.join(" ");
+  if (reason) sentences.push(reason);
+  return sentences.join(" ");
 }
 
 function whyTest(study, j) {
   const right = `${percent(study.test.accuracy[j])} of models get it right.`;
   const found = partnersOf(study.test.partners, j);
   if (!found.length) {
-    return `${right} It rests on no single training example that these models could tell.`;
+    return `${right} These models show no single training example that it rests on.`;
   }
   const sure = found.filter(({ significant }) => significant);
   const first = sure[0] ?? found[0];
-  const how = sure.length ? "It rests on" : "It may rest, or seem to by chance, on";
-  const more = sure.length > 1 ? ` So it does, less, on ${counted(sure.length - 1, "other")}.` : "";
-  return `${right} ${how} training example ${first.index}: without that, models get it right `
+  const how = sure.length ? "It rests on" : "It may rest on";
+  const more = sure.length > 1 ? ` It also rests on ${counted(sure.length - 1, "other")}, less strongly.`
+    : sure.length ? "" : " This may be chance.";
+  return `${right} ${how} training example ${first.index}: models trained without that one get it right `
     + `${Math.round(100 * first.influence)} percentage points less often.${more}`;
 }

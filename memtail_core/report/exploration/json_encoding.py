@@ -1,4 +1,4 @@
-"""An exploration as JSON: text, and columns of numbers as little-endian arrays in base64."""
+"""Encodes the explorer's data as JSON: text, and numbers as little-endian arrays in base64."""
 
 import base64
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.neighbours import Neighbours
-from memtail_core.report.exploration.exploration import Exploration
-from memtail_core.report.exploration.partners import Partners
+from memtail_core.report.exploration.explorer_data import Exploration
 from memtail_core.report.exploration.sprites import COLUMNS, ROWS, Sheets
+from memtail_core.report.exploration.strongest_influence import Partners
 
 _LONGEST = 200  # characters of a name
 _STEPS = 10_000  # to 1
@@ -19,10 +19,9 @@ _NO_CATEGORY = 255
 
 
 def encoded(exploration: Exploration) -> dict[str, Any]:
-    """Return what the page reads; ``i16e4`` below is a number × 10,000 in 16 bits.
+    """Return the JSON that the page's script reads; see :func:`i16e4` for numbers.
 
-    Names and labels are as the user gave them, cut at 200 characters: data, to be escaped by what
-    shows them.
+    Names and labels are the user's, cut at 200 characters; whoever shows them must escape them.
     """
     e, dataset = exploration, exploration.dataset
     return {

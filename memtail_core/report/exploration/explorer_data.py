@@ -1,4 +1,4 @@
-"""All that the page lets people look up, made of an analysis: who rests on whom, and pictures."""
+"""Collects the data of the page's explorer from an analysis."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ from memtail_core.estimation.influence import Family, Pairs, PairsRule, engine_f
 from memtail_core.experiments.results import kept
 from memtail_core.experiments.subgroups.result import CATEGORIES, Subgroups
 from memtail_core.report.exploration import near_duplicates
+from memtail_core.report.exploration.feature_text import texts_of
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
-from memtail_core.report.exploration.partners import Partners, partners, significance_level
-from memtail_core.report.exploration.pictured import BUDGET, Wanted, pictures
 from memtail_core.report.exploration.sprites import Sheets
-from memtail_core.report.exploration.words import in_words
+from memtail_core.report.exploration.strongest_influence import (
+    Partners,
+    partners,
+    significance_level,
+)
+from memtail_core.report.exploration.thumbnails import BUDGET, Ranking, pictures
 from memtail_core.store import ObjectStore
 
 _SUPPORTED = 5  # test examples listed of a training example
@@ -31,23 +35,23 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
-    """What can be looked up of n training and n_test test examples.
+    """The data of the explorer for n training and n_test test examples.
 
     Attributes:
         dataset, rule, trials, scores: the study's data, the rule of pairs, how many models, and
             memorization.
         test_accuracy: float64 [n_test], the share of models that got each test example right.
-        categories: what training examples are told apart into, other than typical; none where
-            ``memtail subgroups`` was not run.
-        category: int64 [n], of ``categories``; −1: typical, or not told apart.
-        train_text, test_text: rows of a table in words; None of images.
+        categories: names of the categories of ``memtail subgroups`` other than typical; none if
+            it was not run.
+        category: int64 [n], an index into ``categories``; −1 if typical or unknown.
+        train_text, test_text: the rows of a table as text; None for images.
         supported: the test examples that rest on each training example.
         supporters: the training examples that each test example rests on.
-        neighbours: the nearest other training examples of each.
+        neighbours: the nearest other training examples of each training example.
         duplicates: near-duplicates of training examples.
-        pairs: those of the rule, the strongest first, of which ``n_pairs_shown`` are shown.
-        pair_is_duplicate: bool [n_pairs_shown].
-        train_sheets, test_sheets: thumbnails; None of tables.
+        pairs: all pairs of the rule, the strongest first; the page shows ``n_pairs_shown``.
+        pair_is_duplicate: bool [n_pairs_shown], whether a pair is a near-duplicate.
+        train_sheets, test_sheets: thumbnails; None for tables.
     """
 
     dataset: Dataset
@@ -70,7 +74,7 @@ class Exploration:
 
     @property
     def n_pairs_shown(self) -> int:
-        """How many of the pairs the page shows."""
+        """How many pairs the page shows."""
         return len(self.pair_is_duplicate)
 
 
@@ -82,13 +86,15 @@ def explore(
     shown_test: Iterable[int] = (),
     budget: int = BUDGET,
 ) -> Exploration:
-    """Look up everything at once.
+    """Collect the data of the explorer.
 
     Args:
         analysis: the study's scores and pairs.
-        subgroups: what ``memtail subgroups`` found of the same trials: :func:`subgroups_of`.
-        shown_train, shown_test: examples that the page shows elsewhere, to be pictured.
-        budget: bytes that all thumbnails may take.
+        subgroups: the result of ``memtail subgroups`` on the same trials, from
+            :func:`subgroups_of`.
+        shown_train, shown_test: indices of examples that the page shows elsewhere; they get a
+            thumbnail first.
+        budget: the size that all thumbnails may have, in bytes.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
     evidence, engine = trials.evidence(), engine_for("cpu")
@@ -114,15 +120,15 @@ def explore(
             dataset.modality.pictures(dataset.train),
             dataset.modality.pictures(dataset.test),
             _of_train(analysis, [_indices(shown_train), train, partner[0], copied[0]]),
-            Wanted.of(
+            Ranking.of(
                 np.concatenate([_indices(shown_test), test, partner[1], copied[1]]),
                 np.arange(trials.n_test),
             ),
             budget,
         )
     else:
-        train_text = list(in_words(dataset, dataset.train))
-        test_text = list(in_words(dataset, dataset.test))
+        train_text = list(texts_of(dataset, dataset.train))
+        test_text = list(texts_of(dataset, dataset.test))
     return Exploration(
         dataset=dataset,
         rule=rule,
@@ -145,13 +151,13 @@ def explore(
 
 
 def subgroups_of(store: ObjectStore, analysis: Analysis) -> Subgroups | None:
-    """Return what ``memtail subgroups`` found of these trials, if it was run on them.
+    """Return the result of ``memtail subgroups`` on these trials, if there is one.
 
     Raises:
-        StoreError: what is kept is damaged.
+        StoreError: the stored result is damaged.
     """
-    found = kept(store, analysis.study, Subgroups)
-    of_these = [each for each in found if each.trials == len(analysis.trials)]
+    results = kept(store, analysis.study, Subgroups)
+    of_these = [each for each in results if each.trials == len(analysis.trials)]
     return of_these[-1] if of_these else None
 
 
@@ -162,16 +168,16 @@ def _category(n: int, subgroups: Subgroups | None) -> Indices:
     return category
 
 
-def _of_train(analysis: Analysis, needed: list[Indices]) -> Wanted:
-    """The memorized, the most first, then those needed; others by memorization."""
+def _of_train(analysis: Analysis, needed: list[Indices]) -> Ranking:
+    """Rank the memorized, the most memorized first, then the needed ones, then the others."""
     memorization = analysis.scores.memorization
     order = np.argsort(-memorization, kind="stable")  # missing ones last
     memorized = order[analysis.rule.is_memorized(memorization[order])]
-    return Wanted.of(np.concatenate([memorized, *needed]), order)
+    return Ranking.of(np.concatenate([memorized, *needed]), order)
 
 
 def _listed(index: Indices) -> Indices:
-    """The partners that are listed, the first of every list before the second of any."""
+    """The listed partners: the first of every list before the second of any list."""
     columns = index.T.ravel()
     return columns[columns >= 0]
 

@@ -1,4 +1,4 @@
-"""A stored study, analysed as its report shows it: stopping rules and damaged shards included."""
+"""Analyses a stored study the way its report shows it, with stopping rules and damaged shards."""
 
 from dataclasses import replace
 
@@ -19,12 +19,12 @@ def analyse_stored(
     rule: PairsRule | None = None,
     estimator: Estimator = COUNTED,
 ) -> Analysis:
-    """Analyse all that is stored of a study; damaged shards are left out and counted.
+    """Analyse all stored trials of a study; damaged shards are left out and counted.
 
     Raises:
         EstimationError: there are no trials.
     """
     dataset = catalogue.load_dataset(store, study)
     loaded, damaged = trials.load(store, study, margins=estimator.needs_values)
-    found = analyse(study, dataset, loaded, catalogue.goal(store, study), rule, estimator)
-    return as_stopped(store, replace(found, damaged=tuple(damaged)))
+    analysis = analyse(study, dataset, loaded, catalogue.goal(store, study), rule, estimator)
+    return as_stopped(store, replace(analysis, damaged=tuple(damaged)))

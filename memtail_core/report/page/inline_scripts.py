@@ -1,4 +1,4 @@
-"""Scripts and data inside the page: what may run is named by its digest, all else is only text."""
+"""Puts scripts and data into the page; only scripts named by their digest may run."""
 
 import base64
 import hashlib
@@ -10,25 +10,26 @@ from markupsafe import Markup
 
 
 def script(code: str) -> str:
-    """Code as it can stand in a ``<script>``: nothing in it ends the element, or hides its end.
+    """Escape code for a ``<script>`` element, so that nothing in it ends or hides the element.
 
-    Both only ever occur in strings and regular expressions, where the backslash says nothing.
+    ``</script`` and ``<!--`` occur only in strings and regular expressions, where the added
+    backslash has no effect.
     """
     return code.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def as_json(value: Any) -> Markup:
-    """Data for a ``<script type="application/json">``.
+    """Encode data for a ``<script type="application/json">`` element.
 
     Raises:
-        ValueError: it holds a number that is none.
+        ValueError: it holds NaN or an infinite number.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
 
 
 def policy(scripts: Iterable[str]) -> str:
-    """The page's Content-Security-Policy: these scripts, and nothing from anywhere else."""
+    """The Content-Security-Policy of a page that may run these scripts and load nothing."""
     allowed = " ".join(f"'sha256-{_digest(code)}'" for code in scripts)
     return "; ".join(
         [

@@ -1,3 +1,5 @@
+"""Thumbnails: where each one is on its sheet, and which examples get one."""
+
 import io
 
 import numpy as np
@@ -9,7 +11,6 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from memtail_core.data import InMemory
-from memtail_core.report.exploration.pictured import Wanted, pictures
 from memtail_core.report.exploration.sprites import (
     COLUMNS,
     ROWS,
@@ -19,6 +20,7 @@ from memtail_core.report.exploration.sprites import (
     sheet,
     sheets,
 )
+from memtail_core.report.exploration.thumbnails import Ranking, pictures
 
 LOSSLESS = Look(8, 8, None)
 
@@ -31,8 +33,8 @@ def images(n: int, side: int = 8, channels: int = 1) -> NDArray[np.uint8]:
     return np.repeat(large[..., None], channels, axis=3).astype(np.uint8)
 
 
-def everything(n: int) -> Wanted:
-    return Wanted.of(np.arange(0), np.arange(n))
+def everything(n: int) -> Ranking:
+    return Ranking.of(np.arange(0), np.arange(n))
 
 
 def cut_out(made: Sheets, example: int) -> NDArray[np.uint8]:
@@ -116,7 +118,7 @@ def test_what_fits_is_lossless_and_complete() -> None:
 @pytest.mark.parametrize("budget", [400_000, 60_000])
 def test_all_of_the_training_set_and_the_wanted_fit_the_budget(budget: int) -> None:
     train, test = images(300, 48, 3), images(150, 48, 3)
-    wanted = Wanted.of(np.array([7, 100, 7]), np.arange(150))
+    wanted = Ranking.of(np.array([7, 100, 7]), np.arange(150))
     made = pictures(InMemory(train), InMemory(test), everything(300), wanted, budget)
     assert budget / 3 < made[0].n_bytes + made[1].n_bytes <= budget
     assert made[0].look == made[1].look
@@ -131,7 +133,7 @@ def test_all_of_the_training_set_and_the_wanted_fit_the_budget(budget: int) -> N
 def test_where_not_all_fit_the_first_come_first_and_the_others_evenly() -> None:
     train, test = images(1500, 32), images(300, 32)
     first = np.array([1400, 3, 20])
-    wanted = Wanted.of(first, np.arange(1500)), Wanted.of(np.array([5]), np.arange(300))
+    wanted = Ranking.of(first, np.arange(1500)), Ranking.of(np.array([5]), np.arange(300))
     made = pictures(InMemory(train), InMemory(test), *wanted, 60_000)
     assert made[0].n_bytes + made[1].n_bytes <= 60_000
     there = np.flatnonzero(made[0].position >= 0)
@@ -156,7 +158,7 @@ def test_a_budget_for_nothing_pictures_nothing() -> None:
 
 
 def test_what_recurs_among_the_first_is_wanted_once() -> None:
-    wanted = Wanted.of(np.array([4, 2, 4, 0]), np.arange(6)[::-1])
+    wanted = Ranking.of(np.array([4, 2, 4, 0]), np.arange(6)[::-1])
     assert wanted.first.tolist() == [4, 2, 0] and wanted.others.tolist() == [5, 3, 1]
     assert wanted.chosen(2).tolist() == [2, 4]
     assert wanted.chosen(5).tolist() == [0, 1, 2, 4, 5]

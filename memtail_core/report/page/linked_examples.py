@@ -1,4 +1,4 @@
-"""The examples that the page shows by itself and links to: their pictures must be there."""
+"""The examples that the page links to, which therefore need a thumbnail."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from memtail_core.report.selection import spread_by_class
 
 
 def linked(analysis: Analysis, sections: Sequence[Section]) -> tuple[list[int], list[int]]:
-    """Indices of training and of test examples, each once, ascending; pairs are left out."""
+    """Return indices of training and of test examples, ascending, without those of pairs."""
     train = {i for column in spectrum(analysis) for i in column.shown}
     train |= {i for _, picks in spread_by_class(analysis) for i in picks}
     test: set[int] = set()

@@ -1,4 +1,4 @@
-"""Whom each training example supports, and what each test example rests on: the strongest few."""
+"""The strongest influences of each training example, and on each test example."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,10 +12,10 @@ from memtail_core.estimation.influence.chance import log_p_values
 from memtail_core.estimation.influence.discovery import levels
 from memtail_core.estimation.intervals import reaches
 
-LEAST = 0.05  # influence that is worth a look
-ERRORS = 2  # standard errors that it is, at the least
+LEAST = 0.05  # influence below it is not listed
+ERRORS = 2  # influence of fewer standard errors is not listed
 FDR = 0.05
-_RANKED = 4  # times as many as are listed: some of the strongest are within their errors
+_RANKED = 4  # rank 4 times as many as are listed, because some turn out within their errors
 
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -23,17 +23,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Partners:
-    """Up to k partners of each of n examples, by falling influence.
+    """Up to k partners of each of n examples, the strongest influence first.
 
-    A partner is of the same class, if the rule of pairs is, has an influence of at least 0.05, and
-    of at least two standard errors. Of more than k (as far as 4 k, the strongest), the significant
-    are preferred, then the strongest.
+    A partner has an influence of at least 0.05 and of at least two standard errors, and is of the
+    same class if the rule of pairs asks for it. Of the 4 k strongest, the significant ones come
+    first, then the stronger ones, until there are k.
 
     Attributes:
         index: int64 [n, k]; −1 where there are fewer.
         influence, standard_error: float64 [n, k]; NaN where there is no partner.
-        is_significant: bool [n, k], whether it is among the pairs of that family that survive a
-            false discovery rate of 5%.
+        is_significant: bool [n, k], whether the pair is significant at a false discovery rate of
+            5% among all pairs of the family.
     """
 
     index: Indices
@@ -43,9 +43,9 @@ class Partners:
 
 
 def significance_level(evidence: Evidence, family: Family, engine: Engine) -> int | None:
-    """Return the level of p-values from which on pairs of the family are significant, or None."""
-    seen = survey(evidence, family, LEAST, engine=engine, significant=True, most=0)
-    return seen.levels.threshold(FDR)
+    """Return the level of p-values at which pairs of the family become significant, or None."""
+    statistics = survey(evidence, family, LEAST, engine=engine, significant=True, most=0)
+    return statistics.levels.threshold(FDR)
 
 
 def partners(
@@ -61,11 +61,11 @@ def partners(
 
     Args:
         evidence: the trials.
-        family: which pairs are looked at.
+        family: the pairs to test.
         level: of :func:`significance_level`; None: no pair is significant.
-        k: how many partners of each at the most.
-        of: which kind of example the lists are of.
-        engine: what counts.
+        k: the largest number of partners of each example.
+        of: whether the lists are of test or of training examples.
+        engine: counts the pairs.
     """
     n = len(evidence.correct if of == "test" else evidence.members)
     shape = (n, k)
@@ -76,8 +76,8 @@ def partners(
     for train, test in family.testable(evidence).groups:
         part = Evidence(_of(evidence.members, train), _of(evidence.correct, test))
         mine, theirs = (test, train) if of == "test" else (train, test)
-        found = leading(part, np.arange(len(mine)), _RANKED * k, of, engine=engine)
-        _list(listed, found, mine, theirs, _is_significant(part, found, of, level))
+        strongest = leading(part, np.arange(len(mine)), _RANKED * k, of, engine=engine)
+        _list(listed, strongest, mine, theirs, _is_significant(part, strongest, of, level))
     return listed
 
 
@@ -86,13 +86,13 @@ def _of(bits: Bits, examples: Indices) -> Bits:
 
 
 def _is_significant(
-    evidence: Evidence, found: Leading, of: Literal["test", "train"], level: int | None
+    evidence: Evidence, strongest: Leading, of: Literal["test", "train"], level: int | None
 ) -> NDArray[np.bool_]:
-    significant = np.zeros(found.partner.shape, np.bool_)
-    at = np.nonzero(_is_noteworthy(found))
+    significant = np.zeros(strongest.partner.shape, np.bool_)
+    at = np.nonzero(_is_noteworthy(strongest))
     if level is None or not len(at[0]):
         return significant
-    example, partner = found.example[at[0]], found.partner[at]
+    example, partner = strongest.example[at[0]], strongest.partner[at]
     train, test = (partner, example) if of == "test" else (example, partner)
     both = evidence.members.words[train] & evidence.correct.words[test]
     in_correct = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
@@ -102,32 +102,32 @@ def _is_significant(
     return significant
 
 
-def _is_noteworthy(found: Leading) -> NDArray[np.bool_]:
-    surely = found.influence >= ERRORS * found.standard_error  # NaN, of no partner, is not
-    return reaches(found.influence, LEAST) & surely
+def _is_noteworthy(strongest: Leading) -> NDArray[np.bool_]:
+    surely = strongest.influence >= ERRORS * strongest.standard_error  # NaN, of no partner, is not
+    return reaches(strongest.influence, LEAST) & surely
 
 
 def _list(
     listed: Partners,
-    found: Leading,
+    strongest: Leading,
     mine: Indices,
     theirs: Indices,
     significant: NDArray[np.bool_],
 ) -> None:
-    """Write what was found of one group of the family into the rows of its examples."""
+    """Write the partners of one group of the family into the rows of its examples."""
     k = listed.index.shape[1]
-    noteworthy = _is_noteworthy(found)
+    noteworthy = _is_noteworthy(strongest)
     rank = np.where(noteworthy, np.where(significant, 0, 1), 2)
     best = np.argsort(rank, axis=1, kind="stable")[:, :k]
     is_out = np.take_along_axis(rank, best, 1) == 2
     order = np.lexsort((best, is_out), axis=1)  # by falling influence again
     chosen = np.take_along_axis(best, order, 1)
     kept = np.take_along_axis(noteworthy, chosen, 1)
-    rows = mine[found.example]
+    rows = mine[strongest.example]
     columns: tuple[tuple[NDArray[Any], NDArray[Any], float], ...] = (
-        (listed.index, theirs[found.partner], -1),
-        (listed.influence, found.influence, np.nan),
-        (listed.standard_error, found.standard_error, np.nan),
+        (listed.index, theirs[strongest.partner], -1),
+        (listed.influence, strongest.influence, np.nan),
+        (listed.standard_error, strongest.standard_error, np.nan),
         (listed.is_significant, significant, False),
     )
     for to, values, none in columns:

@@ -1,0 +1,39 @@
+"""The rows of the page's table of classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from memtail_core.analysis.analysis import Analysis
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: its training examples, how many are memorized, mean score, held-out accuracy."""
+
+    name: str
+    n: int
+    memorized: int
+    mean: float
+    held_out: float
+
+
+def class_rows(analysis: Analysis) -> list[ClassRow]:
+    """Return a row for each class with scores, the largest mean memorization first."""
+    rows = []
+    scores, y = analysis.scores, analysis.dataset.y_train
+    for label, name in enumerate(analysis.dataset.classes):
+        members = (y == label) & ~np.isnan(scores.memorization)
+        if not members.any():
+            continue
+        values = scores.memorization[members]
+        rows.append(
+            ClassRow(
+                name=name,
+                n=int((y == label).sum()),
+                memorized=int(analysis.rule.is_memorized(values).sum()),
+                mean=float(values.mean()),
+                held_out=float(scores.accuracy_out[members].mean()),
+            )
+        )
+    return sorted(rows, key=lambda row: -row.mean)
