@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as
 from benchmarks.table import run
 from cli.options import overrides
 from memtail_core import data
-from memtail_core.experiments.subgroups.plan import CATEGORIES
+from memtail_core.experiments.subgroups.result import CATEGORIES
 from memtail_core.study import Spec
 
 

@@ -1,7 +1,6 @@
-"""What the commands of experiments share: a finished study in, models trained, a section out."""
+"""The commands of experiments, made from the registry: one for each experiment that has one."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,19 +8,31 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import formatting
-from cli.options import device_option, find_study, print_json, workers_option
+from cli import output as out
+from cli.experiment_host import CommandLine
+from cli.experiment_options import options_of
+from cli.options import (
+    device_option,
+    estimator_option,
+    json_option,
+    print_json,
+    store_option,
+    study_argument,
+    workers_option,
+)
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.experiments.experiment import Command, Experiment
+from memtail_core.experiments.registry import experiments
+from memtail_core.experiments.results import Result
 
 if TYPE_CHECKING:
-    from memtail_core.analysis.loaded_study import LoadedStudy
-    from memtail_core.data import Dataset
-    from memtail_core.drawing.section import Shown
-    from memtail_core.experiments.results import Result
-    from memtail_core.running.trials import Trials
-    from memtail_core.store import ObjectStore
-    from memtail_core.study import Study
+    from memtail_core.drawing.section import Section, TextTable
 
-Command = Callable[..., Any]
-
+_STUDIES = click.argument("name", metavar="STUDY STUDY …", nargs=-1, required=True)
+_TABLE = (
+    out.format_option,
+    out.output_option,
+)
 _TRAINING = (
     workers_option,
     device_option,
@@ -30,153 +41,98 @@ _TRAINING = (
 )
 
 
-def training_options(command: Command) -> Command:
-    """Give a command the options of all experiments that train."""
-    for option in reversed(_TRAINING):
-        command = option(command)
-    return command
+def commands() -> list[click.Command]:
+    """Return the commands of all experiments, in the order of the registry."""
+    return [command_of(each, each.command) for each in experiments() if each.command]
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """``0.1,0.25,0.5``: numbers from −1 to 1, ascending, each once."""
+def command_of(experiment: Experiment[Any], command: Command[Any]) -> click.Command:
+    """Make the command of one experiment."""
 
-    name = "numbers"
+    def run(**given: Any) -> None:
+        options = command.options(**{name: given[name] for name in command.options.model_fields})
+        _run(experiment, command, options, given)
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Parse and check."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            found = tuple(sorted({float(part) for part in str(value).split(",") if part.strip()}))
-        except ValueError:
-            self.fail(f"'{value}' is no list of numbers: write 0.1,0.25,0.5", param, ctx)
-        if not found or not all(-1 <= number <= 1 for number in found):
-            self.fail(f"'{value}': write numbers from -1 to 1, as 0.1,0.25,0.5", param, ctx)
-        return found
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where an experiment's models are trained, if they are to be."""
-
-    workers: int | None
-    device: str
-    submit: bool
-    dry_run: bool
-    as_json: bool
+    run.__doc__ = inspect.getdoc(command.run)
+    decorators = [
+        _STUDIES if command.takes_several else study_argument,
+        store_option,
+        *options_of(command.options),
+        *((estimator_option,) if command.takes_estimator else ()),
+        *(_TABLE if command.writes_table else ()),
+        *(_TRAINING if command.trains else ()),
+        json_option,
+    ]
+    for decorator in reversed(decorators):
+        run = decorator(run)
+    return click.command(command.name)(run)
 
 
-def opened(
-    location: str, name: str, *, margins: bool = False
-) -> "tuple[ObjectStore, Study, LoadedStudy]":
-    """Open a study and read the models it has so far; with margins if asked."""
-    from memtail_core.analysis.loaded_study import LoadedStudy
-
-    store, study = find_study(location, name)
-    return store, study, LoadedStudy.load(store, study, margins=margins)
-
-
-def finished(
-    location: str, name: str, *, margins: bool = False
-) -> "tuple[ObjectStore, Study, LoadedStudy]":
-    """Open a study, all of whose models are trained, and read them; with margins if asked.
-
-    Raises:
-        EstimationError: it is unfinished: what it says today is not what it will say tomorrow.
-    """
-    from memtail_core.catalogue import Progress
-    from memtail_core.errors import EstimationError
-
-    store, study, material = opened(location, name, margins=margins)
-    progress = Progress.of(store, study)
-    if progress.missing or material.n_damaged:
-        n = len(material.trials)
-        raise EstimationError(
-            f"{study.id} is unfinished: {n:,} of {progress.goal:,} models are "
-            f"trained; memtail run {study.id} trains the others"
-        )
-    return store, study, material
-
-
-def trained(
-    store: "ObjectStore", study: "Study", dataset: "Dataset", n_trials: int, where: Where
-) -> "Trials | None":
-    """Train what is missing of an experiment's study, here or on the cluster.
-
-    Returns all of its trials, or None if it was only to be said what is missing.
-    """
-    if not where.submit:
-        from cli.training import RunOptions, train
-
-        options = RunOptions(where.workers, where.device, None, where.dry_run, where.as_json)
-        return train(store, study, dataset, n_trials, options)
-    return _trained_by_cluster(store, study, dataset, n_trials, where)
-
-
-def _trained_by_cluster(
-    store: "ObjectStore", study: "Study", dataset: "Dataset", n_trials: int, where: Where
-) -> "Trials | None":
-    from cli.cluster import connected
-    from cli.plan import say_study
-    from cli.watch import until_over
-    from memtail_core.errors import TrainingError
-    from memtail_core.running import loading
-    from services import submission
-
-    console = Console(stderr=True, quiet=where.as_json, highlight=False, soft_wrap=True)
-    with connected(store.location) as cluster:
-        device = {"cpu": "cpu", "cuda": "cuda"}.get(where.device)
-        order = submission.order_for(cluster, study, device, None)  # type: ignore[arg-type]
-        plan = submission.plan(cluster, study, n_trials, order)
-        say_study(console, store, study, n_trials, plan.models)
-        console.print(f"  to train  {formatting.count(plan.shards * study.shard_size, 'model')}")
-        if where.dry_run:
-            if where.as_json:
-                print_json(asdict(plan))
-            return None
-        submission.submit(cluster, study, dataset, n_trials, order)
-        seen = until_over(cluster, study, console)
-    if seen.state != "complete":
-        raise TrainingError(
-            f"the cluster did not finish {study.id}: it is {seen.state}; memtail status {study.id} "
-            "says why"
-        )
-    return loading.load(store, study)[0]
-
-
-def finish(
-    store: "ObjectStore", study: "Study", result: "Result", as_json: bool, err: bool = False
+def _run(
+    experiment: Experiment[Any], command: Command[Any], options: Any, given: dict[str, Any]
 ) -> None:
-    """Keep what was found, add it to the study's report, and say it; on stderr if ``err``."""
-    from memtail_core.experiments.registry import of_result
+    names, output, as_json = given["name"], given.get("output"), given["as_json"]
+    if command.takes_several and len(names) < 2:
+        raise click.UsageError("name two studies or more")
+    if as_json and (output or given.get("format_")):
+        raise click.UsageError("--json prints all numbers; for a file leave it out")
+    format_ = out.format_of(output, given.get("format_"), out.FORMATS)
+    if output and format_ is None:
+        raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
+    host = CommandLine(
+        location=given["location"],
+        names=names if command.takes_several else (names,),
+        workers=given.get("workers"),
+        device=given.get("device", "auto"),
+        is_submitted=given.get("submit", False),
+        is_dry_run=given.get("dry_run", False),
+        as_json=as_json,
+        estimator=given.get("estimator", COUNTED),
+    )
+    for result in command.run(host, options):
+        _finish(host, experiment, result, format_, output)
+
+
+def _finish(
+    host: CommandLine,
+    experiment: Experiment[Any],
+    result: Result,
+    format_: str | None,
+    output: str | None,
+) -> None:
+    """Keep a result, add it to the study's report, and print it: on stderr if a file is written."""
     from memtail_core.experiments.results import keep
     from memtail_core.report import analyse_stored, publish
 
-    keep(store, study, result)
-    analysis = analyse_stored(store, study)
-    page = f"{store.location}/{publish(store, analysis)}"
-    if as_json:
+    subject = host.subject_of(result.study)
+    section = experiment.section(result, subject.dataset)
+    if format_:
+        out.write(out.encode(section.table, format_), output)
+    keep(subject.store, subject.study, result)
+    analysis = analyse_stored(subject.store, subject.study)
+    page = f"{subject.store.location}/{publish(subject.store, analysis)}"
+    if host.as_json:
         print_json({**result.model_dump(mode="json"), "report": page})
-        return
-    section = of_result(result, analysis.dataset)
-    console = Console(stderr=err, highlight=False, soft_wrap=True, markup=False)
-    for sentence in section.findings:
-        console.print(
-            formatting.plain(sentence), style="bold" if sentence is section.findings[0] else ""
-        )
+    else:
+        _print(section, page, Console(stderr=bool(format_), highlight=False, soft_wrap=True))
+
+
+def _print(section: "Section", page: str, console: Console) -> None:
+    for number, sentence in enumerate(section.findings):
+        style = "bold" if number == 0 else ""
+        console.print(formatting.plain(sentence), style=style, markup=False)
     console.width = max(console.width, 120)
-    console.print(_drawn(section.shown))
+    console.print(_table(section.summary))
     for note in section.notes:
-        console.print(formatting.plain(note), style="dim")
-    console.print(f"report: {page}#{section.name}")
+        console.print(formatting.plain(note), style="dim", markup=False)
+    console.print(f"report: {page}#{section.name}", markup=False)
 
 
-def _drawn(shown: "Shown") -> Table:
+def _table(summary: "TextTable") -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, title in enumerate(shown.columns):
-        table.add_column(title, justify="left" if number < shown.words else "right", no_wrap=True)
-    for row in shown.rows:
+    for number, title in enumerate(summary.columns):
+        justify = "left" if number < summary.words else "right"
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for row in summary.rows:
         table.add_row(*(formatting.plain(cell) for cell in row))
     return table

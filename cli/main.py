@@ -8,36 +8,27 @@ import click
 
 from cli.approximate import approximate
 from cli.cancel import cancel
-from cli.compare import compare
-from cli.consistency import consistency
 from cli.dashboard import dashboard
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.experiment import commands as experiment_commands
 from cli.fetch import fetch
 from cli.influence import influence
-from cli.last_layer import last_layer
 from cli.pairs import pairs
-from cli.privacy import privacy
-from cli.removal import removal
 from cli.report import report
 from cli.retry import retry
 from cli.run import run
 from cli.scores import scores
-from cli.stability import stability
 from cli.status import status
-from cli.subgroups import subgroups
 from cli.submit import submit
 from cli.watch import watch
 from cli.workers import workers
 from memtail_core.errors import MemtailError
 
-_SECTIONS = {
+_SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Studies": (demo, run, status, report, dashboard, doctor),
     "Results": (scores, pairs, influence, approximate),
-    "Experiments": (
-        *(subgroups, removal, stability, compare, last_layer),
-        *(privacy, consistency),
-    ),
+    "Experiments": tuple(experiment_commands()),
     "Cluster": (submit, watch, workers, cancel, retry, fetch),
 }
 

@@ -97,7 +97,7 @@ def execute(
     from cli.training import train
     from memtail_core import catalogue
     from memtail_core.analysis import analyse
-    from memtail_core.experiments.stopping.result import as_stopped
+    from memtail_core.experiments.stopping.intervals import as_stopped
     from memtail_core.report import publish
 
     loaded = train(store, study, dataset, trials, options, stopping)

@@ -8,8 +8,9 @@ from cli import formatting
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
-    from memtail_core.experiments.stopping.result import Expected, Look, Watch
+    from memtail_core.experiments.stopping.result import Look
     from memtail_core.experiments.stopping.rules import Condition
+    from memtail_core.experiments.stopping.watch import Expected, Watch
     from memtail_core.running.trials import Trials
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -37,7 +38,7 @@ class Stopping:
 
     def planned(self, store: "ObjectStore", study: "Study", trials: int) -> int:
         """Predict how many models it takes, or how many to train before that can be predicted."""
-        from memtail_core.experiments.stopping.result import expected
+        from memtail_core.experiments.stopping.watch import expected
 
         if not self.conditions:
             return trials
@@ -68,7 +69,7 @@ class Stopping:
 
         ``report`` is called with every look at the study.
         """
-        from memtail_core.experiments.stopping.result import Watch
+        from memtail_core.experiments.stopping.watch import Watch
 
         return Watch(study, self.conditions, report) if self.conditions else None
 
@@ -78,7 +79,7 @@ class Stopping:
         """Store what the conditions measured beside the study, for its report."""
         from memtail_core.experiments import results
 
-        results.keep(store, study, watch.found(loaded, is_late=len(loaded) < trials))
+        results.keep(store, study, watch.history(loaded, is_late=len(loaded) < trials))
 
 
 def stopping_of(until: Sequence[str], hours: float | None, trials: int | None) -> Stopping | None:

@@ -1,1 +1,1 @@
-"""How a figure or a section of a report looks; nothing here knows what a study is."""
+"""How a figure or a section of a report looks. Nothing here knows what a study is."""

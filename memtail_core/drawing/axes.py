@@ -1,16 +1,16 @@
-"""What several charts share: an axis of counts, a legend, the words of a long name."""
+"""What several charts share: log axes and their ticks, a legend, long names made short."""
 
 from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
 
-LEAST = 0.7  # where bars of a log axis begin: a single example is a bar too
+LEAST = 0.7  # where a log axis of counts begins: below 1, so that a single example has a bar
 _LONGEST = 24
 
 
-def counts(field: str, title: str, largest: float) -> alt.Y:
-    """A log axis of counts, from below one to the largest."""
+def count_axis(field: str, title: str, largest: float) -> alt.Y:
+    """Return a log axis of counts, from below 1 to ``largest``."""
     top = max(10.0, 1.25 * largest)
     scale = alt.Scale(type="log", domain=[LEAST, top], nice=False)
     return alt.Y(
@@ -22,7 +22,7 @@ def counts(field: str, title: str, largest: float) -> alt.Y:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Ticks of a log axis: 1, 2, 5, 10, … over less than two decades, else powers of ten."""
+    """Return ticks of a log axis: 1, 2, 5, 10, … over less than two decades, else powers of ten."""
     steps = (1, 2, 5) if high / low < 100 else (1,)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     every = [step * 10.0**power for power in powers for step in steps]
@@ -32,13 +32,13 @@ def ticks(low: float, high: float) -> list[float]:
 def coloured(
     field: str, colours: Mapping[str, str], columns: int = 1, symbol: str = "square"
 ) -> alt.Color:
-    """A colour for each value of a field, and a legend above the plot."""
+    """Colour each value of a field, with a legend above the plot."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     return alt.Color(field, scale=scale, legend=alt.Legend(columns=columns, symbolType=symbol))
 
 
 def shortened(names: Sequence[str], longest: int = _LONGEST) -> list[str]:
-    """Names of one line each, at most so long; those that become the same are numbered."""
+    """Cut names to one line of at most ``longest`` characters; number those that become equal."""
     lines = [" ".join(name.split()) for name in names]
     made: list[str] = []
     for line in lines:

@@ -1,4 +1,4 @@
-"""How every figure looks, and what it becomes: PNG, SVG, SVG within the page, a chart in it."""
+"""How every figure looks, and its four forms: PNG, SVG, SVG within a page, interactive chart."""
 
 import hashlib
 import io
@@ -15,15 +15,15 @@ import pyarrow as pa
 import vl_convert
 from PIL import Image
 
-BLUE, ORANGE = "#0072b2", "#d55e00"  # of Okabe & Ito's colour-blind-safe palette, as the others
+BLUE, ORANGE = "#0072b2", "#d55e00"  # Okabe & Ito's colour-blind-safe palette
 SKY, GREEN, AMBER, PINK = "#56b4e9", "#009e73", "#e69f00", "#cc79a7"
-INK = "currentColor"  # that of the text around it, so in dark mode; in a file, _DARK
-WIDTH, HEIGHT = 420, 220  # of the plot itself, pixels; a figure of 500 is 7 inches in a paper
+INK = "currentColor"  # the colour of the page's text, also in dark mode; _DARK in a file
+WIDTH, HEIGHT = 420, 220  # pixels of the plot itself; 500 pixels are 7 inches on paper
 
 _DARK = "#2b2b2b"
-_DPI = 216  # whole pixels for lines of one, at 72 pixels of the chart an inch
-_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])  # what Altair writes
-_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # one width, wherever it is drawn
+_DPI = 216  # three for each pixel of the chart (72 an inch), so that thin lines stay sharp
+_VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])  # of Vega-Lite, as Altair
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # equal widths on every system
 _THEME = {
     "background": "transparent",
     "font": _FONT,
@@ -69,9 +69,9 @@ class Figure:
     """A chart and its data.
 
     Attributes:
-        chart: holds all it needs: its data inline, the theme, a description for screen readers.
+        chart: complete: its data inline, the theme, a description for screen readers.
         data: every number it shows, for CSV.
-        is_fluid: whether it may become as wide as the page; its numbers are of pixels otherwise.
+        is_fluid: whether it may become as wide as the page; if not, its size is fixed.
     """
 
     chart: alt.TopLevelMixin
@@ -85,13 +85,13 @@ class Figure:
 
     @cached_property
     def _svg(self) -> str:
-        """Render; vl-convert numbers ids on and on, here they are the figure's own."""
+        """Render. vl-convert numbers ids across figures; here they depend on the figure alone."""
         text = vl_convert.vegalite_to_svg(self._spec, vl_version=_VERSION, allowed_base_urls=[])
         order: dict[str, int] = {}
-        for found in _ID.finditer(text):
-            order.setdefault(found[2], len(order))
+        for match in _ID.finditer(text):
+            order.setdefault(match[2], len(order))
         own = hashlib.sha256(json.dumps(self._spec).encode()).hexdigest()[:8]
-        return _ID.sub(lambda found: f"{found[1]}m{own}-{order[found[2]]}", text)
+        return _ID.sub(lambda match: f"{match[1]}m{own}-{order[match[2]]}", text)
 
 
 def figure(
@@ -103,7 +103,7 @@ def figure(
     height: float = HEIGHT,
     is_fluid: bool = True,
 ) -> Figure:
-    """Lay charts over each other; give them a size in pixels, the theme, a description in words."""
+    """Lay charts over each other; add the size in pixels, the theme and a description in words."""
     chart = alt.LayerChart(layer=list(layers)).properties(
         width=width, height=height, description=description, config=_THEME
     )
@@ -111,32 +111,32 @@ def figure(
 
 
 def values(rows: list[dict[str, Any]]) -> alt.InlineData:
-    """Rows as the data of a chart; what is in them is drawn, never run."""
+    """Turn rows into the data of a chart. Their content is drawn and never run."""
     data = alt.InlineData(values=[])
-    data["values"] = rows  # given at once, each would be validated: a second for 10,000
+    data["values"] = rows  # in the constructor Altair validates each: a second for 10,000 rows
     return data
 
 
-def png(of: Figure) -> bytes:
-    """Render for a screen or a paper, on white, 216 dots per inch."""
-    head, root, rest = _parted(svg(of).decode())
+def png(figure: Figure) -> bytes:
+    """Render for screens and print: on white, 216 dots per inch."""
+    head, root, rest = _parted(svg(figure).decode())
     white = '<rect width="100%" height="100%" fill="white"/>'
     drawn = Image.open(io.BytesIO(vl_convert.svg_to_png(head + root[0] + white + rest, ppi=_DPI)))
     buffer = io.BytesIO()
-    drawn.convert("RGB").save(buffer, "png", dpi=(_DPI, _DPI))  # a third of the size
+    drawn.convert("RGB").save(buffer, "png", dpi=(_DPI, _DPI))  # a third of the bytes with alpha
     return buffer.getvalue()
 
 
-def svg(of: Figure) -> bytes:
-    """Render as vectors, text as text, on nothing."""
-    return re.sub(f'(fill|stroke)="{INK}"', rf'\1="{_DARK}"', of._svg).encode()
+def svg(figure: Figure) -> bytes:
+    """Render as vectors, with text as text and no background."""
+    return re.sub(f'(fill|stroke)="{INK}"', rf'\1="{_DARK}"', figure._svg).encode()
 
 
-def inline_svg(of: Figure) -> str:
-    """The SVG element alone: ink as the text around it, no wider than it is made or the page is."""
-    _, root, rest = _parted(of._svg)
+def inline_svg(figure: Figure) -> str:
+    """Return the SVG element alone: ink in the page's text colour, never wider than the page."""
+    _, root, rest = _parted(figure._svg)
     width, height = root[1], root[2]
-    label = quoteattr(str(of._spec.get("description", "")))
+    label = quoteattr(str(figure._spec.get("description", "")))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="0 0 {width} {height}" style="width:100%;max-width:{width}px;height:auto" '
@@ -144,17 +144,17 @@ def inline_svg(of: Figure) -> str:
     )
 
 
-def spec(of: Figure) -> dict[str, Any]:
-    """The chart in Vega-Lite, for :func:`javascript`'s ``memtailDraw``; JSON-able."""
-    fluid: Mapping[str, Any] = {"width": "container"} if of.is_fluid else {}
-    return {**of._spec, **fluid}
+def spec(figure: Figure) -> dict[str, Any]:
+    """Return the chart in Vega-Lite, as JSON, for ``memtailDraw`` of :func:`javascript`."""
+    fluid: Mapping[str, Any] = {"width": "container"} if figure.is_fluid else {}
+    return {**figure._spec, **fluid}
 
 
 @cache
 def javascript() -> str:
-    """A script, to be bundled in: ``memtailDraw(element, spec)`` draws and returns a promise.
+    """Return a script for the page: ``memtailDraw(element, spec)`` draws and returns a promise.
 
-    It evaluates no text (``ast``), so it runs where a policy forbids that, and loads nothing.
+    It evaluates no text (``ast``), so it runs under a strict content policy, and loads nothing.
     """
     made: str = vl_convert.javascript_bundle(_SNIPPET, vl_version=_VERSION)
     return made.replace("</script", r"<\/script").replace("<!--", r"<\!--")

@@ -1,4 +1,4 @@
-"""Images of a dataset as small pictures, each the source of an ``<img>``."""
+"""An image of a dataset as a small picture: the ``src`` of an ``<img>``."""
 
 import base64
 import io
@@ -11,24 +11,26 @@ _SMALL, _LONGEST_SIDE = 48, 96  # pixels
 
 
 def picture(image: NDArray[np.uint8]) -> Image.Image:
-    """Read an image, uint8 [h, w, c], of 1, 3 or 4 channels."""
+    """Turn an array, uint8 [h, w, c] with 1, 3 or 4 channels, into an image."""
     return Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
 
 
 def data_uri(image: NDArray[np.uint8], *, is_exact: bool = False) -> str:
-    """Encode an image, uint8 [h, w, c], as the source of an ``<img>``; a large one shrunk.
+    """Encode an image, uint8 [h, w, c], as the ``src`` of an ``<img>``; large ones are shrunk.
 
-    ``is_exact``: as PNG, whatever its size.
+    Args:
+        image: the pixels.
+        is_exact: encode as PNG, whatever the size.
     """
-    shown = picture(image)
-    is_small = max(shown.size) <= _SMALL  # every pixel counts
+    scaled = picture(image)
+    is_small = max(scaled.size) <= _SMALL  # every pixel counts
     if not is_small:
-        shown.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        scaled.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     buffer = io.BytesIO()
     if is_small or is_exact:
         kind = "png"
-        shown.save(buffer, kind, optimize=True)
+        scaled.save(buffer, kind, optimize=True)
     else:
         kind = "webp"
-        shown.save(buffer, kind, quality=80)
+        scaled.save(buffer, kind, quality=80)
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""What an experiment adds to the report: what was found, in words, a table, and figures."""
+"""What an experiment adds to a report: sentences, a table, figures and examples to look at."""
 
 import re
 from collections.abc import Sequence
@@ -7,17 +7,16 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from memtail_core.drawing.charts import Figure
-from memtail_core.estimation.paired import Difference
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
-    """A table as people read it.
+class TextTable:
+    """A table to read: every cell is text.
 
     Attributes:
-        columns: their titles.
-        rows: a text for each column.
-        words: how many of the first columns are words; the others are numbers.
+        columns: the titles.
+        rows: one text for each column.
+        words: how many of the first columns hold words; the others hold numbers.
     """
 
     columns: Sequence[str]
@@ -26,8 +25,8 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
-    """A figure and what it shows."""
+class CaptionedFigure:
+    """A figure and the sentences below it."""
 
     figure: Figure
     caption: str
@@ -38,19 +37,19 @@ class Example:
     """An example to look at.
 
     Attributes:
-        index: in the training set, or the test set.
-        said: of it.
+        index: in the training set, or in the test set if ``is_test``.
+        caption: a few words about it.
         is_test: whether it is a test example.
     """
 
     index: int
-    said: str
+    caption: str
     is_test: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Examples to look at, and what they are."""
+    """Examples to look at, and a title that says what they are."""
 
     title: str
     examples: Sequence[Example]
@@ -58,15 +57,15 @@ class Gallery:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """One experiment's part of the report.
+    """One experiment's part of a report.
 
     Attributes:
-        name: of its files.
-        title: over it.
-        findings: what was found, a sentence or two each, the answer first.
-        notes: what a reader must know to believe it.
+        name: of its files and its anchor in the page.
+        title: the heading above it.
+        findings: the results in sentences, the answer first.
+        notes: what you must know to judge them.
         table: every number, for CSV.
-        shown: the same as people read it.
+        summary: the numbers to read.
         figures: by file name, without an ending.
         galleries: examples worth a look.
     """
@@ -76,38 +75,11 @@ class Section:
     findings: Sequence[str]
     notes: Sequence[str]
     table: pa.Table
-    shown: Shown
-    figures: dict[str, Drawn]
+    summary: TextTable
+    figures: dict[str, CaptionedFigure]
     galleries: Sequence[Gallery] = field(default=())
 
     @property
     def heading(self) -> str:
-        """Its name in the list of contents: in words, without a study's digest."""
+        """Its line in the table of contents: the name in words, without a study's digest."""
         return re.sub("-[0-9a-f]{10}$", "", self.name).replace("-", " ").capitalize()
-
-
-def count(n: int, noun: str) -> str:
-    """``1 test example``, ``2 test examples``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
-def points(value: float | None, digits: int = 2) -> str:
-    """A share as percentage points: ``1.32``."""
-    return "–" if value is None else f"{100 * value:.{digits}f}"
-
-
-def interval(found: Difference) -> str:
-    """A difference in percentage points with its interval: ``1.32 [0.84, 1.80]``."""
-    return f"{points(found.mean)} [{points(found.low)}, {points(found.high)}]"
-
-
-def decimal(value: float | None, digits: int = 2) -> str:
-    """A number, or a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def memorization_between(low: float, high: float) -> str:
-    """Name a group of examples by their memorization."""
-    if low == -1:
-        return f"memorization below {high:g}"
-    return f"memorization {low:g} to {high:g}"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from memtail_core.study.validation import Number
 
@@ -29,6 +28,8 @@ def paired_difference(values: NDArray[np.float64], step: float) -> Difference:
         step: the least they can differ by, one over the number of test examples. A few repeats can
             agree exactly; they are then not known any better than to half of it.
     """
+    from scipy import stats  # slow to import, and listing the commands needs only Difference
+
     mean, error = float(values.mean()), _error(values, step)
     half = float(stats.t.ppf(0.975, len(values) - 1)) * error
     sd = float(values.std(ddof=1))
@@ -37,6 +38,8 @@ def paired_difference(values: NDArray[np.float64], step: float) -> Difference:
 
 def p_of_none(values: NDArray[np.float64], step: float) -> float:
     """Return the two-sided p-value of a mean of 0 (paired t-test); ``step`` as above."""
+    from scipy import stats
+
     t = abs(float(values.mean())) / _error(values, step)
     return float(2 * stats.t.sf(t, len(values) - 1))
 

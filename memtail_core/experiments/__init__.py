@@ -1,1 +1,1 @@
-"""The paper's experiments: each a plan, which subsets to train on, and an analysis of what came."""
+"""The experiments on a trained study, one folder each; ``registry.py`` lists them."""

@@ -1,54 +1,47 @@
-"""Every section that a study's experiments have earned it, in the order of the report."""
+"""All experiments, in the order of the report and of ``memtail --help``: one line each."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from memtail_core.data import Dataset
-from memtail_core.drawing.section import Section
-from memtail_core.experiments.comparison import section as comparison
-from memtail_core.experiments.comparison.result import ComparisonFound
-from memtail_core.experiments.consistency import section as consistency
-from memtail_core.experiments.consistency.result import ConsistencyFound
-from memtail_core.experiments.last_layer import section as last_layer
-from memtail_core.experiments.last_layer.plan import LastLayer
-from memtail_core.experiments.privacy import section as privacy
-from memtail_core.experiments.privacy.result import PrivacyFound
-from memtail_core.experiments.removal import section as removal
-from memtail_core.experiments.removal.plan import Removal
+from memtail_core.experiments.experiment import Experiment
 from memtail_core.experiments.results import Result, kept
-from memtail_core.experiments.stability import section as stability
-from memtail_core.experiments.stability.result import StabilityFound
-from memtail_core.experiments.stopping import section as stopping
-from memtail_core.experiments.stopping.result import StoppingFound
-from memtail_core.experiments.subgroups import section as subgroups
-from memtail_core.experiments.subgroups.result import SubgroupsFound
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
-_Make = Callable[[Any, Dataset], Section]
-_SECTIONS: dict[type[Result], _Make] = {
-    StabilityFound: lambda found, _: stability.section(found),
-    Removal: lambda found, _: removal.section(found),
-    ComparisonFound: comparison.section,
-    SubgroupsFound: subgroups.section,
-    LastLayer: lambda found, _: last_layer.section(found),
-    ConsistencyFound: consistency.section,
-    PrivacyFound: privacy.section,
-    StoppingFound: lambda found, _: stopping.section(found),
-}
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.drawing.section import Section
+
+FOLDERS = (  # each holds ``experiment.py``, which defines EXPERIMENT
+    "memtail_core.experiments.stability",
+    "memtail_core.experiments.removal",
+    "memtail_core.experiments.comparison",
+    "memtail_core.experiments.subgroups",
+    "memtail_core.experiments.last_layer",
+    "memtail_core.experiments.consistency",
+    "memtail_core.experiments.privacy",
+    "memtail_core.experiments.stopping",
+)
 
 
-def of_study(store: ObjectStore, study: Study, dataset: Dataset) -> Iterator[Section]:
+def experiments() -> list[Experiment[Any]]:
+    """Return all experiments."""
+    return [import_module(f"{folder}.experiment").EXPERIMENT for folder in FOLDERS]
+
+
+def sections(store: ObjectStore, study: Study, dataset: "Dataset") -> "Iterator[Section]":
     """Make the sections of all results that are kept beside a study.
 
     Raises:
         StoreError: a result is damaged.
     """
-    for kind in _SECTIONS:
-        for found in kept(store, study, kind):
-            yield of_result(found, dataset)
+    for experiment in experiments():
+        for result in kept(store, study, experiment.result):
+            yield experiment.section(result, dataset)
 
 
-def of_result(found: Result, dataset: Dataset) -> Section:
+def section(result: Result, dataset: "Dataset") -> "Section":
     """Make the section of one result."""
-    return _SECTIONS[type(found)](found, dataset)
+    (experiment,) = (each for each in experiments() if each.result is type(result))
+    return experiment.section(result, dataset)

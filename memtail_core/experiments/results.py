@@ -1,6 +1,6 @@
-"""What an experiment found, kept beside its study as ``studies/<id>/experiments/<name>.json``.
+"""Results of experiments, kept beside their study as ``studies/<id>/experiments/<name>.json``.
 
-A result is plain numbers; whatever is said or drawn of it is made anew by the report.
+A result holds plain numbers. The report writes its sentences and draws its figures from them anew.
 """
 
 from typing import ClassVar, TypeVar
@@ -13,11 +13,12 @@ from memtail_core.study import Study
 
 
 class Result(BaseModel):
-    """Base of what experiments find.
+    """Base of the results of all experiments.
 
     Attributes:
-        study: the id of the study it belongs to.
-        trials: how many of its trials it was made from.
+        experiment: the name of the experiment, and of the file unless ``name`` says otherwise.
+        study: the id of the study it is about.
+        trials: how many of its trials it was computed from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -28,7 +29,7 @@ class Result(BaseModel):
 
     @property
     def name(self) -> str:
-        """What it is kept under; a later result of one name replaces an earlier one."""
+        """The name of its file. A later result with the same name replaces an earlier one."""
         return self.experiment
 
 
@@ -36,29 +37,29 @@ R = TypeVar("R", bound=Result)
 
 
 def keep(store: ObjectStore, study: Study, result: Result) -> None:
-    """Put a result beside its study."""
+    """Write a result beside its study."""
     store.put(_key(study, result.name), result.model_dump_json(indent=1).encode())
 
 
 def kept(store: ObjectStore, study: Study, kind: type[R]) -> list[R]:
-    """Every result of one kind that is kept beside a study, by name.
+    """Read all results of one kind beside a study, by name.
 
     Raises:
         StoreError: one is damaged, or another version wrote it.
     """
-    found = []
+    results = []
     for key in store.list(f"{study.prefix}experiments/"):
         name = key.rpartition("/")[2].removesuffix(".json")
         if name != kind.experiment and not name.startswith(f"{kind.experiment}-with-"):
             continue
         try:
-            found.append(kind.model_validate_json(store.get(key)))
+            results.append(kind.model_validate_json(store.get(key)))
         except (ValidationError, KeyError) as error:
             raise StoreError(
                 f"{store.location}/{key} is damaged or of another version: delete it, or run the "
                 "experiment again"
             ) from error
-    return sorted(found, key=lambda result: result.name)
+    return sorted(results, key=lambda result: result.name)
 
 
 def _key(study: Study, name: str) -> str:

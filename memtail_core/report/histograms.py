@@ -88,7 +88,7 @@ def _bars(
                 axis=alt.Axis(tickCount=8, format=".1f"),
             ),
             x2="to:Q",
-            y=axes.counts(
+            y=axes.count_axis(
                 "count:Q", f"{plural} (log scale)", max((row["count"] for row in rows), default=0)
             ),
             y2=alt.Y2Datum(axes.LEAST),

@@ -34,7 +34,7 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
         json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False).encode(),
     )
     drawn = figures.figures(analysis)
-    sections = list(registry.of_study(store, analysis.study, analysis.dataset))
+    sections = list(registry.sections(store, analysis.study, analysis.dataset))
     of_sections = {name: each.figure for s in sections for name, each in s.figures.items()}
     for name, figure in (drawn | of_sections).items():
         yield f"figures/{name}.png", png(figure)

@@ -7,7 +7,7 @@ from memtail_core.analysis import Analysis, analyse
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.experiments.stopping.result import as_stopped
+from memtail_core.experiments.stopping.intervals import as_stopped
 from memtail_core.running import loading
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study

@@ -12,7 +12,7 @@ from memtail_core import catalogue, report
 from memtail_core.analysis import analyse
 from memtail_core.catalogue import reports
 from memtail_core.errors import MemtailError
-from memtail_core.experiments.stopping.result import as_stopped
+from memtail_core.experiments.stopping.intervals import as_stopped
 from memtail_core.running import loading
 from memtail_core.store import FilesStore
 from memtail_core.study import Study

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.experiments.stopping.rules import Rule, Tally, decided, looks, widened
+from memtail_core.experiments.stopping.intervals import deciding, widened
+from memtail_core.experiments.stopping.rules import Rule, Tally, looks
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]
@@ -78,7 +79,7 @@ def misses(
         assert found is not None, "raise most"
         scores = found.counted()
         if wide:
-            scores = widened(scores, found, decided(found, rules, BLOCK))
+            scores = widened(scores, found, deciding(found, rules, BLOCK))
         truth = p_in - p_out
         missed += (scores.ci_low > truth) | (truth > scores.ci_high)
         took.append(len(found))

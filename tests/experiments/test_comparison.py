@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
-from memtail_core.analysis.disagreements import Counts, Disagreements, disagreements, p_values
-from memtail_core.analysis.halves import Half
+from memtail_core.analysis.disagreements import Counts, disagreements, p_values
+from memtail_core.analysis.halves import Half, PairComparison
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.intervals import agresti_caffo
-from memtail_core.experiments.comparison.plan import Comparison, compare
-from memtail_core.experiments.comparison.yardstick import Side, _four
+from memtail_core.experiments.comparison.plan import compare
+from memtail_core.experiments.comparison.result import Comparison
+from memtail_core.experiments.comparison.yardstick import Side, Yardstick, _four, yardstick
 from memtail_core.running.trials import Trials
 from tests.estimation.oracle import difference_of_means
 from tests.experiments.test_stability import World, of_bits, simulated, without
@@ -31,16 +32,25 @@ def compared(one: Trials, other: Trials, **options: object) -> Comparison:
         "rule": PairsRule(),
         "thresholds": THRESHOLDS,
         "influence_thresholds": INFLUENCES,
-        "engine": BitCounter(1),
+        "counter": BitCounter(1),
         **options,
     }
     labels = np.zeros(one.n, np.int64), np.zeros(one.n_test, np.int64)
     return compare(
-        Side("one", one, 10),
-        Side("other", other, 10),
+        *sides(one, other),
         *labels,
         **settings,  # type: ignore[arg-type]
     )
+
+
+def sides(one: Trials, other: Trials) -> tuple[Side, Side]:
+    return Side("one-1", "one", one, 10), Side("other-2", "other", other, 10)
+
+
+def measured(one: Trials, other: Trials, size: int, splits: int = 1) -> Yardstick:
+    labels = np.zeros(one.n, np.int64), np.zeros(one.n_test, np.int64)
+    look = PairComparison(*labels, PairsRule(), INFLUENCES, BitCounter(1))
+    return yardstick(*sides(one, other), size, look, THRESHOLDS, splits, 0, None)
 
 
 def other_network(world: World, seed: int) -> World:
@@ -188,8 +198,7 @@ def test_halves_that_are_compared_across_share_no_block(
     one = without(simulated(World.long_tail(0, 5), 10 * n_one, 0, n_test=2), [])
     other = without(simulated(World.long_tail(0, 5), 10 * n_other, 0, n_test=2), gaps)
     n = min(n_one, len(set((other.trials // 10).tolist()) - {t // 10 for t in gaps})) // 2
-    sides = (Side("one", one, 10), Side("other", other, 10))
-    found = _four(*sides, (10 * n, 10 * n), np.random.default_rng(seed))
+    found = _four(*sides(one, other), (10 * n, 10 * n), np.random.default_rng(seed))
     trials = [one.trials[at] for at in found[:2]] + [other.trials[at] for at in found[2:]]
     a, b, c, d = ({*(each // 10).tolist()} for each in trials)
     assert [len(each) for each in trials] == [10 * n] * 4
@@ -203,31 +212,35 @@ def test_one_network_agrees_with_another_study_of_it_as_with_itself(t: int, t_ot
     world = World.long_tail(0, 3000)
     found = compared(simulated(world, t, 1), simulated(world, t_other, 2), splits=4)
     assert not found.shares_subsets
-    assert found.n_trials == (t, t_other)
-    assert found.yardstick.trials == (t_other // 2, t_other // 2)
-    within, within_other, between = found.yardstick.jaccard.mean(axis=1)
-    np.testing.assert_allclose(within, between, atol=0.03)
-    np.testing.assert_allclose(within_other, between, atol=0.03)
+    assert (found.trials, found.other_trials) == (t, t_other)
+    assert found.half == (t_other // 2, t_other // 2)
+    for row in found.memorized:
+        assert row.within_one == pytest.approx(row.between, abs=0.03)
+        assert row.within_other == pytest.approx(row.between, abs=0.03)
     assert found.corrected == pytest.approx(1, abs=0.01)
     assert found.beyond_noise < 0.02
-    assert (found.disagreements.q_value > 0.05).all()
+    assert found.significant == 0
+    assert found.disagreements == []
 
 
 def test_another_network_is_seen_to_be_another() -> None:
     """The correlation and the difference without noise are those of the known probabilities."""
     world = World.long_tail(0, 3000)
     another = other_network(world, 1)
-    found = compared(simulated(world, 200, 1), simulated(another, 120, 2), splits=4)
+    one, other = simulated(world, 200, 1), simulated(another, 120, 2)
+    found = compared(one, other, splits=4)
     mine, theirs = world.memorization, another.memorization
     truth = np.corrcoef(mine, theirs)[0, 1]
     assert found.corrected == pytest.approx(truth, abs=0.02)
-    assert found.scores.pearson < truth - 0.01, "noise takes its share"
+    assert found.pearson < truth - 0.01, "noise takes its share"
     apart = float(np.sqrt(((mine - theirs) ** 2).mean()))
     assert found.beyond_noise == pytest.approx(apart, rel=0.03)
-    within, within_other, between = found.yardstick.jaccard.mean(axis=1)
-    assert (between < np.minimum(within, within_other) - 0.1).all()
-    sure = found.disagreements.index[found.disagreements.q_value <= 0.05]
-    assert len(sure) > 100
+    for row in found.memorized:
+        assert row.between < min(row.within_one, row.within_other) - 0.1
+    every = disagreements(Counts.of(one), Counts.of(other))
+    sure = every.index[every.q_value <= 0.05]
+    assert len(sure) == found.significant > 100
+    assert [each.index for each in found.disagreements] == sure[:48].tolist()
     assert (np.abs(mine - theirs)[sure] > 0.02).mean() > 0.95
 
 
@@ -245,39 +258,41 @@ def test_noise_of_common_subsets_does_not_pass_for_agreement() -> None:
     world, another = (World(np.full(3000, 0.95), rng.beta(4, 4, 3000)) for _ in range(2))
     subset = np.unpackbits(simulated(world, 60, 0).subset, axis=1, count=3000).astype(bool)
     leans_on = rng.permutation(3000)
-    sides = []
+    studies = []
     for network in (world, another):
         # being trained on the other example moves p_out as far as it can within [0, 1]
         room = np.minimum(network.p_out, 1 - network.p_out)
         p_out = network.p_out + room * np.where(subset[:, leans_on], 3 / 7, -1)
         correct = rng.random(subset.shape) < np.where(subset, network.p_in, p_out)
-        sides.append(of_bits(subset, correct, rng.random((60, 4)) < 0.5))
-    found = compared(*sides, splits=6)
+        studies.append(of_bits(subset, correct, rng.random((60, 4)) < 0.5))
+    found = compared(*studies, splits=6)
     assert found.shares_subsets
     truth = np.corrcoef(world.memorization, another.memorization)[0, 1]
     apart = np.sqrt(((world.memorization - another.memorization) ** 2).mean())
-    naive = found.scores.pearson / np.sqrt(found.reliability[0] * found.reliability[1])
+    naive = found.pearson / np.sqrt(found.reliability[0] * found.reliability[1])
     assert abs(found.corrected - truth) < 0.02 < naive - truth
     assert found.beyond_noise == pytest.approx(apart, rel=0.05)
 
 
 def test_the_yardstick_is_that_of_plain_sets() -> None:
     one, other = simulated(World.long_tail(0, 40), 60, 1), simulated(World.long_tail(1, 40), 40, 2)
-    found = compared(one, other, splits=1).yardstick
+    found = measured(one, other, 20)
     rng = np.random.default_rng([0, 20, 0])
-    at = _four(Side("one", one, 10), Side("other", other, 10), (20, 20), rng)
-    sides = []
+    at = _four(*sides(one, other), (20, 20), rng)
+    scores = []
     for trials, each in zip((one, one, other, other), at, strict=True):
         subset = np.unpackbits(trials.subset[each], axis=1, count=40).astype(bool)
         correct = np.unpackbits(trials.train_correct[each], axis=1, count=40).astype(bool)
         every = (difference_of_means(subset, correct, i, i)["estimate"] for i in range(40))
-        sides.append(np.array(list(every)))
+        scores.append(np.array(list(every)))
     for k, threshold in enumerate(THRESHOLDS):
-        a, b, c, d = ({i for i in range(40) if s[i] >= threshold - 1e-9} for s in sides)
+        a, b, c, d = ({i for i in range(40) if s[i] >= threshold - 1e-9} for s in scores)
         jaccard = [len(x & y) / len(x | y) for x, y in ((a, b), (c, d), (a, c), (b, d))]
         expected = [jaccard[0], jaccard[1], (jaccard[2] + jaccard[3]) / 2]
         assert found.jaccard[:, 0, k].tolist() == pytest.approx(expected)
-    correlations = [np.corrcoef(sides[i], sides[j])[0, 1] for i, j in ((0, 1), (2, 3))]
+        row = compared(one, other, splits=1).memorized[k]
+        assert [row.within_one, row.within_other, row.between] == pytest.approx(expected)
+    correlations = [np.corrcoef(scores[i], scores[j])[0, 1] for i, j in ((0, 1), (2, 3))]
     assert found.pearson[:2, 0].tolist() == pytest.approx(correlations)
 
 
@@ -320,21 +335,23 @@ def test_pairs_that_only_one_has_are_counted_one_by_one() -> None:
     passing = [x for rank, x in enumerate(ranked, 1) if x <= 0.05 * rank / n_tested]
     sure = [pair for pair in listed if p[pair] <= max(passing)]
     for k, theta in enumerate(INFLUENCES):
-        for s, only in ((0, found.only_one), (1, found.only_other)):
+        row = found.pairs[k]
+        for s, only in ((0, row.only_one), (1, row.only_other)):
             has = [
                 pair
                 for pair in sure
                 if values[s, *pair][1]
                 and values[s, *pair][0] >= theta - 1e-9 > values[1 - s, *pair][0]
             ]
-            assert only[k] == len(has) > 0
+            assert only == len(has) > 0
 
 
 def test_too_many_pairs_are_missing_and_not_none() -> None:
     world = World.long_tail(0, 40)
     found = compared(simulated(world, 60, 1), simulated(world, 60, 2), splits=1, most=0)
-    for figure in (found.only_one, found.only_other, found.pairs.jaccard, found.yardstick.pairs):
-        assert np.isnan(figure).all()
+    for row in found.pairs:
+        assert row.only_one is row.only_other is row.jaccard is None
+        assert row.within_one is row.within_other is row.between is None
 
 
 def test_independent_and_balanced_designs_compare() -> None:
@@ -344,8 +361,8 @@ def test_independent_and_balanced_designs_compare() -> None:
     independent = simulated(world, 90, 2, subset=subset)
     labels = np.zeros(200, np.int64), np.zeros(16, np.int64)
     found = compare(
-        Side("balanced", balanced, 10),
-        Side("independent", independent, 1),
+        Side("balanced-1", "balanced", balanced, 10),
+        Side("independent-2", "independent", independent, 1),
         *labels,
         PairsRule(),
         thresholds=THRESHOLDS,
@@ -354,11 +371,10 @@ def test_independent_and_balanced_designs_compare() -> None:
         engine=BitCounter(1),
         progress=told.append,
     )
-    assert found.yardstick.trials == (40, 45)
+    assert found.half == (40, 45)
     assert found.names == ("balanced", "independent")
-    assert found.yardstick.jaccard.shape == found.yardstick.pairs.shape == (3, 3, 2)
+    assert len(found.memorized) == len(found.pairs) == 2
     assert sum(told) == 4
-    assert isinstance(found.disagreements, Disagreements)
 
 
 def test_what_cannot_be_compared_is_said() -> None:

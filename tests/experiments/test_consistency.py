@@ -5,7 +5,7 @@ import pytest
 
 from memtail_core.errors import StudyError
 from memtail_core.experiments.consistency import section as consistency
-from memtail_core.experiments.consistency.result import Consistency, analyse, mean, study_at
+from memtail_core.experiments.consistency.plan import HeldOutAccuracy, analyse, mean, study_at
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
@@ -32,7 +32,7 @@ def simulated(rates: np.ndarray, ratio: float, n_trials: int, seed: int) -> Tria
 
 def test_it_is_accuracy_where_held_out() -> None:
     trials = simulated(np.random.default_rng(0).random(11), 0.5, 60, 1)
-    found = Consistency.of(trials)
+    found = HeldOutAccuracy.of(trials)
     subset = np.unpackbits(trials.subset, axis=1, count=11).astype(bool)
     correct = np.unpackbits(trials.train_correct, axis=1, count=11).astype(bool)
     for i in range(11):
@@ -47,20 +47,20 @@ def test_errors_hold_what_they_say() -> None:
     rng = np.random.default_rng(2)
     rates = np.sort(rng.random((3, 400)), axis=0)
     each = [
-        Consistency.of(simulated(rate, ratio, 80, seed))
+        HeldOutAccuracy.of(simulated(rate, ratio, 80, seed))
         for seed, (rate, ratio) in enumerate(zip(rates, (0.2, 0.5, 0.8), strict=True))
     ]
     whole = mean(each)
     held = np.abs(whole.value - rates.mean(axis=0)) <= 1.96 * whole.error
     assert 0.92 < held.mean() < 0.99
-    never = mean([*each, Consistency(np.full(400, np.nan), np.full(400, np.nan))])
+    never = mean([*each, HeldOutAccuracy(np.full(400, np.nan), np.full(400, np.nan))])
     assert np.isnan(never.value).all()
 
 
 def test_an_example_that_was_never_held_out_has_none() -> None:
     trials = simulated(np.zeros(3), 1.0, 5, 0)
-    assert np.isnan(Consistency.of(trials).value).all()
-    assert np.isnan(Consistency.of(trials).error).all()
+    assert np.isnan(HeldOutAccuracy.of(trials).value).all()
+    assert np.isnan(HeldOutAccuracy.of(trials).error).all()
 
 
 def test_only_the_ratio_differs(trained: Trained) -> None:
@@ -96,7 +96,7 @@ def test_late_examples_and_groups_are_found(trained: Trained) -> None:
     assert sum(group.examples for group in found.groups) == n
     assert found.groups[-1].consistency == [0.0, 0.0], "it is memorized: never right unseen"
     made = consistency.section(found, trained.dataset)
-    assert [row[0] for row in made.shown.rows][-1] == "models"
+    assert [row[0] for row in made.summary.rows][-1] == "models"
     assert made.table.column_names[4:6] == ["at_0.3", "at_0.7"]
     assert made.galleries[0].examples[0].index == 9
     assert made.galleries[1].examples[0].index in (3, 5)

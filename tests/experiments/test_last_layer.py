@@ -8,8 +8,9 @@ import pytest
 
 from memtail_core.errors import TrainingError
 from memtail_core.experiments.last_layer import representations
-from memtail_core.experiments.last_layer.plan import THRESHOLDS, LastLayer, analyse, study_of
+from memtail_core.experiments.last_layer.plan import analyse, study_of
 from memtail_core.experiments.last_layer.representations import represented
+from memtail_core.experiments.last_layer.result import THRESHOLDS, LastLayer
 from memtail_core.plan import designs
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare

@@ -7,7 +7,8 @@ from scipy.stats import norm
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.membership import LOSS, OWN, POOLED
 from memtail_core.experiments.privacy import section as privacy
-from memtail_core.experiments.privacy.result import PrivacyFound, audit
+from memtail_core.experiments.privacy.plan import audit
+from memtail_core.experiments.privacy.result import Privacy
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
@@ -34,12 +35,12 @@ def simulated(distance: np.ndarray, n_trials: int, seed: int, level: float = 0.0
 
 
 @pytest.fixture(scope="module")
-def found(trained: Trained) -> PrivacyFound:
+def found(trained: Trained) -> Privacy:
     distance = np.repeat([0.0, 4.0], [150, 50])
     return audit(trained.study, simulated(distance, 200, 0, level=6.0))
 
 
-def test_members_are_found_as_often_as_theory_says(found: PrivacyFound) -> None:
+def test_members_are_found_as_often_as_theory_says(found: Privacy) -> None:
     """A quarter has a distance of 4, where the ratio has a deviation of 4 around ± 8."""
     of = {each.name: each for each in found.attacks}
     for name in (OWN, POOLED):
@@ -71,7 +72,7 @@ def test_errors_are_those_of_repeated_studies(trained: Trained) -> None:
     assert 0.6 < spread / said < 1.5
 
 
-def test_bins_hold_every_example_once(found: PrivacyFound) -> None:
+def test_bins_hold_every_example_once(found: Privacy) -> None:
     assert sum(each.examples for each in found.bins) == found.examples == 200
     mem = np.array(found.memorization, float)
     assert [each.examples for each in found.bins] == [

@@ -5,8 +5,9 @@ from typing import ClassVar
 import pytest
 
 from memtail_core.errors import StoreError
-from memtail_core.experiments.results import Number, Result, keep, kept
+from memtail_core.experiments.results import Result, keep, kept
 from memtail_core.store import FilesStore
+from memtail_core.study.validation import Number
 from tests.conftest import Trained
 
 

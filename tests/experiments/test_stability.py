@@ -14,7 +14,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation.growth import Curve, Needed, PowerLaw, Reliability
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.influence.bit_counter import BitCounter
-from memtail_core.experiments.stability.plan import Stability, mean, spread, stability
+from memtail_core.experiments.stability.splits import SplitAgreement, mean, split_agreement, spread
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
 from tests.estimation.influence.oracle import all_pairs
@@ -88,16 +88,16 @@ def without(trials: Trials, missing: list[int]) -> Trials:
     return Trials(trials.n, trials.n_test, *bits, None, None, keep, np.zeros(len(keep)), ())
 
 
-def measured(trials: Trials, **options: object) -> Stability:
+def measured(trials: Trials, **options: object) -> SplitAgreement:
     settings = {
         "rule": PairsRule(),
         "thresholds": THRESHOLDS,
         "influence_thresholds": INFLUENCES,
-        "engine": BitCounter(1),
+        "counter": BitCounter(1),
         **options,
     }
     labels = np.zeros(trials.n, np.int64), np.zeros(trials.n_test, np.int64)
-    return stability(trials, 10, *labels, **settings)  # type: ignore[arg-type]
+    return split_agreement(trials, 10, *labels, **settings)  # type: ignore[arg-type]
 
 
 @given(
@@ -234,8 +234,8 @@ def test_mean_and_spread_leave_out_what_is_missing() -> None:
     np.testing.assert_allclose(spread(values), [np.std([1, 2, 6], ddof=1), np.nan, np.nan])
 
 
-def planted(values: NDArray, **figures: NDArray) -> Stability:
-    """A stability whose figures are given."""
+def planted(values: NDArray, **figures: NDArray) -> SplitAgreement:
+    """Agreement of splits whose figures are given."""
     s = len(values)
     t = 20 * 2 ** np.arange(s)
     plain, by_threshold = values[:, None], values[:, None, None]
@@ -246,7 +246,7 @@ def planted(values: NDArray, **figures: NDArray) -> Stability:
         **figures,
     }
     one = np.array([0.5])
-    return Stability(t, one, one, n_missing=np.zeros((s, 1), int), n_left_out=0, **arrays)
+    return SplitAgreement(t, one, one, n_missing=np.zeros((s, 1), int), n_left_out=0, **arrays)
 
 
 def test_the_reliability_is_found_and_turned_round() -> None:

@@ -9,20 +9,19 @@ from memtail_core import estimation
 from memtail_core.analysis.disagreements import Counts
 from memtail_core.errors import StudyError
 from memtail_core.estimation.intervals import agresti_caffo
-from memtail_core.experiments.stopping.result import Watch, expected, looked
+from memtail_core.experiments.stopping.intervals import deciding, widened
+from memtail_core.experiments.stopping.result import DecidingExample
 from memtail_core.experiments.stopping.rules import (
     Condition,
-    Decided,
     SmallError,
     Stable,
     Tally,
     check,
-    decided,
     errors,
     looks,
     parse,
-    widened,
 )
+from memtail_core.experiments.stopping.watch import Watch, expected, look_at
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 from tests.experiments.sequential import BLOCK, misses, simulated
@@ -51,9 +50,9 @@ def test_what_can_be_asked_for(text: str, rules: list[SmallError | Stable]) -> N
         ("se>=0.05", "write se<=0.05"),
         ("top-0 stable at 0.9", "write se<=0.05"),
         ("top-10 stable at 0.9 and", "write se<=0.05"),
-        ("se<=x", "x is no number between 0 and 1"),
-        ("se<=nan", "nan is no number between 0 and 1"),
-        ("memorized stable at 1", "1 is no number between 0 and 1"),
+        ("se<=x", "x is not a number between 0 and 1"),
+        ("se<=nan", "nan is not a number between 0 and 1"),
+        ("memorized stable at 1", "1 is not a number between 0 and 1"),
     ],
 )
 def test_anything_else_is_refused_in_one_line(text: str, said: str) -> None:
@@ -150,10 +149,10 @@ def test_stability_is_the_agreement_of_whole_studies() -> None:
 
 
 def test_too_few_trials_say_nothing() -> None:
-    seen = Stable(0.9).look(Tally(trials(50, 30), BLOCK))
-    assert np.isnan(seen.value)
-    assert not seen.met
-    assert seen.expected is None
+    verdict = Stable(0.9).look(Tally(trials(50, 30), BLOCK))
+    assert verdict.value is None
+    assert not verdict.met
+    assert verdict.expected is None
 
 
 def test_an_example_decided_if_without_it_the_study_had_stopped_earlier() -> None:
@@ -173,7 +172,7 @@ def test_an_example_decided_if_without_it_the_study_had_stopped_earlier() -> Non
 
         end = when(np.arange(n))
         without = {i: when(np.delete(np.arange(n), i)) for i in range(n)}
-        found = decided(every.taken(np.arange(end)), [rule], BLOCK)
+        found = deciding(every.taken(np.arange(end)), [rule], BLOCK)
         assert {each.index: each.trials for each in found} == {
             i: look for i, look in without.items() if look < end
         }
@@ -186,7 +185,7 @@ def test_a_widened_interval_holds_both() -> None:
     scores = estimation.memorization(every.subset, every.train_correct, 20)
     early = every.taken(np.arange(40))
     before = estimation.memorization(early.subset, early.train_correct, 20)
-    found = widened(scores, every, [Decided(3, 40)])
+    found = widened(scores, every, [DecidingExample(index=3, trials=40)])
     assert found.ci_low[3] == min(scores.ci_low[3], before.ci_low[3])
     assert found.ci_high[3] == max(scores.ci_high[3], before.ci_high[3])
     others = np.arange(20) != 3
@@ -231,9 +230,9 @@ def test_a_watch_keeps_what_it_saw(trained: Trained) -> None:
     assert watch.enough(trained.trials)
     assert [look.trials for look in told] == [20, 40]
     assert told[1].met == ["se<=0.2 and memorized stable at 0.01"]
-    found = watch.found(trained.trials, is_late=False)
-    assert (found.reason, found.trials) == ("enough", 40)
-    assert [seen.rule for seen in found.looks[0].rules] == [
+    history = watch.history(trained.trials, is_late=False)
+    assert (history.reason, history.trials) == ("enough", 40)
+    assert [verdict.rule for verdict in history.looks[0].rules] == [
         "se<=0.05",
         "se<=0.2",
         "memorized stable at 0.01",
@@ -249,5 +248,5 @@ def test_what_is_expected_beforehand(trained: Trained) -> None:
     assert both.trials is not None
     assert both.trials >= small.trials, "all rules have to be met"
     assert (both.at_most, both.known_after) == (None, None)
-    look = looked(trained.study, conditions, trained.trials)
+    look = look_at(trained.study, conditions, trained.trials)
     assert look.rules[0].expected == small.trials

@@ -8,10 +8,15 @@ import pytest
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.influence import PairsRule
-from memtail_core.experiments.subgroups import plan as sub
-from memtail_core.experiments.subgroups.plan import CATEGORIES, subgroups
-from memtail_core.experiments.subgroups.result import SubgroupsFound, found
+from memtail_core.estimation import memorization
+from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
+from memtail_core.experiments.subgroups.plan import (
+    clusters,
+    label_probability,
+    near_duplicates,
+    subgroups,
+)
+from memtail_core.experiments.subgroups.result import Member, Subgroups
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
@@ -64,10 +69,23 @@ def nearest(n: int, found: dict[int, int]) -> Nearest:
 NONE: dict[int, int] = {}
 
 
-def test_each_example_is_what_it_was_made_to_be() -> None:
+def members(result: Subgroups) -> dict[int, Member]:
+    return {each.index: each for each in result.members}
+
+
+def categories(result: Subgroups) -> np.ndarray:
+    """Of every example, by its index."""
+    named = np.full(result.examples, "typical", dtype=object)
+    for each in result.members:
+        named[each.index] = each.category
+    return named
+
+
+def test_each_example_is_what_it_was_made_to_be(trained: Trained) -> None:
     trials, dataset = made()
-    of = subgroups(trials, dataset, nearest(N, {20: 24, 24: 20}), nearest(N, {22: 6}))
-    named = np.array(CATEGORIES)[of.category]
+    in_train, in_test = nearest(N, {20: 24, 24: 20}), nearest(N, {22: 6})
+    result = subgroups(trained.study, trials, dataset, in_train, in_test)
+    named = categories(result)
     assert set(named[list(FLIPPED)]) == {"likely-mislabeled"}
     assert set(named[list(ODD)]) == {"atypical-useful"}, "plausible labels, nothing rests on them"
     assert set(named[list(RARE)]) == {"atypical-useful"}, (
@@ -75,60 +93,87 @@ def test_each_example_is_what_it_was_made_to_be() -> None:
     )
     assert set(named[[20, 24, 22]]) == {"duplicate"}
     assert set(named[25:]) == {"typical"}
-    assert of.supports[list(RARE)].tolist() == [2, 2, 1, 1]
-    assert of.in_test[[20, 22]].tolist() == [False, True]
-    assert of.duplicate_of[[20, 22, 30]].tolist() == [24, 6, -1]
-    assert of.noise.rate == pytest.approx(len(FLIPPED) / N, abs=0.06)
+    of = members(result)
+    assert [of[i].supports for i in RARE] == [2, 2, 1, 1]
+    assert [of[i].duplicate_in for i in (20, 22)] == ["train", "test"]
+    assert [of[i].duplicate_of for i in (20, 22)] == [24, 6]
+    partner, is_in_test, has_other_label = near_duplicates(dataset, in_train, in_test)
+    assert partner[[20, 22, 30]].tolist() == [24, 6, -1]
+    assert is_in_test[[20, 22]].tolist() == [False, True]
+    assert not has_other_label.any()
+    assert result.noise == pytest.approx(len(FLIPPED) / N, abs=0.06)
 
 
-def test_label_probabilities_are_of_networks_that_held_the_example_out() -> None:
+@pytest.mark.parametrize("with_margins", [True, False])
+def test_label_probabilities_are_of_networks_that_held_the_example_out(
+    trained: Trained, *, with_margins: bool
+) -> None:
+    trials, dataset = made(with_margins=with_margins)
+    scores = memorization(trials.subset, trials.train_correct, N)
+    probability, n_out = label_probability(trials, scores), scores.n_out
+    if with_margins:
+        assert probability[list(FLIPPED)] == pytest.approx(0.0005, rel=0.05)
+        assert probability[list(ODD)] == pytest.approx(0.3, rel=0.02)
+    else:
+        assert probability[0] == pytest.approx(0.5 / (n_out[0] + 1))
+        assert probability[99] == pytest.approx((n_out[99] + 0.5) / (n_out[99] + 1))
+    result = subgroups(trained.study, trials, dataset, nearest(N, NONE), nearest(N, NONE))
+    assert result.has_margins == with_margins
+    for each in result.members:
+        assert each.label_probability == probability[each.index]
+
+
+def pairs_of(trials: Trials, dataset: Dataset, rule: PairsRule) -> Pairs:
+    scores = memorization(trials.subset, trials.train_correct, N).memorization
+    family = rule.family(scores, dataset.y_train, dataset.y_test)
+    return find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
+
+
+def test_clusters_are_connected_by_test_examples_they_share(trained: Trained) -> None:
     trials, dataset = made()
-    of = subgroups(trials, dataset, nearest(N, NONE), nearest(N, NONE))
-    assert of.has_margins
-    assert of.label_probability[list(FLIPPED)] == pytest.approx(0.0005, rel=0.05)
-    assert of.label_probability[list(ODD)] == pytest.approx(0.3, rel=0.02)
-    without, _ = made(with_margins=False)
-    of = subgroups(without, dataset, nearest(N, NONE), nearest(N, NONE))
-    assert not of.has_margins
-    n_out = of.scores.n_out
-    assert of.label_probability[0] == pytest.approx(0.5 / (n_out[0] + 1))
-    assert of.label_probability[99] == pytest.approx((n_out[99] + 0.5) / (n_out[99] + 1))
-
-
-def test_clusters_are_connected_by_test_examples_they_share() -> None:
-    trials, dataset = made()
-    of = subgroups(trials, dataset, nearest(N, NONE), nearest(N, NONE), PairsRule(fdr=0.01))
-    edges = list(zip(of.pairs.train_index.tolist(), of.pairs.test_index.tolist(), strict=True))
+    rule = PairsRule(fdr=0.01)
+    pairs = pairs_of(trials, dataset, rule)
+    edges = list(zip(pairs.train_index.tolist(), pairs.test_index.tolist(), strict=True))
     assert set(edges) == {(i, j) for i, tests in CARRIED.items() for j in tests}
-    assert of.cluster[[12, 13]].tolist() == [0, 0]
-    assert of.cluster_of_test[:5].tolist() == [0, 0, 0, of.cluster[14], of.cluster[15]]
-    assert sorted(of.cluster[[14, 15]].tolist()) == [1, 2]
-    assert (np.delete(of.cluster, list(RARE)) == -1).all()
-    assert (of.cluster_of_test[5:] == -1).all()
+    cluster, of_test = clusters(pairs, N, N_TEST)
+    assert cluster[[12, 13]].tolist() == [0, 0]
+    assert of_test[:5].tolist() == [0, 0, 0, cluster[14], cluster[15]]
+    assert sorted(cluster[[14, 15]].tolist()) == [1, 2]
+    assert (np.delete(cluster, list(RARE)) == -1).all()
+    assert (of_test[5:] == -1).all()
+    result = subgroups(trained.study, trials, dataset, nearest(N, NONE), nearest(N, NONE), rule)
+    assert {i: each.cluster for i, each in members(result).items() if each.cluster is not None} == {
+        i: cluster[i] for i in RARE
+    }
+    for number, each in enumerate(result.clusters):
+        assert each.train == np.flatnonzero(cluster == number).tolist()
+        assert each.test == np.flatnonzero(of_test == number).tolist()
 
 
-def test_of_copies_with_different_labels_the_less_believed_is_mislabeled() -> None:
+def test_of_copies_with_different_labels_the_less_believed_is_mislabeled(trained: Trained) -> None:
     trials, dataset = made()
     assert dataset.y_train[0] != dataset.y_train[25]
-    of = subgroups(trials, dataset, nearest(N, {0: 25, 25: 0}), nearest(N, {50: 7}))
-    named = np.array(CATEGORIES)[of.category]
+    in_train, in_test = nearest(N, {0: 25, 25: 0}), nearest(N, {50: 7})
+    named = categories(subgroups(trained.study, trials, dataset, in_train, in_test))
     assert named[0] == "likely-mislabeled"
     assert named[25] == "typical"
-    assert of.other_label[[0, 25]].all()
+    assert near_duplicates(dataset, in_train, in_test)[2][[0, 25]].all()
     assert dataset.y_train[50] != dataset.y_test[7]
     assert named[50] == "typical", "a believed label is not doubted for a test example's"
 
 
-def test_few_held_out_trials_are_refused() -> None:
+def test_few_held_out_trials_are_refused(trained: Trained) -> None:
     trials, dataset = made()
+    few, none = trials.taken(np.arange(12)), nearest(N, NONE)
     with pytest.raises(EstimationError, match=r"held out by only \d of 12 models.*--trials"):
-        subgroups(trials.taken(np.arange(12)), dataset, nearest(N, NONE), nearest(N, NONE))
+        subgroups(trained.study, few, dataset, none, none)
 
 
 def test_what_is_kept_holds_all_that_is_not_typical(trained: Trained) -> None:
     trials, dataset = made()
-    of = subgroups(trials, dataset, nearest(N, {20: 24}), nearest(N, NONE))
-    kept = found(trained.study, T, of, sub.RULE, 0.5)
+    none = nearest(N, NONE)
+    kept = subgroups(trained.study, trials, dataset, nearest(N, {20: 24}), none)
+    assert (kept.trials, kept.examples, kept.fdr, kept.doubted) == (T, N, 0.05, 0.5)
     assert sum(kept.counts.values()) == N
     assert len(kept.members) == N - kept.counts["typical"]
     assert next(each.index for each in kept.members) == 20, "duplicates, then the least plausible"
@@ -140,4 +185,4 @@ def test_what_is_kept_holds_all_that_is_not_typical(trained: Trained) -> None:
     assert kept.clusters[0].test == [0, 1, 2]
     text = kept.model_dump_json()
     assert "NaN" not in text
-    assert SubgroupsFound.model_validate(json.loads(text)) == kept
+    assert Subgroups.model_validate(json.loads(text)) == kept

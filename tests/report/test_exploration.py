@@ -19,7 +19,7 @@ from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset, InMemory
 from memtail_core.estimation.influence import Family, counter_for, influence
 from memtail_core.experiments.results import keep
-from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
+from memtail_core.experiments.subgroups.result import Member, Subgroups
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
 from memtail_core.report.exploration.explorer_data import subgroups_of
 from memtail_core.report.exploration.feature_text import texts_of
@@ -337,14 +337,14 @@ def member(index: int, category: str, **known: Any) -> Member:
     )
 
 
-def found_of(analysis: Analysis, trials: int = 40) -> SubgroupsFound:
+def found_of(analysis: Analysis, trials: int = 40) -> Subgroups:
     train, test = int(analysis.pairs.train_index[1]), int(analysis.pairs.test_index[1])
     members = [
         member(train, "likely-mislabeled", duplicate_of=test, duplicate_in="test"),
         member(290, "duplicate", duplicate_of=291, duplicate_in="train"),
         member(5, "atypical-useful"),
     ]
-    return SubgroupsFound(
+    return Subgroups(
         study=analysis.study.id, trials=trials, examples=300, counts={}, carried=0,
         theta_mem=0.25, theta_infl=0.15, fdr=0.05, doubted=0.5, noise=0.0, has_margins=True,
         members=members, clusters=[], n_clusters=0,

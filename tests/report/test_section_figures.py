@@ -6,16 +6,15 @@ import pytest
 
 from memtail_core.drawing.charts import Figure, inline_svg, png, spec
 from memtail_core.experiments.comparison import figure as comparison_figure
-from memtail_core.experiments.comparison.result import Both, ComparisonFound
+from memtail_core.experiments.comparison.result import Both, Comparison
 from memtail_core.experiments.last_layer import figure as last_layer_figure
-from memtail_core.experiments.last_layer.plan import LastLayer, Memorizer
-from memtail_core.experiments.last_layer.representations import LAST
+from memtail_core.experiments.last_layer.result import LAST, LastLayer, Memorizer
 from memtail_core.experiments.removal import figure as removal_figure
-from memtail_core.experiments.removal.plan import Removal
+from memtail_core.experiments.removal.result import Removal
 from memtail_core.experiments.stability import figure as stability_figure
-from memtail_core.experiments.stability.result import AtThreshold, Growth, StabilityFound
+from memtail_core.experiments.stability.result import AtThreshold, Growth, Stability
 from memtail_core.experiments.subgroups import figure as subgroups_figure
-from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
+from memtail_core.experiments.subgroups.result import Member, Subgroups
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -29,7 +28,7 @@ def points(figure: Figure) -> set[tuple[str, float, float]]:
     return {
         (row["of"], row["x"], row["y"])
         for row in shown(figure)
-        if "said" in row and {"of", "x", "y"} <= set(row)
+        if "tooltip" in row and {"of", "x", "y"} <= set(row)
     }
 
 
@@ -43,7 +42,7 @@ def growth(name: str, values: list[float | None], law: list[tuple[float, float]]
 def test_stability_shows_what_was_measured_and_the_law() -> None:
     at = AtThreshold(threshold=0.25, selected=9.0, jaccard=0.6, spread=0.05)
     none = AtThreshold(threshold=0.5, selected=0.0, jaccard=None, spread=None)
-    found = StabilityFound(
+    found = Stability(
         study="s-1", trials=80, splits=3, left_out=0, wanted=0.9, theta_mem=0.25, theta_infl=0.15,
         memorized=[at, none], pairs=[none], empty=[], empty_influence=[], pearson=None,
         spearman=None, overall=None, top=None,
@@ -56,7 +55,7 @@ def test_stability_shows_what_was_measured_and_the_law() -> None:
     )  # fmt: skip
     made = {name: drawn.figure for name, drawn in stability_figure.figures(found).items()}
     assert points(made["stability"]) == {("memorized examples", 0.25, 0.6)}
-    (bar,) = [row for row in shown(made["stability"]) if "low" in row and "said" in row][:1]
+    (bar,) = [row for row in shown(made["stability"]) if "low" in row and "tooltip" in row][:1]
     assert (bar["low"], bar["high"]) == (pytest.approx(0.55), pytest.approx(0.65))
     assert points(made["stability-growth"]) == {
         ("memorized examples", 20, 0.4),
@@ -65,7 +64,7 @@ def test_stability_shows_what_was_measured_and_the_law() -> None:
     }
     rows = shown(made["stability-growth"])
     assert {"x": 160.0, "y": 0.9, "of": "memorized examples"} in rows
-    assert any(row.get("said") == "wanted: 0.9" for row in rows)
+    assert any(row.get("tooltip") == "wanted: 0.9" for row in rows)
     assert made["stability-growth"].data.to_pylist()[0] == {
         "of": "memorized examples", "models": 20.0, "agreement": 0.4, "spread": 0.1
     }  # fmt: skip
@@ -80,8 +79,8 @@ def both(threshold: float, *values: float | None) -> Both:
     )  # fmt: skip
 
 
-def compared(names: tuple[str, str], pairs: list[Both]) -> ComparisonFound:
-    return ComparisonFound(
+def compared(names: tuple[str, str], pairs: list[Both]) -> Comparison:
+    return Comparison(
         study="one-1", trials=80, other="other-2", other_trials=60, names=names, changes=[],
         shares_subsets=False, half=(40, 30), theta_mem=0.25, theta_infl=0.15,
         memorized=[both(0.25, 0.8, 0.7, 0.5), both(0.5, 0.9, None, 0.4)], pairs=pairs,
@@ -145,7 +144,7 @@ def test_removal_shows_every_cut_with_its_deviation(cuts: list[Any]) -> None:
     assert {row["of"] for row in bars} <= {"memorized examples removed"}, "of random: not known"
     beside = {row["text"] for row in shown(figure) if "text" in row}
     assert beside == ({"0.1", "0.3"} if cuts else set())
-    assert any(row.get("said") == "nothing removed: 93.00% correct" for row in shown(figure))
+    assert any(row.get("tooltip") == "nothing removed: 93.00% correct" for row in shown(figure))
     assert png(figure).startswith(PNG)
 
 
@@ -168,7 +167,7 @@ def test_the_last_layer_beside_whole_networks_and_every_other_layer() -> None:
         ("whole networks", 0.5, 20),
         ("the last layer alone", 0.25, 1),
     }
-    said = {row["said"] for row in shown(made["last-layer-profile"]) if "said" in row}
+    said = {row["tooltip"] for row in shown(made["last-layer-profile"]) if "tooltip" in row}
     assert said == {"input: 60 memorized", f"{LAST}: 1 memorized", "whole networks: 40 memorized"}
     alone = found.model_copy(update={"layers": found.layers[1:]})
     assert list(last_layer_figure.figures(alone)) == ["last-layer"]
@@ -184,9 +183,9 @@ def member(index: int, category: str, memorization: float | None, probability: f
     )  # fmt: skip
 
 
-def subgroups(members: list[Member]) -> SubgroupsFound:
+def subgroups(members: list[Member]) -> Subgroups:
     names = ("typical", "atypical-useful", "likely-mislabeled", "duplicate")
-    return SubgroupsFound.model_construct(
+    return Subgroups.model_construct(
         members=members,
         counts={name: sum(m.category == name for m in members) for name in names},
     )
@@ -202,7 +201,7 @@ def test_each_odd_example_is_a_dot_and_equal_ones_are_counted() -> None:
         ]
     )
     figure = subgroups_figure.figures(found)["subgroups"].figure
-    assert {row["said"] for row in shown(figure)} == {
+    assert {row["tooltip"] for row in shown(figure)} == {
         "atypical-useful: 2 at memorization 0.50, probability 0.1",
         "likely-mislabeled: 1 at memorization 1.00, probability at most 1e-06",
     }

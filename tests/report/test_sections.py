@@ -5,11 +5,12 @@ import pyarrow as pa
 import pytest
 
 from memtail_core.drawing.charts import Figure, figure, values
-from memtail_core.drawing.section import Drawn, Example, Gallery, Section, Shown, decimal, points
+from memtail_core.drawing.formatting import decimal, points
+from memtail_core.drawing.section import CaptionedFigure, Example, Gallery, Section, TextTable
 from memtail_core.experiments.removal import section as removal
-from memtail_core.experiments.removal.plan import Removal
+from memtail_core.experiments.removal.result import Removal
 from memtail_core.experiments.stability import section as stability
-from memtail_core.experiments.stability.result import AtThreshold, Growth, StabilityFound
+from memtail_core.experiments.stability.result import AtThreshold, Growth, Stability
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
 from tests.conftest import Trained
@@ -27,8 +28,8 @@ def section(*, words: str) -> Section:
         findings=[words],
         notes=[words],
         table=pa.table({"a": [1]}),
-        shown=Shown(("what", "n"), [(words, "3")]),
-        figures={"made": Drawn(drawn(words), words)},
+        summary=TextTable(("what", "n"), [(words, "3")]),
+        figures={"made": CaptionedFigure(drawn(words), words)},
         galleries=[Gallery(words, [Example(0, words), Example(1, words, is_test=True)])],
     )
 
@@ -57,11 +58,11 @@ def growth(name: str, values: list[float | None]) -> Growth:
 
 
 @pytest.fixture
-def nothing(trained: Trained) -> StabilityFound:
+def nothing(trained: Trained) -> Stability:
     """Thresholds that select nothing at all."""
     at = AtThreshold(threshold=0.25, selected=0.0, jaccard=None, spread=None)
     many = AtThreshold(threshold=0.15, selected=None, jaccard=None, spread=None)
-    return StabilityFound(
+    return Stability(
         study=trained.study.id,
         trials=80,
         splits=3,
@@ -81,13 +82,11 @@ def nothing(trained: Trained) -> StabilityFound:
     )
 
 
-def test_what_is_missing_is_a_dash_and_never_a_number(
-    trained: Trained, nothing: StabilityFound
-) -> None:
+def test_what_is_missing_is_a_dash_and_never_a_number(trained: Trained, nothing: Stability) -> None:
     made = stability.section(nothing)
-    assert made.shown.rows[0] == ("memorization", "0.25", "0", "–", "–", "–")
-    assert made.shown.rows[1][2] == "too many"
-    assert "these models do not tell" in made.findings[1]
+    assert made.summary.rows[0] == ("memorization", "0.25", "0", "–", "–", "–")
+    assert made.summary.rows[1][2] == "too many"
+    assert "cannot be told from these models" in made.findings[1]
     assert "No example reaches 0.25." in made.notes
     assert any("5 models of incomplete blocks" in note for note in made.notes)
     assert made.figures == {}, "no empty plot"
@@ -137,9 +136,9 @@ def test_removal_speaks_of_the_papers_threshold_whatever_was_found(trained: Trai
     made = removal.section(found)
     assert "20 training examples with memorization ≥ 0.3 (20.0% of" in made.findings[0]
     assert "2.00 [1.00, 3.00] percentage points" in made.findings[0]
-    assert "at 2 of 3 cuts" in made.findings[1], "the third costs less, not more"
+    assert "in 2 of 3 cuts" in made.findings[1], "the third costs less, not more"
     assert "No test example" in made.findings[2]
-    assert made.shown.rows[0][:3] == ("nothing", "0", "93.0%")
+    assert made.summary.rows[0][:3] == ("nothing", "0", "93.0%")
     assert any("7 training examples that nearly equal" in note for note in made.notes)
     assert any(note.endswith("of a class: 0.9.") for note in made.notes)
     assert made.table.num_rows == 3

@@ -1,1 +1,1 @@
-"""What changes with the network, recipe or epochs, and what of it is noise?"""
+"""What changes with the network, the recipe or the epochs, and how much of it is noise?"""

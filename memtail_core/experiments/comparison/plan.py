@@ -1,12 +1,11 @@
-"""What changes with the network: two studies of the same data, and what of it is noise.
+"""Compare two studies of the same data, and tell what differs from what is noise.
 
-Two studies disagree though nothing differs but chance. So each is also compared with itself: half
-of its trials with the other half, beside half of one study with half of the other, at equal numbers
-of trials. "They agree at 0.62 where one agrees with itself at 0.71" is what can be said.
+Two studies disagree even where only chance differs. So each is also compared with itself: half of
+its trials with the other half, beside half of one study with half of the other, at equal numbers of
+trials. "They agree at 0.62 where one agrees with itself at 0.71" is what can be said.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,60 +21,21 @@ from memtail_core.analysis.disagreements import (
 )
 from memtail_core.analysis.halves import Half, PairComparison, halves, sizes
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, HighPairs, Overlap, agreement
+from memtail_core.estimation.agreement import MOST_PAIRS, HighPairs, Overlap, agreement
 from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
 from memtail_core.estimation.intervals import reaches
-from memtail_core.experiments.comparison.yardstick import Side, Yardstick, mean_known, yardstick
-from memtail_core.experiments.stability.plan import Progress
+from memtail_core.experiments.comparison.result import Both, Comparison, Disagreement
+from memtail_core.experiments.comparison.yardstick import Side, mean_known, yardstick
+from memtail_core.experiments.experiment import ProgressCallback
+from memtail_core.experiments.stability.result import INFLUENCE_THRESHOLDS, THRESHOLDS
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-_SURE = 0.05  # false discovery rate of pairs that one side has and the other has not
+_FDR = 0.05  # false discovery rate of examples, and of pairs, that differ
 _AT_ONCE = 2**18  # pairs counted at a time
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """How two studies of the same data agree, and how far noise explains that they do not.
-
-    Attributes:
-        names: of the one and the other; n_trials: how many each has.
-        memorization: of each, float64 [n], with all trials.
-        scores: agreement of memorization, with all trials.
-        pairs: agreement of high-influence pairs, with all trials, at L thresholds.
-        reliability: of each side's scores with all its trials: the mean correlation r of disjoint
-            halves of h trials, extended to T: k r / (1 + (k − 1) r), k = T / h (Spearman 1910,
-            Brown 1910).
-        corrected: the correlation without noise, r_xy / √(ρ_x ρ_y) (Spearman 1904). It can exceed 1
-            a little, by chance, and is not cut; NaN where a reliability is not above 0.
-        beyond_noise: root mean square difference without noise,
-            √ max(0, mean d² − mean(se₁² + se₂²)), with unbiased variances.
-        shares_subsets: whether both trained on the same subsets, as studies of one seed and ratio
-            do. Part of the noise is then common to both, and ``corrected`` and ``beyond_noise`` are
-            from the halves of the yardstick, which share none: r_between / √(r_one r_other), and
-            mean d² between less half of that within either.
-        yardstick: agreement at equal numbers of trials.
-        disagreements: examples, the largest sure difference first.
-        only_one, only_other: float64 [L], pairs that the one has and the other has not, at each
-            threshold, and surely: their influence differs at a false discovery rate of 5% over all
-            pairs that either side looks at. NaN where there are too many pairs to list.
-    """
-
-    names: tuple[str, str]
-    n_trials: tuple[int, int]
-    memorization: tuple[Floats, Floats]
-    scores: Agreement
-    pairs: Overlap
-    reliability: tuple[float, float]
-    corrected: float
-    beyond_noise: float
-    shares_subsets: bool
-    yardstick: Yardstick
-    disagreements: Disagreements
-    only_one: Floats
-    only_other: Floats
+_LISTED = 48  # disagreements
 
 
 def compare(
@@ -85,13 +45,14 @@ def compare(
     y_test: Indices,
     rule: PairsRule,
     *,
-    thresholds: Sequence[float],
-    influence_thresholds: Sequence[float],
+    changes: Sequence[str] = (),
+    thresholds: Sequence[float] = THRESHOLDS,
+    influence_thresholds: Sequence[float] = INFLUENCE_THRESHOLDS,
     splits: int = 5,
     seed: int = 0,
-    engine: PairCounter,
+    counter: PairCounter,
     most: int = MOST_PAIRS,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Comparison:
     """Compare two studies of the same data (Feldman & Zhang 2020, section 3.4).
 
@@ -99,27 +60,28 @@ def compare(
         one, other: the studies; their numbers of trials may differ.
         y_train, y_test: int64 [n], [n_test], labels.
         rule: whose theta_mem and same_class say which pairs are looked at, by each side's scores.
+        changes: what differs between the studies, each as ``training.epochs: 10 → 20``.
         thresholds: of memorization, K of them.
         influence_thresholds: of influence, above 0, L of them.
         splits: random splits of each side into halves.
         seed: of the splits.
-        engine: what counts pairs.
+        counter: counts pairs.
         most: how many pairs of a side may be listed.
-        progress: told of comparisons done, ``splits`` + 1.
+        progress: called with comparisons done, of ``splits`` + 1.
 
     Raises:
         EstimationError: a side has too few trials to be halved.
-        ValueError: they are not of the same data.
+        ValueError: the examples of the two are not the same.
     """
     if (one.trials.n, one.trials.n_test) != (other.trials.n, other.trials.n_test):
         raise ValueError("only studies of the same examples can be compared")
-    look = PairComparison(y_train, y_test, rule, influence_thresholds, engine, most)
+    look = PairComparison(y_train, y_test, rule, influence_thresholds, counter, most)
     most_halved = [_largest(side) for side in (one, other)]
     whole = [Half(side.trials, np.arange(len(side.trials))) for side in (one, other)]
     counts = [Counts.of(side.trials) for side in (one, other)]
     scores = agreement(whole[0].memorization, whole[1].memorization, thresholds)
-    found = look.pairs(whole)
-    only = _only(found, [half.evidence for half in whole], influence_thresholds)
+    high = look.pairs(whole)
+    only_one, only_other = _only(high, [each.evidence for each in whole], influence_thresholds)
     if progress is not None:
         progress(1)
     measured = yardstick(one, other, min(most_halved), look, thresholds, splits, seed, progress)
@@ -137,21 +99,67 @@ def compare(
         corrected = _corrected(scores.pearson, *reliability)
         apart = (counts[0].estimate - counts[1].estimate) ** 2
         beyond = mean_known(apart - counts[0].variance - counts[1].variance)
+    differing = disagreements(*counts)
     return Comparison(
-        names=(one.name, other.name),
-        n_trials=(len(one.trials), len(other.trials)),
-        memorization=(whole[0].memorization, whole[1].memorization),
-        scores=scores,
-        pairs=look.overlap(*found),
+        study=one.id,
+        trials=len(one.trials),
+        other=other.id,
+        other_trials=len(other.trials),
+        names=(one.id, other.id) if one.name == other.name else (one.name, other.name),
+        changes=[each for each in changes if not each.startswith("name:")],
+        shares_subsets=shares,
+        half=measured.trials,
+        theta_mem=rule.theta_mem,
+        theta_infl=rule.theta_infl,
+        memorized=_rows(scores.overlap, measured.jaccard, difference=scores.difference),
+        pairs=_rows(look.overlap(*high), measured.pairs, only_one=only_one, only_other=only_other),
+        pearson=scores.pearson,
+        spearman=scores.spearman,
+        overall=scores.overall,
+        top=scores.top,
         reliability=(reliability[0], reliability[1]),
         corrected=corrected,
         beyond_noise=float(np.sqrt(np.maximum(0, beyond))),
-        shares_subsets=shares,
-        yardstick=measured,
-        disagreements=disagreements(*counts),
-        only_one=only[0],
-        only_other=only[1],
+        significant=int((differing.q_value <= _FDR).sum()),
+        disagreements=_listed(differing, *(half.memorization for half in whole)),
     )
+
+
+def _rows(overlap: Overlap, halves: Floats, **more: Floats) -> list[Both]:
+    """Return one row for each threshold; ``halves``: float64 [3, R, K], as of a yardstick."""
+    known = ~np.isnan(halves)
+    n, sums = known.sum(axis=1), np.where(known, halves, 0).sum(axis=1)
+    within_one, within_other, between = np.divide(
+        sums, n, out=np.full(sums.shape, np.nan), where=n > 0
+    )
+    columns = {
+        "threshold": overlap.thresholds,
+        "one": overlap.n_one,
+        "other": overlap.n_other,
+        "both": overlap.n_both,
+        "jaccard": overlap.jaccard,
+        "within_one": within_one,
+        "within_other": within_other,
+        "between": between,
+        **more,
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [Both(**dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _listed(differing: Disagreements, one: Floats, other: Floats) -> list[Disagreement]:
+    """Return the most certain significant disagreements."""
+    return [
+        Disagreement(
+            index=int(differing.index[k]),
+            one=float(one[differing.index[k]]),
+            other=float(other[differing.index[k]]),
+            ci_low=float(differing.ci_low[k]),
+            ci_high=float(differing.ci_high[k]),
+            q_value=float(differing.q_value[k]),
+        )
+        for k in np.flatnonzero(differing.q_value <= _FDR)[:_LISTED]
+    ]
 
 
 def _largest(side: Side) -> int:
@@ -162,13 +170,13 @@ def _largest(side: Side) -> int:
 
 
 def _reliability(side: Side, size: int, splits: int, seed: int) -> float:
-    found = []
+    correlations = []
     for split in range(splits):
         rng = np.random.default_rng([seed, size, split])
         at = halves(side.trials.trials, side.block, rng, size)
         one, other = (Half(side.trials, each).memorization for each in at)
-        found.append(agreement(one, other, ()).pearson)
-    r, k = float(np.mean(found)), len(side.trials) / size
+        correlations.append(agreement(one, other, ()).pearson)
+    r, k = float(np.mean(correlations)), len(side.trials) / size
     return k * r / (1 + (k - 1) * r)
 
 
@@ -177,40 +185,40 @@ def _corrected(r: float, one: float, other: float) -> float:
 
 
 def _shares_subsets(one: Trials, other: Trials) -> bool:
-    """Whether any trial of one index has one and the same subset on both sides."""
+    """Whether any trial has the same subset on both sides."""
     _, at, there = np.intersect1d(one.trials, other.trials, return_indices=True)
     return bool((one.subset[at] == other.subset[there]).all(axis=1).any())
 
 
 def _only(
-    found: Sequence[HighPairs], evidence: Sequence[Evidence], thresholds: Sequence[float]
+    high: Sequence[HighPairs], evidence: Sequence[Evidence], thresholds: Sequence[float]
 ) -> tuple[Floats, Floats]:
-    """Count the pairs that one has and the other has not, and surely.
+    """Count the pairs that one side has and the other significantly has not, float64 [L] each.
 
-    All other pairs looked at count as tests that show nothing, so that nothing is gained by
-    having chosen those that one side lists.
+    All pairs that either side looks at count as tests, not only those that one side lists, so
+    that the choice of those cannot make a difference look significant.
     """
-    theta = max(each.theta for each in found)
-    n_tested = sum(each.n_tested for each in found)
-    keys = [each.key[reaches(each.influence, theta)] for each in found]
+    theta = max(each.theta for each in high)
+    n_tested = sum(each.n_tested for each in high)
+    keys = [each.key[reaches(each.influence, theta)] for each in high]
     key = np.union1d(*keys)
     listed = [np.isin(key, each, assume_unique=True) for each in keys]
     train, test = key // len(evidence[0].correct), key % len(evidence[0].correct)
     mine, theirs = (_counts(each, train, test) for each in evidence)
-    # one look leaves out most: a larger p is above 5% of any rank there is
-    z = -float(ndtri(_SURE / 2 * max(1, len(key)) / max(1, n_tested)))
+    # most pairs can be left out at once: their p-value is above 5% whatever its rank
+    z = -float(ndtri(_FDR / 2 * max(1, len(key)) / max(1, n_tested)))
     near = np.flatnonzero(differs(mine, theirs, min(max(z, 0.0), LARGEST_Z)))
     p = p_values(mine.where(near), theirs.where(near))
     ranked = np.sort(p)
-    passing = ranked[ranked <= _SURE * np.arange(1, len(p) + 1) / max(1, n_tested)]
-    sure = near[p <= passing.max(initial=-1)]
-    values = [mine.where(sure).estimate, theirs.where(sure).estimate]
+    passing = ranked[ranked <= _FDR * np.arange(1, len(p) + 1) / max(1, n_tested)]
+    significant = near[p <= passing.max(initial=-1)]
+    values = [mine.where(significant).estimate, theirs.where(significant).estimate]
     counted = np.full((2, len(thresholds)), np.nan)
     for column, threshold in enumerate(thresholds):
         if threshold >= theta:
             has = [reaches(each, threshold) for each in values]
-            counted[0, column] = (has[0] & listed[0][sure] & ~has[1]).sum()
-            counted[1, column] = (has[1] & listed[1][sure] & ~has[0]).sum()
+            counted[0, column] = (has[0] & listed[0][significant] & ~has[1]).sum()
+            counted[1, column] = (has[1] & listed[1][significant] & ~has[0]).sum()
     return counted[0], counted[1]
 
 

@@ -1,30 +1,26 @@
-"""What is kept of a comparison of two studies."""
+"""How two studies of the same data agree, and how much of their disagreement is noise."""
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
-from memtail_core.experiments.comparison.plan import Comparison
 from memtail_core.experiments.results import Result
-from memtail_core.study import Study
 from memtail_core.study.validation import Number
-
-_LISTED = 48  # disagreements
-_SURE = 0.05  # false discovery rate
 
 
 class Both(BaseModel):
     """Both studies at one threshold of memorization, or of influence.
 
     Attributes:
-        threshold: from which on.
+        threshold: the least memorization, or influence.
         one, other, both: how many examples, or pairs, the one study selects, the other, and both.
         jaccard: agreement with all trials.
-        within_one, within_other, between: Jaccard of halves, at equal numbers of trials.
-        difference: mean |a − b| of the scores that either selects; None for pairs.
-        only_one, only_other: pairs that one has and the other surely has not; None for examples.
+        within_one, within_other, between: Jaccard index of halves, at equal numbers of trials, mean
+            over the splits.
+        difference: mean |a − b| of the scores of the examples that either selects; None for pairs.
+        only_one, only_other: pairs that one has and the other significantly has not: their
+            influence differs at a false discovery rate of 5% over all pairs that either side looks
+            at. None for examples, and where there are too many pairs to list.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,7 +39,14 @@ class Both(BaseModel):
 
 
 class Disagreement(BaseModel):
-    """A training example on which the studies differ: memorization in each, and how surely."""
+    """A training example on which the studies differ significantly.
+
+    Attributes:
+        index: of the example.
+        one, other: its memorization in each study.
+        ci_low, ci_high: 95% interval of the difference.
+        q_value: the false discovery rate at which the difference is significant.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,22 +58,31 @@ class Disagreement(BaseModel):
     q_value: float
 
 
-class ComparisonFound(Result):
-    """What was found.
+class Comparison(Result):
+    """How two studies of the same data agree, and how far noise explains where they do not.
 
     Attributes:
         other: the id of the other study; other_trials: how many models it has.
-        names: what the two are called where the ids are too long.
-        changes: what differs between them, ``training.epochs: 10 → 20`` each.
-        shares_subsets: whether both trained on the same subsets.
+        names: of the two, or their ids where the names are the same.
+        changes: what differs between them, each as ``training.epochs: 10 → 20``.
+        shares_subsets: whether both trained on the same subsets, as studies of one seed and ratio
+            do. Part of the noise is then common to both, and ``corrected`` and ``beyond_noise``
+            come from halves that share none: r_between / √(r_one r_other), and mean d² between,
+            less half of that within either.
         half: trials of the halves that are compared at equal numbers, of each study.
-        theta_mem, theta_infl: the thresholds that the sentence speaks of.
-        memorized, pairs: at each threshold.
-        pearson, spearman, overall, top: of memorization, with all trials.
-        reliability: of either study's scores.
-        corrected: the correlation without noise; beyond_noise: the root mean square difference.
+        theta_mem, theta_infl: the thresholds that the sentences are about.
+        memorized, pairs: agreement at each threshold.
+        pearson, spearman, overall, top: of memorization, with all trials, see
+            :class:`~memtail_core.estimation.agreement.Agreement`.
+        reliability: of each side's scores with all its trials: the mean correlation r of disjoint
+            halves of h trials, extended to T: k r / (1 + (k − 1) r), k = T / h (Spearman 1910,
+            Brown 1910).
+        corrected: the correlation without noise, r_xy / √(ρ_x ρ_y) (Spearman 1904). By chance it
+            can exceed 1 a little, and is not cut; None where a reliability is not above 0.
+        beyond_noise: root mean square difference without noise,
+            √ max(0, mean d² − mean(se₁² + se₂²)), with unbiased variances.
         significant: examples on which the studies differ, at a false discovery rate of 5%.
-        disagreements: the largest sure differences.
+        disagreements: the most certain of them, the largest certain difference first.
     """
 
     experiment: ClassVar[str] = "comparison"
@@ -97,89 +109,5 @@ class ComparisonFound(Result):
 
     @property
     def name(self) -> str:
-        """One result for each other study."""
+        """There is one result for each other study."""
         return f"{self.experiment}-with-{self.other}"
-
-
-def found(
-    one: Study,
-    other: Study,
-    of: Comparison,
-    theta_mem: float = THETA_MEM,
-    theta_infl: float = THETA_INFL,
-) -> ComparisonFound:
-    """Sum up a comparison.
-
-    Args:
-        one, other: the studies.
-        of: what :func:`.comparison.compare` found.
-        theta_mem, theta_infl: among its thresholds, those to speak of.
-    """
-    scores, yardstick = of.scores, of.yardstick
-    same_name = one.name == other.name
-    return ComparisonFound(
-        study=one.id,
-        trials=of.n_trials[0],
-        other=other.id,
-        other_trials=of.n_trials[1],
-        names=(one.id, other.id) if same_name else (one.name, other.name),
-        changes=[each for each in one.differences(other) if not each.startswith("name:")],
-        shares_subsets=of.shares_subsets,
-        half=yardstick.trials,
-        theta_mem=theta_mem,
-        theta_infl=theta_infl,
-        memorized=_both(of, "memorized"),
-        pairs=_both(of, "pairs"),
-        pearson=scores.pearson,
-        spearman=scores.spearman,
-        overall=scores.overall,
-        top=scores.top,
-        reliability=of.reliability,
-        corrected=of.corrected,
-        beyond_noise=of.beyond_noise,
-        significant=int((of.disagreements.q_value <= _SURE).sum()),
-        disagreements=_disagreements(of),
-    )
-
-
-def _both(of: Comparison, which: str) -> list[Both]:
-    overlap = of.scores.overlap if which == "memorized" else of.pairs
-    halves = of.yardstick.jaccard if which == "memorized" else of.yardstick.pairs
-    known = ~np.isnan(halves)
-    n, sums = known.sum(axis=1), np.where(known, halves, 0).sum(axis=1)
-    within_one, within_other, between = np.divide(
-        sums, n, out=np.full(sums.shape, np.nan), where=n > 0
-    )
-    columns = {
-        "threshold": overlap.thresholds,
-        "one": overlap.n_one,
-        "other": overlap.n_other,
-        "both": overlap.n_both,
-        "jaccard": overlap.jaccard,
-        "within_one": within_one,
-        "within_other": within_other,
-        "between": between,
-    }
-    if which == "memorized":
-        columns["difference"] = of.scores.difference
-    else:
-        columns |= {"only_one": of.only_one, "only_other": of.only_other}
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return [Both(**dict(zip(columns, row, strict=True))) for row in rows]
-
-
-def _disagreements(of: Comparison) -> list[Disagreement]:
-    """The surest, of which nothing is said where none is significant."""
-    chosen = np.flatnonzero(of.disagreements.q_value <= _SURE)[:_LISTED]
-    each = of.disagreements
-    return [
-        Disagreement(
-            index=int(each.index[k]),
-            one=float(of.memorization[0][each.index[k]]),
-            other=float(of.memorization[1][each.index[k]]),
-            ci_low=float(each.ci_low[k]),
-            ci_high=float(each.ci_high[k]),
-            q_value=float(each.q_value[k]),
-        )
-        for k in chosen
-    ]

@@ -1,15 +1,18 @@
-"""Two studies beside themselves: agreement within each and between them, at equal trials."""
+"""How well two studies agree with each other and each with itself, at equal numbers of trials."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.analysis.halves import Half, PairComparison, halves, whole_blocks
 from memtail_core.estimation.agreement import Agreement, Overlap, agreement
-from memtail_core.experiments.stability.plan import Progress
+from memtail_core.experiments.experiment import ProgressCallback
+from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
+from memtail_core.study import Study
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -20,29 +23,36 @@ class Side:
     """One of two studies.
 
     Attributes:
-        name: what it is called.
+        id, name: of the study.
         trials: its trials.
-        block: trials in a block of its design: ``plans.block_size(ratio)`` if balanced, else 1.
+        block: trials in a block of its design: ``designs.block_size(ratio)`` if balanced, else 1.
     """
 
+    id: str
     name: str
     trials: Trials
     block: int
+
+    @classmethod
+    def of(cls, study: Study, trials: Trials) -> Self:
+        """Return the side that a study and its trials are."""
+        return cls(study.id, study.name, trials, designs.block(study))
 
 
 @dataclass(frozen=True, eq=False)
 class Yardstick:
     """Agreement at equal numbers of trials: of each side with itself, and of one with the other.
 
-    R splits; ``between`` is of halves that have no block number in common, so that no subset is on
-    both of its sides even where the two studies drew the same, the mean of two such comparisons.
+    There are R splits. The halves compared between the studies have no block number in common, so
+    that no subset is on both sides even where both studies drew the same subsets; each value is the
+    mean of two such comparisons.
 
     Attributes:
         trials: trials in each half, of the one and of the other side.
         jaccard: float64 [3, R, K], of memorized sets: within one, within other, between.
-        pairs: float64 [3, R, L], Jaccard of high-influence pairs, likewise.
-        pearson, spearman, overall: float64 [3, R], likewise; the last the mean |a − b|.
-        squared: float64 [3, R], mean (a − b)².
+        pairs: float64 [3, R, L], Jaccard index of high-influence pairs, in the same order.
+        pearson, spearman: float64 [3, R], correlations of memorization a and b.
+        overall: float64 [3, R], mean |a − b|; squared: float64 [3, R], mean (a − b)².
     """
 
     trials: tuple[int, int]
@@ -62,27 +72,29 @@ def yardstick(
     thresholds: Sequence[float],
     splits: int,
     seed: int,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> Yardstick:
-    """Compare halves of ``size`` trials (whole blocks of them), ``splits`` times; see the class."""
+    """Compare halves of ``size`` trials (whole blocks of them), ``splits`` times."""
     per_side = (size // one.block * one.block, size // other.block * other.block)
-    found: list[list[tuple[Agreement, Overlap, float]]] = []
+    compared: list[list[tuple[Agreement, Overlap, float]]] = []
     for split in range(splits):
         rng = np.random.default_rng([seed, size, split])
         a, b, c, d = _four(one, other, per_side, rng)
         sides = [Half(one.trials, a), Half(one.trials, b)]
         sides += [Half(other.trials, c), Half(other.trials, d)]
         pairs = look.pairs(sides)
-        found.append([])
+        compared.append([])
         for i, j in ((0, 1), (2, 3), (0, 2), (1, 3)):
             x, y = sides[i].memorization, sides[j].memorization
             overlap = look.overlap(pairs[i], pairs[j])
-            found[-1].append((agreement(x, y, thresholds), overlap, mean_known((x - y) ** 2)))
+            compared[-1].append((agreement(x, y, thresholds), overlap, mean_known((x - y) ** 2)))
         if progress is not None:
             progress(1)
 
     def figures(of: Callable[[Agreement, Overlap, float], Floats | float]) -> Floats:
-        each = np.array([[of(*comparison) for comparison in split] for split in found], np.float64)
+        each = np.array(
+            [[of(*comparison) for comparison in split] for split in compared], np.float64
+        )
         each = np.moveaxis(each, 1, 0)
         return np.stack([each[0], each[1], (each[2] + each[3]) / 2])
 
@@ -102,8 +114,8 @@ def _four(
 ) -> tuple[Indices, Indices, Indices, Indices]:
     """Draw halves a, b of one and c, d of the other.
 
-    Where blocks are of one size, a and c have no block number in common, nor have b and d: c takes
-    the blocks of b, d those of a, as far as the other side has them, and the rest fills both up.
+    Where blocks have one size, a and c have no block number in common, nor have b and d: c takes
+    the blocks of b, d those of a, as far as the other side has them; other blocks fill both up.
     """
     a, b = halves(one.trials.trials, one.block, rng, size[0])
     if one.block != other.block:
@@ -120,6 +132,6 @@ def _four(
 
 
 def mean_known(values: Floats) -> float:
-    """Return the mean of what is not missing; NaN of nothing."""
+    """Return the mean of the values that are not NaN; NaN if there is none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else np.nan

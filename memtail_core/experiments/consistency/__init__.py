@@ -1,1 +1,1 @@
-"""What is known without being seen: C-scores over several subset ratios."""
+"""How often is an example classified correctly when it is held out (the C-score)?"""

@@ -1,157 +1,125 @@
-"""The section on consistency: what is known without being seen, and from how many others."""
+"""The section on consistency: how often are examples classified correctly when held out?"""
 
-import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from memtail_core.data import Dataset
-from memtail_core.drawing.charts import AMBER, BLUE, GREEN, ORANGE, SKY, figure
-from memtail_core.drawing.lines import SHARE, Point, lines, table
+from memtail_core.drawing.formatting import MISSING, count, decimal
 from memtail_core.drawing.section import (
-    Drawn,
     Example,
     Gallery,
     Section,
-    Shown,
-    count,
-    decimal,
-    memorization_between,
+    TextTable,
 )
-from memtail_core.experiments.consistency.result import ConsistencyFound, Group
+from memtail_core.experiments.consistency import figure
+from memtail_core.experiments.consistency.figure import name_of
+from memtail_core.experiments.consistency.result import Consistency
 
 _SHOWN = 24  # examples of a gallery
-_COLOURS = (SKY, BLUE, GREEN, AMBER, ORANGE)
 _FITS = 0.99  # held-in accuracy
-_CAPTION = (
-    "How often examples that were held out are classified correctly, over the share of the "
-    "training set that models saw: means over examples of about the same memorization."
-)
 
 
-def section(found: ConsistencyFound, dataset: Dataset) -> Section:
-    """Say, list and draw what was found."""
+def section(result: Consistency, dataset: Dataset) -> Section:
+    """Write, list and draw how consistent examples are."""
     return Section(
-        name=found.name,
-        title="What is known without being seen",
-        findings=_findings(found),
-        notes=_notes(found),
-        table=examples_table(found, dataset),
-        shown=_shown(found),
-        figures=_figures(found),
-        galleries=_galleries(found),
+        name=result.name,
+        title="What models get right without training on it",
+        findings=_findings(result),
+        notes=_notes(result),
+        table=examples_table(result, dataset),
+        summary=_summary(result),
+        figures=figure.figures(result),
+        galleries=_galleries(result),
     )
 
 
-def examples_table(found: ConsistencyFound, dataset: Dataset) -> pa.Table:
-    """One row for each training example."""
-    n = len(found.consistency)
+def examples_table(result: Consistency, dataset: Dataset) -> pa.Table:
+    """Return one row for each training example."""
+    n = len(result.consistency)
     columns = {
         "index": np.arange(n),
-        "memorization": found.memorization,
-        "consistency": found.consistency,
-        "standard_error": found.error,
+        "memorization": result.memorization,
+        "consistency": result.consistency,
+        "standard_error": result.error,
     }
-    for at, values in zip(found.ratios, found.by_ratio, strict=True):
+    for at, values in zip(result.ratios, result.by_ratio, strict=True):
         columns[f"at_{at.ratio:g}"] = values
     columns["class"] = [str(dataset.classes[label]) for label in dataset.y_train]
     columns["name"] = [dataset.train_name(i) for i in range(n)]
     return pa.table(columns)
 
 
-def _findings(found: ConsistencyFound) -> list[str]:
-    known = [value for value in found.consistency if value is not None]
-    over = ", ".join(f"{at.ratio:g}" for at in found.ratios)
-    said = [
-        f"Held out, the mean training example is classified correctly in {np.mean(known):.1%} of "
-        f"models, on average over {over} of the training set; {_never(known):,} examples in less "
-        "than one of ten."
+def _findings(result: Consistency) -> list[str]:
+    known = [value for value in result.consistency if value is not None]
+    over = ", ".join(f"{at.ratio:g}" for at in result.ratios)
+    sentences = [
+        f"When held out, training examples are classified correctly by {np.mean(known):.1%} of "
+        f"models on average (over models trained on {over} of the training set). "
+        f"{count(_rare(known), 'example')} {'is' if _rare(known) == 1 else 'are'} classified "
+        "correctly by fewer than one model in ten."
     ]
-    first, last = found.ratios[0], found.ratios[-1]
-    if len(found.ratios) > 1:
-        said.append(
+    first, last = result.ratios[0], result.ratios[-1]
+    if len(result.ratios) > 1:
+        sentences.append(
             f"From {first.ratio:g} to {last.ratio:g} of the data, accuracy on held-out examples "
             f"goes from {first.held_out:.1%} to {last.held_out:.1%}."
         )
-    if found.spearman is not None:
-        said.append(f"Its rank correlation with memorization is {found.spearman:.2f}.")
-    return said
+    if result.spearman is not None:
+        sentences.append(
+            f"The rank correlation of consistency with memorization is {result.spearman:.2f}."
+        )
+    return sentences
 
 
-def _never(known: list[float]) -> int:
+def _rare(known: list[float]) -> int:
     return sum(value < 0.1 for value in known)
 
 
-def _notes(found: ConsistencyFound) -> list[str]:
-    said = [
-        "The models of each share were trained as the study's are, for as many epochs: on fewer "
-        "examples that is fewer steps. Shares count equally in an example's score."
+def _notes(result: Consistency) -> list[str]:
+    notes = [
+        "The models of each share were trained like the study's, for as many epochs; on fewer "
+        "examples that is fewer steps. All shares count equally in an example's score."
     ]
-    unfit = [at for at in found.ratios if at.held_in < _FITS]
+    unfit = [at for at in result.ratios if at.held_in < _FITS]
     if unfit:
         which = ", ".join(f"{at.ratio:g} ({at.held_in:.1%})" for at in unfit)
-        said.append(
-            f"Models of these shares do not fit what they were trained on: {which}. What they get "
-            "wrong may only not have been learned yet."
+        notes.append(
+            f"Models of these shares do not fit their training sets (held-in accuracy): {which}. "
+            "What they get wrong they may just not have learned yet."
         )
-    missing = sum(value is None for value in found.consistency)
+    missing = sum(value is None for value in result.consistency)
     if missing:
-        said.append(
-            f"{count(missing, 'example')} were never held out at one of the shares: train more "
-            "(--trials)."
+        notes.append(
+            f"{count(missing, 'example')} {'was' if missing == 1 else 'were'} never held out at "
+            "one of the shares: train more models (--trials)."
         )
-    return said
+    return notes
 
 
-def _named(group: Group) -> str:
-    return memorization_between(group.low, group.high)
-
-
-def _shown(found: ConsistencyFound) -> Shown:
-    columns = ("what", "examples", *(f"{at.ratio:g}" for at in found.ratios))
+def _summary(result: Consistency) -> TextTable:
+    columns = ("what", "examples", *(f"{at.ratio:g}" for at in result.ratios))
     rows = [
-        (_named(group), f"{group.examples:,}", *(decimal(v, 3) for v in group.consistency))
-        for group in found.groups
+        (name_of(group), f"{group.examples:,}", *(decimal(v, 3) for v in group.consistency))
+        for group in result.groups
         if group.examples
     ]
-    for name, said in (("held_in", "held in"), ("held_out", "held out"), ("test", "test")):
-        each = [f"{getattr(at, name):.1%}" for at in found.ratios]
-        rows.append((f"accuracy {said}", "–", *each))
-    rows.append(("models", "–", *(f"{at.trials:,}" for at in found.ratios)))
-    return Shown(columns, rows)
+    for name, title in (("held_in", "held in"), ("held_out", "held out"), ("test", "test")):
+        each = [f"{getattr(at, name):.1%}" for at in result.ratios]
+        rows.append((f"accuracy {title}", MISSING, *each))
+    rows.append(("models", MISSING, *(f"{at.trials:,}" for at in result.ratios)))
+    return TextTable(columns, rows)
 
 
-def _figures(found: ConsistencyFound) -> dict[str, Drawn]:
-    points = [
-        Point(
-            _named(group), at.ratio, value, f"{_named(group)}, at {at.ratio:g}: {value:.3f}", error
-        )
-        for group in found.groups
-        for at, value, error in zip(found.ratios, group.consistency, group.error, strict=True)
-        if value is not None
-    ]
-    if not points or len(found.ratios) < 2:
-        return {}
-    names = list(dict.fromkeys(point.of for point in points))
-    colours = {
-        _named(group): colour
-        for group, colour in zip(found.groups, _COLOURS, strict=True)
-        if _named(group) in names
-    }
-    x = alt.X("x:Q", title="share of the training set", scale=SHARE)
-    y = alt.Y("y:Q", title="consistency", scale=SHARE)
-    layers = lines(points, x, y, colours)
-    data = table(points, x="ratio", y="consistency")
-    return {"consistency": Drawn(figure(layers, data, _CAPTION), _CAPTION)}
-
-
-def _galleries(found: ConsistencyFound) -> list[Gallery]:
-    known = [(value, i) for i, value in enumerate(found.consistency) if value is not None]
+def _galleries(result: Consistency) -> list[Gallery]:
+    known = [(value, i) for i, value in enumerate(result.consistency) if value is not None]
     least = [Example(i, f"{value:.2f}") for value, i in sorted(known)[:_SHOWN]]
     late = [
-        Example(each.index, f"{each.first:.2f} → {each.last:.2f}") for each in found.late[:_SHOWN]
+        Example(each.index, f"{each.first:.2f} → {each.last:.2f}") for each in result.late[:_SHOWN]
     ]
-    made = [Gallery("The least consistent: hardly ever right unless seen", least)]
+    made = [Gallery("The least consistent: rarely right unless trained on", least)]
     if late:
-        first, last = found.ratios[0].ratio, found.ratios[-1].ratio
-        made.append(Gallery(f"Known unseen, but only from many: from {first:g} to {last:g}", late))
+        first, last = result.ratios[0].ratio, result.ratios[-1].ratio
+        made.append(
+            Gallery(f"Right only with many other examples: from {first:g} to {last:g}", late)
+        )
     return made

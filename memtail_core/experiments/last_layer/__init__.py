@@ -1,1 +1,1 @@
-"""Where memorization happens: the last layer trained alone."""
+"""Where does memorization happen: in the last layer, or below it?"""

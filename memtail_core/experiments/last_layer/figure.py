@@ -1,57 +1,56 @@
-"""How much the last layer, and a linear layer on each other one, memorizes, drawn."""
+"""Figures of the last layer: how much it memorizes, and a linear layer on each other one."""
 
 import altair as alt
 import pyarrow as pa
 
-from memtail_core.drawing.axes import coloured, counts, shortened
+from memtail_core.drawing.axes import coloured, count_axis, shortened
 from memtail_core.drawing.charts import BLUE, ORANGE, Figure, figure, values
 from memtail_core.drawing.lines import Point, lines, table
-from memtail_core.drawing.section import Drawn
+from memtail_core.drawing.section import CaptionedFigure
 from memtail_core.estimation.thresholds import THETA_MEM
-from memtail_core.experiments.last_layer.plan import LastLayer, Memorizer
-from memtail_core.experiments.last_layer.representations import LAST
+from memtail_core.experiments.last_layer.result import LAST, LastLayer, Memorizer
 
 _CAPTION = (
-    "How many training examples have at least so much memorization (log scale): by whole networks, "
-    "and by the last layer alone on the fixed representation of one network."
+    "How many training examples reach each memorization (log scale): by whole networks, and by the "
+    "last layer alone on the fixed representation of one network."
 )
 _PROFILE = (
-    f"Examples with memorization ≥ {THETA_MEM:g}, by a linear layer on the representation of each "
-    "layer; the line: by whole networks."
+    f"Examples with memorization ≥ {THETA_MEM:g}: by a linear layer on the representation of "
+    "each layer (bars), and by whole networks (line)."
 )
 
 
-def figures(found: LastLayer) -> dict[str, Drawn]:
-    """How much is memorized from each threshold on, and by layer if there are some."""
-    made = {"last-layer": Drawn(_over(found), _CAPTION)}
-    if len(found.layers) > 1:
-        made["last-layer-profile"] = Drawn(_profile(found), _PROFILE)
+def figures(result: LastLayer) -> dict[str, CaptionedFigure]:
+    """Draw how much is memorized at each threshold, and by layer if there are several."""
+    made = {"last-layer": CaptionedFigure(_by_threshold(result), _CAPTION)}
+    if len(result.layers) > 1:
+        made["last-layer-profile"] = CaptionedFigure(_profile(result), _PROFILE)
     return made
 
 
-def last_of(found: LastLayer) -> Memorizer:
-    """The last layer itself."""
-    return next(each for each in found.layers if each.name == LAST)
+def last_of(result: LastLayer) -> Memorizer:
+    """Return the last layer."""
+    return next(each for each in result.layers if each.name == LAST)
 
 
-def memorized_by(found: LastLayer, each: Memorizer) -> int:
-    """How many examples it memorizes, at the paper's threshold."""
-    return each.memorized[found.thresholds.index(THETA_MEM)]
+def memorized_by(result: LastLayer, each: Memorizer) -> int:
+    """Return how many examples it memorizes, at the paper's threshold."""
+    return each.memorized[result.thresholds.index(THETA_MEM)]
 
 
-def _over(found: LastLayer) -> Figure:
-    of = {"whole networks": found.network, "the last layer alone": last_of(found)}
+def _by_threshold(result: LastLayer) -> Figure:
+    of = {"whole networks": result.network, "the last layer alone": last_of(result)}
     points = [
         Point(name, threshold, n, f"{name}, memorization ≥ {threshold:g}: {n:,}")
         for name, each in of.items()
-        for threshold, n in zip(found.thresholds, each.memorized, strict=True)
+        for threshold, n in zip(result.thresholds, each.memorized, strict=True)
         if n
     ]
     layers = lines(
         points,
         alt.X("x:Q", title="memorization", scale=alt.Scale(domain=[0, 1], nice=False)),
-        counts(
-            "y:Q", "examples with at least that (log scale)", max((p.y for p in points), default=0)
+        count_axis(
+            "y:Q", "examples that reach it (log scale)", max((p.y for p in points), default=0)
         ),
         dict(zip(of, (ORANGE, BLUE), strict=True)),
     )
@@ -64,18 +63,24 @@ def _over(found: LastLayer) -> Figure:
     return figure([at, *layers], data, _CAPTION)
 
 
-def _profile(found: LastLayer) -> Figure:
-    alone, all_of_it = "a linear layer on it", "whole networks"
-    whole = memorized_by(found, found.network)
+def _profile(result: LastLayer) -> Figure:
+    alone, all_of_it = "a linear layer on this representation", "whole networks"
+    whole = memorized_by(result, result.network)
     data = pa.table(
         {
-            "layer": [each.name for each in found.layers],
-            "memorized": [memorized_by(found, each) for each in found.layers],
+            "layer": [each.name for each in result.layers],
+            "memorized": [memorized_by(result, each) for each in result.layers],
         }
     )
     names = shortened(data["layer"].to_pylist())
     rows = [
-        {"name": name, "n": n, "number": f"{n:,}", "of": alone, "said": f"{name}: {n:,} memorized"}
+        {
+            "name": name,
+            "n": n,
+            "number": f"{n:,}",
+            "of": alone,
+            "tooltip": f"{name}: {n:,} memorized",
+        }
         for name, n in zip(names, data["memorized"].to_pylist(), strict=True)
     ]
     colour = coloured("of:N", {alone: BLUE, all_of_it: ORANGE}, columns=2)
@@ -89,15 +94,17 @@ def _profile(found: LastLayer) -> Figure:
             scale=alt.Scale(domain=[0, 1.18 * max(1, whole, *(row["n"] for row in rows))]),
         ),
         color=colour,
-        tooltip="said:N",
-        description="said:N",
+        tooltip="tooltip:N",
+        description="tooltip:N",
     )
     line = (
         alt.Chart(
-            values([{"n": whole, "of": all_of_it, "said": f"whole networks: {whole:,} memorized"}])
+            values(
+                [{"n": whole, "of": all_of_it, "tooltip": f"whole networks: {whole:,} memorized"}]
+            )
         )
         .mark_rule(strokeWidth=2)
-        .encode(x="n:Q", color=colour, tooltip="said:N", description="said:N")
+        .encode(x="n:Q", color=colour, tooltip="tooltip:N", description="tooltip:N")
     )
     numbers = base.mark_text(align="right", aria=False).encode(
         x=alt.value("width"), text="number:N"

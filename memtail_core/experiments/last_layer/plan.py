@@ -1,89 +1,34 @@
-"""Where memorization happens: the last layer alone, trained on the study's subsets.
+"""The last layer alone, trained on the study's subsets, and compared with whole networks.
 
-One network is trained on all examples and its representation, the input of its last linear layer,
-is fixed. That layer alone is then trained on the very subsets of the study's trials, a convex
-problem each (Feldman & Zhang 2020, section 3.5). What it memorizes, the last layer memorizes;
-what whole networks memorize besides, sits below. Earlier layers' representations, each with a
-linear layer of its own, give a profile over depth.
+One network is trained on all examples, and its representation, the input of its last linear layer,
+is fixed. That layer alone is then trained on the subsets of the study's trials, one convex problem
+each (Feldman & Zhang 2020, section 3.5). What it memorizes, the last layer memorizes; what whole
+networks memorize beyond that, lower layers do. Linear layers on the representations of earlier
+layers give a profile over depth.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
 from memtail_core.estimation.agreement import agreement
 from memtail_core.estimation.influence import PairsRule, counter_for, find
 from memtail_core.estimation.intervals import reaches
-from memtail_core.experiments.last_layer.representations import LAST, Represented
-from memtail_core.experiments.results import Result
+from memtail_core.experiments.last_layer.representations import Represented
+from memtail_core.experiments.last_layer.result import LAST, THRESHOLDS, LastLayer, Memorizer
 from memtail_core.running.preparation import Prepared, prepare
 from memtail_core.running.trials import Trials
 from memtail_core.study import DatasetTable, Spec, Study, StudyTable, SubsetsTable
-from memtail_core.study.validation import Number
 
-THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-_SHARD = 100  # models solved together
-
-
-class Memorizer(BaseModel):
-    """What memorizes how much: whole networks, or a linear layer on one representation.
-
-    Attributes:
-        name: "network", or the layer.
-        trained: the id of the study that trained it.
-        features: inputs of the linear layer; None for whole networks.
-        held_in, held_out, test: mean accuracies.
-        memorized: examples with memorization from each of ``THRESHOLDS`` on.
-        pairs, by_chance: high-influence pairs, and how many chance alone would give.
-        pearson, spearman: correlation with the memorization of whole networks.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    trained: str
-    features: int | None
-    held_in: float
-    held_out: float
-    test: float
-    memorized: list[int]
-    pairs: int
-    by_chance: float
-    pearson: Number
-    spearman: Number
-
-
-class LastLayer(Result):
-    """What was found.
-
-    Attributes:
-        examples: training examples.
-        l2: the penalty on the linear layers' weights.
-        whole_train, whole_test: accuracies of the one network trained on all examples.
-        thresholds: of memorization.
-        network: whole networks, as the study has them.
-        layers: linear layers on representations, from the input up; the last is the last layer.
-    """
-
-    experiment: ClassVar[str] = "last-layer"
-
-    examples: int
-    l2: float
-    whole_train: float
-    whole_test: float
-    thresholds: list[float]
-    network: Memorizer
-    layers: list[Memorizer]
+_SHARD = 100  # models that are solved together
 
 
 def study_of(source: Study, layer: str, represented: Represented, l2: float) -> Prepared:
     """Return the study that trains a linear layer on the subsets of ``source``.
 
-    Its trial k trains on the examples of trial k of the source: subsets follow from seed, ratio and
-    design alone.
+    Its trial k trains on the examples of trial k of the source, because subsets depend only on
+    seed, ratio and design.
     """
     if not isinstance(source.subsets, SubsetsTable):
         raise ValueError(f"{source.id} has no random subsets")
@@ -113,10 +58,10 @@ def analyse(
     """Compare linear layers with whole networks.
 
     Args:
-        source, trials, dataset: the study.
-        layers: of each layer the study of :func:`study_of` and its trials, of which those are used
-            that the source has too.
-        represented: what they were trained on.
+        source, trials, dataset: the study, its trials and its data.
+        layers: of each layer the study of :func:`study_of` and its trials; those that the source
+            does not have are left out.
+        represented: the representations they were trained on.
         l2: their penalty.
     """
     n = len(trials)

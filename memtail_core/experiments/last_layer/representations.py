@@ -1,7 +1,7 @@
-"""The representation of a study's data in one network trained on all of them, computed once.
+"""The representation of a study's data in one network trained on all of it, computed once.
 
-Each layer's is a dataset of features like any other, ``datasets/<sha256>.npz``, on which studies
-can be trained; ``studies/<id>/representations.json`` says which they are.
+The output of each layer is stored as a dataset of features, ``datasets/<sha256>.npz``, on which
+studies can be trained; ``studies/<id>/representations.json`` lists them.
 """
 
 from dataclasses import dataclass, replace
@@ -12,17 +12,16 @@ from memtail_core import training
 from memtail_core.data import Dataset, InMemory
 from memtail_core.data.modalities import named
 from memtail_core.errors import DatasetError, StoreError
+from memtail_core.experiments.last_layer.result import LAST
 from memtail_core.plan import designs
 from memtail_core.running import tuning
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training.device import compute_reproducibly
 
-LAST = "last"
-
 
 class _Layer(BaseModel):
-    """What is kept of one layer: its dataset, and the network's accuracies."""
+    """A stored layer: its dataset, and the network's accuracies."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,12 +30,12 @@ class _Layer(BaseModel):
     test: float
 
 
-_KEPT = TypeAdapter(dict[str, _Layer])
+_STORED = TypeAdapter(dict[str, _Layer])
 
 
 @dataclass(frozen=True, eq=False)
 class Represented:
-    """A study's examples as one layer of a trained network is given them.
+    """A study's examples as the input of one layer of a trained network.
 
     Attributes:
         dataset: the same examples and labels; features instead of inputs, float32 [n, d].
@@ -49,30 +48,30 @@ class Represented:
 
 
 def is_represented(store: ObjectStore, study: Study, *, every_layer: bool = False) -> bool:
-    """Whether :func:`represented` would only read."""
-    return _read(store, _kept_key(study), every_layer) is not None
+    """Whether the representations are stored already."""
+    return _read(store, _list_key(study), every_layer) is not None
 
 
 def represented(
     store: ObjectStore, study: Study, dataset: Dataset, device: str, *, every_layer: bool = False
 ) -> dict[str, Represented]:
-    """Return the input of the network's last layer, ``"last"``; and of all before it, in order.
+    """Return the input of the network's last layer, ``"last"``, or of all layers, in order.
 
-    The network is trained when it is first asked for, on ``device``.
+    The first call trains the network, on ``device``; later ones read what it stored.
 
     Raises:
-        TrainingError: the recipe is no network, or its last layer is not linear.
+        TrainingError: the recipe is not a network, or its last layer is not linear.
     """
-    key = _kept_key(study)
-    found = _read(store, key, every_layer)
-    if found is None:
+    key = _list_key(study)
+    layers = _read(store, key, every_layer)
+    if layers is None:
         from memtail_core.training.gradient.representation import representations
 
         compute_reproducibly()
         recipe, seed = training.restore(study.training), designs.whole_seed(study)
         settled = tuning.settled(store, study, dataset, device)
         made = representations(recipe, dataset, device, seed, settled)
-        found = {
+        layers = {
             name: Represented(
                 replace(
                     dataset,
@@ -87,25 +86,25 @@ def represented(
             for name, layer in made.items()
             if every_layer or name == LAST
         }
-        for each in found.values():
-            store.put(_key(each.dataset.sha256), each.dataset.to_npz())
-        layers = {
+        for each in layers.values():
+            store.put(_dataset_key(each.dataset.sha256), each.dataset.to_npz())
+        stored = {
             name: _Layer(sha256=each.dataset.sha256, train=each.train, test=each.test)
-            for name, each in found.items()
+            for name, each in layers.items()
         }
-        store.put(key, _KEPT.dump_json(layers, indent=1))
-    return found if every_layer else {LAST: found[LAST]}
+        store.put(key, _STORED.dump_json(stored, indent=1))
+    return layers if every_layer else {LAST: layers[LAST]}
 
 
 def _read(store: ObjectStore, key: str, every_layer: bool) -> dict[str, Represented] | None:
-    """What is kept; None if something is missing or damaged, for it can be made again."""
+    """Read the layers; None if one is missing or damaged, because they can be made again."""
     try:
-        layers = _KEPT.validate_json(store.get(key))
+        layers = _STORED.validate_json(store.get(key))
         if LAST not in layers or (every_layer and len(layers) == 1):
             return None
         return {
             name: Represented(
-                Dataset.from_npz(store.get(_key(layer.sha256)), layer.sha256),
+                Dataset.from_npz(store.get(_dataset_key(layer.sha256)), layer.sha256),
                 layer.train,
                 layer.test,
             )
@@ -116,9 +115,9 @@ def _read(store: ObjectStore, key: str, every_layer: bool) -> dict[str, Represen
         return None
 
 
-def _kept_key(study: Study) -> str:
+def _list_key(study: Study) -> str:
     return f"{study.prefix}representations.json"
 
 
-def _key(sha256: str) -> str:
+def _dataset_key(sha256: str) -> str:
     return f"datasets/{sha256}.npz"

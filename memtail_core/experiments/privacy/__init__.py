@@ -1,1 +1,1 @@
-"""What an attacker can tell about the training set."""
+"""How well can an attacker tell which examples a model was trained on?"""

@@ -1,4 +1,4 @@
-"""The attacks of a privacy audit, on log axes, and who is found, drawn."""
+"""Figures of a privacy audit: the attacks on log axes, and which examples are exposed."""
 
 import altair as alt
 import numpy as np
@@ -6,42 +6,42 @@ import pyarrow as pa
 
 from memtail_core.drawing.axes import coloured, ticks
 from memtail_core.drawing.charts import BLUE, INK, ORANGE, SKY, Figure, figure, values
-from memtail_core.drawing.section import Drawn
+from memtail_core.drawing.section import CaptionedFigure
 from memtail_core.estimation.membership import LOSS, OWN, POOLED
-from memtail_core.experiments.privacy.result import PrivacyFound
+from memtail_core.experiments.privacy.result import Privacy
 
 COLOURS = {OWN: BLUE, POOLED: SKY, LOSS: ORANGE}
-_LEAST = 1e-4  # drawn of a rate
+_LEAST = 1e-4  # the lowest rate drawn
 _CAPTION = (
-    "Members found over false alarms, both on log axes; the dotted line is guessing. What counts "
-    "is the left: few false alarms."
+    "True-positive rate over false-positive rate, both on log axes; the dotted line is guessing. "
+    "What counts is the left end: few false positives."
 )
 _EXAMPLES = (
-    "Every training example: how much it is memorized, and of two models, one of which was trained "
-    "with it, how often the attack tells which."
+    "Every training example: its memorization, and how often the attack tells which of two models "
+    "was trained on it."
 )
 _GRID = 50
 
 
-def figures(found: PrivacyFound) -> dict[str, Drawn]:
-    """The curves, and the examples by memorization."""
-    made = {"privacy": Drawn(_curves(found), _CAPTION)}
+def figures(result: Privacy) -> dict[str, CaptionedFigure]:
+    """Draw the curves, and the examples by memorization."""
+    made = {"privacy": CaptionedFigure(_curves(result), _CAPTION)}
     known = [
         (i, mem, auc)
-        for i, (mem, auc) in enumerate(zip(found.memorization, found.auc, strict=True))
+        for i, (mem, auc) in enumerate(zip(result.memorization, result.auc, strict=True))
         if mem is not None and auc is not None
     ]
     if known:
-        made["privacy-examples"] = Drawn(_examples(known), _EXAMPLES)
+        made["privacy-examples"] = CaptionedFigure(_examples(known), _EXAMPLES)
     return made
 
 
-def _curves(found: PrivacyFound) -> Figure:
-    every = [(each.name, fpr, tpr) for each in found.attacks for fpr, tpr in each.curve]
+def _curves(result: Privacy) -> Figure:
+    every = [(each.name, fpr, tpr) for each in result.attacks for fpr, tpr in each.curve]
     names = ("of", "false_positive_rate", "true_positive_rate")
     data = pa.table(dict(zip(names, map(list, zip(*every, strict=True)), strict=True)))
     rows = [
-        {"of": of, "x": x, "y": y, "said": f"{of}: {y:.2%} found at {x:.2%} false alarms"}
+        {"of": of, "x": x, "y": y, "tooltip": f"{of}: {y:.2%} detected at {x:.2%} false positives"}
         for of, x, y in every
         if x >= _LEAST and y >= _LEAST
     ]
@@ -56,13 +56,13 @@ def _curves(found: PrivacyFound) -> Figure:
     layers = [
         guess.mark_line(strokeDash=[1, 3], color=INK, aria=False).encode(x=x, y=y),
         base.mark_line(aria=False),
-        base.mark_point(size=90, opacity=0).encode(tooltip="said:N", description="said:N"),
+        base.mark_point(size=90, opacity=0).encode(tooltip="tooltip:N", description="tooltip:N"),
     ]
     return figure(layers, data, _CAPTION, height=300)
 
 
 def _examples(known: list[tuple[int, float, float]]) -> Figure:
-    """Dots that fall on one another are one, larger."""
+    """Draw examples; those at the same place are one larger dot."""
     names = ("index", "memorization", "auc")
     data = pa.table(dict(zip(names, map(list, zip(*known, strict=True)), strict=True)))
     at = np.round(np.array([each[1:] for each in known]) * _GRID).astype(int)
@@ -72,7 +72,8 @@ def _examples(known: list[tuple[int, float, float]]) -> Figure:
             "x": a / _GRID,
             "y": b / _GRID,
             "n": count,
-            "said": f"{count:,} at memorization {a / _GRID:.2f}: told in {b / _GRID:.0%}",
+            "tooltip": f"{count:,} at memorization {a / _GRID:.2f}: "
+            f"membership detected in {b / _GRID:.0%}",
         }
         for (a, b), count in zip(places.tolist(), n.tolist(), strict=True)
     ]
@@ -86,13 +87,13 @@ def _examples(known: list[tuple[int, float, float]]) -> Figure:
             x=alt.X("x:Q", title="memorization", scale=alt.Scale(zero=False)),
             y=alt.Y(
                 "y:Q",
-                title="membership told",
+                title="membership detected",
                 axis=alt.Axis(format="~%"),
                 scale=alt.Scale(zero=False),
             ),
             size=size,
-            tooltip="said:N",
-            description="said:N",
+            tooltip="tooltip:N",
+            description="tooltip:N",
         )
     )
     return figure([chart], data, _EXAMPLES)

@@ -1,1 +1,1 @@
-"""What test accuracy costs without the memorized examples."""
+"""What does test accuracy lose without the memorized training examples?"""

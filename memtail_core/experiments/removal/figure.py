@@ -1,37 +1,37 @@
-"""Test accuracy without the memorized examples and without random ones, drawn."""
+"""Figure of removal: test accuracy without the memorized examples and without random ones."""
 
 import altair as alt
 import pyarrow as pa
 
 from memtail_core.drawing.charts import BLUE, ORANGE, Figure, figure, values
 from memtail_core.drawing.lines import Point, lines
-from memtail_core.drawing.section import Drawn
-from memtail_core.experiments.removal.plan import Removal, Removed
+from memtail_core.drawing.section import CaptionedFigure
+from memtail_core.experiments.removal.result import Removal, Removed
 
 _MEMORIZED, _RANDOM = "memorized examples removed", "random examples removed"
 _CAPTION = (
-    "Test accuracy of networks trained without the examples of memorization from some value on "
-    "(orange, the value beside it) and without as many random ones (blue): mean and standard "
+    "Test accuracy of networks trained without the examples that reach a memorization (orange, "
+    "the threshold beside each point) and without as many random ones (blue): mean and standard "
     "deviation over repeats. Grey: nothing removed. Diamonds: without the training examples of "
     "the high-influence pairs."
 )
 
 
-def figures(found: Removal) -> dict[str, Drawn]:
-    """The curve."""
-    return {found.name: Drawn(_figure(found), _CAPTION)}
+def figures(result: Removal) -> dict[str, CaptionedFigure]:
+    """Draw accuracy over the share of the training set that is left."""
+    return {result.name: CaptionedFigure(_figure(result), _CAPTION)}
 
 
-def left_of_whole(found: Removal) -> float:
-    """The share of the training set that is left with nothing more removed."""
-    return 1 - (found.deduplicated or 0) / found.examples
+def left_of_whole(result: Removal) -> float:
+    """Return the share of the training set that is left before anything is removed."""
+    return 1 - (result.deduplicated or 0) / result.examples
 
 
-def _figure(found: Removal) -> Figure:
-    cuts = [cut for cut in found.cuts if cut.threshold is not None]
-    of_pairs = [cut for cut in found.cuts if cut.threshold is None]
-    kept = 100 * left_of_whole(found)
-    least = min((100 * cut.left for cut in found.cuts), default=kept - 1)
+def _figure(result: Removal) -> Figure:
+    cuts = [cut for cut in result.cuts if cut.threshold is not None]
+    of_pairs = [cut for cut in result.cuts if cut.threshold is None]
+    kept = 100 * left_of_whole(result)
+    least = min((100 * cut.left for cut in result.cuts), default=kept - 1)
     margin = 0.04 * max(1.0, kept - least)
     span = [max(0.0, least - 2 * margin), kept + margin]
     x = alt.X(
@@ -46,20 +46,24 @@ def _figure(found: Removal) -> Figure:
         for p, cut in zip(_points(cuts)[: len(cuts)], cuts, strict=True)
     ]
     layers = [
-        *_whole(found),
+        *_whole(result),
         *lines(_points(cuts), x, y, colours),
         *diamonds,
-        alt.Chart(values(numbers))
-        .mark_text(align="right", dx=-6, dy=11, aria=False)
-        .encode(x="x:Q", y="y:Q", text="text:N"),
+        *(  # below and above in turn, so that near ones do not overlap
+            alt.Chart(values(numbers[first::2]))
+            .mark_text(align="right", dx=-6, dy=dy, aria=False)
+            .encode(x="x:Q", y="y:Q", text="text:N")
+            for first, dy in ((0, 11), (1, -11))
+            if numbers[first::2]
+        ),
     ]
-    return figure(layers, _table(found), _CAPTION, height=260)
+    return figure(layers, _table(result), _CAPTION, height=260)
 
 
 def _points(cuts: list[Removed]) -> list[Point]:
-    """Those without memorized examples first."""
+    """Return the points without memorized examples, then those without random ones."""
     return [
-        Point(name, 100 * cut.left, 100 * arm.mean, _said(cut, name, arm.mean, arm.sd), spread)
+        Point(name, 100 * cut.left, 100 * arm.mean, _tooltip(cut, name, arm.mean, arm.sd), spread)
         for name, which in ((_MEMORIZED, "memorized"), (_RANDOM, "random"))
         for cut in cuts
         for arm in [getattr(cut, which)]
@@ -67,14 +71,14 @@ def _points(cuts: list[Removed]) -> list[Point]:
     ]
 
 
-def _said(cut: Removed, name: str, mean: float, sd: float | None) -> str:
+def _tooltip(cut: Removed, name: str, mean: float, sd: float | None) -> str:
     what = "of pairs" if cut.threshold is None else f"memorization ≥ {cut.threshold:g}"
     deviation = "" if sd is None else f" ± {100 * sd:.2f}"
     return f"{name} ({what}; {cut.removed:,}): {100 * mean:.2f}{deviation}% correct"
 
 
-def _whole(found: Removal) -> list[alt.Chart]:
-    mean, sd = 100 * found.whole.mean, 100 * (found.whole.sd or 0.0)
+def _whole(result: Removal) -> list[alt.Chart]:
+    mean, sd = 100 * result.whole.mean, 100 * (result.whole.sd or 0.0)
     at = alt.Chart(
         values(
             [
@@ -82,18 +86,18 @@ def _whole(found: Removal) -> list[alt.Chart]:
                     "y": mean,
                     "low": mean - sd,
                     "high": mean + sd,
-                    "said": f"nothing removed: {mean:.2f}% correct",
+                    "tooltip": f"nothing removed: {mean:.2f}% correct",
                 }
             ]
         )
     )
     return [
         at.mark_rect(opacity=0.1, color="#808080", aria=False).encode(y="low:Q", y2="high:Q"),
-        at.mark_rule(color="#808080").encode(y="y:Q", tooltip="said:N", description="said:N"),
+        at.mark_rule(color="#808080").encode(y="y:Q", tooltip="tooltip:N", description="tooltip:N"),
     ]
 
 
-def _table(found: Removal) -> pa.Table:
+def _table(result: Removal) -> pa.Table:
     rows = [
         {
             "removed": name,
@@ -104,16 +108,16 @@ def _table(found: Removal) -> pa.Table:
             "sd": arm.sd,
         }
         for name, which in (("memorized", "memorized"), ("random", "random"))
-        for cut in found.cuts
+        for cut in result.cuts
         for arm in [getattr(cut, which)]
     ]
     whole = {
         "removed": "nothing",
         "threshold": None,
         "examples": 0,
-        "left": left_of_whole(found),
-        "accuracy": found.whole.mean,
-        "sd": found.whole.sd,
+        "left": left_of_whole(result),
+        "accuracy": result.whole.mean,
+        "sd": result.whole.sd,
     }
     return pa.Table.from_pylist([whole, *rows], _SCHEMA)
 

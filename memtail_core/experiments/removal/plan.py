@@ -1,36 +1,35 @@
-"""Marginal utility: what test accuracy costs when memorized training examples are removed.
+"""What to remove, and what test accuracy loses by it (the examples' marginal utility).
 
 For each of several thresholds, networks are trained without the training examples whose
 memorization reaches it, and others without as many random ones (Feldman & Zhang 2020, section 3.2,
-figure 2). One more arm leaves out the training examples of the high-influence pairs (section 3.3).
+figure 2). One more set is the training examples of the high-influence pairs (section 3.3).
 
-The examples to remove are chosen by one half of the study's trials, and the test examples said to
-be in high-influence pairs by the other half: what is judged owes nothing to the noise it was chosen
-by. The networks that judge are new ones.
+One half of the study's trials chooses the examples to remove, and the other half the test examples
+in high-influence pairs. The networks that are compared are new. So the noise that made an example
+look memorized has no part in the comparison.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from memtail_core.analysis.halves import two_halves
+from memtail_core.analysis.observations import estimate
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import PairsRule, counter_for, find
 from memtail_core.estimation.intervals import reaches
-from memtail_core.estimation.paired import Difference, holm, p_of_none, paired_difference
-from memtail_core.experiments.results import Result
+from memtail_core.estimation.paired import holm, p_of_none, paired_difference
+from memtail_core.experiments.removal.result import THRESHOLDS, Accuracy, Removal, Removed
 from memtail_core.plan.arms import Arms
 from memtail_core.running.trials import Trials
 from memtail_core.study import ArmsTable, Study
-from memtail_core.study.validation import Number
 
-THRESHOLDS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
-_FEWEST_LEFT = 0.1  # of a class: with less, the class is what is missed and not its examples
+_FEWEST_LEFT = 0.1  # of a class: with less, networks miss the class and not its examples
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +42,17 @@ class Cut:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is to be trained.
+    """What to train.
 
     Attributes:
-        study: the experiment's own, whose trials leave the arms' examples out.
+        study: the study that trains the arms.
         arms: nothing removed; then for each cut its examples, and as many random ones.
-        cuts: what is removed, by falling number.
+        cuts: what is removed, the largest first.
         dropped: thresholds that select nothing, the same as another, or too much.
-        duplicates: bool [n], training examples left out everywhere, if the user asked for it.
+        duplicates: bool [n], training examples left out of every arm, if the user asks for it.
         test_in_pairs: bool [n_test], in a high-influence pair according to the other half.
-        n_trials: how many trials of the source it was made from.
+        n_trials: how many trials of the source were used.
+        estimator: of memorization.
     """
 
     study: Study
@@ -62,79 +62,7 @@ class Plan:
     duplicates: NDArray[np.bool_] | None
     test_in_pairs: NDArray[np.bool_]
     n_trials: int
-
-
-class Accuracy(BaseModel):
-    """Test accuracy over the repeats of an arm: mean, deviation and each one; and held in."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mean: float
-    sd: Number
-    each: list[float]
-    held_in: float
-
-
-class Removed(BaseModel):
-    """One cut: what removing its examples costs, and removing as many random ones.
-
-    Attributes:
-        threshold: memorization from which on examples were removed; None: those of the pairs.
-        removed: how many.
-        left: the share of the training set that is left.
-        memorized, random: test accuracy without them, and without random ones.
-        drop, random_drop: what is lost against removing nothing, in each repeat.
-        difference: what the memorized cost more than random ones, in each repeat.
-        p_value: of no difference, adjusted for the number of cuts (Holm 1979).
-        drop_in_pairs, drop_elsewhere: the parts of ``drop`` on test examples in high-influence
-            pairs and on the others; they add up to it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    threshold: Number
-    removed: int
-    left: float
-    memorized: Accuracy
-    random: Accuracy
-    drop: Difference
-    random_drop: Difference
-    difference: Difference
-    p_value: Number
-    drop_in_pairs: Difference
-    drop_elsewhere: Difference
-
-
-class Removal(Result):
-    """What was found.
-
-    Attributes:
-        trained: the id of the study that trained the arms.
-        repeats: networks of each arm.
-        examples: training examples in all.
-        deduplicated: those left out everywhere as near-duplicates; None: not asked for.
-        test_in_pairs: how many test examples are in high-influence pairs, of ``tested``.
-        whole: accuracy with nothing (more) removed.
-        cuts: by falling number of examples; dropped: thresholds that selected nothing, the same as
-            another, or too much of a class.
-    """
-
-    experiment: ClassVar[str] = "removal"
-
-    trained: str
-    repeats: int
-    examples: int
-    deduplicated: int | None
-    test_in_pairs: int
-    tested: int
-    whole: Accuracy
-    cuts: list[Removed]
-    dropped: list[float]
-
-    @property
-    def name(self) -> str:
-        """With near-duplicates left out first it is kept beside the one with all of them."""
-        return self.experiment + ("" if self.deduplicated is None else "-with-deduplication")
+    estimator: Estimator = COUNTED
 
 
 def plan(
@@ -144,33 +72,35 @@ def plan(
     thresholds: Sequence[float] = THRESHOLDS,
     rule: PairsRule | None = None,
     duplicates: NDArray[np.bool_] | None = None,
+    estimator: Estimator = COUNTED,
 ) -> Plan:
-    """Choose what to remove by one half of a study's trials.
+    """Choose what to remove, by one half of a study's trials.
 
     Args:
         source, trials, dataset: the study, all its trials and its data.
         thresholds: of memorization. Those that select nothing, or the same as another, or nearly
             all examples of a class, are left out.
-        rule: which pairs are of high influence; by default the paper's rule for those that are
-            significant, at a false discovery rate of 5%.
+        rule: which pairs are of high influence; by default those of the paper's rule that are
+            significant at a false discovery rate of 5%.
         duplicates: bool [n], training examples to leave out everywhere; None: none.
+        estimator: estimates memorization, in each half by itself.
 
     Raises:
         EstimationError: too few trials, or nothing to remove.
     """
     rule = rule or PairsRule(fdr=0.05)
     choosing, judging = two_halves(source, trials)
-    scores = choosing.counted()
+    scores = estimate(choosing, dataset, estimator).memorization
     left_out = np.zeros(trials.n, bool) if duplicates is None else duplicates
-    cuts = [Cut(None, _in_pairs(choosing, dataset, rule)[0])]
-    cuts += [Cut(t, np.flatnonzero(reaches(scores.memorization, t))) for t in thresholds]
+    cuts = [Cut(None, _in_pairs(choosing, dataset, rule, scores)[0])]
+    cuts += [Cut(t, np.flatnonzero(reaches(scores, t))) for t in thresholds]
     cuts = [Cut(cut.threshold, cut.chosen[~left_out[cut.chosen]]) for cut in cuts]
     cuts = _worth_trying(cuts, dataset, left_out)
     if not cuts:
         raise EstimationError(
             f"no threshold selects examples to remove and leaves {_FEWEST_LEFT:.0%} of every "
-            f"class: memorization goes up to {np.nanmax(scores.memorization):.2f} (by half of the "
-            "models); say other --thresholds"
+            f"class: memorization goes up to {np.nanmax(scores):.2f} (by half of the "
+            "models); choose other --thresholds"
         )
     arms = _arms(cuts, left_out)
     study = source.model_copy(
@@ -182,9 +112,19 @@ def plan(
         }
     )
     test_in_pairs = np.zeros(trials.n_test, bool)
-    test_in_pairs[_in_pairs(judging, dataset, rule)[1]] = True
+    judged = estimate(judging, dataset, estimator).memorization
+    test_in_pairs[_in_pairs(judging, dataset, rule, judged)[1]] = True
     dropped = sorted(set(thresholds) - {cut.threshold for cut in cuts})
-    return Plan(study, arms, tuple(cuts), tuple(dropped), duplicates, test_in_pairs, len(trials))
+    return Plan(
+        study=study,
+        arms=arms,
+        cuts=tuple(cuts),
+        dropped=tuple(dropped),
+        duplicates=duplicates,
+        test_in_pairs=test_in_pairs,
+        n_trials=len(trials),
+        estimator=estimator,
+    )
 
 
 def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
@@ -193,7 +133,7 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
     Args:
         source: the study it belongs to.
         planned: what :func:`plan` chose.
-        trained: the trials of its study, from the first on; a repeat that is not whole is left out.
+        trained: the trials of its study, from the first on; an incomplete repeat is left out.
 
     Raises:
         EstimationError: there are fewer than two repeats.
@@ -253,15 +193,15 @@ def analyse(source: Study, planned: Plan, trained: Trials) -> Removal:
         whole=accuracy(0),
         cuts=[removed(k, p) for k, p in enumerate(p_values)],
         dropped=list(planned.dropped),
+        estimator=planned.estimator.name,
     )
 
 
 def _in_pairs(
-    trials: Trials, dataset: Dataset, rule: PairsRule
+    trials: Trials, dataset: Dataset, rule: PairsRule, memorization: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the training and the test examples of the high-influence pairs, ascending."""
-    scores = trials.counted()
-    family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
+    family = rule.family(memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
     return np.unique(pairs.train_index), np.unique(pairs.test_index)
 

@@ -1,92 +1,98 @@
-"""The section on removal: what test accuracy costs without the memorized examples."""
+"""The section on removal: what does test accuracy lose without the memorized examples?"""
 
 import pyarrow as pa
 
-from memtail_core.drawing.section import Section, Shown, count, interval, points
+from memtail_core.drawing.formatting import count, interval, points
+from memtail_core.drawing.section import Section, TextTable
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.experiments.removal import figure
 from memtail_core.experiments.removal.figure import left_of_whole
-from memtail_core.experiments.removal.plan import Removal, Removed
+from memtail_core.experiments.removal.result import Removal, Removed
 
 _SURE = 0.05
 _TITLE = "What memorized examples are worth"
 
 
-def section(found: Removal) -> Section:
-    """Say, list and draw what was found."""
+def section(result: Removal) -> Section:
+    """Write, list and draw what each removal costs."""
     return Section(
-        name=found.name,
-        title=_TITLE + ("" if found.deduplicated is None else ", near-duplicates left out"),
-        findings=_findings(found),
-        notes=_notes(found),
-        table=_table(found),
-        shown=_shown(found),
-        figures=figure.figures(found),
+        name=result.name,
+        title=_TITLE + ("" if result.deduplicated is None else ", near-duplicates left out"),
+        findings=_findings(result),
+        notes=_notes(result),
+        table=_table(result),
+        summary=_summary(result),
+        figures=figure.figures(result),
     )
 
 
-def _findings(found: Removal) -> list[str]:
-    n_sure = sum(_costs_more(cut) for cut in found.cuts)
-    said = [_cost(found, _headline(found))]
-    said.append(
-        f"They cost significantly more than random ones at {n_sure} of {len(found.cuts)} cuts "
-        "(at 5%, corrected for the number of cuts)."
+def _findings(result: Removal) -> list[str]:
+    n_sure = sum(_costs_more(cut) for cut in result.cuts)
+    sentences = [_cost(result, _headline(result))]
+    sentences.append(
+        f"Removing memorized examples costs significantly more than removing random ones in "
+        f"{n_sure} of {len(result.cuts)} cuts (at 5%, corrected for the number of cuts)."
     )
-    of_pairs = next((cut for cut in found.cuts if cut.threshold is None), None)
-    if not found.test_in_pairs:
-        return [*said, "No test example is in a significant high-influence pair."]
-    if of_pairs and of_pairs is not _headline(found):
-        said.append(_cost(found, of_pairs))
-    cut = of_pairs or _headline(found)
-    said.append(
-        f"Of that drop of {interval(cut.drop)} points, {interval(cut.drop_in_pairs)} are on "
-        f"{count(found.test_in_pairs, 'test example')} ({found.test_in_pairs / found.tested:.1%}), "
-        f"those in high-influence pairs, and {interval(cut.drop_elsewhere)} on all others."
+    of_pairs = next((cut for cut in result.cuts if cut.threshold is None), None)
+    if not result.test_in_pairs:
+        return [*sentences, "No test example is in a significant high-influence pair."]
+    if of_pairs and of_pairs is not _headline(result):
+        sentences.append(_cost(result, of_pairs))
+    cut = of_pairs or _headline(result)
+    sentences.append(
+        f"Of the loss of {interval(cut.drop)} points compared with removing nothing, "
+        f"{interval(cut.drop_in_pairs)} are on the {count(result.test_in_pairs, 'test example')} "
+        f"({result.test_in_pairs / result.tested:.1%}) in high-influence pairs, and "
+        f"{interval(cut.drop_elsewhere)} on all others."
     )
-    return said
+    return sentences
 
 
-def _headline(found: Removal) -> Removed:
-    """The cut at the paper's threshold or next to it: chosen before anything is known of it."""
-    cuts = [cut for cut in found.cuts if cut.threshold is not None] or found.cuts
+def _headline(result: Removal) -> Removed:
+    """Return the cut nearest to the paper's threshold: a choice that does not look at results."""
+    cuts = [cut for cut in result.cuts if cut.threshold is not None] or result.cuts
     return min(cuts, key=lambda cut: abs((cut.threshold or 0.0) - THETA_MEM))
 
 
-def _cost(found: Removal, cut: Removed) -> str:
+def _cost(result: Removal, cut: Removed) -> str:
     return (
-        f"Without the {_what(cut)} ({cut.removed / found.examples:.1%} of the training set) test "
-        f"accuracy falls from {found.whole.mean:.2%} to {cut.memorized.mean:.2%}; without as many "
-        f"random ones, to {cut.random.mean:.2%}: a difference of {interval(cut.difference)} "
+        f"Without the {_what(cut)} ({cut.removed / result.examples:.1%} of the training set) test "
+        f"accuracy goes from {result.whole.mean:.2%} to {cut.memorized.mean:.2%}; without as many "
+        f"random ones, to {cut.random.mean:.2%}. The difference is {interval(cut.difference)} "
         "percentage points."
     )
 
 
-def _notes(found: Removal) -> list[str]:
-    said = [
-        f"{found.repeats} networks for each of {1 + 2 * len(found.cuts)} training sets; intervals "
-        "are 95%, from the differences within each repeat. What to remove was chosen by half of "
-        f"the {found.trials:,} models of the study, the test examples in pairs (significant at a "
-        "false discovery rate of 5%) by the other half; the networks compared are new. "
-        "*: significant at 5%, corrected for the number of cuts.",
-        f"Held-in accuracy is {found.whole.held_in:.2%} with nothing removed: networks that do not "
-        "fit show smaller drops.",
+def _notes(result: Removal) -> list[str]:
+    notes = [
+        f"{result.repeats} networks were trained on each of {1 + 2 * len(result.cuts)} training "
+        "sets. Intervals are 95%, from the differences within each repeat. Half of the "
+        f"{result.trials:,} models of the study chose what to remove, the other half the test "
+        "examples in pairs (significant at a false discovery rate of 5%). The networks that are "
+        "compared are new. *: significant at 5%, corrected for the number of cuts.",
+        f"Held-in accuracy is {result.whole.held_in:.2%} with nothing removed. Networks that do "
+        "not fit their training set show smaller losses.",
     ]
-    if found.dropped:
-        said.append(
-            f"Left out, for they select nothing, the same examples as another, or more than 90% of "
-            f"a class: {', '.join(f'{threshold:g}' for threshold in found.dropped)}."
+    if result.estimator != COUNTED.name:
+        notes.append(f"Memorization is estimated by the {result.estimator} estimator.")
+    if result.dropped:
+        notes.append(
+            "Some thresholds were left out, because they select nothing, the same examples as "
+            "another, or more than 90% of a class: "
+            f"{', '.join(f'{threshold:g}' for threshold in result.dropped)}."
         )
-    if found.deduplicated is not None:
-        said.append(
-            f"{found.deduplicated:,} training examples that nearly equal a test example were left "
-            "out of every training set first."
+    if result.deduplicated is not None:
+        notes.append(
+            f"{result.deduplicated:,} training examples that nearly equal a test example were left "
+            "out of every training set."
         )
-    return said
+    return notes
 
 
-def _table(found: Removal) -> pa.Table:
+def _table(result: Removal) -> pa.Table:
     rows = []
-    for cut in found.cuts:
+    for cut in result.cuts:
         row: dict[str, float | int | None] = {
             "threshold": cut.threshold,
             "removed": cut.removed,
@@ -105,8 +111,8 @@ def _table(found: Removal) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def _shown(found: Removal) -> Shown:
-    columns = ("removed", "examples", "left", "accuracy", "random", "cost more", "drop in pairs")
+def _summary(result: Removal) -> TextTable:
+    columns = ("removed", "examples", "left", "accuracy", "random", "difference", "loss in pairs")
     rows = [
         (
             "of pairs" if cut.threshold is None else f"mem. ≥ {cut.threshold:g}",
@@ -117,11 +123,11 @@ def _shown(found: Removal) -> Shown:
             interval(cut.difference) + (" *" if _costs_more(cut) else ""),
             f"{points(cut.drop_in_pairs.mean)} of {points(cut.drop.mean)}",
         )
-        for cut in found.cuts
+        for cut in result.cuts
     ]
-    whole = f"{points(found.whole.mean)} ± {points(found.whole.sd)}"
-    nothing = ("nothing", "0", f"{left_of_whole(found):.1%}", whole, "", "", "")
-    return Shown(columns, [nothing, *rows])
+    whole = f"{points(result.whole.mean)} ± {points(result.whole.sd)}"
+    nothing = ("nothing", "0", f"{left_of_whole(result):.1%}", whole, "", "", "")
+    return TextTable(columns, [nothing, *rows])
 
 
 def _what(cut: Removed) -> str:

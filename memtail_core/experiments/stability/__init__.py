@@ -1,1 +1,1 @@
-"""Would another study say the same, and how many models does that take?"""
+"""Would another study say the same, and how many models would that take?"""

@@ -1,1 +1,1 @@
-"""Are there enough trials? Stopping rules, and what they cost the intervals."""
+"""When does a study have enough trials? Stopping rules, and what they do to the intervals."""

@@ -1,1 +1,1 @@
-"""What each memorized example is: mislabeled, atypical but useful, or a duplicate."""
+"""What is each memorized example: mislabeled, atypical but useful, or a duplicate?"""

@@ -1,4 +1,4 @@
-"""What is not typical: its memorization and how plausible its label is, drawn."""
+"""Figure of subgroups: memorization and how plausible the label is, of what is not typical."""
 
 from collections import Counter
 from typing import Any
@@ -9,24 +9,24 @@ import pyarrow as pa
 
 from memtail_core.drawing.axes import coloured
 from memtail_core.drawing.charts import BLUE, INK, ORANGE, figure, values
-from memtail_core.drawing.section import Drawn
-from memtail_core.experiments.subgroups.result import SubgroupsFound
+from memtail_core.drawing.section import CaptionedFigure
+from memtail_core.experiments.subgroups.result import Subgroups
 
 _COLOURS = {"atypical-useful": BLUE, "likely-mislabeled": ORANGE, "duplicate": INK}
 _LEAST = 1e-6  # probability drawn
-_FINE, _COARSE = (250, 60), (100, 25)  # dots of one, and of a tenfold: nearer ones are one dot
-_MANY = 3000
+_FINE, _COARSE = (250, 60), (100, 25)  # dots per unit of memorization, and per decade
+_MANY = 3000  # examples; more are drawn on the coarse grid
 _CAPTION = (
-    "Every example that is not typical: how much it is memorized, and what networks that held it "
-    "out give its label."
+    "Every example that is not typical: its memorization, and the probability that networks which "
+    "held it out give its label."
 )
 
 
-def figures(found: SubgroupsFound) -> dict[str, Drawn]:
-    """A dot for each example that is not typical, if there are any of known probability."""
+def figures(result: Subgroups) -> dict[str, CaptionedFigure]:
+    """Draw a dot for each example that is not typical and has a label probability."""
     known = [
         (each.index, each.category, each.memorization, each.label_probability)
-        for each in found.members
+        for each in result.members
         if each.category in _COLOURS
         and each.memorization is not None
         and each.label_probability is not None
@@ -42,7 +42,7 @@ def figures(found: SubgroupsFound) -> dict[str, Drawn]:
             "of": category,
             "x": (x := across / grid[0]),
             "y": (y := 10 ** (up / grid[1])),
-            "said": f"{category}: {n:,} at memorization {x:.2f}, probability "
+            "tooltip": f"{category}: {n:,} at memorization {x:.2f}, probability "
             + (f"{y:.2g}" if y > _LEAST else f"at most {_LEAST:g}"),
         }
         for (category, across, up), n in sorted(counted.items())
@@ -61,13 +61,13 @@ def figures(found: SubgroupsFound) -> dict[str, Drawn]:
                 axis=alt.Axis(values=tens, tickCount=len(tens), format="~g"),
             ),
             color=coloured(
-                "of:N", {k: v for k, v in _COLOURS.items() if found.counts[k]}, 2, "circle"
+                "of:N", {k: v for k, v in _COLOURS.items() if result.counts[k]}, 2, "circle"
             ),
-            tooltip="said:N",
-            description="said:N",
+            tooltip="tooltip:N",
+            description="tooltip:N",
         )
     )
-    return {"subgroups": Drawn(figure([chart], data, _CAPTION, height=260), _CAPTION)}
+    return {"subgroups": CaptionedFigure(figure([chart], data, _CAPTION, height=260), _CAPTION)}
 
 
 def _dot(memorization: float, probability: float, grid: tuple[int, int]) -> tuple[int, int]:

@@ -1,170 +1,177 @@
-"""The long tail made visible: what each training example is, and what a practitioner does with it.
-
-- ``duplicate``: nearly equals another training example, or a test example, of the same label.
-- ``likely-mislabeled``: memorized, no test example rests on it strongly, and its label is more
-  likely wrong than right (:mod:`memtail_core.estimation.label_noise`). Also one whose
-  near-duplicate has another label that networks believe more.
-- ``atypical-useful``: memorized otherwise: its label is plausible, or it carries a test example.
-- ``typical``: not memorized.
-
-Memorized examples and the test examples that significantly rest on them make up clusters: connected
-parts of the graph of pairs, the subpopulations of Feldman & Zhang (2020).
-"""
-
-from dataclasses import dataclass
+"""Sort the training examples of a study into typical, useful, mislabeled and duplicate ones."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from memtail_core.analysis.observations import estimate
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
-from memtail_core.estimation.label_noise import LabelNoise, label_noise
+from memtail_core.estimation.label_noise import label_noise
+from memtail_core.experiments.subgroups.result import (
+    CATEGORIES,
+    STRONG,
+    Cluster,
+    Member,
+    Subgroups,
+)
 from memtail_core.running.trials import Trials
+from memtail_core.study import Study
 
-CATEGORIES = ("typical", "atypical-useful", "likely-mislabeled", "duplicate")
-TYPICAL, USEFUL, MISLABELED, DUPLICATE = range(4)
+TYPICAL, USEFUL, MISLABELED, DUPLICATE = range(4)  # of CATEGORIES
 DOUBTED = 0.5  # probability of a wrong label
-STRONG = 0.3  # influence; wrong labels have weaker ones, on test examples that resemble the class
-RULE = PairsRule(fdr=0.05)
-_FEWEST_OUT = 5  # trials that held an example out, for anything to be said of its label
+FDR = 0.05  # false discovery rate of pairs
+_FEWEST_OUT = 5  # trials that held an example out, to judge its label
+_CLUSTERS = 12  # kept
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Subgroups:
-    """What each of n training examples is, and why.
-
-    Attributes:
-        category: int64 [n], of ``CATEGORIES``.
-        scores: their memorization.
-        label_probability: float64 [n], what networks that held the example out give its label, on
-            average; of recipes without probabilities, how often they say it.
-        noise: how many labels are wrong, by these, and how likely each.
-        supports: int64 [n], test examples that significantly rest on it; strongest: float64 [n],
-            the largest influence on one of them, 0 where there is none.
-        duplicate_of: int64 [n], the near-duplicate's index, or −1; in_test: bool [n], whether that
-            is a test example; other_label: bool [n], whether it has another label.
-        pairs: the significant pairs.
-        cluster: int64 [n], number of the cluster of memorized examples that it is in, by falling
-            number of test examples, or −1; cluster_of_test: int64 [n_test], likewise.
-        has_margins: whether ``label_probability`` is of probabilities.
-    """
-
-    category: Indices
-    scores: Memorization
-    label_probability: Floats
-    noise: LabelNoise
-    supports: Indices
-    strongest: Floats
-    duplicate_of: Indices
-    in_test: NDArray[np.bool_]
-    other_label: NDArray[np.bool_]
-    pairs: Pairs
-    cluster: Indices
-    cluster_of_test: Indices
-    has_margins: bool
+Mask = NDArray[np.bool_]
 
 
 def subgroups(
+    study: Study,
     trials: Trials,
     dataset: Dataset,
     in_train: Nearest,
     in_test: Nearest,
-    rule: PairsRule = RULE,
+    rule: PairsRule | None = None,
     doubted: float = DOUBTED,
+    estimator: Estimator = COUNTED,
 ) -> Subgroups:
-    """Tell the training examples apart.
+    """Say what each training example is.
 
     Args:
-        trials: of a study, with margins where it keeps them.
-        dataset: its data.
+        study, trials, dataset: the study, its trials, with margins where it has them, its data.
         in_train, in_test: each training example's nearest other one, and nearest test example.
-        rule: which pairs count: memorized, of at least so much influence, significant.
+        rule: which pairs count: of memorized examples, of at least some influence, significant;
+            by default the paper's rule at a false discovery rate of 5%.
         doubted: labels that are wrong with at least this probability are doubted.
+        estimator: estimates memorization.
 
     Raises:
         EstimationError: too few trials held the examples out.
     """
-    scores = trials.counted()
-    if scores.n_out.min() < _FEWEST_OUT:
+    rule = rule or PairsRule(fdr=FDR)
+    counted = trials.counted()
+    if counted.n_out.min() < _FEWEST_OUT:
         raise EstimationError(
-            f"some examples were held out by only {scores.n_out.min()} of {len(trials)} models, "
+            f"some examples were held out by only {counted.n_out.min()} of {len(trials)} models, "
             "too few to tell a mislabeled example from a rare one: train more (--trials)"
         )
-    probability, has_margins = _label_probability(trials, scores)
+    scores = estimate(trials, dataset, estimator)
+    probability = label_probability(trials, counted)
     noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
     supports = np.bincount(pairs.train_index, minlength=trials.n)
     strongest = np.zeros(trials.n)
     np.maximum.at(strongest, pairs.train_index, pairs.influence)
-    partner, is_test, other = _duplicates(dataset, in_train, in_test)
+    partner, is_in_test, has_other_label = near_duplicates(dataset, in_train, in_test)
+    believed = np.full(trials.n, np.inf)  # the label of a test example is taken to be right
+    has_copy = (partner >= 0) & ~is_in_test
+    believed[has_copy] = probability[partner[has_copy]]
     memorized = rule.is_memorized(scores.memorization)
-    believed = np.full(trials.n, np.inf)  # the label of a test example is taken for right
-    in_training = (partner >= 0) & ~is_test
-    believed[in_training] = probability[partner[in_training]]
     category = np.full(trials.n, TYPICAL)
     category[memorized] = USEFUL
     category[memorized & (strongest < STRONG) & (noise.probability >= doubted)] = MISLABELED
-    category[(partner >= 0) & ~other] = DUPLICATE
-    category[other & (probability < np.minimum(believed, 0.5))] = MISLABELED
-    cluster, cluster_of_test = _clusters(pairs, trials.n, trials.n_test)
+    category[(partner >= 0) & ~has_other_label] = DUPLICATE
+    category[has_other_label & (probability < np.minimum(believed, 0.5))] = MISLABELED
+    cluster, cluster_of_test = clusters(pairs, trials.n, trials.n_test)
+
+    def member(i: int) -> Member:
+        return Member(
+            index=i,
+            category=CATEGORIES[category[i]],
+            **{
+                name: float(getattr(scores, name)[i])
+                for name in ("memorization", "ci_low", "ci_high", "accuracy_in", "accuracy_out")
+            },
+            label_probability=float(probability[i]),
+            wrong_probability=float(noise.probability[i]),
+            supports=int(supports[i]),
+            strongest=float(strongest[i]),
+            duplicate_of=int(partner[i]) if partner[i] >= 0 else None,
+            duplicate_in=None if partner[i] < 0 else "test" if is_in_test[i] else "train",
+            duplicate_has_other_label=bool(has_other_label[i]),
+            cluster=int(cluster[i]) if cluster[i] >= 0 else None,
+        )
+
+    order = np.lexsort((-scores.memorization, probability, -category))
+    counts = np.bincount(category, minlength=len(CATEGORIES)).tolist()
+    n_clusters = int(cluster.max(initial=-1)) + 1
     return Subgroups(
-        category=category,
-        scores=scores,
-        label_probability=probability,
-        noise=noise,
-        supports=supports,
-        strongest=strongest,
-        duplicate_of=partner,
-        in_test=is_test,
-        other_label=other,
-        pairs=pairs,
-        cluster=cluster,
-        cluster_of_test=cluster_of_test,
-        has_margins=has_margins,
+        study=study.id,
+        trials=len(trials),
+        examples=trials.n,
+        counts=dict(zip(CATEGORIES, counts, strict=True)),
+        carried=len(np.unique(pairs.test_index)),
+        theta_mem=rule.theta_mem,
+        theta_infl=rule.theta_infl,
+        fdr=rule.fdr,
+        doubted=doubted,
+        noise=noise.rate,
+        estimator=estimator.name,
+        has_margins=trials.train_values is not None,
+        members=[member(int(i)) for i in order[category[order] != TYPICAL]],
+        clusters=[
+            Cluster(
+                train=np.flatnonzero(cluster == k).tolist(),
+                test=np.flatnonzero(cluster_of_test == k).tolist(),
+            )
+            for k in range(min(n_clusters, _CLUSTERS))
+        ],
+        n_clusters=n_clusters,
     )
 
 
-def _label_probability(trials: Trials, scores: Memorization) -> tuple[Floats, bool]:
-    """Mean of 1 / (1 + e^−margin) over the trials that held each example out.
+def label_probability(trials: Trials, counted: Memorization) -> Floats:
+    """Return how probable networks that held an example out find its label, float64 [n].
 
-    Without margins, the share of them that were right, with half a success and half a failure
-    added (Jeffreys): of few trials none may be right by chance.
+    That is the mean of 1 / (1 + e^−margin) over those trials. Without margins it is the share of
+    them that predict the label, with half a success and half a failure added (Jeffreys), because
+    among few trials all can be wrong by chance.
     """
     if trials.train_values is None:
-        return (scores.accuracy_out * scores.n_out + 0.5) / (scores.n_out + 1), False
+        return np.asarray((counted.accuracy_out * counted.n_out + 0.5) / (counted.n_out + 1))
     total = np.zeros(trials.n)
     for subset, margin in zip(trials.subset, trials.train_values, strict=True):
         out = np.unpackbits(subset, count=trials.n) == 0
         total[out] += 1 / (1 + np.exp(-margin[out].astype(np.float64)))
-    return total / scores.n_out, True
+    return total / counted.n_out
 
 
-def _duplicates(
+def near_duplicates(
     dataset: Dataset, in_train: Nearest, in_test: Nearest
-) -> tuple[Indices, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Each example's near-duplicate (−1: none), whether a test example, whether of other label."""
-    found = [
+) -> tuple[Indices, Mask, Mask]:
+    """Return each example's near-duplicate, whether it is a test example, and of other label.
+
+    Returns:
+        int64 [n], its index, or −1; bool [n]; bool [n].
+    """
+    distances = [
         np.where(nearest.is_duplicate, nearest.distance, np.inf) for nearest in (in_train, in_test)
     ]
-    is_test = found[1] < found[0]
+    is_test = distances[1] < distances[0]
     partner = np.where(is_test, in_test.partner, in_train.partner)
-    is_there = np.isfinite(np.minimum(*found))
+    exists = np.isfinite(np.minimum(*distances))
     label = np.where(is_test, dataset.y_test[in_test.partner], dataset.y_train[in_train.partner])
-    other = is_there & (label != dataset.y_train)
-    return np.where(is_there, partner, -1), is_test & is_there, other
+    has_other_label = exists & (label != dataset.y_train)
+    return np.where(exists, partner, -1), is_test & exists, has_other_label
 
 
-def _clusters(pairs: Pairs, n: int, n_test: int) -> tuple[Indices, Indices]:
-    """Connected parts of the graph of pairs, numbered by falling number of test examples."""
+def clusters(pairs: Pairs, n: int, n_test: int) -> tuple[Indices, Indices]:
+    """Return the connected parts of the graph of pairs, the one with most test examples first.
+
+    Returns:
+        int64 [n] and int64 [n_test], the number of the cluster each example is in, or −1.
+    """
     ones = np.ones(len(pairs), np.int8)
     graph = coo_array((ones, (pairs.train_index, n + pairs.test_index)), (n + n_test, n + n_test))
     _, part = connected_components(graph, directed=False)

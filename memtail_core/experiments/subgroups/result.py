@@ -1,21 +1,44 @@
-"""What is kept of a study's subgroups: every example that is not typical, and the clusters."""
+"""What each training example is: those that are not typical, the evidence, and the clusters.
+
+- ``duplicate``: nearly equals another training example, or a test example, of the same label.
+- ``likely-mislabeled``: memorized, no test example rests on it strongly, and its label is more
+  likely wrong than right (:mod:`memtail_core.estimation.label_noise`). Also an example whose
+  near-duplicate has another label that networks believe more.
+- ``atypical-useful``: memorized otherwise: its label is plausible, or a test example rests on it.
+- ``typical``: not memorized.
+
+Clusters are connected parts of the graph of memorized examples and the test examples that
+significantly rest on them, the subpopulations of Feldman & Zhang (2020).
+"""
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from memtail_core.estimation.influence import PairsRule
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.results import Result
-from memtail_core.experiments.subgroups.plan import CATEGORIES, TYPICAL, Subgroups
-from memtail_core.study import Study
 from memtail_core.study.validation import Number
 
-_CLUSTERS = 12
+CATEGORIES = ("typical", "atypical-useful", "likely-mislabeled", "duplicate")
+STRONG = 0.3  # influence; wrong labels have less, on test examples that resemble the class
 
 
 class Member(BaseModel):
-    """A training example that is not typical, and the evidence; see :class:`.Subgroups`."""
+    """A training example that is not typical, and the evidence.
+
+    Attributes:
+        index, category: which example it is, and what.
+        memorization, ci_low, ci_high, accuracy_in, accuracy_out: its scores, see
+            :class:`~memtail_core.estimation.Memorization`.
+        label_probability: the mean probability that networks which held it out give its label; of
+            recipes without probabilities, how often they predict it.
+        wrong_probability: of a wrong label.
+        supports: how many test examples significantly rest on it.
+        strongest: the largest influence on one of them; 0 where there is none.
+        duplicate_of: the index of its near-duplicate, in the set ``duplicate_in``, ``train`` or
+            ``test``; ``duplicate_has_other_label``: whether that has another label.
+        cluster: the number of its cluster.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +60,7 @@ class Member(BaseModel):
 
 
 class Cluster(BaseModel):
-    """Memorized training examples that share the test examples which rest on them."""
+    """Memorized training examples, and the test examples that rest on them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,20 +68,21 @@ class Cluster(BaseModel):
     test: list[int]
 
 
-class SubgroupsFound(Result):
-    """What was found.
+class Subgroups(Result):
+    """What each training example is.
 
     Attributes:
         examples: training examples in all.
         counts: of each category.
         carried: test examples that rest on a memorized one.
-        theta_mem, theta_infl, fdr: which pairs count.
-        doubted: the probability of a wrong label from which on it is doubted.
+        theta_mem, theta_infl, fdr: the rule for pairs.
+        doubted: the least probability of a wrong label that is doubted.
+        estimator: the name of the estimator of memorization.
         noise: the estimated share of wrong labels.
-        has_margins: whether label probabilities are of probabilities, or of votes.
-        members: every example that is not typical, the least plausible labels first.
-        clusters: those with the most test examples.
-        n_clusters: how many there are.
+        has_margins: whether label probabilities come from probabilities, not from predictions.
+        members: every example that is not typical: duplicates, then the likely mislabeled, then
+            the others, the least plausible labels first.
+        clusters: those with the most test examples, of ``n_clusters``.
     """
 
     experiment: ClassVar[str] = "subgroups"
@@ -75,56 +99,4 @@ class SubgroupsFound(Result):
     members: list[Member]
     clusters: list[Cluster]
     n_clusters: int
-
-
-def found(
-    study: Study, trials: int, of: Subgroups, rule: PairsRule, doubted: float
-) -> SubgroupsFound:
-    """Sum up what :func:`.subgroups.subgroups` told apart."""
-    counts = np.bincount(of.category, minlength=len(CATEGORIES)).tolist()
-    order = np.lexsort((-of.scores.memorization, of.label_probability, -of.category))
-    chosen = order[of.category[order] != TYPICAL]
-    n_clusters = int(of.cluster.max(initial=-1)) + 1
-    return SubgroupsFound(
-        study=study.id,
-        trials=trials,
-        examples=len(of.category),
-        counts=dict(zip(CATEGORIES, counts, strict=True)),
-        carried=len(np.unique(of.pairs.test_index)),
-        theta_mem=rule.theta_mem,
-        theta_infl=rule.theta_infl,
-        fdr=rule.fdr,
-        doubted=doubted,
-        noise=of.noise.rate,
-        has_margins=of.has_margins,
-        members=[member(of, int(i)) for i in chosen],
-        clusters=[
-            Cluster(
-                train=np.flatnonzero(of.cluster == k).tolist(),
-                test=np.flatnonzero(of.cluster_of_test == k).tolist(),
-            )
-            for k in range(min(n_clusters, _CLUSTERS))
-        ],
-        n_clusters=n_clusters,
-    )
-
-
-def member(of: Subgroups, i: int) -> Member:
-    """What is known of one training example."""
-    scores, partner, cluster = of.scores, int(of.duplicate_of[i]), int(of.cluster[i])
-    return Member(
-        index=i,
-        category=CATEGORIES[of.category[i]],
-        **{
-            name: float(getattr(scores, name)[i])
-            for name in ("memorization", "ci_low", "ci_high", "accuracy_in", "accuracy_out")
-        },
-        label_probability=float(of.label_probability[i]),
-        wrong_probability=float(of.noise.probability[i]),
-        supports=int(of.supports[i]),
-        strongest=float(of.strongest[i]),
-        duplicate_of=partner if partner >= 0 else None,
-        duplicate_in=None if partner < 0 else "test" if of.in_test[i] else "train",
-        duplicate_has_other_label=bool(of.other_label[i]),
-        cluster=cluster if cluster >= 0 else None,
-    )
+    estimator: str = COUNTED.name

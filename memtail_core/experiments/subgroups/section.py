@@ -1,41 +1,42 @@
-"""The section on subgroups: what each example of the long tail is, and the list to act on."""
+"""The section on subgroups: what each example of the long tail is, and what to do with it."""
 
 import pyarrow as pa
 
 from memtail_core.data import Dataset
-from memtail_core.drawing.section import Example, Gallery, Section, Shown, count, decimal
+from memtail_core.drawing.formatting import count, decimal
+from memtail_core.drawing.section import Example, Gallery, Section, TextTable
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.subgroups import figure
-from memtail_core.experiments.subgroups.plan import CATEGORIES, STRONG
-from memtail_core.experiments.subgroups.result import Member, SubgroupsFound
+from memtail_core.experiments.subgroups.result import CATEGORIES, STRONG, Member, Subgroups
 
 _SHOWN = 24  # examples of a category
-_CLUSTERS, _CLUSTER = 6, 12  # shown; examples of each, of either kind
+_CLUSTERS, _CLUSTER = 6, 12  # clusters to show; training, and test, examples of each
 _MEANING = {
-    "typical": "models know them anyway",
-    "atypical-useful": "memorized, the label plausible or a test example resting on it: keep",
-    "likely-mislabeled": "memorized, the label doubted, hardly anything resting on it: check it",
-    "duplicate": "nearly equal another example of the same label: drop one, or mind the test set",
+    "typical": "models get them right without training on them",
+    "atypical-useful": "memorized; the label is plausible or a test example rests on it: keep",
+    "likely-mislabeled": "memorized; the label is doubtful and little rests on it: check the label",
+    "duplicate": "nearly equals an example of the same label: drop one; in the test set, a leak",
 }
 
 
-def section(found: SubgroupsFound, dataset: Dataset) -> Section:
-    """Say, list and draw what was found."""
+def section(result: Subgroups, dataset: Dataset) -> Section:
+    """Write, list and draw what each example is."""
     return Section(
-        name=found.name,
+        name=result.name,
         title="What the long tail is made of",
-        findings=_findings(found),
-        notes=_notes(found),
-        table=members_table(found, dataset),
-        shown=_shown(found),
-        figures=figure.figures(found),
-        galleries=[*_galleries(found, dataset), *_clusters(found)],
+        findings=_findings(result),
+        notes=_notes(result),
+        table=members_table(result, dataset),
+        summary=_summary(result),
+        figures=figure.figures(result),
+        galleries=[*_galleries(result, dataset), *_clusters(result)],
     )
 
 
-def members_table(found: SubgroupsFound, dataset: Dataset) -> pa.Table:
+def members_table(result: Subgroups, dataset: Dataset) -> pa.Table:
     """One row for each example that is not typical, the evidence in columns."""
     rows = []
-    for each in found.members:
+    for each in result.members:
         test = each.duplicate_in == "test"
         partner = each.duplicate_of
         name = None
@@ -48,62 +49,65 @@ def members_table(found: SubgroupsFound, dataset: Dataset) -> pa.Table:
     return pa.Table.from_pylist(rows)
 
 
-def _findings(found: SubgroupsFound) -> list[str]:
-    counts = found.counts
-    useful = [each for each in found.members if each.category == "atypical-useful"]
+def _findings(result: Subgroups) -> list[str]:
+    counts = result.counts
+    useful = [each for each in result.members if each.category == "atypical-useful"]
     carrying = sum(each.supports > 0 for each in useful)
     return [
-        f"Of {found.examples:,} training examples, likely mislabeled: "
-        f"{counts['likely-mislabeled']:,}, near-duplicates: {counts['duplicate']:,}, atypical but "
-        f"useful: {counts['atypical-useful']:,}; the other {counts['typical']:,} are typical.",
-        f"About {found.noise:.1%} of the labels are estimated to be wrong.",
-        f"Test examples that significantly rest on memorized training examples: "
-        f"{found.carried:,}, in {count(found.n_clusters, 'cluster')}; {carrying:,} of the atypical "
-        "examples carry them.",
+        f"Of {result.examples:,} training examples, {counts['likely-mislabeled']:,} are likely "
+        f"mislabeled, {counts['duplicate']:,} near-duplicates, {counts['atypical-useful']:,} "
+        f"atypical but useful, and the other {counts['typical']:,} typical.",
+        f"About {result.noise:.1%} of the labels are estimated to be wrong.",
+        f"{count(result.carried, 'test example')}, in {count(result.n_clusters, 'cluster')}, "
+        f"significantly rest on memorized training examples; {carrying:,} of the "
+        "atypical examples support at least one.",
     ]
 
 
-def _notes(found: SubgroupsFound) -> list[str]:
-    of = "probability" if found.has_margins else "share of votes"
-    return [
-        f"Memorized: memorization ≥ {found.theta_mem:g}. To rest on: influence ≥ "
-        f"{found.theta_infl:g}"
-        + (f", significant at a false discovery rate of {found.fdr:.0%}" if found.fdr else "")
-        + f". Likely mislabeled: no influence ≥ {STRONG:g}, and a label that is wrong with "
-        f"probability ≥ {found.doubted:g}, by the "
-        f"{of} that networks that held the example out give it, if labels go wrong at random; "
-        "confusions with a reason look more plausible than they are.",
-        "An atypical example whose label is plausible is called useful also where no test example "
-        "is seen to rest on it: the test set is small, the world is not.",
+def _notes(result: Subgroups) -> list[str]:
+    source = "probability" if result.has_margins else "share of votes"
+    notes = [
+        f"An example is memorized if its memorization is ≥ {result.theta_mem:g}. A test example "
+        f"rests on it if the influence is ≥ {result.theta_infl:g}"
+        + (f" and significant at a false discovery rate of {result.fdr:.0%}" if result.fdr else "")
+        + f". It is likely mislabeled if no influence is ≥ {STRONG:g} and its label is wrong with "
+        f"probability ≥ {result.doubted:g}. That probability follows from the {source} that "
+        "networks which held the example out give its label, if labels go wrong at random. "
+        "Systematic confusions look more plausible than they are.",
+        "An atypical example whose label is plausible is called useful even if no test example "
+        "rests on it, because a test set holds few examples of each rare kind.",
     ]
+    if result.estimator != COUNTED.name:
+        notes.append(f"Memorization is estimated by the {result.estimator} estimator.")
+    return notes
 
 
-def _shown(found: SubgroupsFound) -> Shown:
+def _summary(result: Subgroups) -> TextTable:
     rows = [
-        (category, _MEANING[category], f"{found.counts[category]:,}", _share(found, category))
+        (category, _MEANING[category], f"{result.counts[category]:,}", _share(result, category))
         for category in CATEGORIES
     ]
-    return Shown(("category", "what that means", "examples", "share"), rows, words=2)
+    return TextTable(("category", "what it means", "examples", "share"), rows, words=2)
 
 
-def _share(found: SubgroupsFound, category: str) -> str:
-    return f"{found.counts[category] / found.examples:.1%}"
+def _share(result: Subgroups, category: str) -> str:
+    return f"{result.counts[category] / result.examples:.1%}"
 
 
-def _galleries(found: SubgroupsFound, dataset: Dataset) -> list[Gallery]:
+def _galleries(result: Subgroups, dataset: Dataset) -> list[Gallery]:
     titles = {
         "likely-mislabeled": "Likely mislabeled, the least plausible labels first",
-        "atypical-useful": "Atypical and useful, those that carry most first",
+        "atypical-useful": "Atypical but useful, those that support most test examples first",
         "duplicate": "Near-duplicates",
     }
     made = []
     for category, title in titles.items():
-        some = [each for each in found.members if each.category == category]
+        some = [each for each in result.members if each.category == category]
         if category == "atypical-useful":
             some = sorted(some, key=lambda each: -each.supports)
         examples = []
         for each in some[:_SHOWN]:
-            examples.append(Example(each.index, _said(each)))
+            examples.append(Example(each.index, _caption(each)))
             if category == "duplicate" and each.duplicate_of is not None:
                 is_test = each.duplicate_in == "test"
                 label = (dataset.y_test if is_test else dataset.y_train)[each.duplicate_of]
@@ -114,22 +118,24 @@ def _galleries(found: SubgroupsFound, dataset: Dataset) -> list[Gallery]:
     return made
 
 
-def _said(each: Member) -> str:
+def _caption(each: Member) -> str:
     if each.category == "likely-mislabeled":
         return f"wrong: {decimal(each.wrong_probability)}"
     if each.category == "atypical-useful":
-        return f"carries {each.supports}" if each.supports else f"mem. {decimal(each.memorization)}"
+        return (
+            f"supports {each.supports}" if each.supports else f"mem. {decimal(each.memorization)}"
+        )
     return f"mem. {decimal(each.memorization)}"
 
 
-def _clusters(found: SubgroupsFound) -> list[Gallery]:
+def _clusters(result: Subgroups) -> list[Gallery]:
     made = []
-    for number, each in enumerate(found.clusters[:_CLUSTERS], 1):
-        examples = [Example(i, "trained on") for i in each.train[:_CLUSTER]]
+    for number, each in enumerate(result.clusters[:_CLUSTERS], 1):
+        examples = [Example(i, "training") for i in each.train[:_CLUSTER]]
         examples += [Example(j, "test", is_test=True) for j in each.test[:_CLUSTER]]
         title = (
             f"Cluster {number}: {count(len(each.train), 'memorized training example')}, "
-            f"{count(len(each.test), 'test example')} resting on them"
+            f"{count(len(each.test), 'test example')} that rest on them"
         )
         made.append(Gallery(title, examples))
     return made

@@ -12,8 +12,7 @@ from memtail_core.data.neighbours import Neighbours, Space
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Family, Pairs, PairsRule, counter_for
 from memtail_core.experiments.results import kept
-from memtail_core.experiments.subgroups.plan import CATEGORIES
-from memtail_core.experiments.subgroups.result import SubgroupsFound
+from memtail_core.experiments.subgroups.result import CATEGORIES, Subgroups
 from memtail_core.report.exploration import near_duplicates
 from memtail_core.report.exploration.feature_text import texts_of
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
@@ -81,7 +80,7 @@ class Exploration:
 
 def explore(
     analysis: Analysis,
-    subgroups: SubgroupsFound | None = None,
+    subgroups: Subgroups | None = None,
     *,
     shown_train: Iterable[int] = (),
     shown_test: Iterable[int] = (),
@@ -151,18 +150,18 @@ def explore(
     )
 
 
-def subgroups_of(store: ObjectStore, analysis: Analysis) -> SubgroupsFound | None:
+def subgroups_of(store: ObjectStore, analysis: Analysis) -> Subgroups | None:
     """Return the result of ``memtail subgroups`` on these trials, if there is one.
 
     Raises:
         StoreError: the stored result is damaged.
     """
-    results = kept(store, analysis.study, SubgroupsFound)
+    results = kept(store, analysis.study, Subgroups)
     of_these = [each for each in results if each.trials == len(analysis.trials)]
     return of_these[-1] if of_these else None
 
 
-def _category(n: int, subgroups: SubgroupsFound | None) -> Indices:
+def _category(n: int, subgroups: Subgroups | None) -> Indices:
     category = np.full(n, -1, np.int64)
     for each in subgroups.members if subgroups is not None else ():
         category[each.index] = CATEGORIES.index(each.category) - 1

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset, Selection, near_duplicates
-from memtail_core.experiments.subgroups.result import SubgroupsFound
+from memtail_core.experiments.subgroups.result import Subgroups
 
 Indices = NDArray[np.int64]
 
@@ -41,7 +41,7 @@ class NearDuplicates:
 UNKNOWN = NearDuplicates(False, {})
 
 
-def of_subgroups(subgroups: SubgroupsFound) -> NearDuplicates:
+def of_subgroups(subgroups: Subgroups) -> NearDuplicates:
     """Read the result of ``memtail subgroups``."""
     of = {
         each.index: (each.duplicate_in == "test", each.duplicate_of)

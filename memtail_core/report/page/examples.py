@@ -68,7 +68,7 @@ def of_experiment(analysis: Analysis, example: Example) -> dict[str, Any]:
     """Return an example that an experiment shows, with the experiment's words about it."""
     view = (of_test if example.is_test else of_train)(analysis, example.index)
     kind = "test example" if example.is_test else "training example"
-    return {"e": view, "said": example.said, "kind": kind}
+    return {"e": view, "said": example.caption, "kind": kind}
 
 
 def _appearance(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""``memtail subgroups``: its options, and what it computes."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
+from memtail_core.experiments.subgroups.result import Subgroups
+
+if TYPE_CHECKING:
+    from memtail_core.data import Dataset
+    from memtail_core.drawing.section import Section
+
+
+class SubgroupsOptions(Options):
+    """The options of the command."""
+
+    min_influence: Threshold = Field(0.15, description="Count pairs with at least this influence.")
+    doubted: float = Field(
+        0.5, gt=0, lt=1, description="Doubt labels that are wrong with at least this probability."
+    )
+
+
+def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
+    """Find training examples to keep, to relabel or to drop.
+
+    Each example is typical, atypical-useful, likely-mislabeled or duplicate. --output groups.csv
+    lists those that are not typical, one per row with the evidence, for a relabeling tool.
+    """
+    from memtail_core.data import near_duplicates
+    from memtail_core.estimation.influence import PairsRule
+    from memtail_core.experiments.subgroups.plan import FDR, subgroups
+
+    (subject,) = host.subjects(margins=True)
+    rule = PairsRule(theta_infl=options.min_influence, fdr=FDR)
+    with host.status("looking for near-duplicates"):
+        in_train = near_duplicates.within_training_set(subject.dataset)
+        in_test = near_duplicates.in_test_set(subject.dataset)
+    yield subgroups(
+        subject.study,
+        subject.trials,
+        subject.dataset,
+        in_train,
+        in_test,
+        rule,
+        options.doubted,
+        host.estimator,
+    )
+
+
+def section(result: Subgroups, dataset: "Dataset") -> "Section":
+    """Make the section of the report."""
+    from memtail_core.experiments.subgroups.section import section
+
+    return section(result, dataset)
+
+
+EXPERIMENT = Experiment(
+    Subgroups,
+    section,
+    Command("subgroups", SubgroupsOptions, run, takes_estimator=True, writes_table=True),
+)

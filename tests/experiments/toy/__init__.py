@@ -1,0 +1,1 @@
+"""A whole experiment, as someone who adds one would write it."""
