@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 class SubgroupsOptions(Options):
     """The options of the command."""
 
-    min_influence: Threshold = Field(
-        0.15, description="Count pairs with at least this influence."
-    )
+    min_influence: Threshold = Field(0.15, description="Count pairs with at least this influence.")
     doubted: float = Field(
         0.5, gt=0, lt=1, description="Doubt labels that are wrong with at least this probability."
     )
