@@ -118,7 +118,7 @@ def test_subgroups_make_a_list_to_act_on(
         assert row["class"] == trained.dataset.classes[trained.dataset.y_train[int(row["index"])]]
     assert 'id="subgroups"' in page.read_text()
     assert result.stdout == "", "a file was asked for"
-    assert "likely mislabeled: " in result.stderr
+    assert "are likely mislabeled" in result.stderr
     printed = memtail("subgroups", "digits", "--format", "csv").stdout
     assert printed == (tmp_path / "groups.csv").read_text()
     assert memtail("subgroups", "digits", "--output", "groups.txt").exit_code == 2
@@ -151,7 +151,7 @@ def test_other_data_cannot_be_compared(memtail: Memtail, folder: Path) -> None:
     study, dataset = prepare(digits(study={"name": "fewer"}, dataset={"test_limit": 90}))
     execution.run(study, FilesStore(folder), dataset, 5, workers=1)
     said = refused(memtail("compare", "digits", "fewer"))
-    assert "are of different data" in said
+    assert "have different data" in said
     assert "only studies of the same dataset" in said
     assert "named twice" in refused(memtail("compare", "digits", "digits"))
     assert memtail("compare", "digits").exit_code == 2
@@ -174,7 +174,7 @@ def test_too_few_models_and_empty_thresholds_are_said(
 ) -> None:
     said = refused(memtail("removal", "digits", "--thresholds", "-1"))
     assert "leaves 10% of every class" in said
-    assert "say other --thresholds" in said
+    assert "choose other --thresholds" in said
     for shard in sorted((folder / trained.study.prefix / "shards").iterdir())[2:]:
         shard.unlink()
     (folder / trained.study.prefix / "goal.json").write_text('{"trials": 10}')

@@ -368,7 +368,7 @@ def test_independent_and_balanced_designs_compare() -> None:
         thresholds=THRESHOLDS,
         influence_thresholds=INFLUENCES,
         splits=3,
-        engine=BitCounter(1),
+        counter=BitCounter(1),
         progress=told.append,
     )
     assert found.half == (40, 45)

@@ -17,7 +17,9 @@ class LastLayerOptions(Options):
     """The options of the command."""
 
     every_layer: bool = Field(False, description="Train a linear layer on each earlier layer too.")
-    l2: float = Field(1e-3, gt=0, description="Penalize the linear layers' weights this much.")
+    l2: float = Field(
+        1e-3, gt=0, description="Penalize the weights of the linear layers this much."
+    )
 
 
 def run(host: Host, options: LastLayerOptions) -> Iterator[LastLayer]:
