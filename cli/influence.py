@@ -8,8 +8,8 @@ import click
 import numpy as np
 
 from cli import output as out
-from cli.looking import Looking, looking_options
 from cli.options import find_study, store_option, study_argument
+from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import drawn, wide_console
 from memtail_core.errors import EstimationError, StoreError
 
@@ -52,7 +52,7 @@ _BINS = 200  # each of 0.01
     show_default=True,
     help="List this many per example.",
 )
-@looking_options
+@pair_search_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
 def influence(
     name: str,
@@ -90,8 +90,8 @@ def influence(
     format_ = out.format_of(output, "json" if as_json else format_, out.FORMATS)
     counter = counter_for(device)
     store, study = find_study(location, name)
-    looking = Looking(store, study, counter, memory)
-    ask = _Ask(looking.load(), counter, looking, harmful)
+    search = PairSearch(store, study, counter, memory)
+    ask = _Ask(search.load(), counter, search, harmful)
     if matrix is not None:
         ask.for_matrix(matrix)
         return
@@ -118,7 +118,7 @@ class _Ask:
 
     material: "LoadedStudy"
     counter: "PairCounter"
-    looking: Looking
+    search: PairSearch
     harmful: bool
 
     def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
@@ -128,14 +128,14 @@ class _Ask:
         material = self.material
         examples = [() if one is None else (one,) for one in (train, test)]
         family = PairQuery(examples[0], examples[1], same_class=False).family(material)
-        with self.looking.at(family.testable(self._evidence).n_pairs) as count:
+        with self.search.at(family.testable(self._evidence).n_pairs) as count:
             found = influence_of_one(
                 material,
                 train,
                 test,
                 top,
                 counter=self.counter,
-                most=self.looking.most,
+                most=self.search.most,
                 harmful=self.harmful,
                 progress=count,
             )
@@ -147,13 +147,13 @@ class _Ask:
 
         n, n_test = self._sizes
         examples = np.arange(n if of == "train" else n_test)
-        wanted, most = len(examples) * top, self.looking.most
+        wanted, most = len(examples) * top, self.search.most
         if wanted > most:
             raise EstimationError(
                 f"{wanted:,} pairs are too many to list, of {most:,}: ask for a smaller --top"
             )
         evidence = self._evidence
-        with self.looking.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as count:
+        with self.search.at(int(evidence.is_estimable.sum() * evidence.varies.sum())) as count:
             found = strongest_partners(
                 evidence, examples, top, of, counter=self.counter, progress=count
             )
@@ -175,7 +175,7 @@ class _Ask:
 
         family = PairQuery(same_class=False).family(self.material)
         evidence = self.material.evidence
-        with self.looking.at(family.testable(evidence).n_pairs) as count:
+        with self.search.at(family.testable(evidence).n_pairs) as count:
             seen = pair_statistics(
                 evidence,
                 family,
@@ -193,7 +193,7 @@ class _Ask:
         every = (np.arange(n), np.arange(n_test))
         evidence = self.material.evidence
         try:
-            with self.looking.at(n * n_test) as count:
+            with self.search.at(n * n_test) as count:
                 write_matrix(path, evidence, *every, counter=self.counter, progress=count)
         except OSError as error:
             raise StoreError(f"cannot write '{path}': {error.strerror}") from error

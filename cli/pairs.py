@@ -7,7 +7,6 @@ import click
 from cli import formatting
 from cli import output as out
 from cli.calibrated_pairs import list_calibrated, refuse
-from cli.looking import Looking, looking_options
 from cli.options import (
     Threshold,
     any_class_option,
@@ -18,6 +17,7 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import drawn, wide_console
 from memtail_core.estimation.thresholds import THETA_INFL
 
@@ -74,7 +74,7 @@ _SHOWN = 20
     default=0,
     help="Permute the trials this often, to see what chance gives.",
 )
-@looking_options
+@pair_search_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def pairs(
     name: str,
@@ -139,21 +139,21 @@ def pairs(
         return
     counter = counter_for(device)
     store, study = find_study(location, name)
-    looking = Looking(store, study, counter, memory)
-    material = looking.load()
+    search = PairSearch(store, study, counter, memory)
+    material = search.load()
     if theta_mem is None and not train:
         theta_mem = 0.25
     question = PairQuery(train, test, classes, not any_class, theta_mem)
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
-    with looking.at(family.testable(evidence).n_pairs) as count:
+    with search.at(family.testable(evidence).n_pairs) as count:
         found = find(
             evidence,
             family,
             theta,
             fdr,
             counter=counter,
-            most=looking.most,
+            most=search.most,
             strongest=top,
             progress=count,
         )

@@ -103,7 +103,7 @@ def sizes(trials: Indices, block: int) -> Indices:
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """Some trials of a study, as a study of its own.
+    """Some of the trials of a study, treated as a study.
 
     Attributes:
         study: its trials.
@@ -134,7 +134,7 @@ class PairComparison:
         y_train, y_test: int64 [n], [n_test].
         rule: which training examples pairs are looked for at: those that this half memorizes.
         influence_thresholds: from which influence on.
-        counter: what counts.
+        counter: counts the pairs, on the CPU or a GPU.
         most: how many pairs of a half may be listed.
     """
 

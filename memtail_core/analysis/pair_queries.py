@@ -74,10 +74,10 @@ def influence_of_one(
         material: what is asked.
         train, test: the example, by its index; one of them.
         top: how many.
-        counter: what counts.
+        counter: counts the pairs, on the CPU or a GPU.
         most: pairs that may be listed.
         harmful: influence to the worse instead.
-        progress: told of pairs that were counted.
+        progress: called with the number of pairs done since the last call.
 
     Raises:
         EstimationError: there is no such example.

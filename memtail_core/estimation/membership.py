@@ -88,7 +88,7 @@ class Attacks:
         return cls(margin, subset, enough, pooled)
 
     def parts(self, progress: Callable[[int], None] | None = None) -> Iterator[AttackedExamples]:
-        """Score all targets, some examples at a time; ``progress`` is told how many."""
+        """Score all targets, some examples at a time; ``progress`` is called with how many."""
         for columns in _chunks(self.examples, len(self.margin)):
             x, is_member = _columns(self.margin, self.subset, columns)
             fits = _fits(x, is_member)
@@ -109,12 +109,12 @@ class Attacks:
 def membership_auc(
     x: Floats, is_member: Bools, is_odd: Bools, variance: Floats | None = None
 ) -> Floats:
-    """How well each example's membership is told, float64 [c]: of two trials, by which is likelier.
+    """Compute how well the attack tells an example's members from others, float64 [c]: its AUC.
 
     The probability that a trial that trained on it has the higher likelihood ratio, ties counting
     half (Mann & Whitney 1947). Shadow models are the half of the trials that the two are not in:
     ratios of which each leaves out its own target cannot be compared for one example, for a high
-    margin is then compared with a mean that lacks it, and where there is nothing to be told, the
+    margin is then compared with a mean that lacks it, and where there is no signal, the
     area would be 0.46 (Airola, Pahikkala, Waegeman, De Baets & Salakoski 2011).
 
     Args:

@@ -2,7 +2,7 @@
 
 With M the subsets and C the correctness, 0/1 matrices, all of it is one exact product of integers,
 in_correct = Mᵀ C (Feldman & Zhang 2020, section 2). Trials stay packed as bits; an counter counts a
-tile of pairs at a time, lists those that reach a bar and forgets the rest.
+tile of pairs at a time, lists those that reach a threshold and forgets the rest.
 """
 
 from memtail_core.estimation.influence.classes import by_class

@@ -13,7 +13,7 @@ _ROOM = 2**18  # hits listed before they are fetched
 
 
 class BitCounter:
-    """The counter that runs :mod:`memtail_core.estimation.influence.kernels`."""
+    """Counts bits with bits on every core: see :mod:`memtail_core.estimation.influence.kernels`."""
 
     name = "bits on the CPU"
 

@@ -1,4 +1,4 @@
-"""What counts the pairs: one protocol, and what its implementations share."""
+"""The protocol of pair counters, and what its implementations share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Words = NDArray[np.uint64]
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """R training × C test examples, as an counter is to look at them.
+    """R training × C test examples, as a counter sees them.
 
     Attributes:
         rows: uint64 [R, W].
@@ -98,7 +98,7 @@ class PairCounter(Protocol):
         """Make columns ready, uint64 [C, W]; used for many tiles."""
 
     def scan(self, tile: Tile) -> Hits:
-        """Count all pairs of the tile, list those that reach their bar, tally all."""
+        """Count all pairs of the tile, list those that reach their threshold, tally all."""
 
     def rank(self, ranking: Ranking) -> None:
         """Let the columns compete for each row's list."""

@@ -1,4 +1,4 @@
-"""The counter that suits a machine."""
+"""Choose the pair counter that suits a machine."""
 
 from pathlib import Path
 

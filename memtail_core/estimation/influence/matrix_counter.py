@@ -15,7 +15,7 @@ _PAIRS = 2**24  # counted at a time: 64 MiB, small beside what a GPU has
 
 
 class MatrixCounter:
-    """The counter that runs on whatever torch runs on.
+    """Counts with matrix products, on any device that torch runs on.
 
     Products of 0 and 1 are exact in int8 with int32 sums, and in float32 for fewer than 2²⁴
     trials.

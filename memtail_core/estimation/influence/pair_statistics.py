@@ -70,11 +70,11 @@ def pair_statistics(
         evidence: the trials.
         family: which pairs are looked at.
         theta: the threshold from which on pairs are counted and kept.
-        counter: what counts.
+        counter: counts the pairs, on the CPU or a GPU.
         significant: whether only significant pairs are looked for.
         n_bins: into how many bins to tally the influence of all; 0: not at all.
         most: how many pairs to keep.
-        progress: told of pairs done.
+        progress: called with the number of pairs done since the last call.
 
     Raises:
         EstimationError: chance alone is expected to give more than ``most``.

@@ -91,10 +91,10 @@ def find(
         family: which pairs are looked at.
         theta: least influence.
         fdr: largest expected share of false ones among the significant; None: significant or not.
-        counter: what counts.
+        counter: counts the pairs, on the CPU or a GPU.
         most: how many may be found.
         strongest: how many of these to keep; None: all.
-        progress: told of pairs done.
+        progress: called with the number of pairs done since the last call.
 
     Raises:
         EstimationError: they are more than ``most``.

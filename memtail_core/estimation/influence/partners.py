@@ -50,8 +50,8 @@ def strongest_partners(
         examples: int64 [E], the test examples, or training examples.
         k: how many partners of each; of equal ones, those that come first.
         of: which kind ``examples`` are.
-        counter: what counts.
-        progress: told of pairs done.
+        counter: counts the pairs, on the CPU or a GPU.
+        progress: called with the number of pairs done since the last call.
 
     Left out: training examples without an estimate, test examples that nothing has influence on.
     One pass, holding E × k numbers. Influence is n_in (T − n_in) times smaller than the integer

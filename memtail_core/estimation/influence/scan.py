@@ -19,7 +19,7 @@ _PAIRS = 2**23  # of a tile: some tens of milliseconds on a core
 R = TypeVar("R")
 
 Progress = Callable[[int], None]
-"""Told how many pairs were done since it was last told."""
+"""Called with the number of pairs done since the last call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +87,10 @@ def scan(
         family: the pairs.
         threshold: which pairs to list.
         reduce: makes of each tile what is to be kept of it; runs beside others of its kind.
-        counter: what counts.
+        counter: counts the pairs, on the CPU or a GPU.
         n_bins: equal bins over [−1, 1] into which the influence of every pair is tallied.
         only: numbers of the tiles to look at, as an earlier pass over the same family gave them.
-        progress: told of pairs done.
+        progress: called with the number of pairs done since the last call.
 
     Yields:
         What ``reduce`` returned, in the order of the tiles, which depends on evidence and family

@@ -1,4 +1,4 @@
-"""What commands that look at every pair share: memory, device, and how far they are."""
+"""What commands that search all pairs share: memory, device and progress."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,15 +53,15 @@ _OPTIONS = (
 )
 
 
-def looking_options(command: Command) -> Command:
+def pair_search_options(command: Command) -> Command:
     """Give a command the options of all that look at pairs."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-class Looking:
-    """Says what is about to be done, and shows how far it is; on stderr."""
+class PairSearch:
+    """Loads a study, says on stderr how much is searched, and shows the progress."""
 
     def __init__(
         self, store: "ObjectStore", study: "Study", counter: "PairCounter", memory: int | None
