@@ -9,7 +9,7 @@ from memtail_core.analysis.halves import two_halves
 from memtail_core.catalogue import register_arms
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
-from memtail_core.estimation.paired import difference, holm, p_of_none
+from memtail_core.estimation.paired import holm, p_of_none, paired_difference
 from memtail_core.experiments.removal.plan import Plan, analyse, plan
 from memtail_core.experiments.removal.result import Removal
 from memtail_core.plan import designs
@@ -170,7 +170,7 @@ def test_intervals_of_paired_differences_cover() -> None:
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(2000):
-        found = difference(rng.normal(0.3, 0.1, 5), 1e-3)
+        found = paired_difference(rng.normal(0.3, 0.1, 5), 1e-3)
         covered += found.low <= 0.3 <= found.high  # type: ignore[operator]
     assert abs(covered / 2000 - 0.95) < 0.02
 
@@ -186,7 +186,7 @@ def test_p_values_and_their_correction() -> None:
 def test_repeats_that_agree_exactly_are_not_certain() -> None:
     """With 114 test examples two networks often get the same number right."""
     one_lost = np.full(2, 1 / 114)
-    found = difference(one_lost, 1 / 114)
+    found = paired_difference(one_lost, 1 / 114)
     assert found.low < 0 < found.high  # type: ignore[operator]
     assert p_of_none(one_lost, 1 / 114) > 0.1
 

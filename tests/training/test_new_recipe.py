@@ -12,8 +12,8 @@ from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.plan.shards import Shard
 from memtail_core.running import loading
-from memtail_core.running.execution import ShardTrainer
 from memtail_core.running.preparation import prepare
+from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.store import FilesStore
 from memtail_core.training import UNTUNED, Engine, Outcome, Recipe, Tuning, registry
 from memtail_core.training.predictors.engine import Predictor, PredictorEngine
