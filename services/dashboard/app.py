@@ -1,6 +1,5 @@
 """The dashboard as one ASGI app: a management, a results and a metrics API, and the pages."""
 
-import importlib
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,5 +60,5 @@ def create_app(dashboard: Dashboard) -> FastAPI:
 
 
 def _import() -> None:
-    for name in ("memtail_core.running.preparation", "memtail_core.analysis.queries"):
-        importlib.import_module(name)
+    import memtail_core.analysis.pair_queries
+    import memtail_core.running.preparation  # noqa: F401

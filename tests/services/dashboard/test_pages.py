@@ -1,6 +1,8 @@
 """The pages as a browser without scripts gets them: what they say, escape and allow."""
 
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -243,3 +245,10 @@ def test_static_files_are_kept_for_good_and_nothing_else_is_served(folder: Files
     assert "immutable" not in found.get("/static/0/dashboard.css").headers["cache-control"]
     for name in ("pages.py", "..%2Fpages.py", "%2e%2e/pages.py", ""):
         assert found.get(f"{static_files.PREFIX}/{name}").status_code == 404
+
+
+def test_the_modules_that_results_need_are_imported_beforehand() -> None:
+    code = "import sys; from services.dashboard import app; app._import(); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.split())
+    assert {"torch", "memtail_core.analysis.loaded_study"} <= loaded
