@@ -15,6 +15,7 @@ from typing import Any
 from memtail_core.catalogue import failures, reports
 from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import MemtailError
+from memtail_core.estimation.counted import COUNTED
 from memtail_core.store import ObjectStore
 from services.dashboard import throughput
 from services.dashboard.snapshot import StudyView
@@ -46,12 +47,14 @@ class Findings:
         memorized, scored: numbers of training examples, memorized and with a score.
         pairs: the number of high-influence pairs.
         accuracy: means by name: held_in, held_out, test.
+        estimator: the name of the estimator of memorization.
     """
 
     memorized: int
     scored: int
     pairs: int
     accuracy: dict[str, float]
+    estimator: str
 
     @classmethod
     def of(cls, summary: Any) -> "Findings":
@@ -62,6 +65,7 @@ class Findings:
             int(summary["memorization"]["scored"]),
             int(summary["pairs"]["pairs"]),
             {str(name): float(mean) for name, mean in accuracy.items() if mean is not None},
+            str(summary["memorization"].get("estimator", COUNTED.name)),  # 0.1 had no other
         )
 
 

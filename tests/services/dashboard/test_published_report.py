@@ -1,4 +1,4 @@
-"""The published report on the dashboard: locked in, and told of on its study's page."""
+"""The published report on the dashboard: sandboxed, and summarized on its study's page."""
 
 import json
 from collections.abc import Iterator
@@ -73,6 +73,19 @@ def test_what_the_report_found_opens_the_page(
     assert "held out 90.0%" in page.text
     links = [attributes.get("href") for tag, attributes in page.tags if tag == "a"]
     assert f"/studies/{prepared[0].id}/report/figures/pairs.svg" in links
+
+
+def test_the_page_names_an_estimator_that_does_not_count(
+    folder: FilesStore, prepared: tuple[Study, Dataset]
+) -> None:
+    study = prepared[0]
+    memorization = {"memorized": 38, "scored": 300, "estimator": "calibrated"}
+    summary = {"memorization": memorization, "pairs": {"pairs": 17}, "accuracy": {}}
+    reports.write(folder, study, {"summary.json": json.dumps(summary).encode()}, 400)
+    manifest = reports.whole(folder, study)
+    served = client(folder, viewed(study, "complete", stored=400, report=manifest))
+    expected = "(12.7%) are memorized, by the calibrated estimator."
+    assert expected in parsed(served, f"/studies/{study.id}").text
 
 
 @pytest.mark.parametrize("summary", [b"{", b"[]", b'{"memorization": 1}', b'{"accuracy": []}'])
