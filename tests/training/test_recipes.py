@@ -31,7 +31,7 @@ def test_the_default_recipe_suits_the_data(images: Dataset, features: Dataset) -
     ("table", "message"),
     [
         ({"recipe": "mpl"}, r"recipe = 'mpl' is not known \(did you mean 'mlp'"),
-        ({"recipe": 5}, "recipe = 5: should be a text"),
+        ({"recipe": 5}, "recipe = 5: should be a name in quotes"),
         ({"recipe": "mlp", "epoch": 3}, r"\[training\]: epoch is not a known key .*'epochs'"),
         ({"recipe": "mlp", "epochs": 0}, r"epochs = 0: .*greater than or equal to 1"),
         ({"recipe": "mlp", "epochs": "many"}, r"epochs = 'many': .*integer"),
