@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 
 from memtail_core.experiments.experiment import Options
 
+_MOST_SHOWN = 6  # numbers of a default
+
 
 class Number(click.FloatRange):
     """A number within bounds; click itself lets NaN pass."""
@@ -67,13 +69,18 @@ def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
         number, *bounded = get_args(get_args(field.annotation)[0])
         if number is float:
             metadata = [each for info in bounded for each in info.metadata]
-            shown = ",".join(f"{each:g}" for each in default)
             return {
                 "default": default,
+                "show_default": _shortened([f"{each:g}" for each in default]),
                 "type": Numbers(Number(**_bounds(metadata))),
-                "help": f"{description} [default: {shown}]",
+                "help": description,
             }
     raise TypeError(f"the option {name} has a type that no command can take: {field.annotation}")
+
+
+def _shortened(numbers: list[str]) -> str:
+    """Return a list of numbers as one writes it, a long one by its ends."""
+    return ",".join(numbers) if len(numbers) <= _MOST_SHOWN else f"{numbers[0]} … {numbers[-1]}"
 
 
 def _bounds(metadata: list[Any]) -> dict[str, Any]:

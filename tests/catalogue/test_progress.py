@@ -31,7 +31,7 @@ def put(store: FilesStore, *firsts: int) -> None:
 def fail(store: FilesStore, first: int, attempt: int, kind: Kind) -> None:
     name = Shard(first, first + 10).name
     failure = Failure(shard=name, attempt=attempt, kind=kind, reason="", worker="w", when=1.0)
-    failures.record(store, STUDY, failure)
+    failures.record(store, STUDY.id, failure)
 
 
 def test_what_is_listed_is_stored_and_the_rest_is_missing(store: FilesStore) -> None:
