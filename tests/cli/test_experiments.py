@@ -62,10 +62,10 @@ def test_an_experiments_own_study_has_no_scores(
     memtail("removal", "digits", "--thresholds", "0.25", "--repeats", "2", "--workers", "1")
     for command in ("report", "scores", "pairs", "stability"):
         assert "an experiment trained it" in refused(memtail(command, "digits-removal"))
-    assert "fetch that of the study" in refused(memtail("fetch", "digits-removal"))
+    assert "fetch the report of its study" in refused(memtail("fetch", "digits-removal"))
     status = memtail("status", "digits-removal").stdout
     assert "test 9" in status
-    assert "none of its own" in status
+    assert "none: the results are in the report of the study" in status
     assert memtail("run", "digits-removal", "--workers", "1").exit_code == 0
 
 
