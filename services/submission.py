@@ -4,6 +4,7 @@ Each request is written to the store. Enqueuing tasks at once only saves time: t
 enqueue them a few seconds later.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import redis
@@ -115,7 +116,9 @@ def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order:
     broker.announce_submission(cluster.client)
     is_watched = bool(presence.running(cluster.client, "aggregator"))
     is_same = before.order == order and is_watched  # what was missing before is enqueued
-    return _enqueue(cluster, study, order, set(after.to_train) - set(before.to_train * is_same))
+    under_way = {lease.shard for lease in leases.current(cluster.client, study.id)}
+    new = set(after.to_train) - set(before.to_train * is_same)
+    return _enqueue(study, order, {shard for shard in new if shard.name not in under_way})
 
 
 def cancel(cluster: Cluster, study: Study) -> int:
@@ -132,7 +135,8 @@ def cancel(cluster: Cluster, study: Study) -> int:
 def retry(cluster: Cluster, study: Study) -> int:
     """Forget what failed and enqueue it again; return how many shards that are.
 
-    The workers have dropped the tasks of a stopped study, so all missing shards are enqueued.
+    The workers have dropped the tasks of a stopped study, so all missing shards are enqueued: also
+    those with a lease, which may be that of a worker that is about to drop the task.
     """
     order = _order(cluster, study)
     if order.cancelled:
@@ -141,7 +145,7 @@ def retry(cluster: Cluster, study: Study) -> int:
     which = progress.missing if progress.is_stopped else progress.failed
     failures.forget(cluster.store, study, progress.attempts if progress.is_stopped else which)
     broker.announce_submission(cluster.client)
-    return _enqueue(cluster, study, order, set(which))
+    return _enqueue(study, order, which)
 
 
 def _order(cluster: Cluster, study: Study) -> Order:
@@ -151,9 +155,7 @@ def _order(cluster: Cluster, study: Study) -> Order:
     return order
 
 
-def _enqueue(cluster: Cluster, study: Study, order: Order, which: set[Shard]) -> int:
-    under_way = {lease.shard for lease in leases.current(cluster.client, study.id)}
-    free = sorted(shard for shard in which if shard.name not in under_way)
-    for shard in free:
+def _enqueue(study: Study, order: Order, which: Collection[Shard]) -> int:
+    for shard in sorted(which):
         enqueue(study, shard, order.device)
-    return len(free)
+    return len(which)

@@ -207,7 +207,7 @@ def test_a_worker_is_stopped_while_redis_is_away(own: Cluster) -> None:
     worker = own.worker()
     own.wait_until("it is there", lambda: own.client.keys("memtail:presence:worker:*"))
     own.redis.stop()
-    own.wait_until("it notices", lambda: "Connection to broker lost" in worker.log.read_text())
+    own.wait_until("it notices", lambda: "Cannot connect to redis" in worker.log.read_text())
     begun = time.monotonic()
     worker.signal(signal.SIGTERM)
     worker.wait()

@@ -204,8 +204,7 @@ def test_a_removed_study_is_gone(shown: Shown) -> None:
         for name, _ in events_of(client, f"{shown.path}/events"):
             names.append(name)
             if name == "study":
-                shown.dashboard.monitor._seen.clear()
-                shown.dashboard.monitor._studies.clear()
+                shown.dashboard.monitor._reader._known.clear()
                 for key in list(shown.store.list(shown.study.prefix)):
                     shown.store.delete(key)
         assert names == ["study", "gone"]

@@ -218,7 +218,7 @@ def test_influence_of_one_example(
 def test_influence_of_no_example_is_not_there(shown: Shown) -> None:
     for what in ("/train/300/influence", "/test/100/influence"):
         found = shown.get(what)
-        assert (found.status_code, "there is no such" in found.text) == (404, True)
+        assert (found.status_code, "example: the indices are 0 to" in found.text) == (404, True)
     for what in ("/train/-1/influence", "/train/x/influence", "/test/1e3/influence"):
         assert shown.get(what).status_code == 422
     assert shown.get("/train/1/influence", k=0).status_code == 422
