@@ -171,5 +171,5 @@ def _pairs(train: np.ndarray, test: np.ndarray, influence: np.ndarray, error: np
         n_tested=100 * count,
         n_found=count,
         expected_by_chance=0.03 * count,
-        bar=None,
+        threshold=None,
     )
