@@ -14,6 +14,8 @@ from memtail_core.training.gradient.recipe import GradientRecipe
 from memtail_core.training.gradient.resident_data import ResidentData
 
 _SECONDS = 1.0
+_SMALL = 256  # rows of a product that is fast even where it is emulated
+_LONGEST = 5.0  # seconds that one product may take
 
 
 def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
@@ -42,11 +44,25 @@ def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:
 def peak(precision: str, device: str, threads: int | None = None) -> float:
     """Operations per second of the fastest large matrix product that was measured.
 
-    ``threads`` are those of the CPU; None: as many as PyTorch uses.
+    A processor without bfloat16 instructions multiplies faster in float32, which is then its limit.
+
+    Args:
+        precision: "float32" or "bfloat16".
+        device: "cpu" or a GPU.
+        threads: of the CPU; None: as many as PyTorch uses.
     """
+    rates = [_rate(precision, device, threads)]
+    if precision != "float32" and device == "cpu":
+        rates.append(_rate("float32", device, threads))
+    return max(rates)
+
+
+def _rate(precision: str, device: str, threads: int | None) -> float:
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
-    n = 1024 if device == "cpu" else 8192
+    n = 8192
+    if device == "cpu":  # an emulated product of 1024 takes seconds
+        n = 1024 if _seconds(_SMALL, precision) * (1024 / _SMALL) ** 3 < _LONGEST else _SMALL
     a = torch.randn(n, n, device=device).to(getattr(torch, precision))
     (a @ a).sum().item()
     rates = []
@@ -60,3 +76,14 @@ def peak(precision: str, device: str, threads: int | None = None) -> float:
         rates.append(8 * n**3 / (time.perf_counter() - start))
     torch.set_num_threads(before)
     return float(np.max(rates))
+
+
+def _seconds(n: int, precision: str) -> float:
+    """The shortest time of a product of n × n matrices on the CPU."""
+    a = torch.randn(n, n).to(getattr(torch, precision))
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        (a @ a)[0, 0].item()
+        times.append(time.perf_counter() - start)
+    return min(times)

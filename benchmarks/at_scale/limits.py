@@ -15,7 +15,8 @@ from memtail_core.estimation.influence.compiled import compiled, ones
 from memtail_core.estimation.influence.counter import Tile
 from memtail_core.running.parallelism import usable_cores
 
-_EDGES = (1024, 4096)  # of int8 products; the fastest one differs between machines
+_EDGES = (64, 1024, 4096)  # of int8 products; the fastest one differs between machines
+_LONGEST = 0.5  # seconds of one product; without int8 instructions a large one takes minutes
 _INNER = 2048  # about as many as trials
 _ROUNDS = 3
 _SECONDS = 0.2  # of each measurement
@@ -29,7 +30,8 @@ class Limits:
     """Multiply-adds per second on all cores; for bits, one AND and its share of a count is one.
 
     Attributes:
-        int8, float32: of large matrix products.
+        int8, float32: of large matrix products. Without int8 instructions int8 products are slower
+            than float32 ones, which then count for both.
         bits: of AND, population count and addition alone, on data in registers or the first cache.
         kernel: of our loop over pairs, comparing each with a threshold that none reaches.
     """
@@ -44,7 +46,8 @@ def limits() -> Limits:
     """Measure them in turn, several times, because other load on the machine varies."""
     rounds = [(_int8(), _bits(), _kernel()) for _ in range(_ROUNDS)]
     int8, bits, kernel = (max(each) for each in zip(*rounds, strict=True))
-    return Limits(int8, peak("float32", "cpu", usable_cores()) / 2, bits, kernel)
+    float32 = peak("float32", "cpu", usable_cores()) / 2
+    return Limits(max(int8, float32), float32, bits, kernel)
 
 
 def _best(work: float, do: Callable[[], object]) -> float:
@@ -63,8 +66,10 @@ def _int8() -> float:
 
     before = torch.get_num_threads()
     torch.set_num_threads(usable_cores())
-    rates = []
+    rates: list[float] = []
     for edge in _EDGES:
+        if rates and edge * edge * _INNER > _LONGEST * max(rates):
+            break
         left, right = (torch.randint(0, 2, (edge, _INNER), dtype=torch.int8) for _ in range(2))
         for turned in (right.T, right.T.contiguous()):
             product = partial(torch._int_mm, left, turned)
