@@ -91,7 +91,7 @@ def test_what_cannot_be_asked_for_is_said(memtail: Memtail) -> None:
 def test_the_audit_lists_the_exposed(memtail: Memtail, trained: Trained, folder: Path) -> None:
     result = memtail("privacy", "digits", "--output", "exposed.csv")
     assert result.exit_code == 0, result.output
-    assert "finds" in result.stderr
+    assert "detects" in result.stderr
     rows = table(Path("exposed.csv"))
     assert len(rows) == 300
     assert float(rows[0]["found"]) >= float(rows[1]["found"])
