@@ -7,7 +7,7 @@ reads it; ``.env.example`` lists them. Secrets print as stars.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memtail_core.errors import StudyError
@@ -19,7 +19,12 @@ class Settings(BaseSettings):
     """Settings of commands and services: ``MEMTAIL_STORE`` sets ``store``, and so on."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MEMTAIL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="MEMTAIL_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     store: str = "runs"
@@ -29,11 +34,20 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
+    shard_key: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """The key that signs shards, at least 16 characters: who has only the key of the bucket cannot
+    replace any."""
 
     broker_url: SecretStr | None = None
     """Redis, ``redis://host:6379/0``, with or without ``:password@``; ``rediss`` encrypts."""
     broker_password: SecretStr | None = None
     """The password of Redis, if ``broker_url`` has none."""
+
+    ca_file: Annotated[
+        Path | None, Field(validation_alias=AliasChoices("MEMTAIL_CA_FILE", "SSL_CERT_FILE"))
+    ] = None
+    """A file of certificates (PEM) to trust in place of the system's, for ``https`` and
+    ``rediss``; ``SSL_CERT_FILE`` is another name for it."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
@@ -92,4 +106,5 @@ def _sentence(error: ValidationError | UnicodeDecodeError) -> str:
         return "the file .env in this folder is not UTF-8 text"
     first = error.errors(include_input=False, include_url=False)[0]
     name = "_".join(str(part) for part in first["loc"]).upper()
-    return f"MEMTAIL_{name} is wrong: {first['msg'].lower()} (the environment, or .env)"
+    name = name if name in ("MEMTAIL_CA_FILE", "SSL_CERT_FILE") else f"MEMTAIL_{name}"
+    return f"{name} is wrong: {first['msg'].lower()} (the environment, or .env)"
