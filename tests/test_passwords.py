@@ -1,8 +1,8 @@
 """Every printable password works in compose's Redis; .env is checked for what is read in two ways.
 
-Passwords with ``$``, quotes and ``#`` in ``.env`` are a common report:
-https://github.com/docker/compose/issues/8607 ($ in a value of .env is replaced),
-https://github.com/redis/redis/issues/4866 (requirepass with special characters in redis.conf).
+https://github.com/docker/compose/issues/9661 (``pass__$85858`` in ``.env`` becomes ``pass__``),
+https://github.com/bitnami/bitnami-docker-redis/issues/194 (a quote in the password: "Unbalanced
+quotes in configuration line"), https://github.com/redis/redis/issues/10672 (quotes, a backslash).
 """
 
 import os

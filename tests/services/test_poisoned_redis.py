@@ -1,7 +1,7 @@
 """Whatever is in Redis costs itself alone: nobody who reads it fails, and training goes on.
 
-That Celery's workers stop or crash on what they cannot decode is a known kind:
-https://github.com/celery/celery/issues/3675 (a UnicodeDecodeError on a message kills the worker).
+https://github.com/celery/celery/issues/2873 (a message that is no UTF-8 ends the worker, and again
+whenever it starts), https://github.com/celery/kombu/issues/1247 (a key of another type: WRONGTYPE).
 """
 
 import json
