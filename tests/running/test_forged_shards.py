@@ -87,7 +87,7 @@ def test_what_it_says_of_its_training_is_plain(trained: Trained) -> None:
 
 
 def test_a_small_file_that_says_it_is_huge_is_damaged() -> None:
-    """https://github.com/keras-team/keras/pull/23016: npz members that declare what is not there."""
+    """https://github.com/keras-team/keras/pull/23016: members of more than is there."""
     whole = io.BytesIO()
     np.savez(whole, a=np.zeros(8, np.uint8))
     header = whole.getvalue()

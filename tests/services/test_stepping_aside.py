@@ -1,6 +1,6 @@
 """A worker that cannot train a study leaves it to others, and says so; alone it fails, and ends.
 
-https://github.com/sixty-north/cosmic-ray/issues/161 (a worker that lacks a module takes all tasks and
+https://github.com/sixty-north/cosmic-ray/issues/161 (a worker that lacks a module takes tasks and
 gives nothing back), https://github.com/gregberge/node-taskman/issues/20 (workers of two versions).
 """
 
