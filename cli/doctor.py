@@ -14,7 +14,7 @@ import click
 from cli import formatting
 from cli.options import json_option, print_json, store_option
 from memtail_core.errors import MemtailError
-from memtail_core.secrets_file import ambiguities
+from memtail_core.settings import ambiguities
 
 
 @dataclass(frozen=True)

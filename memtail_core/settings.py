@@ -4,6 +4,7 @@ They come from the environment, or from a file ``.env`` in the current folder, a
 reads it; ``.env.example`` lists them. Secrets print as stars.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memtail_core.errors import StudyError
 
 Seconds = Annotated[float, Field(gt=0)]
+
+# Secrets in .env, and the characters that are read differently, by the quotes around a secret.
+_SECRET = re.compile(r"\s*(?:export\s+)?(MEMTAIL_\w*(?:PASSWORD|KEY|TOKEN))\s*=\s*(.*?)\s*")
+_IN_SINGLE = re.compile(r"'|\\(?=[\\']|$)")
+_IN_DOUBLE = re.compile(r"[\"$\\]")
+_BARE = re.compile(r"\$|^[\"'`]|(?<=\s)#")
 
 
 class Settings(BaseSettings):
@@ -108,3 +115,37 @@ def _sentence(error: ValidationError | UnicodeDecodeError) -> str:
     name = "_".join(str(part) for part in first["loc"]).upper()
     name = name if name in ("MEMTAIL_CA_FILE", "SSL_CERT_FILE") else f"MEMTAIL_{name}"
     return f"{name} is wrong: {first['msg'].lower()} (the environment, or .env)"
+
+
+def ambiguity(name: str, file: Path = Path(".env")) -> str | None:
+    """What Docker Compose and memtail read differently in a secret of ``.env``; None if nothing.
+
+    Both read the file, each in its own way: Compose replaces ``$word``, and neither agrees with the
+    other on a backslash in quotes. The sentence has the character, and not the secret.
+    """
+    return ambiguities(file).get(name)
+
+
+def ambiguities(file: Path = Path(".env")) -> dict[str, str]:
+    """The same for all secrets of the file, by name."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    secrets = (match for line in lines if (match := _SECRET.fullmatch(line)))
+    sentences = ((each[1], _difference(each[1], each[2])) for each in secrets)
+    return {name: sentence for name, sentence in sentences if sentence}
+
+
+def _difference(name: str, value: str) -> str | None:
+    is_quoted = len(value) > 1 and value[0] in ("'", '"') and value[-1] == value[0]
+    quote = value[0] if is_quoted else ""
+    rule = {"'": _IN_SINGLE, '"': _IN_DOUBLE, "": _BARE}[quote]
+    found = rule.search(value[1:-1] if quote else value)
+    if found is None:
+        return None
+    mend = "take another character" if quote == "'" else "put the value in single quotes"
+    return (
+        f"{name} in .env has the character {found[0]}, which docker compose and memtail read "
+        f"differently: {mend}"
+    )

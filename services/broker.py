@@ -18,8 +18,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from memtail_core.errors import MemtailError
-from memtail_core.secrets_file import ambiguity
-from memtail_core.settings import Settings
+from memtail_core.settings import Settings, ambiguity
 from memtail_core.store import tls
 from services import records
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from memtail_core import secrets_file
+from memtail_core import settings as settings_of
 from memtail_core.settings import Settings
 from services import broker
 from tests.servers import redis_server
@@ -103,7 +103,7 @@ def test_what_env_says_of_a_secret_is_checked(
     monkeypatch.chdir(tmp_path)
     name = "MEMTAIL_BROKER_PASSWORD"
     Path(".env").write_text(f"# a comment\nMEMTAIL_STORE=$HOME\n{name}={written}\n")
-    said = secrets_file.ambiguity(name)
+    said = settings_of.ambiguity(name)
     if character is None:
         assert said is None
         quote = written[0] if written[0] in "'\"" else ""
@@ -128,6 +128,6 @@ def test_a_password_that_is_refused_names_the_character(
 
 
 def test_without_the_file_nothing_is_ambiguous(tmp_path: Path) -> None:
-    assert secrets_file.ambiguities(tmp_path / ".env") == {}
+    assert settings_of.ambiguities(tmp_path / ".env") == {}
     (tmp_path / ".env").write_bytes(b"\xff")
-    assert secrets_file.ambiguities(tmp_path / ".env") == {}
+    assert settings_of.ambiguities(tmp_path / ".env") == {}

@@ -17,7 +17,7 @@ from urllib3.exceptions import (
 )
 
 from memtail_core.errors import StoreError
-from memtail_core.secrets_file import ambiguity
+from memtail_core.settings import ambiguity
 from memtail_core.store import tls
 
 _CUT = (HTTPError, OSError, ParseError)  # no answer, or an answer that was cut
