@@ -11,6 +11,7 @@ import re
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import StoreError
 from memtail_core.store import ObjectStore
+from memtail_core.store.document import document
 from memtail_core.study import MOST_TRIALS, Study
 
 _NUMBER = re.compile(r"\d{7}")
@@ -79,7 +80,7 @@ def _of_file(store: ObjectStore, study: Study) -> int:
     except KeyError:
         return 0
     try:
-        trials = int(json.loads(content)["trials"])
+        trials = int(document(content)["trials"])
         if 0 < trials <= MOST_TRIALS:
             return trials
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):

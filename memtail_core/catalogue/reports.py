@@ -5,12 +5,14 @@ the report is whole: one publisher wrote it and was not interrupted.
 """
 
 import hashlib
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from memtail_core.errors import DamagedError
+from memtail_core.errors import DamagedError, StoreError
 from memtail_core.store import ObjectStore
 from memtail_core.store.base import is_key
+from memtail_core.store.document import document
 from memtail_core.study import Study
 
 PAGE = "index.html"
@@ -74,6 +76,23 @@ def read(store: ObjectStore, study: Study, manifest: Manifest, name: str) -> byt
     except (KeyError, DamagedError):
         return None
     return content if _digest(content) == manifest.files[name] else None
+
+
+def summary(content: bytes, study: Study) -> dict[str, Any]:
+    """Read the content of ``summary.json``.
+
+    Raises:
+        StoreError: it is none.
+    """
+    try:
+        read = document(content)
+        if isinstance(read, dict):
+            return read
+    except ValueError:
+        pass
+    raise StoreError(
+        f"summary.json in the report of {study.id} is damaged: memtail report {study.id}"
+    )
 
 
 def latest(store: ObjectStore, study: Study) -> Manifest | None:
