@@ -129,7 +129,7 @@ def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Se
     where = resolve_device(device)
     store = open_store(location)
     is_file = name.endswith(".toml")
-    if stored or (not is_file and any(each.startswith(name) for each in catalogue.ids(store))):
+    if stored or (not is_file and catalogue.is_known(store, name)):
         store, study = find_study(location, name)
         dataset, goal = catalogue.load_dataset(store, study), catalogue.goal(store, study)
     else:

@@ -127,7 +127,7 @@ def open_study(
     from memtail_core.running.preparation import prepare
 
     is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
-    if not is_spec and any(each.startswith(name) for each in catalogue.ids(store)):
+    if not is_spec and catalogue.is_known(store, name):
         study = catalogue.find(store, name)
         if assignments:
             raise StudyError("--set changes a study file; a stored study never changes")

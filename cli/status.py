@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +15,15 @@ from cli.options import find_study, json_option, print_json, store_option
 from memtail_core import catalogue
 from memtail_core.catalogue import Progress, reports
 from memtail_core.errors import MemtailError
-from memtail_core.store import ObjectStore, open_store
+from memtail_core.store import Contents, ListedStore, ObjectStore, open_store
 from memtail_core.study import Study
 
 if TYPE_CHECKING:
     from services.status import StudyStatus
+
+    _Ask = Callable[[ObjectStore, Study], StudyStatus | None]
+
+_THREADS = 8
 
 _OF_CLUSTER = (
     "state",
@@ -38,16 +44,9 @@ _OF_CLUSTER = (
 @json_option
 def status(name: str | None, location: str, as_json: bool) -> None:
     """Show all studies of the store, or one in detail."""
-    ask = _cluster_status()
+    ask = _cluster_status(of_all=name is None)
     if name is None:
-        store = open_store(location)
-        rows = []
-        for study_id in catalogue.ids(store):
-            try:
-                study = catalogue.read(store, study_id)
-                rows.append(_row(store, study, ask(store, study)))
-            except MemtailError as error:  # one damaged study does not hide the others
-                click.echo(f"Warning: {error}", err=True)
+        rows = _rows(open_store(location), ask)
         if as_json:
             print_json(rows)
         else:
@@ -63,7 +62,26 @@ def status(name: str | None, location: str, as_json: bool) -> None:
         _print_one(detail, "" if location == "runs" else f" --store {location}")
 
 
-def _cluster_status() -> "Callable[[ObjectStore, Study], StudyStatus | None]":
+def _rows(store: ObjectStore, ask: "_Ask") -> list[dict[str, Any]]:
+    """A row for each study, by one listing of the store and several readings at a time."""
+
+    def row(study_id: str, listed: ListedStore) -> dict[str, Any] | None:
+        try:
+            study = catalogue.read(listed, study_id)
+            return _row(listed, study, ask(listed, study))
+        except (MemtailError, KeyError) as error:  # one damaged study does not hide the others
+            click.echo(f"Warning: {error}", err=True)
+            return None
+
+    rows: list[dict[str, Any] | None] = []
+    listed = catalogue.listed.every(store, Contents())
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while some := list(islice(listed, 8 * _THREADS)):
+            rows += pool.map(lambda each: row(*each), some)
+    return [each for each in rows if each is not None]
+
+
+def _cluster_status(of_all: bool) -> "_Ask":
     """How to ask for a study's status with Redis; None if no cluster is configured or answers."""
     from memtail_core.settings import settings as read_settings
 
@@ -72,11 +90,15 @@ def _cluster_status() -> "Callable[[ObjectStore, Study], StudyStatus | None]":
         return lambda store, study: None
     try:
         from services import broker
-        from services.status import study_status
+        from services.status import statuses, study_status
+
+        def of_one(store: ObjectStore, study: Study) -> "StudyStatus":
+            return study_status(store, client, study)
 
         with broker.reached(settings):
             client = broker.connect(settings)
             client.ping()
+            status = statuses(client) if of_all else of_one
     except (MemtailError, ModuleNotFoundError) as error:
         click.echo(f"Warning: the status of the cluster is unknown: {error}", err=True)
         return lambda store, study: None
@@ -84,7 +106,7 @@ def _cluster_status() -> "Callable[[ObjectStore, Study], StudyStatus | None]":
     def ask(store: ObjectStore, study: Study) -> "StudyStatus | None":
         try:
             with broker.reached(settings):
-                return study_status(store, client, study)
+                return status(store, study)
         except broker.BrokerError as error:
             click.echo(f"Warning: the status of the cluster is unknown: {error}", err=True)
             return None

@@ -8,12 +8,12 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import redis
 from kombu.exceptions import OperationalError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
@@ -21,9 +21,12 @@ from memtail_core.errors import MemtailError
 from memtail_core.settings import Settings, ambiguity
 from memtail_core.store import tls
 from services import records
+from services.records import Record
 
 _TIMEOUT = 5.0  # seconds for one answer
 _SUBMISSIONS = "memtail:submissions"
+_SUBMITTED = "memtail:submitted"
+_MOST_SUBMITTED = 1000
 _ALL = 0  # entries of a list
 
 
@@ -35,6 +38,13 @@ class _Message(BaseModel):
     """What Celery puts into a queue, as far as it is read here."""
 
     headers: _Headers
+
+
+class _Submission(Record):
+    """What was submitted, cancelled or retried, and the number of that submission."""
+
+    number: int
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}-[0-9a-f]{10}$")]
 
 
 class BrokerError(MemtailError):
@@ -158,11 +168,27 @@ def memory_policy(client: "redis.Redis") -> str:
     return str(client.info("memory").get("maxmemory_policy", "unknown"))
 
 
-def announce_submission(client: "redis.Redis") -> None:
-    """Let aggregators look for new studies at once."""
-    client.set(_SUBMISSIONS, time.time_ns())  # whatever was there
+def announce_submission(client: "redis.Redis", study_id: str) -> None:
+    """Let aggregators and dashboards look at a study at once: something was asked of it."""
+    number = time.time_ns()
+    with client.pipeline(transaction=True) as pipe:
+        pipe.set(_SUBMISSIONS, number)  # whatever was there
+        pipe.lpush(_SUBMITTED, _Submission(number=number, study=study_id).model_dump_json())
+        pipe.ltrim(_SUBMITTED, 0, _MOST_SUBMITTED - 1)
+        pipe.execute(raise_on_error=False)  # the list may be something else: then all are looked at
 
 
 def submissions(client: "redis.Redis") -> int:
     """A number that changes with each submission."""
     return records.number(client, _SUBMISSIONS)
+
+
+def submitted(client: "redis.Redis", since: int) -> set[str] | None:
+    """The studies that were announced after the submission ``since``; None if nobody knows."""
+    studies: set[str] = set()
+    announced, n = records.within(client, _SUBMITTED, _MOST_SUBMITTED, _Submission)
+    for each in announced:
+        if each.number == since:
+            return studies
+        studies.add(each.study)
+    return studies if since == 0 and n < _MOST_SUBMITTED else None

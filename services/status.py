@@ -3,8 +3,8 @@
 The CLI, the aggregator, the worker and the dashboard all ask here.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -84,7 +84,7 @@ class StudyStatus:
         is_ordered = self.order is not None and not self.order.cancelled
         return self.progress.to_train if is_ordered else ()
 
-    @property
+    @cached_property
     def state(self) -> State:
         """The state in one word."""
         if self.progress.is_complete:
@@ -192,3 +192,19 @@ def study_status(store: ObjectStore, client: "redis.Redis", study: Study) -> Stu
         pace.stored(client, study.id),
         last_errors.current(client, study.id),
     )
+
+
+def statuses(client: "redis.Redis") -> Callable[[ObjectStore, Study], StudyStatus]:
+    """Ask Redis once for what concerns all studies; return how to tell the status of each.
+
+    The pace is asked for only where training is not over.
+    """
+    held, workers = leases.current(client), presence.running(client, "worker")
+    errors = last_errors.current(client)
+
+    def status(store: ObjectStore, study: Study) -> StudyStatus:
+        mine = [error for error in errors if error.study == study.id]
+        now = StudyStatus.of(store, study, held, workers, (), mine)
+        return now if now.is_over else replace(now, recent=tuple(pace.stored(client, study.id)))
+
+    return status

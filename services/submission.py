@@ -136,7 +136,7 @@ def submit(
     )
     orders.place(cluster.store, study, order)
     after = StudyStatus.of(cluster.store, study)
-    broker.announce_submission(cluster.client)
+    broker.announce_submission(cluster.client, study.id)
     is_watched = bool(presence.running(cluster.client, "aggregator"))
     is_same = before.order == order and is_watched  # what was missing before is enqueued
     under_way = {lease.shard for lease in leases.current(cluster.client, study.id)}
@@ -148,6 +148,7 @@ def cancel(cluster: Cluster, study: Study) -> int:
     """Stop training the study; what is stored stays. Return how many shards were under way."""
     order = _order(cluster, study)
     orders.place(cluster.store, study, order.model_copy(update={"cancelled": True}))
+    broker.announce_submission(cluster.client, study.id)
     under_way = leases.current(cluster.client, study.id)
     if under_way:
         app.control.revoke([lease.task for lease in under_way], terminate=True, signal="SIGTERM")
@@ -167,7 +168,7 @@ def retry(cluster: Cluster, study: Study) -> int:
     progress = Progress.of(cluster.store, study)
     which = progress.missing if progress.is_stopped else progress.failed
     failures.forget(cluster.store, study, progress.attempts if progress.is_stopped else which)
-    broker.announce_submission(cluster.client)
+    broker.announce_submission(cluster.client, study.id)
     return _enqueue(study, order, which)
 
 

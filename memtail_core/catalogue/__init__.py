@@ -1,5 +1,6 @@
 """A store's studies: what is registered, stored, missing, failed and published."""
 
+from memtail_core.catalogue import listed
 from memtail_core.catalogue.accounts import account_of
 from memtail_core.catalogue.datasets import (
     dataset_of,
@@ -8,11 +9,13 @@ from memtail_core.catalogue.datasets import (
     put_dataset,
     register_arms,
 )
+from memtail_core.catalogue.demand import Demand
 from memtail_core.catalogue.goals import goal, grow, shrink, take_back
 from memtail_core.catalogue.progress import Progress
-from memtail_core.catalogue.studies import find, ids, named, of_same_name, read, register
+from memtail_core.catalogue.studies import find, ids, is_known, named, of_same_name, read, register
 
 __all__ = [
+    "Demand",
     "Progress",
     "account_of",
     "dataset_of",
@@ -20,6 +23,8 @@ __all__ = [
     "goal",
     "grow",
     "ids",
+    "is_known",
+    "listed",
     "load_arms",
     "load_dataset",
     "named",

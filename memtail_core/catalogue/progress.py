@@ -113,14 +113,6 @@ class Progress:
                 return number * size
         return self.n_stored
 
-    def is_wanted(self, shard: Shard) -> bool:
-        """Whether a worker may train this shard: planned, and neither given up nor stopped.
-
-        A stored shard is wanted too: it may be damaged, which the listing does not tell.
-        """
-        is_planned = shards.named(self.study, shard.name) is not None and shard.first < self.goal
-        return is_planned and not self.is_stopped and shard not in self.failed
-
     def last_attempt(self, shard: Shard) -> int:
         """The number of the last failed attempt at a shard, 0 if none failed."""
         return max((number for number, _ in self.attempts.get(shard, ())), default=0)

@@ -1,6 +1,8 @@
 """The studies of a store: register, list and find them. ``study.json`` never changes."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 
 from memtail_core.catalogue.accounts import put_account
 from memtail_core.catalogue.datasets import put_dataset
@@ -9,7 +11,11 @@ from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import StoreError, StudyError
 from memtail_core.store import ObjectStore
+from memtail_core.store.base import is_key
 from memtail_core.study import Study
+
+_MOST_NAMED = 5  # studies, in a message
+_MOST_READ = 20  # studies, to tell which of them have models
 
 
 def register(
@@ -51,15 +57,27 @@ def register(
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
 
 
-def ids(store: ObjectStore) -> list[str]:
-    """The ids of the store's studies."""
-    names = store.folders("studies/")
-    return [name for name in names if store.exists(f"studies/{name}/study.json")]
+def ids(store: ObjectStore, start: str = "") -> Iterator[str]:
+    """The ids of the store's studies that begin with ``start``; others are not asked about."""
+    for name in store.folders("studies/", start):
+        if store.exists(f"studies/{name}/study.json"):
+            yield name
+
+
+def is_known(store: ObjectStore, start: str) -> bool:
+    """Whether a study's id begins with ``start``."""
+    return next(ids(store, start), None) is not None
 
 
 def named(store: ObjectStore, name: str) -> list[str]:
     """The ids of the studies called ``name``: a changed study has another id."""
-    return [study_id for study_id in ids(store) if study_id.rpartition("-")[0] == name]
+    return list(_named(store, name))
+
+
+def _named(store: ObjectStore, name: str) -> Iterator[str]:
+    every = store.folders("studies/", f"{name}-")
+    called = (study_id for study_id in every if study_id.rpartition("-")[0] == name)
+    return (each for each in called if store.exists(f"studies/{each}/study.json"))
 
 
 def read(store: ObjectStore, study_id: str) -> Study:
@@ -84,11 +102,20 @@ def find(store: ObjectStore, name: str) -> Study:
     Raises:
         StudyError: none or several do.
     """
-    every = ids(store)
-    matching = [name] if name in every else named(store, name)
-    matching = matching or [study_id for study_id in every if study_id.startswith(name)]
+    if not is_key(name) or "/" in name:
+        matching = []
+    elif store.exists(f"studies/{name}/study.json"):
+        matching = [name]
+    else:
+        matching = named(store, name) or list(ids(store, name))
     if len(matching) == 1:
         return read(store, matching[0])
+    if len(matching) > _MOST_READ:
+        first = ", ".join(matching[:_MOST_NAMED])
+        raise StudyError(
+            f"'{name}' could be {first} and {len(matching) - _MOST_NAMED:,} others: "
+            "give more of the id"
+        )
     if matching:
         studies = [read(store, study_id) for study_id in matching]
         models = {study.id: _n_models(store, study) for study in studies}
@@ -97,14 +124,16 @@ def find(store: ObjectStore, name: str) -> Study:
             return read(store, begun[0])
         choices = ", ".join(f"{study_id} ({n} models)" for study_id, n in models.items())
         raise StudyError(f"'{name}' could be {choices}: give more of the id")
-    if not every:
+    some = list(islice(ids(store), _MOST_NAMED))
+    if not some:
         raise StudyError(
             f"the store '{store.location}' holds no study: give --store, or start one "
             "with memtail run"
         )
-    more = f" and {len(every) - 5} more (memtail status)" if len(every) > 5 else ""
+    n_more = sum(1 for _ in store.folders("studies/")) - len(some)
+    more = f" and {n_more} more (memtail status)" if n_more > 0 else ""
     raise StudyError(
-        f"the store '{store.location}' holds no study '{name}': it has {', '.join(every[:5])}{more}"
+        f"the store '{store.location}' holds no study '{name}': it has {', '.join(some)}{more}"
     )
 
 
@@ -114,10 +143,9 @@ def _n_models(store: ObjectStore, study: Study) -> int:
 
 def of_same_name(store: ObjectStore, study: Study) -> Study | None:
     """Another study of the same name, if ``study`` itself is not in the store yet."""
-    others = named(store, study.name)
-    if study.id in others:
+    if store.exists(f"{study.prefix}study.json"):
         return None
-    for other in others:
+    for other in _named(store, study.name):
         with suppress(StudyError, StoreError):  # damaged, which is reported where it is asked for
             return read(store, other)
     return None

@@ -2,11 +2,26 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from memtail_core.errors import StoreError
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object in a listing.
+
+    Attributes:
+        key: where it is.
+        digest: its SHA-256 as the store keeps it with the object; None where the store would have
+            to read the object, or to be asked again.
+    """
+
+    key: str
+    digest: str | None
 
 
 class ObjectStore(Protocol):
@@ -49,12 +64,23 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def folders(self, prefix: str) -> Iterator[str]:
-        """Yield, sorted, what follows ``prefix`` up to the next ``/`` in the keys that have one."""
+    def folders(self, prefix: str, start: str = "") -> Iterator[str]:
+        """Yield, sorted, what follows ``prefix`` up to the next ``/`` in the keys that have one.
+
+        Only what begins with ``start``; a bucket is not asked for the rest.
+        """
         ...
 
-    def list(self, prefix: str) -> Iterator[str]:
-        """Yield, sorted, the keys that start with ``prefix`` (which ends in ``/`` or is empty)."""
+    def list(self, prefix: str, after: str = "") -> Iterator[str]:
+        """Yield, sorted, the keys that start with ``prefix`` (which ends in ``/`` or is empty).
+
+        Only those behind the key ``after``. A bucket is asked a thousand keys at a time, and only
+        for as many as the caller takes.
+        """
+        ...
+
+    def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
+        """Yield the same with the digests that the store lists: as many requests as for keys."""
         ...
 
     def delete(self, key: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from memtail_core.errors import StoreError
-from memtail_core.store.base import checked_key, is_key
+from memtail_core.store.base import Entry, checked_key, is_key
 
 _PARTIAL = ".partial-"  # a write in progress; never listed, as no key has a leading dot
 _LOCK = ".adding"  # never listed either
@@ -90,21 +90,26 @@ class FilesStore:
             except (FileNotFoundError, NotADirectoryError):
                 raise KeyError(key) from None
 
-    def folders(self, prefix: str) -> Iterator[str]:
+    def folders(self, prefix: str, start: str = "") -> Iterator[str]:
         """Look into the folder that ``prefix`` names, not deeper."""
         folder = self._folder(prefix)
         with self._explained(f"list {prefix}"):
             names = sorted(path.name for path in folder.glob("*/") if is_key(path.name))
+            names = [name for name in names if name.startswith(start)]
         yield from names
 
-    def list(self, prefix: str) -> Iterator[str]:
+    def list(self, prefix: str, after: str = "") -> Iterator[str]:
         """Walk the folder that ``prefix`` names."""
         folder = self._folder(prefix)
         with self._explained(f"list {prefix}"):
             files = (path for path in folder.rglob("*") if path.is_file())
             names = (path.relative_to(self._root).as_posix() for path in files)
-            keys = sorted(name for name in names if is_key(name))
+            keys = sorted(name for name in names if is_key(name) and name > after)
         yield from keys
+
+    def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
+        """The same; a folder keeps no digests."""
+        return (Entry(key, None) for key in self.list(prefix, after))
 
     def delete(self, key: str) -> None:
         """Unlink."""

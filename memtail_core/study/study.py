@@ -7,6 +7,8 @@ The NUMBER of trials is in neither digest nor study: a study can grow.
 
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -46,17 +48,24 @@ class Study(Table):
     subsets: SubsetsTable | ArmsTable
     training: dict[str, Any]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable name plus a digest of everything that changes the numbers."""
         return f"{self.name}-{self.digest[:10]}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of all that changes the numbers or the shards."""
         what = self.model_dump(mode="json", exclude={"name": True, "dataset": True})
         what["dataset"] = self.dataset.sha256
         return hashlib.sha256(_canonical(what)).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Study":
+        """Copy it, with another id if ``update`` changes anything that the id is made of."""
+        copied = super().model_copy(update=update, deep=deep)
+        for cached in ("id", "digest"):
+            vars(copied).pop(cached, None)
+        return copied
 
     @property
     def subset_size(self) -> int:

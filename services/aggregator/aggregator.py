@@ -4,14 +4,15 @@ import logging
 import os
 import socket
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 
 import redis
 
-from memtail_core import catalogue
 from memtail_core.errors import MemtailError
 from memtail_core.study import Study
-from services import broker, orders, presence
+from services import broker, presence
+from services.aggregator.finder import Finder, log_failure
 from services.aggregator.publisher import Publisher
 from services.aggregator.reconciler import Reconciler
 from services.presence import Presence
@@ -19,8 +20,8 @@ from services.submission import Cluster
 
 log = logging.getLogger(__name__)
 
-_EVERYTHING = 60.0  # seconds between two looks at all studies, not only those under way
-_SETTLED = 600.0  # seconds after which no aggregator can still overwrite the final report
+_EVERYTHING = 60.0  # seconds, at least, between two listings of all studies
+_SHARE = 0.05  # of the time, at most, is spent on those
 
 
 class Aggregator:
@@ -31,9 +32,12 @@ class Aggregator:
         self._reconciler = Reconciler(cluster)
         self._publisher = Publisher(cluster)
         self._open: dict[str, Study] = {}
-        self._closed: dict[str, float] = {}  # since when
         self._submissions = -1
-        self._looked_at_all = -_EVERYTHING
+        self._finder = Finder(cluster.store)
+        self._finder_of_all = Finder(cluster.store)
+        self._searcher = ThreadPoolExecutor(1, thread_name_prefix="searcher")
+        self._search: Future[list[Study]] | None = None
+        self._next_search, self._has_searched = 0.0, False
         self._presence = Presence(
             name=f"{socket.gethostname()}-{os.getpid()}",
             role="aggregator",
@@ -57,6 +61,7 @@ class Aggregator:
                 time.sleep(max(0.0, self._cluster.settings.scan - (time.monotonic() - begun)))
         finally:
             self._publisher.close()
+            self._searcher.shutdown(wait=False, cancel_futures=True)
             with suppress(redis.RedisError):
                 presence.leave(self._cluster.client, self._presence)
 
@@ -69,42 +74,34 @@ class Aggregator:
                 now = self._reconciler.look(study)
                 is_published = self._publisher.consider(study, now)
             except Exception as error:  # one study does not stop the others
-                _log(study.id, error)
+                log_failure(study.id, error)
                 continue
             presence.announce(self._cluster.client, self._presence)
             if is_published or now.order is None or now.order.cancelled:
                 self._reconciler.forget(study)
                 del self._open[study.id]
-                self._closed[study.id] = time.monotonic()
 
     def _find_studies(self) -> None:
-        """Find the submitted studies: once a minute, and when one was submitted just now.
+        """Find the studies to look after: those that were just submitted, and all now and then.
 
-        A study that has long been complete is left alone until the next submission, which may let
-        it grow.
+        A listing of the whole store may take seconds. All but the first are made beside the rounds.
         """
-        submissions = broker.submissions(self._cluster.client)
-        now = time.monotonic()
-        if submissions != self._submissions:
-            self._closed.clear()
-        elif now < self._looked_at_all + _EVERYTHING:
-            return
-        store = self._cluster.store
-        for study_id in catalogue.ids(store):
-            if study_id in self._open or now > self._closed.get(study_id, now) + _SETTLED:
-                continue
-            try:
-                study = catalogue.read(store, study_id)
-                if orders.read(store, study):
-                    self._open[study_id] = study
-            except Exception as error:
-                _log(study_id, error)
-        self._submissions, self._looked_at_all = submissions, now
-
-
-def _log(study_id: str, error: Exception) -> None:
-    """Log what is wrong with one study; with a traceback if it is a fault of memtail."""
-    if isinstance(error, redis.RedisError):
-        raise error  # of all studies
-    trace = None if isinstance(error, MemtailError | KeyError) else error
-    log.warning("%s: %s", study_id, error, exc_info=trace)
+        client = self._cluster.client
+        number = broker.submissions(client)
+        if number != self._submissions:
+            submitted = broker.submitted(client, self._submissions)
+            if submitted is None:  # nobody knows which
+                self._next_search = 0.0
+            else:
+                self._open |= {study.id: study for study in self._finder.among(submitted)}
+            self._submissions = number
+        if self._search is None and time.monotonic() >= self._next_search:
+            self._search = self._searcher.submit(self._finder_of_all.every)
+            if not self._has_searched:
+                wait([self._search])
+        if self._search is not None and self._search.done():
+            ended, self._search = self._search, None
+            pause = max(_EVERYTHING, self._finder_of_all.seconds / _SHARE)
+            self._next_search = time.monotonic() + pause
+            self._open = {study.id: study for study in ended.result()} | self._open
+            self._has_searched = True

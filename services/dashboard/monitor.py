@@ -7,6 +7,7 @@ it read as a :class:`Snapshot`, which never changes; a new one replaces it.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ from services.pace import Stored
 from services.submission import Cluster
 
 log = logging.getLogger(__name__)
+
+_LISTENED, _IDLE = 0.5, 0.04  # of the time, at most, is spent on snapshots
 
 
 class Monitor:
@@ -39,6 +42,7 @@ class Monitor:
         self._reader = SnapshotReader(store, cluster, on_stored)
         self._every = every
         self._snapshot = Snapshot(when=0.0, number=0)
+        self._seconds = 0.0  # that the last snapshot took
         self._ended, self._wake = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # of one snapshot at a time
@@ -85,9 +89,9 @@ class Monitor:
         self._wake.set()
 
     def refresh(self, patience: float = 1.0) -> None:
-        """Read everything now, and wait up to ``patience`` seconds for the snapshot."""
+        """Take a snapshot now of what was announced, and wait up to ``patience`` seconds for it."""
         wanted = self._n_begun + 1
-        self.wake()
+        self._wake.set()
         with self._finished:
             self._finished.wait_for(lambda: self._n_finished >= wanted, patience)
 
@@ -107,6 +111,7 @@ class Monitor:
         """Take one snapshot."""
         with self._lock:
             self._n_begun += 1
+            begun = time.monotonic()
             try:
                 fresh = self._reader.read(self._snapshot)
                 is_first = not self._snapshot.when
@@ -117,13 +122,15 @@ class Monitor:
                     self._notify()
                 return self._snapshot
             finally:
+                self._seconds = time.monotonic() - begun
                 with self._finished:
                     self._n_finished = self._n_begun
                     self._finished.notify_all()
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self._wake.wait(self._every)
+            share = _LISTENED if self._listeners else _IDLE
+            self._wake.wait(max(self._every, self._seconds / share))
             self._wake.clear()
             if self._ended.is_set():
                 return

@@ -1,16 +1,19 @@
 """Reads the store and Redis into a snapshot, and reads no study more often than is needed."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from memtail_core import catalogue
 from memtail_core.catalogue import reports
 from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import MemtailError
-from memtail_core.store import ObjectStore
+from memtail_core.store import Contents, ListedStore, ObjectStore
 from memtail_core.study import Study
 from services import broker, leases, pace, presence
 from services.dashboard.snapshot import Snapshot, StudyView
@@ -24,8 +27,12 @@ from services.submission import Cluster
 log = logging.getLogger(__name__)
 
 DEVICES = ("cpu", "cuda")
-_SELDOM = 30.0  # seconds between two readings of a study that is not under way
+_SELDOM = 30.0  # seconds, at least, between two readings of a study that is not under way
+_SHARE = 0.02  # of the time is spent on those
 _LATELY = 60.0  # seconds after a change during which a study is read every time
+_LONG = 1.0  # seconds; a study that takes longer to read is read a tenth of the time
+_MANY = 20  # studies to read, from which on one listing of the whole store is faster
+_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class _Known:
         study: which.
         view: as it was read last.
         changed, read: when, by the monotonic clock.
+        seconds: what reading it took.
         recent: the shards that ``on_stored`` was called with.
         report: the version of the published report, and its manifest if it is whole.
     """
@@ -55,17 +63,23 @@ class _Known:
     view: StudyView | None = None
     changed: float | None = None
     read: float | None = None
+    seconds: float = 0.0
     recent: tuple[Stored, ...] = ()
     report: tuple[str | None, Manifest | None] | None = None
 
     def is_due(self) -> bool:
-        """Whether the study is to be read again."""
+        """Whether the study is to be read at once."""
         now = time.monotonic()
-        if self.view is None or self.read is None or self.view.is_under_way:
+        if self.view is None or self.read is None:
             return True
-        if self.changed is not None and now < self.changed + _LATELY:
-            return True
-        return now >= self.read + _SELDOM
+        if self.seconds > _LONG and now < self.read + 10 * self.seconds:
+            return False
+        is_new = self.changed is not None and now < self.changed + _LATELY
+        return is_new or self.view.is_under_way
+
+    def is_old(self) -> bool:
+        """Whether it is to be read again when there is time."""
+        return self.read is not None and time.monotonic() >= self.read + _SELDOM
 
 
 class SnapshotReader:
@@ -82,19 +96,33 @@ class SnapshotReader:
         self._known: dict[str, _Known] = {}
         self._redis = _Redis()
         self._is_all_due = threading.Event()
+        self._contents = Contents()
+        # Of many studies, those that the first snapshot reads do not count as changed just now.
+        self._has_read = self._are_few = False
+        self._unread: dict[str, tuple[float, float]] = {}  # tried first and last
+        self._damaged: dict[str, str] = {}
+        self._allowance, self._looked = 0.0, time.monotonic()
 
     def make_all_due(self) -> None:
         """Let the next snapshot read every study; any thread may call this."""
         self._is_all_due.set()
 
+    def _make_due(self, studies: set[str] | None) -> None:
+        """Let this snapshot read the studies that were announced; all, if nobody knows which."""
+        if studies is None:
+            self._is_all_due.set()
+        for name in (studies or set()) & self._known.keys():
+            self._known[name].read = None
+        for name in studies or ():
+            self._unread.pop(name, None)
+
     def read(self, before: Snapshot) -> Snapshot:
         """Read a snapshot; of what cannot be reached it has what was known ``before``."""
         trouble = self._read_redis()
-        damaged: list[str] = []
         try:
-            self._read_studies(damaged)
+            self._read_studies()
         except MemtailError as error:
-            trouble, damaged = str(error), list(before.damaged)
+            trouble = str(error)
         views = [each.view for each in self._known.values() if each.view is not None]
         return Snapshot(
             when=time.time(),
@@ -104,7 +132,7 @@ class SnapshotReader:
             aggregators=self._redis.aggregators,
             queues=self._redis.queues,
             trouble=trouble,
-            damaged=tuple(damaged),
+            damaged=tuple(sentence for _, sentence in sorted(self._damaged.items())),
         )
 
     def _read_redis(self) -> str | None:
@@ -116,7 +144,7 @@ class SnapshotReader:
             with broker.reached(self._cluster.settings):
                 submissions = broker.submissions(client)
                 if submissions != self._redis.submissions:
-                    self._is_all_due.set()
+                    self._make_due(broker.submitted(client, self._redis.submissions))
                 self._redis = _Redis(
                     submissions,
                     tuple(presence.running(client, "worker")),
@@ -128,8 +156,11 @@ class SnapshotReader:
             return str(error)
         return None
 
-    def _read_studies(self, damaged: list[str]) -> None:
-        """Read the studies that may have changed; add a sentence for each that is damaged.
+    def _read_studies(self) -> None:
+        """Read the studies that may have changed.
+
+        Those that have settled are read in turn, as often as a small share of the time allows:
+        whoever changes one on this cluster announces it.
 
         Raises:
             StoreError: the store cannot be reached.
@@ -137,33 +168,92 @@ class SnapshotReader:
         names = list(self._store.folders("studies/"))
         if self._is_all_due.is_set():
             self._is_all_due.clear()  # first: it can be set again while this reads
+            self._unread.clear()
             for each in self._known.values():
                 each.read = None
-        for gone in self._known.keys() - set(names):
-            del self._known[gone]
-        for name in names:
-            key = f"studies/{name}/study.json"
-            try:
-                if name not in self._known:
-                    if not self._store.exists(key):
-                        continue
-                    self._known[name] = _Known(catalogue.read(self._store, name))
-                if self._known[name].is_due():
-                    self._read_study(self._known[name])
-            except Exception as error:  # one damaged study does not hide the others
-                self._store.exists(key)  # raises if the store cannot be reached
-                if not isinstance(error, MemtailError | KeyError):
-                    log.exception("cannot read %s", name)
-                damaged.append(f"{name}: {error}")
+        for kept in (self._known, self._unread, self._damaged):
+            for gone in kept.keys() - set(names):
+                del kept[gone]
+        due = [name for name in names if self._is_due(name)]
+        self._are_few = len(names) <= _MANY
+        if len(due) > _MANY:
+            self._read_all(set(due))
+        else:
+            for name in due:
+                self._read_one(name, catalogue.listed.one(self._store, name, self._contents))
+        self._read_old()
+        self._has_read = True
 
-    def _read_study(self, known: _Known) -> None:
+    def _is_due(self, name: str) -> bool:
+        if name in self._known:
+            return self._known[name].is_due()
+        first, last = self._unread.get(name, (math.inf, 0.0))
+        now = time.monotonic()
+        return now < first + _LATELY or now > last + _SELDOM
+
+    def _read_all(self, due: set[str]) -> None:
+        """Read many studies by one listing of the store, several at a time."""
+        listed = catalogue.listed.every(self._store, self._contents)
+        wanted = ((name, each) for name, each in listed if name in due)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            while some := list(islice(wanted, 8 * _THREADS)):
+                list(pool.map(lambda each: self._read_one(*each), some))
+                due -= {name for name, _ in some}
+        for name in due - self._known.keys():
+            self._note_unread(name)
+
+    def _read_old(self) -> None:
+        """Read those that were not read for longest, as long as there is time for it."""
+        now = time.monotonic()
+        self._allowance = min(_LONG, self._allowance + _SHARE * (now - self._looked))
+        self._looked = now
+        old = [name for name, each in self._known.items() if each.is_old()]
+        for name in sorted(old, key=lambda name: self._known[name].read or 0.0):
+            known = self._known[name]
+            if self._allowance < min(known.seconds, _LONG):
+                return
+            self._read_one(name, catalogue.listed.one(self._store, name, self._contents))
+            self._allowance -= known.seconds
+
+    def _read_one(self, name: str, listed: ListedStore) -> None:
+        """Read a study, or keep a sentence that says why it cannot be read.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
+        begun = time.monotonic()
+        known = self._known.get(name)
+        try:
+            if known is None and listed.exists(f"studies/{name}/study.json"):
+                known = _Known(catalogue.read(listed, name))
+            if known is not None:
+                self._read_study(known, listed)
+                self._known[name] = known
+            self._damaged.pop(name, None)
+        except Exception as error:  # one damaged study does not hide the others
+            self._store.exists(f"studies/{name}/study.json")  # raises if the store is away
+            if not isinstance(error, MemtailError | KeyError):
+                log.exception("cannot read %s", name)
+            self._damaged[name] = f"{name}: {error}"
+        now = time.monotonic()
+        if known is not None and name in self._known:
+            known.read, known.seconds = now, now - begun
+        else:
+            self._note_unread(name)
+
+    def _note_unread(self, name: str) -> None:
+        """Note that a folder is no study that can be read, or none yet."""
+        now = time.monotonic()
+        self._unread[name] = self._unread.get(name, (now, now))[0], now
+
+    def _read_study(self, known: _Known, listed: ListedStore) -> None:
         redis = self._redis
         recent = self._recent(known)
-        status = StudyStatus.of(self._store, known.study, redis.leases, redis.workers, recent)
-        view = StudyView(status, self._report(known), updated=time.time())
-        known.read = time.monotonic()
+        status = StudyStatus.of(listed, known.study, redis.leases, redis.workers, recent)
+        view = StudyView(status, self._report(known, listed), updated=time.time())
         if known.view != view:
-            known.view, known.changed = view, known.read
+            is_new = self._has_read or self._are_few
+            known.view, known.changed = view, time.monotonic() if is_new else None
 
     def _recent(self, known: _Known) -> tuple[Stored, ...]:
         """The shards of the study that were stored last, as Redis has them."""
@@ -181,10 +271,10 @@ class SnapshotReader:
             known.recent = recent
         return recent
 
-    def _report(self, known: _Known) -> Manifest | None:
+    def _report(self, known: _Known, listed: ListedStore) -> Manifest | None:
         """The manifest of a whole report; its files are read again only when it is another."""
-        version = reports.version(self._store, known.study)
+        version = reports.version(listed, known.study)
         if known.report is None or known.report[0] != version or known.report[1] is None:
-            whole = reports.whole(self._store, known.study) if version else None
+            whole = reports.whole(listed, known.study) if version else None
             known.report = (version, whole)
         return known.report[1]

@@ -6,7 +6,7 @@ from functools import cached_property
 import redis
 
 from memtail_core import catalogue, training
-from memtail_core.catalogue import Progress
+from memtail_core.catalogue import Demand
 from memtail_core.errors import MachineError, StudyError
 from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.settings import Settings
@@ -28,7 +28,7 @@ class WorkerState:
         self.settings = settings
         self._trainer: tuple[Study, int | None, ShardTrainer] | None = None
         self._studies: dict[str, Study] = {}
-        self._progress: tuple[Progress, float] | None = None
+        self._demand: tuple[Demand, float] | None = None
         self._n_pauses = 0
 
     @cached_property
@@ -65,12 +65,12 @@ class WorkerState:
                 ) from error
         return self._studies[study_id]
 
-    def progress(self, study: Study) -> Progress:
-        """How far a study is, at most two seconds ago: short shards need not wait for a listing."""
+    def demand(self, study: Study) -> Demand:
+        """Which shards are wanted, at most two seconds ago: short shards need not wait for it."""
         now = time.monotonic()
-        if self._progress is None or self._progress[0].study != study or now > self._progress[1]:
-            self._progress = Progress.of(self.store, study), now + _FRESH
-        return self._progress[0]
+        if self._demand is None or self._demand[0].study != study or now > self._demand[1]:
+            self._demand = Demand.of(self.store, study), now + _FRESH
+        return self._demand[0]
 
     def trainer(self, study: Study, order: Order) -> ShardTrainer:
         """Return the trainer of a study, a new one if the last shard was of another study.
@@ -111,4 +111,4 @@ class WorkerState:
 
     def clear(self) -> None:
         """Let go of the data and the engine, which may be half-made after an error."""
-        self._trainer = self._progress = None
+        self._trainer = self._demand = None

@@ -100,7 +100,7 @@ def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
     study = state.study(lease.study)
     order = orders.read(state.store, study)
     is_ordered = order is not None and not order.cancelled and queue == queue_of(order.device)
-    if order is None or not is_ordered or not state.progress(study).is_wanted(shard):
+    if order is None or not is_ordered or not state.demand(study).is_wanted(shard):
         with suppress(redis.RedisError):
             leases.give_back(state.client, [lease])
         return "no longer wanted"

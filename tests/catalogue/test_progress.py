@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from memtail_core import catalogue
-from memtail_core.catalogue import Progress, failures
+from memtail_core.catalogue import Demand, Progress, failures
 from memtail_core.catalogue.failures import Failure, Kind
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import StoreError
@@ -85,11 +85,11 @@ def test_a_shard_is_given_up_after_its_last_attempt_and_others_are_not(store: Fi
     assert progress.to_train == (Shard(0, 10), Shard(20, 30))
     assert progress.missing == progress.planned, "it is missing all the same"
     assert not progress.is_stopped
-    assert not progress.is_wanted(Shard(10, 20))
+    assert not Demand.of(store, STUDY, 30).is_wanted(Shard(10, 20))
     put(store, 10)  # by a worker that was thought lost
     progress = Progress.of(store, STUDY, 30)
     assert progress.failed == ()
-    assert progress.is_wanted(Shard(10, 20)), "stored, but perhaps damaged"
+    assert Demand.of(store, STUDY, 30).is_wanted(Shard(10, 20)), "stored, but perhaps damaged"
 
 
 def test_an_error_of_the_study_stops_it_unless_it_was_beyond_the_goal(store: FilesStore) -> None:
@@ -97,14 +97,15 @@ def test_an_error_of_the_study_stops_it_unless_it_was_beyond_the_goal(store: Fil
     stopped = Progress.of(store, STUDY, 30)
     assert stopped.is_stopped
     assert stopped.to_train == ()
-    assert not stopped.is_wanted(Shard(0, 10))
+    assert not Demand.of(store, STUDY, 30).is_wanted(Shard(0, 10))
     assert not Progress.of(store, STUDY, 20).is_stopped
+    assert Demand.of(store, STUDY, 20).is_wanted(Shard(0, 10))
     assert replace(stopped, attempts={}).to_train == stopped.planned
 
 
 @pytest.mark.parametrize("shard", [Shard(30, 40), Shard(5, 15), Shard(0, 20)])
 def test_shards_outside_the_plan_are_not_wanted(store: FilesStore, shard: Shard) -> None:
-    assert not Progress.of(store, STUDY, 30).is_wanted(shard)
+    assert not Demand.of(store, STUDY, 30).is_wanted(shard)
 
 
 def test_the_json_counts_models(store: FilesStore) -> None:

@@ -111,7 +111,7 @@ def test_consistency_trains_other_ratios_once(
     options = ("--ratios", "0.3,0.7", "--trials", "10", "--workers", "1")
     plan = json.loads(memtail("consistency", "digits", *options, "--dry-run", "--json").stdout)
     assert [each["missing"] for each in plan] == [10]
-    assert len(catalogue.ids(FilesStore(folder))) == 1
+    assert len(list(catalogue.ids(FilesStore(folder)))) == 1
     first = memtail("consistency", "digits", *options, "--output", "scores.csv")
     assert first.exit_code == 0, first.output
     rows = table(Path("scores.csv"))

@@ -93,14 +93,14 @@ def test_a_counter_of_submissions_that_is_none(
 ) -> None:
     raw.set("memtail:submissions", value)
     before = broker.submissions(client)
-    broker.announce_submission(client)
+    broker.announce_submission(client, "digits-0123456789")
     assert broker.submissions(client) not in (before, 0)
 
 
 def test_a_counter_of_submissions_that_is_a_list(client: "redis.Redis", raw: "redis.Redis") -> None:
     raw.rpush("memtail:submissions", "x")
     assert broker.submissions(client) == 0
-    broker.announce_submission(client)
+    broker.announce_submission(client, "digits-0123456789")
     assert broker.submissions(client) > 0
 
 

@@ -71,6 +71,20 @@ class StoreContract:
         assert list(store.list("a/")) == ["a/10", "a/2", "a/b/1"]
         assert list(store.list("")) == ["a/10", "a/2", "a/b/1", "ab/1", "c"]
         assert list(store.list("none/")) == []
+        assert list(store.list("a/", after="a/10")) == ["a/2", "a/b/1"]
+        assert list(store.list("a/", after="a/15")) == ["a/2", "a/b/1"]
+        assert list(store.list("a/", after="a/b/1")) == []
+
+    def test_a_listing_has_the_right_digests_or_none(self, store: ObjectStore) -> None:
+        contents = {"a/1": b"one", "a/2": b"two", "b": b""}
+        for key, content in contents.items():
+            store.put(key, content)
+        store.add("a/3", b"three")
+        entries = list(store.entries(""))
+        assert [entry.key for entry in entries] == ["a/1", "a/2", "a/3", "b"]
+        for entry in entries:
+            assert entry.digest in (None, hashlib.sha256(store.get(entry.key)).hexdigest())
+        assert [entry.key for entry in store.entries("a/", after="a/1")] == ["a/2", "a/3"]
 
     def test_folders_are_what_is_directly_below(self, store: ObjectStore) -> None:
         for key in ("studies/b/study.json", "studies/a/shards/1", "studies/ab/x", "studies/file"):
@@ -78,6 +92,9 @@ class StoreContract:
         assert list(store.folders("studies/")) == ["a", "ab", "b"]
         assert list(store.folders("")) == ["studies"]
         assert list(store.folders("none/")) == []
+        assert list(store.folders("studies/", start="a")) == ["a", "ab"]
+        assert list(store.folders("studies/", start="ab")) == ["ab"]
+        assert list(store.folders("studies/", start="x")) == []
 
     def test_what_others_put_under_names_that_are_no_keys_is_not_listed(
         self, store: ObjectStore, put_by_others: Callable[[str], None]

@@ -4,7 +4,7 @@ import hashlib
 import io
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -13,10 +13,11 @@ from minio.commonconfig import CopySource
 from minio.credentials.credentials import Credentials
 
 from memtail_core.errors import DamagedError
-from memtail_core.store.minio import errors
+from memtail_core.store.minio import errors, listing
 from memtail_core.store.minio.conditional import Signer
 from memtail_core.store.minio.download import Download
 from memtail_core.store.minio.errors import FAILURES, code
+from memtail_core.store.minio.listing import Page
 from memtail_core.store.minio.pool import connections
 from memtail_core.store.patience import patiently
 
@@ -101,17 +102,17 @@ class Bucket:
         """The headers of an object, names in lower case, or None if there is no object."""
         return self._do(f"read {name}", lambda: self._metadata(name)) or None
 
-    def names(self, prefix: str, *, below: bool) -> list[str]:
-        """The names that start with ``prefix``; unless ``below``, cut after the next ``/``."""
+    def pages(self, prefix: str, *, after: str = "", below: bool = True) -> Iterator[Page]:
+        """What is listed of the names that start with ``prefix``, page by page as it is wanted."""
 
-        def attempt() -> list[str]:
-            entries = self._client.list_objects(self.name, prefix=prefix, recursive=below)
-            return [entry.object_name for entry in entries if entry.object_name]
+        def ask(query: dict[str, str]) -> Page:
+            what = f"list {prefix or 'objects'}"
+            return self._do(what, lambda: listing.page(self._signer, self.name, query))
 
         try:
-            return self._do(f"list {prefix or 'objects'}", attempt)
-        except KeyError:
-            return []
+            yield from listing.pages(ask, prefix, after=after, below=below)
+        except KeyError:  # no bucket yet
+            return
 
     def remove(self, name: str) -> None:
         """Remove an object, if there is one."""

@@ -29,7 +29,8 @@ def add_by_claim(bucket: Bucket, folder: str, name: str, put: Callable[[], None]
         started = time.monotonic()
         bucket.write(claim, b"")
         try:
-            others = set(bucket.names(folder, below=True)) - {claim}
+            listed = {name for page in bucket.pages(folder) for name, _ in page.names}
+            others = listed - {claim}
             if not others and time.monotonic() - started < _DEAD / 4:
                 if bucket.metadata(name) is not None:
                     return False

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from memtail_core.errors import DamagedError
-from memtail_core.store.base import checked_key, is_key
+from memtail_core.store.base import Entry, checked_key, is_key
 from memtail_core.store.minio.bucket import Bucket
 from memtail_core.store.minio.claims import add_by_claim
 from memtail_core.store.minio.download import DIGEST
@@ -92,15 +92,25 @@ class MinioStore:
             raise KeyError(key)
         return headers.get(DIGEST) or hashlib.sha256(self._bucket.read(name)[0]).hexdigest()
 
-    def folders(self, prefix: str) -> Iterator[str]:
+    def folders(self, prefix: str, start: str = "") -> Iterator[str]:
         """Ask for the common prefixes of the keys."""
-        below = self._names(prefix, below=False)
-        yield from sorted(name[:-1] for name in below if name.endswith("/"))
+        begin = self._begin(prefix)
+        pages = self._bucket.pages(begin + start, below=False)
+        names = (name.removeprefix(begin)[:-1] for page in pages for name in page.folders)
+        yield from sorted(name for name in names if is_key(name))
 
-    def list(self, prefix: str) -> Iterator[str]:
-        """Ask for the keys, a thousand at a time."""
-        below = self._names(prefix, below=True)
-        yield from sorted(prefix + name for name in below if not name.endswith("/"))
+    def list(self, prefix: str, after: str = "") -> Iterator[str]:
+        """Ask for the keys, a thousand at a time, as they are wanted."""
+        return (entry.key for entry in self.entries(prefix, after))
+
+    def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
+        """Ask for the keys and what the server lists of the digests kept with them."""
+        behind = self._name(after) if after else ""
+        for page in self._bucket.pages(self._begin(prefix), after=behind):
+            for name, digest in page.names:
+                key = name.removeprefix(self._prefix)
+                if is_key(key) and name > behind:
+                    yield Entry(key, digest)
 
     def delete(self, key: str) -> None:
         """Remove the object."""
@@ -115,11 +125,9 @@ class MinioStore:
             self._bucket.write(target, _LOST)
         self._bucket.remove(name)
 
-    def _names(self, prefix: str, *, below: bool) -> Iterator[str]:
-        """What follows ``prefix`` in the names that are keys."""
-        start = self._name(prefix.rstrip("/")) + "/" if prefix else self._prefix
-        names = (name.removeprefix(start) for name in self._bucket.names(start, below=below))
-        return (name for name in names if is_key(name.removesuffix("/")))
+    def _begin(self, prefix: str) -> str:
+        """What the names below ``prefix`` begin with."""
+        return self._name(prefix.rstrip("/")) + "/" if prefix else self._prefix
 
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)

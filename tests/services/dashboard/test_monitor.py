@@ -286,7 +286,7 @@ def test_a_submission_elsewhere_is_seen_at_once(
     settle(monitor, monkeypatch)
     catalogue.register(cluster.store, trained.study, trained.dataset, 60)
     assert monitor.look().studies[0].status.models == 40
-    broker.announce_submission(cluster.client)
+    broker.announce_submission(cluster.client, trained.study.id)
     assert monitor.look().studies[0].status.models == 60
 
 

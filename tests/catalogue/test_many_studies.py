@@ -1,0 +1,166 @@
+"""What is asked of a store with many studies is proportional to what changed, not to all of it.
+
+Situations: 2,000 studies took the dashboard 138 s at first and 38% of a core after that, and
+``submit`` of one more 98 s.
+"""
+
+import pytest
+
+from cli.status import _rows
+from memtail_core import catalogue
+from memtail_core.catalogue import Demand, Progress, reports
+from memtail_core.errors import StudyError
+from memtail_core.plan.shards import Shard
+from memtail_core.store import Contents, ListedStore
+from services import orders
+from services.aggregator.finder import Finder
+from services.dashboard.monitor import Monitor
+from tests.catalogue.many import filled
+
+N = 300
+
+
+def pages(n_objects: int) -> int:
+    return -(-n_objects // 1000)
+
+
+def test_the_first_snapshot_reads_each_object_once_and_the_next_nothing() -> None:
+    store, _ = filled(N)
+    monitor = Monitor(store)
+    now = monitor.look()
+    assert {view.state for view in now.studies} == {"complete"}
+    assert all(view.report and view.report.trials == 20 for view in now.studies)
+    spent = store.spent()
+    assert spent["list"] <= 1 + pages(len(store.objects))
+    assert spent["get"] <= 2 * N + 20, "equal goals and orders are read once"
+    assert not spent["head"]
+    for _ in range(3):
+        monitor.wake()
+        assert len(monitor.look().studies) == N
+    spent = store.spent()
+    assert set(spent) == {"list"}, "what was read before is not read again"
+    assert spent["list"] <= 3 * (1 + pages(len(store.objects)))
+
+
+def test_a_changed_study_costs_its_own_requests_alone() -> None:
+    costs = []
+    for n in (30, N):
+        store, studies = filled(n)
+        monitor = Monitor(store)
+        monitor.look()
+        store.put(f"{studies[0].prefix}goal.json", b'{"trials": 100}')
+        monitor._reader._make_due({studies[0].id})
+        store.spent()
+        (changed,) = [view for view in monitor.look().studies if view.state != "complete"]
+        assert (changed.study.id, changed.status.models) == (studies[0].id, 100)
+        costs.append(store.spent())
+    assert sum(costs[1].values()) == sum(costs[0].values()) <= 3
+
+
+def test_folders_that_are_no_studies_do_not_cause_listings_of_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from services.dashboard import snapshot_reader
+
+    monkeypatch.setattr(snapshot_reader, "_LATELY", 0.0)
+    store, _ = filled(3)
+    for n in range(50):
+        store.put(f"studies/notes{n}/text", b"")
+    monitor = Monitor(store)
+    monitor.look()
+    store.spent()
+    monitor.look()
+    assert store.spent() == {"list": 1}
+
+
+def test_status_of_all_is_one_listing() -> None:
+    store, _ = filled(N)
+    rows = _rows(store, lambda store, study: None)
+    assert [(row["state"], row["stored"]) for row in rows] == [("complete", 20)] * N
+    spent = store.spent()
+    assert spent["list"] == pages(len(store.objects))
+    assert spent["get"] <= N + 20
+    assert not spent["head"]
+
+
+def test_the_aggregator_finds_what_is_not_settled_by_a_listing() -> None:
+    store, studies = filled(N)
+    finder = Finder(store)
+    assert finder.every() == []
+    assert not store.spent()["head"]
+    assert finder.every() == []
+    assert store.spent() == {"list": pages(len(store.objects))}
+    store.put(f"{studies[7].prefix}goal.json", b'{"trials": 100}')
+    store.delete(f"{studies[8].prefix}report/summary.json")  # a publisher was killed
+    store.delete(Shard(0, 5).key(studies[9]))
+    assert set(map(str, (study.id for study in finder.every()))) == {
+        study.id for study in studies[7:10]
+    }
+    store.spent()
+    assert finder.among([studies[0].id]) == []
+    assert sum(store.spent().values()) <= 1
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_opening_one_study_does_not_look_at_the_others(is_new: bool) -> None:
+    costs = []
+    for n in (1, N):
+        store, studies = filled(n)
+        study = studies[0].model_copy(update={"seed": 99}) if is_new else studies[0]
+        assert catalogue.of_same_name(store, study) == (studies[0] if is_new else None)
+        assert catalogue.is_known(store, study.id) is not is_new
+        for name in (studies[0].id, studies[0].id[:-3], studies[0].name):
+            assert catalogue.find(store, name) == studies[0]
+        costs.append(sum(store.spent().values()))
+    assert costs[0] == costs[1]
+
+
+def test_a_name_of_very_many_studies_is_refused_without_reading_them() -> None:
+    store, _ = filled(N)
+    with pytest.raises(StudyError, match=r"'s1' could be s1-|give more of the id"):
+        catalogue.find(store, "s")
+    assert not store.spent()["get"]
+    with pytest.raises(StudyError, match=r"holds no study 'x': it has .* and 295 more"):
+        catalogue.find(store, "x")
+
+
+def test_a_worker_asks_nothing_about_stored_shards() -> None:
+    store, (study,) = filled(1, n_shards=5000)
+    assert Demand.of(store, study).is_wanted(Shard(24_995, 25_000))
+    assert sum(store.spent().values()) <= 3
+
+
+def test_a_listing_answers_as_its_store_does() -> None:
+    store, (study, _) = filled(2)
+    listed = catalogue.listed.one(store, study.id, Contents())
+    assert catalogue.read(listed, study.id) == study
+    assert Progress.of(listed, study) == Progress.of(store, study)
+    assert orders.read(listed, study) == orders.read(store, study)
+    assert reports.whole(listed, study) == reports.whole(store, study) is not None
+    assert list(listed.list(study.prefix)) == list(store.list(study.prefix))
+    after = Shard(0, 5).key(study)
+    assert list(listed.list(study.prefix, after)) == list(store.list(study.prefix, after))
+    assert list(listed.folders(study.prefix)) == ["report", "shards"]
+    assert list(listed.folders(study.prefix, "s")) == ["shards"]
+    assert not listed.exists(f"{study.prefix}none")
+    with pytest.raises(KeyError):
+        listed.get(f"{study.prefix}none")
+
+
+def test_an_object_that_is_replaced_after_the_listing_is_not_taken_for_the_one_before() -> None:
+    store, _ = filled(0)
+    store.put("studies/a/x", b"one")
+    contents = Contents()
+    listed = ListedStore(store, list(store.entries("")), contents)
+    store.put("studies/a/x", b"two")
+    assert listed.get("studies/a/x") == b"two"
+    store.put("studies/b/x", b"one")
+    assert ListedStore(store, list(store.entries("")), contents).get("studies/b/x") == b"one"
+
+
+def test_contents_are_bounded() -> None:
+    contents = Contents(most=100)
+    for n in range(50):
+        contents.keep(b"%02d" % n * 10)
+    assert contents._bytes <= 100
+    assert contents.get("none") is None
