@@ -60,10 +60,14 @@ class Aggregator:
                     log.exception("cannot look at the studies")
                 time.sleep(max(0.0, self._cluster.settings.scan - (time.monotonic() - begun)))
         finally:
-            self._publisher.close()
-            self._searcher.shutdown(wait=False, cancel_futures=True)
+            self.close()
             with suppress(redis.RedisError):
                 presence.leave(self._cluster.client, self._presence)
+
+    def close(self) -> None:
+        """End without waiting for a report, or for a search."""
+        self._publisher.close()
+        self._searcher.shutdown(wait=False, cancel_futures=True)
 
     def look(self) -> None:
         """Look once at each study that is under way, and announce that the aggregator runs."""

@@ -108,6 +108,12 @@ class ServerProcess:
                 raise OSError(f"{self.command[0]} does not start ({self._refused}): {said}")
             time.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        """Of the server that runs now."""
+        assert self._running is not None, "it does not run"
+        return self._running.pid
+
     def stop(self) -> None:
         """End it. What it kept stays in its folder."""
         running, self._running = self._running, None
