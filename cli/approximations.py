@@ -24,11 +24,13 @@ def print_plan(
 ) -> None:
     """Print what would be trained."""
     from memtail_core.approximations import missing
+    from memtail_core.catalogue.stored import stored_shards
     from memtail_core.running.cost import seconds_per_model
 
     needed = count if chosen.trains else 0
     n_missing = len(missing(setting, count, whole=whole)) if chosen.trains else 0
-    seconds = seconds_per_model(setting.store, setting.study)
+    stored = stored_shards(setting.store, setting.study)
+    seconds = seconds_per_model(setting.store, setting.study, stored)
     if as_json:
         print_json(
             {

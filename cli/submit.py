@@ -67,17 +67,21 @@ def submit(
     """
     from cli.cluster import connected
     from cli.watch import follow
+    from memtail_core.catalogue import Progress
     from services import submission
 
     with connected(location) as cluster:
         study, dataset, asked = open_study(cluster.store, name, assignments, trials)
         kind = None if device == "auto" else cast("Device", device)
         order = submission.order_for(cluster, study, kind, stack)
-        plan = submission.plan(cluster, study, asked, order, may_shrink=shrink)
+        now = Progress.of(cluster.store, study)
+        plan = submission.plan(cluster, study, asked, order, may_shrink=shrink, now=now)
         enqueued = (
             None
             if dry_run
-            else submission.submit(cluster, study, dataset, asked, order, may_shrink=shrink)
+            else submission.submit(
+                cluster, study, dataset, asked, order, may_shrink=shrink, now=now
+            )
         )
         if not as_json:
             _say(cluster, study, dataset, plan, asked, enqueued)

@@ -85,12 +85,13 @@ def until_over(cluster: "Cluster", study: "Study", console: Console) -> "StudySt
     from services import broker
     from services.status import study_status
 
-    last_line = -_LINE_EVERY
+    last_line, before = -_LINE_EVERY, None
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             try:
                 with broker.reached(cluster.settings):
-                    status = study_status(cluster.store, cluster.client, study)
+                    status = study_status(cluster.store, cluster.client, study, before)
+                before = status.progress
                 drawn, line = _drawn(status), _line(status)
                 if status.is_over:
                     return status

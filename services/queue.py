@@ -18,6 +18,7 @@ from services import broker
 from services.records import Attempt, Record
 
 TASK = "memtail.train"
+MOST_QUEUED = 2000  # shards of a study at once; the aggregator enqueues more as they are trained
 _MOST = 10**7  # trials: the names of shards have seven digits
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import redis
 
 from memtail_core.catalogue import Progress
+from memtail_core.catalogue.stored import LARGE
 from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -54,6 +55,7 @@ class StudyStatus:
         there: Sequence[Presence] = (),
         recent: Sequence[Stored] = (),
         errors: Sequence[LastError] = (),
+        before: Progress | None = None,
     ) -> "StudyStatus":
         """Read the study's progress, and choose what concerns it of what Redis knows.
 
@@ -65,10 +67,12 @@ class StudyStatus:
             there: workers, of any device.
             recent: the shards of this study that workers stored last.
             errors: of workers at this study.
+            before: its progress at an earlier look, which saves listing much of a large study.
         """
-        progress, order = Progress.of(store, study), orders.read(store, study)
-        stored = {shard.name for shard in progress.stored}
-        at_work = (each for each in held if each.study == study.id and each.shard not in stored)
+        progress, order = Progress.of(store, study, None, before), orders.read(store, study)
+        mine = [each for each in held if each.study == study.id]
+        stored = {shard.name for shard in progress.stored} if mine else set()
+        at_work = (each for each in mine if each.shard not in stored)
         queue = queue_of(order.device) if order else None
         workers = sum(queue_of(each.device) == queue for each in there)
         return cls(progress, order, tuple(at_work), workers, tuple(recent), tuple(errors))
@@ -131,6 +135,11 @@ class StudyStatus:
         return self.progress.n_failed
 
     @property
+    def is_large(self) -> bool:
+        """Whether listing all of its shards takes long."""
+        return len(self.progress.stored) >= LARGE
+
+    @property
     def n_failures(self) -> int:
         """Failed attempts."""
         return sum(len(each) for each in self.progress.attempts.values())
@@ -182,7 +191,9 @@ class StudyStatus:
         }
 
 
-def study_status(store: ObjectStore, client: "redis.Redis", study: Study) -> StudyStatus:
+def study_status(
+    store: ObjectStore, client: "redis.Redis", study: Study, before: Progress | None = None
+) -> StudyStatus:
     """Ask Redis and the store for the status of one study."""
     return StudyStatus.of(
         store,
@@ -191,6 +202,7 @@ def study_status(store: ObjectStore, client: "redis.Redis", study: Study) -> Stu
         presence.running(client, "worker"),
         pace.stored(client, study.id),
         last_errors.current(client, study.id),
+        before,
     )
 
 

@@ -4,7 +4,7 @@ Each request is written to the store. Enqueuing tasks at once only saves time: t
 enqueue them a few seconds later.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import redis
@@ -19,7 +19,7 @@ from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from services import broker, leases, orders, presence
 from services.orders import Device, Order
-from services.queue import app, enqueue, queue_of
+from services.queue import MOST_QUEUED, app, enqueue, queue_of
 from services.status import StudyStatus
 
 
@@ -63,10 +63,16 @@ class Plan:
 
 
 def plan(
-    cluster: Cluster, study: Study, trials: int, order: Order, *, may_shrink: bool = False
+    cluster: Cluster,
+    study: Study,
+    trials: int,
+    order: Order,
+    *,
+    may_shrink: bool = False,
+    now: Progress | None = None,
 ) -> Plan:
-    """Say what submitting ``trials`` trials would do, and do nothing."""
-    now = Progress.of(cluster.store, study)
+    """Say what submitting ``trials`` trials would do, and do nothing; ``now``: its progress."""
+    now = now or Progress.of(cluster.store, study)
     goal = trials if may_shrink else max(trials, now.goal)
     wanted = replace(now, goal=goal)
     queue = queue_of(order.device)
@@ -75,7 +81,7 @@ def plan(
     here = cluster.store.location
     from memtail_core.running import cost  # imports torch, for which other commands need not wait
 
-    each = cost.seconds_per_model(cluster.store, study)
+    each = cost.seconds_per_model(cluster.store, study, now.stored)
     n_shards = len(wanted.missing)
     return Plan(
         study=study.id,
@@ -112,11 +118,12 @@ def submit(
     order: Order,
     *,
     may_shrink: bool = False,
+    now: Progress | None = None,
 ) -> int:
     """Register the study and enqueue what is missing; return how many shards were enqueued.
 
     Submitting again is safe: it continues or grows the study, or takes back a cancellation. It
-    shrinks a study only where ``may_shrink`` says so.
+    shrinks a study only where ``may_shrink`` says so. ``now``: its progress just before.
 
     Raises:
         TrainingError: the order does not suit the recipe.
@@ -125,7 +132,7 @@ def submit(
     from memtail_core.running import tuning
 
     tuning.check(study, order.stack)
-    before = StudyStatus.of(cluster.store, study)
+    before = StudyStatus.of(cluster.store, study, before=now)
     catalogue.register(
         cluster.store,
         study,
@@ -133,15 +140,17 @@ def submit(
         trials,
         verify=bool(before.failed),
         may_shrink=may_shrink,
+        stored=before.progress.stored,
     )
     orders.place(cluster.store, study, order)
-    after = StudyStatus.of(cluster.store, study)
+    after = StudyStatus.of(cluster.store, study, before=before.progress)
     broker.announce_submission(cluster.client, study.id)
     is_watched = bool(presence.running(cluster.client, "aggregator"))
     is_same = before.order == order and is_watched  # what was missing before is enqueued
     under_way = {lease.shard for lease in leases.current(cluster.client, study.id)}
     new = set(after.to_train) - set(before.to_train * is_same)
-    return _enqueue(study, order, {shard for shard in new if shard.name not in under_way})
+    free = sorted(shard for shard in new if shard.name not in under_way)
+    return _enqueue(study, order, free, is_watched)
 
 
 def cancel(cluster: Cluster, study: Study) -> int:
@@ -169,7 +178,7 @@ def retry(cluster: Cluster, study: Study) -> int:
     which = progress.missing if progress.is_stopped else progress.failed
     failures.forget(cluster.store, study, progress.attempts if progress.is_stopped else which)
     broker.announce_submission(cluster.client, study.id)
-    return _enqueue(study, order, which)
+    return _enqueue(study, order, which, bool(presence.running(cluster.client, "aggregator")))
 
 
 def _order(cluster: Cluster, study: Study) -> Order:
@@ -179,7 +188,8 @@ def _order(cluster: Cluster, study: Study) -> Order:
     return order
 
 
-def _enqueue(study: Study, order: Order, which: Collection[Shard]) -> int:
-    for shard in sorted(which):
+def _enqueue(study: Study, order: Order, which: Sequence[Shard], is_watched: bool) -> int:
+    """Enqueue shards; no more than the queue is to have where an aggregator enqueues the rest."""
+    for shard in which[:MOST_QUEUED] if is_watched else which:
         enqueue(study, shard, order.device)
     return len(which)

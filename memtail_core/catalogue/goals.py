@@ -7,12 +7,16 @@ grow a study at once neither overwrites the other, on any store: the larger numb
 
 import json
 import re
+from collections.abc import Sequence
 
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import StoreError
+from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.store.document import document
 from memtail_core.study import MOST_TRIALS, Study
+
+Stored = Sequence[Shard] | None
 
 _NUMBER = re.compile(r"\d{7}")
 
@@ -26,12 +30,13 @@ def goal(store: ObjectStore, study: Study) -> int:
     return max(_of_file(store, study), *_asked(store, study), 0)
 
 
-def grow(store: ObjectStore, study: Study, trials: int) -> int:
-    """Ask for ``trials`` trials, or as many as are stored; return the goal, which never falls.
+def grow(store: ObjectStore, study: Study, trials: int, stored: Stored = None) -> int:
+    """Ask for ``trials`` trials, or as many as are ``stored``; return the goal, which never falls.
 
-    Of many who call this at once the largest number counts.
+    Of many who call this at once the largest number counts. The store is asked what is stored
+    unless it is given.
     """
-    wanted, before = _at_least(store, study, trials), goal(store, study)
+    wanted, before = _at_least(store, study, trials, stored), goal(store, study)
     if wanted <= before:
         return before
     store.put(_key(study, wanted), b"")
@@ -42,15 +47,15 @@ def grow(store: ObjectStore, study: Study, trials: int) -> int:
     return goal(store, study)
 
 
-def shrink(store: ObjectStore, study: Study, trials: int) -> int:
+def shrink(store: ObjectStore, study: Study, trials: int, stored: Stored = None) -> int:
     """Ask for no more than ``trials`` trials, or as many as are stored; return the goal.
 
     Call it only where the user says in so many words that the study is to shrink. Whoever grows the
     study at the same time may prevail.
     """
-    wanted = _at_least(store, study, trials)
+    wanted = _at_least(store, study, trials, stored)
     if wanted >= goal(store, study):
-        return grow(store, study, trials)
+        return grow(store, study, trials, stored)
     store.put(_key(study, wanted), b"")
     store.put(_file(study), _content(wanted))
     for number in _asked(store, study):
@@ -68,8 +73,9 @@ def take_back(store: ObjectStore, study: Study, asked: int, before: int, trials:
         shrink(store, study, max(trials, before))
 
 
-def _at_least(store: ObjectStore, study: Study, trials: int) -> int:
-    return max(trials, *(shard.last for shard in stored_shards(store, study)), 1)
+def _at_least(store: ObjectStore, study: Study, trials: int, stored: Stored) -> int:
+    shards = stored_shards(store, study) if stored is None else stored
+    return max(trials, *(shard.last for shard in shards), 1)
 
 
 def _of_file(store: ObjectStore, study: Study) -> int:

@@ -5,14 +5,14 @@ now, and how fast) is a hint and belongs to the services.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from memtail_core.catalogue import failures
 from memtail_core.catalogue.failures import Kind
 from memtail_core.catalogue.goals import goal as stored_goal
-from memtail_core.catalogue.stored import stored_shards
+from memtail_core.catalogue.stored import Listing
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
@@ -28,23 +28,34 @@ class Progress:
         goal: the number of trials wanted, 0 where none was registered.
         stored: every stored shard, those beyond the goal too.
         attempts: the failed attempts at each shard, (number, kind), ascending.
+        listing: where ``stored`` comes from, for the next look.
     """
 
     study: Study
     goal: int
     stored: tuple[Shard, ...]
     attempts: Mapping[Shard, Sequence[tuple[int, Kind]]]
+    listing: Listing | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, store: ObjectStore, study: Study, goal: int | None = None) -> "Progress":
+    def of(
+        cls,
+        store: ObjectStore,
+        study: Study,
+        goal: int | None = None,
+        before: "Progress | None" = None,
+    ) -> "Progress":
         """List the store; ``goal`` stands for the stored number of trials.
+
+        Of a large study that was looked at ``before``, only what was missing then is listed.
 
         Raises:
             StoreError: the store cannot be reached, or ``goal.json`` is damaged.
         """
         wanted = stored_goal(store, study) if goal is None else goal
-        stored = tuple(stored_shards(store, study))
-        return cls(study, wanted, stored, failures.attempts(store, study))
+        known = before.listing if before is not None and before.study.id == study.id else None
+        listing = Listing.of(store, study, known)
+        return cls(study, wanted, listing.shards, failures.attempts(store, study), listing)
 
     @cached_property
     def planned(self) -> tuple[Shard, ...]:

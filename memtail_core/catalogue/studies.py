@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 
+from memtail_core.catalogue import goals
 from memtail_core.catalogue.accounts import put_account
 from memtail_core.catalogue.datasets import put_dataset
-from memtail_core.catalogue.goals import grow, shrink
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import StoreError, StudyError
@@ -26,6 +26,7 @@ def register(
     *,
     verify: bool = False,
     may_shrink: bool = False,
+    stored: goals.Stored = None,
 ) -> None:
     """Put the dataset and ``study.json`` where missing, and let the study grow to ``trials``.
 
@@ -37,6 +38,7 @@ def register(
         trials: wanted. A study that is to have more keeps that number.
         verify: read the stored dataset; else the store is asked for its digest.
         may_shrink: a study that is to have more trials shrinks to ``trials``.
+        stored: the stored shards, if they are known.
 
     Raises:
         StoreError: another study is stored under this id.
@@ -52,7 +54,7 @@ def register(
             )
     put_dataset(store, dataset, verify=verify)
     put_account(store, study, dataset.account)
-    (shrink if may_shrink else grow)(store, study, trials)
+    (goals.shrink if may_shrink else goals.grow)(store, study, trials, stored)
     if is_new:
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
 

@@ -12,7 +12,7 @@ from memtail_core.study import Study
 _NAME = re.compile(r"(\d{7})-(\d{7})")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Shard:
     """The trials [first, last) of a study."""
 

@@ -1,12 +1,13 @@
 """The cost of a run before it starts: models, bytes, and time if it can be known."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from memtail_core.catalogue import Progress
-from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import StoreError
+from memtail_core.plan.shards import Shard
 from memtail_core.running import parallelism
 from memtail_core.running.loading import load_shard
 from memtail_core.store import ObjectStore
@@ -63,7 +64,7 @@ def estimate(
     progress = Progress.of(store, study, n_trials)
     n_missing = progress.n_missing
     to_try = parallelism.candidates(study, dataset, device, workers) if n_missing else [0]
-    seconds = seconds_per_model(store, study)
+    seconds = seconds_per_model(store, study, progress.stored)
     return Cost(
         study=study.id,
         asked=n_trials,
@@ -85,9 +86,9 @@ def store_bytes(study: Study, n_shards: int) -> int:
     return round(n_shards * (study.shard_size * per_model + _SHARD_BYTES))
 
 
-def seconds_per_model(store: ObjectStore, study: Study) -> float | None:
-    """The time a model takes, by the last stored shard that can be read."""
-    for shard in reversed(stored_shards(store, study)):
+def seconds_per_model(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> float | None:
+    """The time a model takes, by the last of the ``stored`` shards that can be read."""
+    for shard in reversed(stored):
         try:
             trials = load_shard(store, study, shard)
         except (StoreError, KeyError):

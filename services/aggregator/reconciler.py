@@ -8,7 +8,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from memtail_core.catalogue import failures
+from memtail_core.catalogue import Progress, failures
 from memtail_core.catalogue.failures import Failure
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
@@ -16,7 +16,7 @@ from memtail_core.study import Study
 from services import broker, leases, unrecorded
 from services.leases import Lease
 from services.orders import Device
-from services.queue import enqueue, queue_of, task_name
+from services.queue import MOST_QUEUED, enqueue, queue_of, task_name
 from services.status import StudyStatus
 from services.submission import Cluster
 
@@ -42,6 +42,7 @@ class _Memory:
         leases: by shard, those that were held.
         unqueued: shards that were missing and that neither a worker nor the queue had.
         enqueued: by shard, the attempt that was enqueued here; until something is heard of it.
+        progress: at the last look.
         due: by shard and failed attempt, when the next one is due. By this machine's clock: those
             of the workers may be wrong.
     """
@@ -49,6 +50,7 @@ class _Memory:
     leases: dict[str, Lease] = field(default_factory=dict)
     unqueued: set[Shard] = field(default_factory=set)
     enqueued: dict[Shard, int] = field(default_factory=dict)
+    progress: Progress | None = None
     due: dict[tuple[Shard, int], float] = field(default_factory=dict)
 
 
@@ -68,28 +70,34 @@ class Reconciler:
         # Leases first: a worker stores its shard, or its failure, before it ends the lease.
         held = {lease.shard: lease for lease in leases.current(client, study.id)}
         self._record_what_workers_could_not(study)
-        now = StudyStatus.of(self._cluster.store, study)
+        memory = self._memories.setdefault(study.id, _Memory())
+        before = memory.progress
+        if before is not None and before.is_complete:  # the publisher may set shards aside
+            before = None
+        now = StudyStatus.of(self._cluster.store, study, before=before)
+        memory.progress = now.progress
         if now.order is None or time.monotonic() < self._blind_until:
             return now
-        memory = self._memories.setdefault(study.id, _Memory())
         free = [shard for shard in now.to_train if shard.name not in held]
         for shard in free:
-            before = memory.leases.get(shard.name)
-            if before is not None and self._is_lost(before, shard, now):
-                reason = f"the worker {before.worker} was lost while it trained this shard"
-                self._record(study, shard, before.attempt, reason, before.worker)
-                if before.attempt < self._cluster.settings.most_attempts:
-                    self._enqueue(study, shard, now.order.device, before.attempt + 1)
-        memory.leases = held
+            last = memory.leases.get(shard.name)
+            if last is not None and self._is_lost(last, shard, now):
+                reason = f"the worker {last.worker} was lost while it trained this shard"
+                self._record(study, shard, last.attempt, reason, last.worker)
+                if last.attempt < self._cluster.settings.most_attempts:
+                    self._enqueue(study, shard, now.order.device, last.attempt + 1)
+        memory.leases, still_free = held, set(free)
         memory.enqueued = {
             shard: attempt
             for shard, attempt in memory.enqueued.items()
-            if shard in free and attempt > now.progress.last_attempt(shard)
+            if shard in still_free and attempt > now.progress.last_attempt(shard)
         }
-        unqueued = self._unqueued(study, free, now, now.order.device) if free else set()
+        unqueued, n_queued = self._unqueued(study, free, now) if free else (set(), 0)
         # Twice in a row: a task that a worker has just taken is neither in the queue nor leased.
         forgotten, memory.unqueued = unqueued & memory.unqueued, unqueued - memory.unqueued
-        for shard in sorted(forgotten):
+        at_once = sorted(forgotten)[: max(0, MOST_QUEUED - n_queued)]
+        memory.unqueued |= forgotten.difference(at_once)
+        for shard in at_once:
             attempt = now.progress.last_attempt(shard) + 1
             if memory.enqueued.get(shard) == attempt:
                 self._record(study, shard, attempt, _VANISHED, "unknown")
@@ -128,11 +136,12 @@ class Reconciler:
         return not is_known and not leases.was_given_back(self._cluster.client, lease)
 
     def _unqueued(
-        self, study: Study, free: list[Shard], now: StudyStatus, device: Device
-    ) -> set[Shard]:
-        """The free shards that are due and that the queue does not have."""
+        self, study: Study, free: list[Shard], now: StudyStatus
+    ) -> tuple[set[Shard], int]:
+        """The free shards that are due and that the queue does not have; how many it has."""
+        assert now.order is not None
         memory, clock = self._memories[study.id], time.monotonic()
-        queued = broker.waiting(self._cluster.client, queue_of(device))
+        queued = broker.waiting(self._cluster.client, queue_of(now.order.device))
         names = {task.rpartition("/")[0] for task in queued}
         tried = {shard: now.progress.last_attempt(shard) for shard in free}
         memory.due = {
@@ -140,12 +149,13 @@ class Reconciler:
             for shard, n in tried.items()
             if n
         }
-        return {
+        unqueued = {
             shard
             for shard, n in tried.items()
             if task_name(study, shard) not in names
             and (shard in memory.enqueued or clock >= memory.due.get((shard, n), clock))
         }
+        return unqueued, sum(name.startswith(f"{study.id}/") for name in names)
 
     def _record(self, study: Study, shard: Shard, attempt: int, reason: str, worker: str) -> None:
         """Record an attempt that nobody else recorded."""

@@ -13,7 +13,7 @@ from memtail_core import catalogue
 from memtail_core.catalogue import reports
 from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import MemtailError
-from memtail_core.store import Contents, ListedStore, ObjectStore
+from memtail_core.store import Contents, ObjectStore
 from memtail_core.study import Study
 from services import broker, leases, pace, presence
 from services.dashboard.snapshot import Snapshot, StudyView
@@ -180,9 +180,15 @@ class SnapshotReader:
             self._read_all(set(due))
         else:
             for name in due:
-                self._read_one(name, catalogue.listed.one(self._store, name, self._contents))
+                self._read_one(name, self._view(name))
         self._read_old()
         self._has_read = True
+
+    def _view(self, name: str) -> ObjectStore:
+        """The store as one listing of a study has it; of a large study, the store itself."""
+        known = self._known.get(name)
+        is_large = known is not None and known.view is not None and known.view.status.is_large
+        return self._store if is_large else catalogue.listed.one(self._store, name, self._contents)
 
     def _is_due(self, name: str) -> bool:
         if name in self._known:
@@ -212,10 +218,10 @@ class SnapshotReader:
             known = self._known[name]
             if self._allowance < min(known.seconds, _LONG):
                 return
-            self._read_one(name, catalogue.listed.one(self._store, name, self._contents))
+            self._read_one(name, self._view(name))
             self._allowance -= known.seconds
 
-    def _read_one(self, name: str, listed: ListedStore) -> None:
+    def _read_one(self, name: str, listed: ObjectStore) -> None:
         """Read a study, or keep a sentence that says why it cannot be read.
 
         Raises:
@@ -246,10 +252,13 @@ class SnapshotReader:
         now = time.monotonic()
         self._unread[name] = self._unread.get(name, (now, now))[0], now
 
-    def _read_study(self, known: _Known, listed: ListedStore) -> None:
+    def _read_study(self, known: _Known, listed: ObjectStore) -> None:
         redis = self._redis
         recent = self._recent(known)
-        status = StudyStatus.of(listed, known.study, redis.leases, redis.workers, recent)
+        before = known.view.status.progress if known.view else None
+        status = StudyStatus.of(
+            listed, known.study, redis.leases, redis.workers, recent, before=before
+        )
         view = StudyView(status, self._report(known, listed), updated=time.time())
         if known.view != view:
             is_new = self._has_read or self._are_few
@@ -271,7 +280,7 @@ class SnapshotReader:
             known.recent = recent
         return recent
 
-    def _report(self, known: _Known, listed: ListedStore) -> Manifest | None:
+    def _report(self, known: _Known, listed: ObjectStore) -> Manifest | None:
         """The manifest of a whole report; its files are read again only when it is another."""
         version = reports.version(listed, known.study)
         if known.report is None or known.report[0] != version or known.report[1] is None:

@@ -4,6 +4,8 @@ Situations: 2,000 studies took the dashboard 138 s at first and 38% of a core af
 ``submit`` of one more 98 s.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from cli.status import _rows
@@ -164,3 +166,39 @@ def test_contents_are_bounded() -> None:
         contents.keep(b"%02d" % n * 10)
     assert contents._bytes <= 100
     assert contents.get("none") is None
+
+
+def test_of_a_large_study_only_what_was_missing_is_listed_again() -> None:
+    """One study of 100,000 shards took each look 100 requests; now those where shards arrive."""
+    store, (study,) = filled(1, n_shards=8000)
+    absent = [Shard(5 * n, 5 * n + 5) for n in (0, 10, 11, 700, 4000, 7998, 7999)]
+    for shard in absent:
+        store.delete(shard.key(study))
+    first = Progress.of(store, study)
+    assert first.missing == tuple(absent)
+    first = replace(first, listing=replace(first.listing, seconds=1000.0))  # a slow store
+    store.spent()
+    assert Progress.of(store, study, before=first) == first
+    assert store.spent()["list"] <= 6
+    for arrived in (absent[0], absent[3], absent[6]):
+        store.put(arrived.key(study), b"")
+    store.put(Shard(50_000, 50_005).key(study), b"")  # beyond the goal
+    assert Progress.of(store, study, before=first) == Progress.of(store, study)
+
+
+def test_a_large_study_is_listed_as_a_whole_now_and_then() -> None:
+    store, (study,) = filled(1, n_shards=6000)
+    first = Progress.of(store, study)
+    store.delete(Shard(500, 505).key(study))  # a damaged one was set aside
+    slow = replace(first, listing=replace(first.listing, seconds=1000.0))
+    assert not Progress.of(store, study, before=slow).missing
+    past = replace(first, listing=replace(first.listing, begun=-1e9, seconds=1.0))
+    assert Progress.of(store, study, before=past).missing == (Shard(500, 505),)
+
+
+def test_a_small_study_is_always_listed_as_a_whole() -> None:
+    store, (study,) = filled(1, n_shards=50)
+    first = Progress.of(store, study)
+    slow = replace(first, listing=replace(first.listing, seconds=1000.0))
+    store.delete(Shard(50, 55).key(study))
+    assert Progress.of(store, study, before=slow).missing == (Shard(50, 55),)
