@@ -10,6 +10,7 @@ from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.options import Decimal, Kind, Missing, Options
 from memtail_core.data.sources.table.reading import load
+from memtail_core.data.sources.table.text import nfc
 from memtail_core.data.splits import Splits
 
 
@@ -50,7 +51,7 @@ def load_csv(
     options = Options(ignore or (), decimal, na_values or (), missing, types)
 
     def read(file: str, faults: Faults) -> File:
-        return csv_file.read(file, label, delimiter, encoding, faults)
+        return csv_file.read(file, nfc(label), delimiter, encoding, faults)
 
     return load(read, path, label, test, options)
 

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
 from memtail_core.data.sources.table.columns import Column, LeftOut
 from memtail_core.data.sources.table.files import File
 
@@ -53,7 +51,7 @@ def printable(text: str) -> str:
 
 def _note(column: Column) -> str:
     known = column.values[~column.is_missing]
-    if column.kind == "number" and len(known) and len(np.unique(known)) == 1:
+    if column.kind == "number" and len(known) and known.min() == known.max():
         return ", ".join(filter(None, [column.note, f"always {known[0]}"]))
     return column.note
 

@@ -5,6 +5,7 @@ Every field stays text: what a column is, is decided over the training and the t
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -89,25 +90,26 @@ def _dialect(content: bytes, path: str, label: str, delimiter: str | None) -> Di
             f"[dataset] delimiter = {delimiter!r}: give one character, as ';' or '\\t'"
         )
     lines = content[:1_000_000].splitlines(keepends=True)
-    start, comments = 0, 0
-    while start < len(lines) and not lines[start].strip():
+    start = 0
+    while start < len(lines) and _is_above(lines[start], label):
         start += 1
-    if start < len(lines) and (found := lines[start].strip()).lower().startswith(b"sep="):
-        delimiter = delimiter or found[4:].decode() or None  # Excel's own first line
+    if start < len(lines) and re.match(rb"(?i)sep=[^\r\n]", lines[start]):  # Excel's first line
+        delimiter = delimiter or lines[start][4:5].decode("utf-8", "replace")
         start += 1
-    while start + comments + 1 < len(lines) and lines[start + comments].startswith(b"#"):
-        comments += 1
-    if comments:  # '#id,x,y' is a header: the row below it has as many fields
-        above, below = lines[start + comments - 1], lines[start + comments]
-        if any(above.count(d) == below.count(d) > 0 for d in (b",", b";", b"\t", b"|")):
-            comments -= 1
-    start += comments
     rest = content[sum(len(line) for line in lines[:start]) :]
     headers = {d: _header(rest, d) for d in ([delimiter] if delimiter else _DELIMITERS)}
     fitting = [d for d, header in headers.items() if matching(label, header) and len(header) > 1]
     fitting = fitting or [d for d, header in headers.items() if matching(label, header)]
     chosen = (fitting or list(headers))[0]
     return Dialect(rest, start, chosen, headers[chosen])
+
+
+def _is_above(line: bytes, label: str) -> bool:
+    """Whether a line is blank or a comment; ``#id,y`` is a header if ``y`` is the label."""
+    if not line.strip():
+        return True
+    fields = (_header(line, delimiter) for delimiter in _DELIMITERS)
+    return line.startswith(b"#") and not any(matching(label, each) for each in fields)
 
 
 def _header(content: bytes, delimiter: str) -> list[str]:

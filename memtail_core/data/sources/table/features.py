@@ -29,6 +29,7 @@ class Feature:
         names: of the k columns.
         values: float64 [n, k].
         filled: what stands where values were missing, or nothing where none were.
+        note: what was done to its numbers, or nothing.
         warnings: what may be a mistake in it.
     """
 
@@ -36,6 +37,7 @@ class Feature:
     values: NDArray[np.float64]
     filled: str = ""
     warnings: tuple[str, ...] = ()
+    note: str = ""
 
 
 def finite(column: Column, rows: Rows, faults: Faults) -> bool:
@@ -68,19 +70,22 @@ def feature(column: Column, n_train: int, missing: Missing) -> Feature:
             f"{lost:,} of the {numbers.n_different:,} different numbers of the column "
             f"'{column.name}' become equal to another one in float32: rescale it",
         )
-    name, values = column.name, numbers.values
+    name, values, note = column.name, numbers.values, ""
     if numbers.centre is not None:
         name += f" - {numbers.centre}" if numbers.centre >= 0 else f" + {-numbers.centre}"
+        note = f"{name}: so far from 0 float32 makes different numbers equal"
     if not column.is_missing.any():
-        return Feature([name], values[:, None], warnings=warnings)
+        return Feature([name], values[:, None], warnings=warnings, note=note)
     known = values[:n_train][~column.is_missing[:n_train]]
-    median = float(np.median(known))
+    median = float(np.median(known)) if len(known) else 0.0
     values = np.where(column.is_missing, median, values)
-    filled = f"the median, {median + float(numbers.centre or 0):.6g}"
+    filled = f"the median, {median + float(numbers.centre or 0):.10g}"
     if missing == "impute":
-        return Feature([name], values[:, None], filled, warnings)
+        return Feature([name], values[:, None], filled, warnings, note)
     both = np.column_stack([values, column.is_missing])
-    return Feature([name, f"{column.name} is missing"], both, f"{filled}, and marked", warnings)
+    return Feature(
+        [name, f"{column.name} is missing"], both, f"{filled}, and marked", warnings, note
+    )
 
 
 def _of_words(column: Column, n_train: int, missing: Missing) -> Feature:
@@ -89,7 +94,7 @@ def _of_words(column: Column, n_train: int, missing: Missing) -> Feature:
     if column.is_missing.any():
         if missing == "impute":
             known = codes[:n_train][~column.is_missing[:n_train]]
-            most = int(np.bincount(known).argmax())
+            most = int(np.bincount(known, minlength=1).argmax())
             codes, filled = np.where(column.is_missing, most, codes), f"'{column.words[most]}'"
         else:
             codes = np.where(column.is_missing, len(names), codes)
@@ -109,10 +114,14 @@ def _warnings(column: Column, n_train: int) -> Iterator[str]:
 
 
 def _of_an_index(column: Column, values: NDArray[Any]) -> Iterator[str]:
-    if column.is_missing.any() or len(np.unique(values)) < len(values):
+    counts = int(values.max()) - int(values.min()) == len(values) - 1
+    is_named_so = _ID.fullmatch(column.name) is not None
+    if not (counts or is_named_so) or column.is_missing.any():
+        return
+    if len(np.unique(values)) < len(values):
         return
     advice = f'ignore = ["{column.name}"] leaves it out'
-    if int(values.max()) - int(values.min()) == len(values) - 1:
+    if counts:
         yield f"the column '{column.name}' numbers the rows and says nothing about them: {advice}"
-    elif _ID.fullmatch(column.name):
+    else:
         yield f"the column '{column.name}' is different in every row, as an id is: {advice}"

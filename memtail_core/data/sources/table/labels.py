@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-from pyarrow import types
 from numpy.typing import NDArray
+from pyarrow import types
 
 from memtail_core.data.sources.table import numerals
 from memtail_core.data.sources.table.faults import Faults
@@ -48,14 +48,12 @@ class Labels:
 def read(name: str, rows: Rows, options: Options, faults: Faults) -> Labels | None:
     """Read the column of labels; None where a fault makes them unreadable.
 
-    Labels of a CSV file are integers if all are, in both tables; 001 is a word. The values of a
-    category of pandas or polars are words, whatever they are.
+    Labels of a CSV file are integers if all are, in both tables; 001 is a word.
     """
     column = rows.together(name, faults)
     if column is None:
         return None
-    is_category = all(types.is_dictionary(file.table[name].type) for file in rows.files)
-    labels = _of_values(column) if is_category else _read(name, column, rows, options, faults)
+    labels = _read(name, column, rows, options, faults)
     if labels is None:
         return None
     _check_known(name, labels, rows, faults)

@@ -17,7 +17,7 @@ _SPACE = "[ \u00a0\u202f\u2009'\u2019]"
 _UNIT = "[%€$£¥₹]"
 _FIELD = re.compile(rf"([+\-\u2212]?)({_UNIT}?)\s*([+\-\u2212]?)([.,]?\d.*?)\s*({_UNIT}?)")
 _LONGEST = 60  # characters of a number
-_PLAIN = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_PLAIN = re.compile(rf"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|\d{{1,3}}({_SPACE}\d{{3}})+(\.\d*)?")
 _BY_SIGN = {
     ".": re.compile(
         rf"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|\d{{1,3}}(,\d{{3}})+(\.\d*)?"

@@ -16,7 +16,8 @@ class Precise:
     Attributes:
         values: float64 [n], less ``centre``.
         centre: what was subtracted, exactly, or None: the numbers are as they were.
-        n_different, n_kept: different numbers before, and after conversion to float32.
+        n_different, n_kept: different numbers before, and after conversion to float32; both 0 where
+            float32 holds every number.
     """
 
     values: NDArray[np.float64]
@@ -41,9 +42,12 @@ def precise(values: NDArray[Any], is_known: NDArray[np.bool_], n_train: int) -> 
         is_known: bool [n], where a value is; the others count for nothing.
         n_train: the rows of the training table, which come first; their middle is subtracted.
     """
+    doubles = values.astype(np.float64)
+    if _is_exact(values, doubles):
+        return Precise(doubles, None, 0, 0)
     different = np.unique(values[is_known])
     kept = _kept(different.astype(np.float64))
-    plain = Precise(values.astype(np.float64), None, len(different), kept)
+    plain = Precise(doubles, None, len(different), kept)
     lost = len(different) - kept
     if not lost > _HARMFUL * len(different):
         return plain
@@ -62,6 +66,14 @@ def precise(values: NDArray[Any], is_known: NDArray[np.bool_], n_train: int) -> 
     if len(different) - kept_around_0 > lost / 2:
         return plain
     return Precise(less, centre, len(different), kept_around_0)
+
+
+def _is_exact(values: NDArray[Any], doubles: NDArray[np.float64]) -> bool:
+    """Whether float32 holds every number: nothing need be compared then, as in most tables."""
+    if values.dtype.kind == "O" or (values.dtype.kind in "iu" and abs(doubles).max() >= 2**53):
+        return False
+    with np.errstate(over="ignore"):
+        return bool((doubles.astype(np.float32) == doubles).all())
 
 
 def _kept(different: NDArray[np.float64]) -> int:

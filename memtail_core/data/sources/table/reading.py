@@ -33,7 +33,7 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
     faults = Faults()
     files = [read(each, faults) for each in (path, *([test] if test else []))]
     for file in files:
-        _check(file, nfc(label))
+        _check(file, nfc(label), faults)
     rows = Rows(files)
     name = matching(nfc(label), files[0].table.column_names) or label
     answers = labels.read(name, rows, options, faults)
@@ -55,7 +55,8 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
         raise DatasetError(
             f"no row of '{path if not n_train else test}' is without a missing value"
         )
-    columns = [column.only(is_kept) for column in columns]
+    if not is_kept.all():
+        columns = [column.only(is_kept) for column in columns]
     answers = Labels(answers.values[is_kept], answers.is_missing[is_kept])
     features = [feature(column, n_train, options.missing) for column in columns]
     lines = [
@@ -63,6 +64,7 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
         account.of_label(name, answers.classes(n_train)),
         *account.of_columns(decided),
         *dropped([unlabelled, *(gaps if options.missing == "drop" else [])], is_kept, rows),
+        *(each.note for each in features if each.note),
         *filled(columns, features),
     ]
     warnings = [
@@ -73,9 +75,10 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
     return _splits(features, answers, is_kept, rows, n_train, said)
 
 
-def _check(file: File, label: str) -> None:
+def _check(file: File, label: str, faults: Faults) -> None:
     names = file.table.column_names
     if file.table.num_rows == 0:
+        faults.check()
         raise DatasetError(f"'{file.path}' is empty: it has no rows")
     twice = [name for name in names if names.count(name) > 1 and not is_unnamed(name)]
     if twice:
