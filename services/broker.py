@@ -83,7 +83,7 @@ def encryption(settings: Settings) -> dict[str, Any]:
     if urlsplit(url(settings)).scheme != "rediss":
         return {}
     trust = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
-    file = tls.trusted_file()
+    file = tls.trusted(settings.ca_file)
     return trust if file is None else trust | {"ssl_ca_certs": file}
 
 

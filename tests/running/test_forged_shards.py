@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from memtail_core import catalogue
+from memtail_core.catalogue import reports
 from memtail_core.errors import DamagedError, StoreError, StudyError
 from memtail_core.plan.shards import Shard
 from memtail_core.running import loading, shard_files, tuning
@@ -172,6 +173,14 @@ def test_a_tuning_that_is_none_is_named(trained: Trained, store: FilesStore, con
     store.put(f"{trained.study.prefix}tuning/{kind}.json", content.encode())
     with pytest.raises(StoreError, match="is damaged: delete it"):
         tuning.settled(store, trained.study, trained.dataset, "cpu")
+
+
+@pytest.mark.parametrize("name", ["../../secrets", "/etc/passwd", ""])
+def test_a_manifest_of_other_files_is_none(trained: Trained, store: FilesStore, name: str) -> None:
+    manifest = {"trials": 1, "files": {name: "0" * 64}}
+    store.put(f"{trained.study.prefix}report/manifest.json", json.dumps(manifest).encode())
+    assert reports.whole(store, trained.study) is None
+    assert reports.fetch(store, trained.study) is None
 
 
 @pytest.mark.parametrize(
