@@ -69,7 +69,8 @@ def take_back(store: ObjectStore, study: Study, asked: int, before: int, trials:
 
 
 def _at_least(store: ObjectStore, study: Study, trials: int) -> int:
-    return max(trials, *(shard.last for shard in stored_shards(store, study)), 1)
+    # As many as there are, and not up to the last: one name of a shard could say any number.
+    return max(trials, len(stored_shards(store, study)) * study.shard_size, 1)
 
 
 def _of_file(store: ObjectStore, study: Study) -> int:
