@@ -36,7 +36,9 @@ def grow(store: ObjectStore, study: Study, trials: int, stored: Stored = None) -
     Of many who call this at once the largest number counts. The store is asked what is stored
     unless it is given.
     """
-    wanted, before = _at_least(store, study, trials, stored), goal(store, study)
+    shards = stored_shards(store, study) if stored is None else stored
+    # As many as there are, and not up to the last: one name of a shard could say any number.
+    wanted, before = max(trials, len(shards) * study.shard_size, 1), goal(store, study)
     if wanted <= before:
         return before
     store.put(_key(study, wanted), b"")
@@ -53,7 +55,8 @@ def shrink(store: ObjectStore, study: Study, trials: int, stored: Stored = None)
     Call it only where the user says in so many words that the study is to shrink. Whoever grows the
     study at the same time may prevail.
     """
-    wanted = _at_least(store, study, trials, stored)
+    shards = stored_shards(store, study) if stored is None else stored
+    wanted = max(trials, *(shard.last for shard in shards), 1)
     if wanted >= goal(store, study):
         return grow(store, study, trials, stored)
     store.put(_key(study, wanted), b"")
@@ -71,11 +74,6 @@ def take_back(store: ObjectStore, study: Study, asked: int, before: int, trials:
     """
     if asked > before and goal(store, study) == asked:
         shrink(store, study, max(trials, before))
-
-
-def _at_least(store: ObjectStore, study: Study, trials: int, stored: Stored) -> int:
-    shards = stored_shards(store, study) if stored is None else stored
-    return max(trials, *(shard.last for shard in shards), 1)
 
 
 def _of_file(store: ObjectStore, study: Study) -> int:

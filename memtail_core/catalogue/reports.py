@@ -5,9 +5,9 @@ the report is whole: one publisher wrote it and was not interrupted.
 """
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from memtail_core.errors import DamagedError, StoreError
 from memtail_core.store import ObjectStore
@@ -16,6 +16,13 @@ from memtail_core.store.document import document
 from memtail_core.study import Study
 
 PAGE = "index.html"
+
+
+def checked_name(name: str) -> str:
+    """Check the name of a report's file, which becomes part of a key and of a path."""
+    if not is_key(name):
+        raise ValueError("not the name of a file of a report")
+    return name
 
 
 class Manifest(BaseModel):
@@ -29,7 +36,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     trials: int
-    files: dict[str, str]
+    files: dict[Annotated[str, AfterValidator(checked_name)], str]
 
 
 def write(store: ObjectStore, study: Study, files: dict[str, bytes], trials: int) -> None:

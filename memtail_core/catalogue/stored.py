@@ -7,7 +7,7 @@ where shards were missing then; now and then everything is listed again.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
@@ -17,6 +17,7 @@ from memtail_core.study import Study
 LARGE = 5000  # shards; fewer are listed again as a whole
 _PAGE = 1000  # shards that a store lists at once
 _MOST_PAGES = 10
+_ENDLESS = 10**9  # trials, more than any study has
 _SHARE = 0.05  # of the time, at most, is spent on listing everything
 
 
@@ -64,15 +65,17 @@ def _added(store: ObjectStore, study: Study, known: tuple[Shard, ...]) -> list[S
     """The shards that were added to those known; None if asking for everything is as fast."""
     if len(known) < LARGE:
         return None
-    there, size, end = {shard.first for shard in known}, study.shard_size, known[-1].last
-    gaps = [first for first in range(0, end, size) if first not in there]
+    there = set(known)
+    pairs = pairwise((Shard(0, 0), *known))
+    gaps = [(left.last, right.first) for left, right in pairs if left.last < right.first]
+    gaps.append((known[-1].last, _ENDLESS))
     added: list[Shard] = []
     listed_to = 0  # trials
     for _ in range(_MOST_PAGES):
-        start = next((first for first in gaps if first >= listed_to), max(end, listed_to))
-        after = Shard(start - size, start).key(study) if start else ""
+        start = next(max(first, listed_to) for first, end in gaps if end > listed_to)
+        after = Shard(start - study.shard_size, start).key(study) if start else ""
         some = list(islice(_listed(store, study, after), _PAGE))
-        added += [shard for shard in some if shard.first not in there]
+        added += [shard for shard in some if shard not in there]
         if len(some) < _PAGE:
             return added
         listed_to = some[-1].last

@@ -3,9 +3,9 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 from memtail_core.errors import StudyError
-from memtail_core.settings import settings
 
 _PATIENCE = 2.0  # seconds for a server to begin a handshake
 _ANOTHER_NAME = {62, 64}  # OpenSSL's codes: another host name, another IP address
@@ -15,13 +15,12 @@ _BEGINNINGS = (b"+", b"-", b"H")  # of Redis' answers, and of HTTP's
 _TRUST = "set MEMTAIL_CA_FILE to the certificate of the authority that signed it"
 
 
-def trusted_file() -> str | None:
-    """The file of the certificates to trust, ``MEMTAIL_CA_FILE``; None: those of this system.
+def trusted(file: Path | None) -> str | None:
+    """The file of the certificates to trust, a setting, checked; None: those of this system.
 
     Raises:
         StudyError: there are none in it.
     """
-    file = settings().ca_file
     if file is None:
         return None
     try:

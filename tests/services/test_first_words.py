@@ -145,13 +145,13 @@ def test_a_worker_and_a_command_behind_tls(cluster: Cluster) -> None:
 def test_the_certificates_are_a_setting_like_any_other(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert tls.trusted_file() is None
+    assert tls.trusted(settings().ca_file) is None
     (tmp_path / ".env").write_text(f"{name}={AUTHORITY}\n")
-    assert tls.trusted_file() == str(AUTHORITY)
+    assert tls.trusted(settings().ca_file) == str(AUTHORITY)
     monkeypatch.setenv(name, str(tmp_path / "none.pem"))
     with pytest.raises(StudyError, match=r"MEMTAIL_CA_FILE = .*none\.pem cannot be read: No such"):
-        tls.trusted_file()
+        tls.trusted(settings().ca_file)
     (tmp_path / "none.pem").write_text("no certificate")
     with pytest.raises(MemtailError, match="it holds no certificate in PEM"):
-        tls.trusted_file()
+        tls.trusted(settings().ca_file)
     assert settings().ca_file

@@ -84,6 +84,9 @@ def test_it_leaves_the_study_to_others_and_no_attempt_counts(
     assert said in status
     (told,) = json.loads(cluster.memtail("status", "small", "--json").stdout)["worker_errors"]
     assert said in told["reason"]
+    watched = cluster.folder / "watched"
+    cluster.started("cli.main", "watch", "small", output=watched)
+    cluster.wait_until("watch says it too", lambda: said in watched.read_text())
     listed = cluster.memtail("workers").stdout
     assert "0.0.9" in listed
     assert "install one version everywhere" in listed
