@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as
 
 from benchmarks.table import run, show
 from memtail_core.catalogue import reports
+from memtail_core.errors import StoreError
 from memtail_core.plan import shards
 from memtail_core.running.preparation import prepare
 from memtail_core.settings import Settings
@@ -175,12 +176,15 @@ def _dashboard(
                 "what": "dashboard, first snapshot",
                 "seconds_to_first_answer": answered - begun,
                 "seconds": complete - begun,
+                "cpu_seconds": sum(usage.cpu_times()[:2]),
+                "load_of_the_machine": os.getloadavg()[0],
                 "memory_bytes": usage.memory_info().rss,
             }
             for path in ("/", f"/studies/{last.id}", "/workers", "/submit", "/api/v1/studies"):
                 at = time.monotonic()
                 assert client.get(path).status_code == 200, path
                 yield {"what": f"GET {path}", "seconds": time.monotonic() - at}
+        time.sleep(20)  # what results need is imported meanwhile
         assert s3.process is not None
         server = psutil.Process(s3.process.pid)
         before = [sum(each.cpu_times()[:2]) for each in (usage, server)]
@@ -211,7 +215,7 @@ def _submitted(port: int) -> Iterator[dict[str, object]]:
         begun = time.monotonic()
         _memtail("submit", str(file))
         submitted = time.monotonic()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         listed = _waited(client, "/api/v1/studies", lambda answer: b'"more-' in answer.content)
     yield {
         "what": "memtail submit, one more",
@@ -257,7 +261,8 @@ def _memtail(*arguments: str, codes: tuple[int, ...] = (0,)) -> None:
 
 def _waited(client: httpx.Client, path: str, is_there: object) -> float:
     """Ask until the answer is as wanted; return when it was."""
-    while True:
+    until = time.monotonic() + 600
+    while time.monotonic() < until:
         try:
             answer = client.get(path)
             if callable(is_there) and is_there(answer):
@@ -265,6 +270,7 @@ def _waited(client: httpx.Client, path: str, is_there: object) -> float:
         except httpx.TransportError:
             pass
         time.sleep(0.05)
+    raise StoreError(f"{path} does not answer as expected within 10 minutes")
 
 
 if __name__ == "__main__":

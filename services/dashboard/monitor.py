@@ -20,6 +20,7 @@ from services.submission import Cluster
 log = logging.getLogger(__name__)
 
 _LISTENED, _IDLE = 0.5, 0.04  # of the time, at most, is spent on snapshots
+_LONGEST = 10.0  # seconds between two, unless the settings say more
 
 
 class Monitor:
@@ -130,7 +131,8 @@ class Monitor:
     def _run(self) -> None:
         while not self._ended.is_set():
             share = _LISTENED if self._listeners else _IDLE
-            self._wake.wait(max(self._every, self._seconds / share))
+            pause = min(self._seconds / share, _LONGEST)
+            self._wake.wait(max(self._every, pause))
             self._wake.clear()
             if self._ended.is_set():
                 return
