@@ -1,6 +1,6 @@
 """Load the trials of a study: every shard verified, damaged ones reported and set aside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,6 +30,7 @@ def load(
     values: bool = False,
     set_aside: bool = False,
     check_values: bool = False,
+    among: Sequence[Shard] | None = None,
 ) -> tuple[Trials, list[Damaged]]:
     """Load every stored trial of a study; damaged shards are reported, never averaged in.
 
@@ -41,12 +42,13 @@ def load(
         values: whether to return the values too (2 bytes a trial and example).
         set_aside: whether to move damaged shards away, so that they count as missing.
         check_values: whether to read the values just to verify them.
+        among: which shards, if not all that are stored.
 
     Raises:
         StoreError: a shard cannot be read at all, which does not make it damaged.
     """
     parts, damaged = [], []
-    for each in _each(store, study, values or check_values, set_aside):
+    for each in _each(store, study, values or check_values, set_aside, among):
         if isinstance(each, Damaged):
             damaged.append(each)
         else:
@@ -91,10 +93,14 @@ def is_whole(store: ObjectStore, study: Study, shard: Shard) -> bool:
 
 
 def _each(
-    store: ObjectStore, study: Study, values: bool, set_aside: bool
+    store: ObjectStore,
+    study: Study,
+    values: bool,
+    set_aside: bool,
+    among: Sequence[Shard] | None,
 ) -> Iterator[Trials | Damaged]:
     signed_with = shard_key()
-    for shard in stored_shards(store, study):
+    for shard in stored_shards(store, study) if among is None else among:
         key = shard.key(study)
         try:
             yield _load_shard(store, study, shard, values, signed_with)

@@ -202,3 +202,18 @@ def test_a_small_study_is_always_listed_as_a_whole() -> None:
     slow = replace(first, listing=replace(first.listing, seconds=1000.0))
     store.delete(Shard(50, 55).key(study))
     assert Progress.of(store, study, before=slow).missing == (Shard(50, 55),)
+
+
+def test_status_of_a_large_study_reads_some_of_its_shards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cli import status
+
+    store, (study,) = filled(1, n_shards=6000)
+    progress = Progress.of(store, study)
+    store.spent()
+    detail = status._detail(store, study, progress.stored)
+    assert store.spent()["get"] <= 200
+    assert len(detail["damaged"]) == 200, "the shards of this store are empty files"
+    monkeypatch.setattr(status, "LARGE", 10_000)
+    assert len(status._detail(store, study, progress.stored)["damaged"]) == 6000
