@@ -58,8 +58,14 @@ _SPEC = {
 @click.option("--studies", default=2000, show_default=True, help="How many studies there are.")
 @click.option("--shards", "n_shards", default=10, show_default=True, help="Shards of each study.")
 @click.option("--seconds", default=30.0, show_default=True, help="How long nobody looks.")
+@click.option(
+    "--settle",
+    default=20.0,
+    show_default=True,
+    help="Seconds before that, in which the dashboard imports what results need.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def main(studies: int, n_shards: int, seconds: float, as_json: bool) -> None:
+def main(studies: int, n_shards: int, seconds: float, settle: float, as_json: bool) -> None:
     """Measure what lists everything: the dashboard, commands, the aggregator."""
     with tempfile.TemporaryDirectory() as folder, s3_server() as s3, redis_server() as queue:
         bucket = f"lists-{secrets.token_hex(4)}"
@@ -76,9 +82,9 @@ def main(studies: int, n_shards: int, seconds: float, as_json: bool) -> None:
         filled = time.monotonic() - begun
         machine = {"studies": studies, "shards_of_each": n_shards, "objects": n_objects}
         show({"what": "the bucket", **machine, "seconds_to_fill": filled}, as_json)
-        for measured in _dashboard(s3, last, studies, seconds):
+        for measured in _dashboard(s3, last, studies, seconds, settle):
             show(measured, as_json)
-        for measured in (*_commands(last, Path(folder)), *_rounds()):
+        for measured in (*_commands(last), *_rounds()):
             show({**measured, "load_of_the_machine": os.getloadavg()[0]}, as_json)
 
 
@@ -158,7 +164,7 @@ def _copy(s3: S3Server, bucket: str, key: str, to: list[str]) -> None:
 
 
 def _dashboard(
-    s3: S3Server, last: Study, n_studies: int, seconds: float
+    s3: S3Server, last: Study, n_studies: int, seconds: float, settle: float
 ) -> Iterator[dict[str, object]]:
     port = free_port()
     env = os.environ | {"MEMTAIL_DASHBOARD_PORT": str(port)}
@@ -184,7 +190,7 @@ def _dashboard(
                 at = time.monotonic()
                 assert client.get(path).status_code == 200, path
                 yield {"what": f"GET {path}", "seconds": time.monotonic() - at}
-        time.sleep(20)  # what results need is imported meanwhile
+        time.sleep(settle)
         assert s3.process is not None
         server = psutil.Process(s3.process.pid)
         before = [sum(each.cpu_times()[:2]) for each in (usage, server)]
@@ -224,7 +230,7 @@ def _submitted(port: int) -> Iterator[dict[str, object]]:
     }
 
 
-def _commands(last: Study, folder: Path) -> Iterator[dict[str, object]]:
+def _commands(last: Study) -> Iterator[dict[str, object]]:
     for arguments in (
         ("--version",),
         ("status",),
