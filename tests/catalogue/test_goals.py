@@ -46,6 +46,7 @@ def test_the_largest_number_asked_for_counts(store: FilesStore) -> None:
 def test_of_two_who_grow_a_study_at_once_the_larger_number_stays(
     store: FilesStore, moment: int, mine: int, theirs: int
 ) -> None:
+    """From hypnoglow/helm-s3#18: of two who read, change and write one object, one is lost."""
     goals.grow(store, STUDY, 40)
     between = Interrupted(store.location, moment, lambda: goals.grow(store, STUDY, theirs))
     goals.grow(between, STUDY, mine)

@@ -76,6 +76,7 @@ def test_folders_that_are_no_studies_do_not_cause_listings_of_everything(
 
 
 def test_status_of_all_is_one_listing() -> None:
+    """From optuna/optuna#3108: 30 s for 100 studies, since each cost several queries."""
     store, _ = filled(N)
     rows = _rows(store, lambda store, study: None)
     assert [(row["state"], row["stored"]) for row in rows] == [("complete", 20)] * N
@@ -169,7 +170,10 @@ def test_contents_are_bounded() -> None:
 
 
 def test_of_a_large_study_only_what_was_missing_is_listed_again() -> None:
-    """One study of 100,000 shards took each look 100 requests; now those where shards arrive."""
+    """One study of 100,000 shards took each look 100 requests; now those where shards arrive.
+
+    From minio/minio#21621: listing a large folder reads a file for each object, and takes long.
+    """
     store, (study,) = filled(1, n_shards=8000)
     absent = [Shard(5 * n, 5 * n + 5) for n in (0, 10, 11, 700, 4000, 7998, 7999)]
     for shard in absent:

@@ -1,7 +1,8 @@
 """The queue holds a bounded part of a large study; the aggregator enqueues the rest in time.
 
 Situation: 100,000 tasks of one study in Redis, 1 kB each, were read and parsed at every round, and
-``submit`` took minutes to send them.
+``submit`` took minutes to send them. From celery/celery#2468 and freelawproject/courtlistener#5493:
+tasks that are enqueued faster than they are trained fill the memory of Redis.
 """
 
 import base64

@@ -101,7 +101,9 @@ class StoreContract:
     ) -> None:
         store.put("studies/a/x", b"")
         put_by_others("studies/a b/x")
-        put_by_others("studies/a/x~")
+        # From minio/minio#15023 and boto/boto3#2347: such names break the XML of a listing.
+        for name in ("x~", "x&y", "x+y", "x%2Fy", "x<y"):
+            put_by_others(f"studies/a/{name}")
         assert list(store.folders("studies/")) == ["a"]
         assert list(store.list("studies/")) == ["studies/a/x"]
 
