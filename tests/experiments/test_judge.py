@@ -213,5 +213,5 @@ def test_too_few_judges_and_sums_without_end_are_refused(trained: Trained, trial
     huge = Scores("huge", lambda: iter([(0, np.full((300, 100), 1e308))]))
     with np.errstate(over="ignore"), pytest.raises(EstimationError, match="huge are too large"):
         predictions(huge, trials)
-    with pytest.raises(EstimationError, match=r"neither a file .* did you mean 'counted'"):
+    with pytest.raises(EstimationError, match=r"neither a file .*did you mean 'counted'"):
         method_of("countd")
