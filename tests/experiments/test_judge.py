@@ -208,7 +208,7 @@ def test_scores_made_from_the_judges_are_refused(
 
 
 def test_too_few_judges_and_sums_without_end_are_refused(trained: Trained, trials: Trials) -> None:
-    with pytest.raises(EstimationError, match="10 of the 40 models .* lower --from-trials"):
+    with pytest.raises(EstimationError, match=r"10 of the 40 models .* lower --from-trials"):
         split(trained.study, trials, 30)
     huge = Scores("huge", lambda: iter([(0, np.full((300, 100), 1e308))]))
     with np.errstate(over="ignore"), pytest.raises(EstimationError, match="huge are too large"):
