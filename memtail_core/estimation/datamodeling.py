@@ -212,9 +212,7 @@ def ceiling(outcome: NDArray[Any], subsets: NDArray[np.int64], again: NDArray[An
     error = _jackknife(without.mean(axis=0)) ** 0.5
     spread = max(0.0, share.var() - _jackknife(without.T).mean())
     half = stats.t.ppf(0.975, k - 1) * error
-    value, low, high = (
-        _mean_root(share.mean() + step, spread) for step in (0.0, -half, half)
-    )
+    value, low, high = (_mean_root(share.mean() + step, spread) for step in (0.0, -half, half))
     return Mean(value, low, high, len(share))
 
 

@@ -96,9 +96,7 @@ def ceiling_study(
         update={
             "name": f"{source.name[:32].rstrip('-')}-ceiling",
             "shard_size": min(source.shard_size, len(rows)),
-            "subsets": ArmsTable(
-                design="unpaired-arms", count=len(arms), sha256=arms.sha256
-            ),
+            "subsets": ArmsTable(design="unpaired-arms", count=len(arms), sha256=arms.sha256),
         }
     )
     return study, arms, rows
