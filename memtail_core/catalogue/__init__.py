@@ -9,7 +9,7 @@ from memtail_core.catalogue.datasets import (
     put_encoded,
     register_arms,
 )
-from memtail_core.catalogue.goals import goal, set_goal
+from memtail_core.catalogue.goals import goal, grow, shrink, take_back
 from memtail_core.catalogue.progress import Progress
 from memtail_core.catalogue.studies import find, ids, named, of_same_name, read, register
 
@@ -19,6 +19,7 @@ __all__ = [
     "dataset_of",
     "find",
     "goal",
+    "grow",
     "ids",
     "load_arms",
     "load_dataset",
@@ -29,5 +30,6 @@ __all__ = [
     "read",
     "register",
     "register_arms",
-    "set_goal",
+    "shrink",
+    "take_back",
 ]
