@@ -63,9 +63,16 @@ def open_dashboard(settings: Settings) -> Dashboard:
 
 def serve(dashboard: Dashboard, host: str, port: int) -> None:
     """Serve until stopped."""
-    config = uvicorn.Config(
+    _Server(configuration(dashboard, host, port), dashboard.monitor).run()
+
+
+def configuration(
+    dashboard: Dashboard, host: str, port: int, patience: Patience | None = None
+) -> uvicorn.Config:
+    """How uvicorn serves the dashboard."""
+    return uvicorn.Config(
         create_app(dashboard),
-        http=connections.protocol(dashboard.places, Patience()),
+        http=connections.protocol(dashboard.places, patience or Patience()),
         ws="none",
         host=host.strip("[]"),
         port=port,
@@ -77,7 +84,6 @@ def serve(dashboard: Dashboard, host: str, port: int) -> None:
         timeout_keep_alive=75,  # longer than clients keep a connection, so that they close it
         limit_concurrency=dashboard.places.connections,
     )
-    _Server(config, dashboard.monitor).run()
 
 
 @click.command()
