@@ -19,6 +19,8 @@ def read(content: bytes) -> tuple[dict[str, Any], bytes]:
         json.dumps(tables, default=str)  # what cannot be written cannot be answered either
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
+        if "digits" in reason:  # which Python says in its own words
+            raise UnreadableError("the study file has an integer of thousands of digits") from error
         raise UnreadableError(f"the study file is neither TOML nor JSON: {reason}") from error
     return json.loads(json.dumps(tables, default=str)), b""
 

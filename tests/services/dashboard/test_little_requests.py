@@ -178,7 +178,7 @@ def test_reading_a_study_file_ends_with_its_client(opened: Dashboard) -> None:
 def test_a_study_file_that_takes_too_long_is_refused(folder: FilesStore) -> None:
     """A key of 30,000 dotted parts: tomllib's time is quadratic in them."""
     answer = client(folder).post("/submit/read", json={"text": QUADRATIC}, headers=BEARER)
-    assert (answer.status_code, "takes more than 2 seconds" in answer.text) == (422, True)
+    assert (answer.status_code, "reading it takes more" in answer.text) == (422, True)
     assert not readers()
 
 
