@@ -87,8 +87,8 @@ def encryption(settings: Settings) -> dict[str, Any]:
     return trust if file is None else trust | {"ssl_ca_certs": file}
 
 
-def connect(settings: Settings) -> "redis.Redis":
-    """A client of Redis; it connects when first used."""
+def connect(settings: Settings, retries: int = 2) -> "redis.Redis":
+    """A client of Redis; it connects when first used, and repeats what fails so many times."""
     return redis.Redis.from_url(
         url(settings),
         **encryption(settings),
@@ -97,7 +97,7 @@ def connect(settings: Settings) -> "redis.Redis":
         socket_timeout=_TIMEOUT,
         socket_connect_timeout=_TIMEOUT,
         health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.1), 2),
+        retry=Retry(ExponentialBackoff(cap=1, base=0.1), retries),
     )
 
 

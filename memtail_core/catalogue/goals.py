@@ -31,7 +31,9 @@ def grow(store: ObjectStore, study: Study, trials: int) -> int:
 
     Of many who call this at once the largest number counts.
     """
-    wanted, before = _at_least(store, study, trials), goal(store, study)
+    # As many as there are, and not up to the last: one name of a shard could say any number.
+    n_stored = len(stored_shards(store, study)) * study.shard_size
+    wanted, before = max(trials, n_stored, 1), goal(store, study)
     if wanted <= before:
         return before
     store.put(_key(study, wanted), b"")
@@ -48,7 +50,7 @@ def shrink(store: ObjectStore, study: Study, trials: int) -> int:
     Call it only where the user says in so many words that the study is to shrink. Whoever grows the
     study at the same time may prevail.
     """
-    wanted = _at_least(store, study, trials)
+    wanted = max(trials, *(shard.last for shard in stored_shards(store, study)), 1)
     if wanted >= goal(store, study):
         return grow(store, study, trials)
     store.put(_key(study, wanted), b"")
@@ -66,10 +68,6 @@ def take_back(store: ObjectStore, study: Study, asked: int, before: int, trials:
     """
     if asked > before and goal(store, study) == asked:
         shrink(store, study, max(trials, before))
-
-
-def _at_least(store: ObjectStore, study: Study, trials: int) -> int:
-    return max(trials, *(shard.last for shard in stored_shards(store, study)), 1)
 
 
 def _of_file(store: ObjectStore, study: Study) -> int:

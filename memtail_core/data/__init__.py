@@ -14,6 +14,7 @@ from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.examples import Examples, InMemory, Selection
+from memtail_core.data.sameness import sameness_warnings
 from memtail_core.data.sources import SOURCES
 from memtail_core.data.splits import Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
@@ -55,7 +56,7 @@ def load(what: DatasetTable) -> Dataset:
     except MemoryError as error:
         raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
     splits = split(_checked(splits), what.test_fraction, what.train_limit, what.test_limit)
-    return Dataset.from_arrays(
+    dataset = Dataset.from_arrays(
         splits.x_train,
         splits.y_train,
         splits.x_test,
@@ -67,6 +68,10 @@ def load(what: DatasetTable) -> Dataset:
         modality=splits.modality,
         account=splits.account,
     )
+    if not dataset.modality.is_pictured:
+        return dataset
+    alike = Account(warnings=tuple(sameness_warnings(dataset)))
+    return replace(dataset, account=dataset.account + alike)
 
 
 def _checked(splits: Splits) -> Splits:
@@ -87,7 +92,7 @@ def _checked(splits: Splits) -> Splits:
 
 
 def _sentence(kind: str, error: Any) -> str:
-    option = str(error["loc"][-1])
+    option = str(next((part for part in error["loc"] if isinstance(part, str)), error["loc"][0]))
     if error["type"] == "missing_keyword_only_argument":
         return f"[dataset] {option} is missing: '{kind}:' needs it"
     if error["type"] == "unexpected_keyword_argument":

@@ -1,6 +1,5 @@
 """Checks arrays, labels and names that a source returned; says in one sentence what is wrong."""
 
-import re
 from collections import Counter
 from typing import Any
 
@@ -8,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.modalities import MODALITIES, Modality, modality_of, named
+from memtail_core.data.wording import printable
 from memtail_core.errors import DatasetError
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def checked_split(
@@ -61,9 +59,7 @@ def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
         raise DatasetError(f"{what} is {names!r}: give a list of names")
     if len(names) not in (0, n):
         raise DatasetError(f"{len(names)} {what} for {n} examples")
-    # A file's name need not be UTF-8, and control characters would reach a terminal or an SVG.
-    raw = (str(name).encode("utf-8", "surrogatepass") for name in names)
-    return tuple(_CONTROL.sub("\ufffd", name.decode("utf-8", "replace")) for name in raw)
+    return tuple(printable(str(name)) for name in names)
 
 
 def _array(given: Any, name: str) -> NDArray[Any]:

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 
-from memtail_core.errors import MachineError, MemtailError
+from memtail_core.errors import MachineError, MemtailError, StoreError
 from memtail_core.running.processes import ENVIRONMENT
 from memtail_core.settings import Settings
 from memtail_core.settings import settings as read_settings
@@ -25,8 +25,6 @@ def main() -> None:
     """Start the worker in this process, which gets the signals; never return."""
     from services import broker
     from services.presence import Presence, version_here
-    from services.queue import TASK, app, queue_of
-    from services.worker import drain, heartbeat, task
 
     settings = read_settings()
     device = _device(settings.device)
@@ -44,8 +42,10 @@ def main() -> None:
     connected = f"{device}, store {settings.store}, broker {broker.address(settings)}"
     print(f"memtail worker {worker.name}: {connected}", flush=True)
     _wait_for_redis(settings)
-    store = open_store(settings.store, patience=settings.store_patience)
-    list(store.folders("studies/"))  # a worker that may not read must not take shards from others
+    _wait_for_store(settings)
+    from services.queue import TASK, app, queue_of  # these import torch, which takes a while
+    from services.worker import drain, heartbeat, task
+
     heartbeat.start(app, settings, worker)
     drain.on_sigterm(settings.grace)
     assert task.train.name == TASK  # importing the task registers it
@@ -78,7 +78,7 @@ def _wait_for_redis(settings: Settings) -> None:
     while True:
         try:
             with broker.reached(settings):
-                broker.connect(settings).ping()
+                broker.connect(settings, retries=0).ping()
                 return
         except broker.RefusedError:
             raise
@@ -87,6 +87,20 @@ def _wait_for_redis(settings: Settings) -> None:
                 print(f"Warning: {error}; trying again", file=sys.stderr, flush=True)
                 told = time.monotonic()
         time.sleep(_AGAIN)
+
+
+def _wait_for_store(settings: Settings) -> None:
+    """Look into the store: a worker that may not read must not take shards from others.
+
+    Raises:
+        StoreError: it cannot be read, for longer than a worker has patience.
+    """
+    try:
+        list(open_store(settings.store, patience=0).folders("studies/"))
+    except StoreError as error:
+        said = f"Warning: {error}; trying again for {settings.store_patience:.0f} s"
+        print(said, file=sys.stderr, flush=True)
+        list(open_store(settings.store, patience=settings.store_patience).folders("studies/"))
 
 
 def _device(asked: str) -> str:

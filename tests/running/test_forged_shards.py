@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from memtail_core import catalogue
-from memtail_core.catalogue import reports
+from memtail_core.catalogue import Progress, reports
 from memtail_core.errors import DamagedError, StoreError, StudyError
 from memtail_core.plan.shards import Shard
 from memtail_core.running import loading, shard_files, tuning
@@ -173,6 +173,16 @@ def test_a_tuning_that_is_none_is_named(trained: Trained, store: FilesStore, con
     store.put(f"{trained.study.prefix}tuning/{kind}.json", content.encode())
     with pytest.raises(StoreError, match="is damaged: delete it"):
         tuning.settled(store, trained.study, trained.dataset, "cpu")
+
+
+def test_the_name_of_a_shard_far_away_lets_no_study_grow(
+    trained: Trained, store: FilesStore
+) -> None:
+    """Whoever may store shards could have every worker train a million models."""
+    store.put(Shard(33_210, 33_215).key(trained.study), b"")
+    catalogue.register(store, trained.study, trained.dataset, 12)
+    assert catalogue.goal(store, trained.study) == 15
+    assert len(Progress.of(store, trained.study).missing) == 1
 
 
 @pytest.mark.parametrize("name", ["../../secrets", "/etc/passwd", ""])
