@@ -40,6 +40,10 @@ def links(html: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("is_kept", [False, True], ids=["removed by the proxy", "kept"])
 def test_every_link_is_below_the_prefix(behind: Any, is_kept: bool) -> None:
+    """Flower: assets and links outside the prefix, or 404 for all once the proxy keeps it.
+
+    https://github.com/mher/flower/issues/308, https://github.com/mher/flower/issues/1069
+    """
     found = behind(dashboard_prefix="/lab/memtail/", dashboard_open=True)
     inner = "/lab/memtail" if is_kept else ""
     toward, seen = ["/", "/workers", "/submit", "/about"], set()
@@ -120,6 +124,10 @@ FORWARDED = {
     ids=["named", "another"],
 )
 def test_headers_of_named_proxies_alone_count(behind: Any, address: str, base: str) -> None:
+    """FastAPI: a redirect of a trailing slash loses https behind a proxy.
+
+    https://github.com/fastapi/fastapi/issues/4990
+    """
     given = {
         "dashboard_prefix": "/memtail",
         "dashboard_proxies": "10.1.2.0/24, 127.0.0.1",
@@ -149,6 +157,34 @@ def test_each_client_of_a_proxy_has_its_own_changes(behind: Any) -> None:
     assert [changed("203.0.113.7") for _ in range(31)] == [422] * 30 + [429]
     assert changed("9.9.9.9, 203.0.113.7") == 429, "what a client writes itself does not count"
     assert changed("203.0.113.8") == 422
+
+
+def test_a_client_is_one_client_on_every_port(behind: Any) -> None:
+    """uvicorn: a port in X-Forwarded-For (of Azure's gateway) made each request another client.
+
+    https://github.com/Kludex/uvicorn/issues/2789
+    """
+    found = behind(dashboard_proxies=PROXY)
+    for address in ("203.0.113.7:{}", "[2001:db8::7]:{}"):
+        answers = [
+            found.post(
+                "/api/v1/studies",
+                json={},
+                headers={**BEARER, "X-Forwarded-For": address.format(port)},
+            ).status_code
+            for port in range(1024, 1055)
+        ]
+        assert answers == [422] * 30 + [429]
+
+
+def test_a_probe_by_address_is_answered(behind: Any) -> None:
+    """Homepage: Kubernetes probes with the address of the pod as host, and got 400.
+
+    https://github.com/gethomepage/homepage/pull/6775
+    """
+    found = behind("10.244.0.1", dashboard_token=None)
+    for host in ("10.244.1.17:8080", "[fd00::17]:8080", "memtail.default.svc", ""):
+        assert found.get("/healthz", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ def test_what_the_guide_says_works(
 
     another = study.model_copy(update={"name": "another"})
     with proxied.stream("GET", "/memtail/api/v1/events") as events:
+        # nginx buffers events until it is told not to: https://github.com/nginx/nginx/issues/1505
         lines = events.iter_lines()
         assert next(line for line in lines if line == "event: overview")
         catalogue.register(folder, another, dataset, 10)

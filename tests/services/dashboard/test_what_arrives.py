@@ -82,6 +82,10 @@ def with_redis(
 
 @pytest.mark.parametrize("number", NUMBERS, ids=range(len(NUMBERS)))
 def test_no_number_that_a_worker_reports_breaks_a_page(with_redis: WithRedis, number: str) -> None:
+    """Prefect: NaN in what runs report is "out of range", not JSON, and an error of the server.
+
+    https://github.com/PrefectHQ/prefect/issues/6439
+    """
     now, study = time.time(), with_redis.study.id
     stored = {"worker": '"w"', "when": now, "seconds": 1.0, "models": 5, "accuracy": "{}"}
     lease = {"study": f'"{study}"', "shard": '"0000000-0000010"', "worker": '"w"', "attempt": 1,
