@@ -5,10 +5,11 @@ from typing import Any
 
 from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from memtail_core import catalogue
 from memtail_core.store import ObjectStore
-from services.dashboard.abandoned import unless_abandoned
+from services.dashboard.abandoned import GONE, unless_abandoned
 from services.dashboard.readers import isolation
 from services.dashboard.readers.isolation import Limits
 
@@ -39,7 +40,10 @@ class Uploads:
         if self._free.locked():
             raise HTTPException(503, "other uploads are running: try again", {"Retry-After": "5"})
         async with self._free:
-            content = await request.body()
+            try:
+                content = await request.body()
+            except ClientDisconnect as error:
+                raise HTTPException(GONE, "the client closed the connection") from error
             return await unless_abandoned(request, self._checked(content))
 
     async def _checked(self, content: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from memtail_core.errors import DatasetError, MemtailError, StudyError
 from memtail_core.running.processes import ENVIRONMENT
+
+log = logging.getLogger(__name__)
 
 _READERS = "services.dashboard.readers."
 
@@ -86,6 +89,7 @@ async def _read(
             await asyncio.shield(process.wait())
     head, _, rest = out.partition(b"\n")
     if not head:
+        log.warning("reading what a client sent (%s) ended: %s", reader, process.returncode)
         raise kind(
             f"reading it takes more than {limits.seconds} seconds, or more memory than the "
             "dashboard gives it"
