@@ -7,6 +7,7 @@ from memtail_core.catalogue.datasets import (
     load_arms,
     load_dataset,
     put_dataset,
+    put_encoded,
     register_arms,
 )
 from memtail_core.catalogue.demand import Demand
@@ -30,6 +31,7 @@ __all__ = [
     "named",
     "of_same_name",
     "put_dataset",
+    "put_encoded",
     "read",
     "register",
     "register_arms",
