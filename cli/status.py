@@ -1,9 +1,11 @@
 """``memtail status``: the studies of a store, and what the cluster does with them."""
 
+import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +19,7 @@ from memtail_core.catalogue import Progress, reports
 from memtail_core.catalogue.stored import LARGE
 from memtail_core.errors import MemtailError
 from memtail_core.plan.shards import Shard
+from memtail_core.settings import settings
 from memtail_core.store import Contents, ListedStore, ObjectStore, open_store
 from memtail_core.study import Study
 
@@ -79,11 +82,21 @@ def _rows(store: ObjectStore, ask: "_Ask") -> list[dict[str, Any]]:
             return None
 
     rows: list[dict[str, Any] | None] = []
-    listed = catalogue.listed.every(store, Contents())
+    contents, file = Contents(), _file_of_contents(store.location)
+    contents.load(file)
+    listed = catalogue.listed.every(store, contents)
     with ThreadPoolExecutor(_THREADS) as pool:
         while some := list(islice(listed, 8 * _THREADS)):
             rows += pool.map(lambda each: row(*each), some)
+    if store.location.startswith("s3://"):  # a folder lists no digests: its files are read
+        contents.save(file)
     return [each for each in rows if each is not None]
+
+
+def _file_of_contents(location: str) -> Path:
+    """Where the descriptions of a bucket's studies are kept for the next command."""
+    name = hashlib.sha256(location.encode()).hexdigest()[:16]
+    return settings().cache.expanduser() / "listed" / f"{name}.zip"
 
 
 def _cluster_status(of_all: bool) -> "_Ask":

@@ -7,9 +7,13 @@ object whose digest is known, and was read before, is not read again.
 
 import hashlib
 import threading
+import uuid
+import zipfile
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from memtail_core.store.base import Entry, ObjectStore
 
@@ -26,6 +30,7 @@ class Contents:
     def __init__(self, most: int = _MOST_BYTES) -> None:
         self._most, self._bytes = most, 0
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._loaded: set[str] = set()
         self._lock = threading.Lock()
 
     def get(self, digest: str) -> bytes | None:
@@ -46,6 +51,31 @@ class Contents:
                 self._bytes += len(content)
             while self._bytes > self._most:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
+
+    def load(self, file: Path) -> None:
+        """Keep what :meth:`save` wrote, for the next command; whatever is no content is skipped."""
+        with suppress(OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
+            with zipfile.ZipFile(file) as archive:
+                for digest in archive.namelist():
+                    content = archive.read(digest)
+                    if hashlib.sha256(content).hexdigest() == digest:
+                        self.keep(content)
+            self._loaded = set(self._kept)
+
+    def save(self, file: Path) -> None:
+        """Write what is kept, unless that is what was loaded; a full disk does no harm."""
+        if not self._kept or self._loaded == set(self._kept):
+            return
+        partial = file.with_name(f"{file.name}.{uuid.uuid4().hex}")
+        with suppress(OSError):
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with zipfile.ZipFile(partial, "w") as archive:
+                    for digest, content in self._kept.items():
+                        archive.writestr(digest, content)
+                partial.replace(file)
+            finally:
+                partial.unlink(missing_ok=True)
 
 
 class ListedStore:

@@ -5,6 +5,7 @@ Situations: 2,000 studies took the dashboard 138 s at first and 38% of a core af
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -75,8 +76,9 @@ def test_folders_that_are_no_studies_do_not_cause_listings_of_everything(
     assert store.spent() == {"list": 1}
 
 
-def test_status_of_all_is_one_listing() -> None:
+def test_status_of_all_is_one_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From optuna/optuna#3108: 30 s for 100 studies, since each cost several queries."""
+    monkeypatch.setenv("MEMTAIL_CACHE", str(tmp_path))
     store, _ = filled(N)
     rows = _rows(store, lambda store, study: None)
     assert [(row["state"], row["stored"]) for row in rows] == [("complete", 20)] * N
@@ -159,6 +161,22 @@ def test_an_object_that_is_replaced_after_the_listing_is_not_taken_for_the_one_b
     assert listed.get("studies/a/x") == b"two"
     store.put("studies/b/x", b"one")
     assert ListedStore(store, list(store.entries("")), contents).get("studies/b/x") == b"one"
+
+
+def test_the_next_status_reads_no_description_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMTAIL_CACHE", str(tmp_path))
+    store, studies = filled(N)
+    rows = _rows(store, lambda store, study: None)
+    store.spent()
+    assert _rows(store, lambda store, study: None) == rows
+    assert store.spent() == {"list": pages(len(store.objects))}
+    store.put(f"{studies[3].prefix}goal.json", b'{"trials": 100}')
+    assert [row["goal"] for row in _rows(store, lambda store, study: None)].count(100) == 1
+    (file,) = (tmp_path / "listed").iterdir()
+    file.write_bytes(file.read_bytes()[:-5000] + bytes(5000))  # damaged
+    assert len(_rows(store, lambda store, study: None)) == N
 
 
 def test_contents_are_bounded() -> None:
