@@ -120,6 +120,8 @@ class GradientEngine:
             each = batches(self._recipe, members, seeds.tolist(), self.device)
             for steps, (batch, rate) in enumerate(zip(each, rates, strict=True), 1):
                 step(batch, rate)
+                if steps % len(sizes) == 0:
+                    networks.losses.end_epoch(members.shape[1])
                 if callback is not None and steps % len(sizes) == 0:
                     with own_randomness(self.device):
                         callback(steps // len(sizes), networks, data)
