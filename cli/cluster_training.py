@@ -47,7 +47,7 @@ def train(
 
     console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
     with _ordered(store, study, trials, device) as (cluster, order, planned):
-        say_study(console, store, study, trials, planned.models)
+        say_study(console, store, study, dataset.account, trials, planned.models)
         console.print(f"  to train  {formatting.count(planned.shards * study.shard_size, 'model')}")
         if is_dry_run:
             return None

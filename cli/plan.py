@@ -1,8 +1,10 @@
 """Prints what will be trained, the same for this machine and for a cluster."""
 
 from rich.console import Console
+from rich.markup import escape
 
 from memtail_core.catalogue import of_same_name
+from memtail_core.data import Account
 from memtail_core.store import ObjectStore
 from memtail_core.study import ArmsTable, Study
 
@@ -11,12 +13,14 @@ def say_study(
     console: Console,
     store: ObjectStore,
     study: Study,
+    account: Account,
     asked: int,
     models: int,
     how_many: str | None = None,
 ) -> None:
     """Print the study's id, its data and models, and notes on what you might not expect.
 
+    ``account`` says what was read and left out, where the data were read just now.
     ``how_many`` replaces the number of models where it is not known.
     """
     from memtail_core.data import modalities
@@ -28,6 +32,10 @@ def say_study(
         f"{modalities.named(data.kind).noun}, {len(data.classes)} classes",
         markup=False,
     )
+    for line in account.lines:
+        say(f"  read      {line}", markup=False)
+    for warning in account.warnings:
+        say(f"[yellow]Warning:[/] {escape(warning)}")
     say(
         f"  models    {how_many or f'{models:,}'} of {study.training['recipe']}, {_subsets(study)}",
         markup=False,

@@ -10,6 +10,7 @@ from rich.console import Console
 from cli import formatting
 from cli.plan import say_study
 from cli.progress import ProgressBar
+from memtail_core.data import Account
 from memtail_core.plan.shards import Shard
 from memtail_core.running.cost import Cost
 from memtail_core.running.listeners import ProgressListener
@@ -31,6 +32,7 @@ class RunProgress(ProgressListener):
         study: Study,
         store: ObjectStore,
         cost: Cost,
+        account: Account,
         *,
         quiet: bool,
         only_plan: bool,
@@ -38,6 +40,7 @@ class RunProgress(ProgressListener):
         is_open: bool = False,
     ) -> None:
         self._study, self._store, self._cost = study, store, cost
+        self._account = account
         self._console = Console(stderr=not only_plan, highlight=False, quiet=quiet, soft_wrap=True)
         self._bar = ProgressBar(
             *(self._console, "training", cost.trials, "models"),
@@ -51,8 +54,9 @@ class RunProgress(ProgressListener):
     def say_plan(self) -> None:
         """Print the study, what is to be trained, and what it costs."""
         study, cost, say = self._study, self._cost, self._console.print
+        account = self._account
         how_many = "as many as it takes" if self._is_open else None
-        say_study(self._console, self._store, study, cost.asked, cost.trials, how_many)
+        say_study(self._console, self._store, study, account, cost.asked, cost.trials, how_many)
         for line in self._until:
             say(f"  until     {line}", markup=False)
         if cost.missing == 0:

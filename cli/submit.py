@@ -11,6 +11,7 @@ from cli.options import json_option, open_study, print_json, set_option, store_o
 from cli.plan import say_study
 
 if TYPE_CHECKING:
+    from memtail_core.data import Dataset
     from memtail_core.study import Study
     from services.orders import Device
     from services.submission import Cluster, Plan
@@ -65,7 +66,7 @@ def submit(
         plan = submission.plan(cluster, study, asked, order)
         enqueued = None if dry_run else submission.submit(cluster, study, dataset, asked, order)
         if not as_json:
-            _say(cluster, study, plan, asked, enqueued)
+            _say(cluster, study, dataset, plan, asked, enqueued)
         if wait and not dry_run:
             context.exit(follow(cluster, study, as_json))
         if as_json:
@@ -73,12 +74,17 @@ def submit(
 
 
 def _say(
-    cluster: "Cluster", study: "Study", plan: "Plan", asked: int, enqueued: int | None
+    cluster: "Cluster",
+    study: "Study",
+    dataset: "Dataset",
+    plan: "Plan",
+    asked: int,
+    enqueued: int | None,
 ) -> None:
     """Print the plan, and how to continue."""
     console = Console(highlight=False, soft_wrap=True)
     say = console.print
-    say_study(console, cluster.store, study, asked, plan.models)
+    say_study(console, cluster.store, study, dataset.account, asked, plan.models)
     say(f"  store     {cluster.store.location}", markup=False)
     stored = f" ({plan.stored:,} are stored)" if plan.stored else ""
     missing = plan.shards * study.shard_size

@@ -54,12 +54,14 @@ def train(
     planned = stopping.planned(store, study, trials) if stopping else trials
     cost = estimate(store, study, dataset, planned, device, options.workers)
     if options.dry_run and options.as_json:
-        print_json(cost.as_dict() | (stopping.as_dict() if stopping else {}))
+        account = {"read": dataset.account.lines, "warnings": dataset.account.warnings}
+        print_json(cost.as_dict() | account | (stopping.as_dict() if stopping else {}))
         return None
     progress = RunProgress(
         study,
         store,
         cost,
+        dataset.account,
         quiet=options.as_json,
         only_plan=options.dry_run,
         until=stopping.lines() if stopping else (),

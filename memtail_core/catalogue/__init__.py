@@ -1,5 +1,6 @@
 """A store's studies: what is registered, stored, missing, failed and published."""
 
+from memtail_core.catalogue.accounts import account_of
 from memtail_core.catalogue.datasets import (
     dataset_of,
     load_arms,
@@ -13,6 +14,7 @@ from memtail_core.catalogue.studies import find, ids, named, of_same_name, read,
 
 __all__ = [
     "Progress",
+    "account_of",
     "dataset_of",
     "find",
     "goal",

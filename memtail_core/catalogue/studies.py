@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from memtail_core.catalogue.accounts import put_account
 from memtail_core.catalogue.datasets import put_dataset
 from memtail_core.catalogue.goals import set_goal
 from memtail_core.catalogue.stored import stored_shards
@@ -37,6 +38,7 @@ def register(
                 f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
             )
     put_dataset(store, dataset, verify=verify)
+    put_account(store, study, dataset.account)
     set_goal(store, study, trials)
     if is_new:
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal

@@ -10,6 +10,7 @@ from typing import Any
 
 import pydantic
 
+from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.examples import Examples, InMemory, Selection
@@ -19,7 +20,17 @@ from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
 from memtail_core.study.validation import given_and_expected
 
-__all__ = ["SOURCES", "Dataset", "Examples", "InMemory", "Selection", "Splits", "load"]
+__all__ = [
+    "NO_ACCOUNT",
+    "SOURCES",
+    "Account",
+    "Dataset",
+    "Examples",
+    "InMemory",
+    "Selection",
+    "Splits",
+    "load",
+]
 
 
 def load(what: DatasetTable) -> Dataset:
@@ -54,6 +65,7 @@ def load(what: DatasetTable) -> Dataset:
         test_names=splits.test_names,
         features=splits.features,
         modality=splits.modality,
+        account=splits.account,
     )
 
 

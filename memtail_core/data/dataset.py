@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.checks import (
     check_alike,
     checked_classes,
@@ -40,6 +41,7 @@ class Dataset:
         features: d names of the columns, or empty; ``color=red`` where a column of words became one
             column of 0 and 1 per word.
         modality: what an example is.
+        account: what the source read and left out; empty where the data come from a store.
     """
 
     train: Examples
@@ -51,6 +53,7 @@ class Dataset:
     test_names: tuple[str, ...] = field(default=())
     features: tuple[str, ...] = field(default=())
     modality: Modality = field(kw_only=True)
+    account: Account = field(default=NO_ACCOUNT, kw_only=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,6 +113,7 @@ class Dataset:
         test_names: Sequence[str] = (),
         features: Sequence[str] = (),
         modality: str | None = None,
+        account: Account = NO_ACCOUNT,
     ) -> "Dataset":
         """Check and normalise arrays; they are kept, not copied, so do not change them after.
 
@@ -122,6 +126,7 @@ class Dataset:
             train_names, test_names: a name per example, or nothing.
             features: a name per column, or nothing.
             modality: a name of ``MODALITIES``; by default the one that x_train looks like.
+            account: what the source says about the data.
 
         Raises:
             DatasetError: one sentence that says what is wrong and where.
@@ -165,6 +170,7 @@ class Dataset:
             checked_names(test_names, len(x_test), "test_names"),
             checked_names(features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
             modality=of,
+            account=account,
         )
 
     def to_npz(self) -> bytes:

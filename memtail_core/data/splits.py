@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.errors import DatasetError
 
 _SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
@@ -29,6 +30,7 @@ class Splits:
     test_names: Sequence[str] = ()
     features: Sequence[str] = ()
     modality: str | None = None  # a name of MODALITIES; None: what the arrays look like
+    account: Account = NO_ACCOUNT
 
 
 Source = Callable[..., Splits]  # (argument, /, *, option=default, …)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from memtail_core.analysis.analysis import Analysis
-from memtail_core.catalogue import reports
+from memtail_core.catalogue import account_of, reports
 from memtail_core.drawing.charts import png, svg
 from memtail_core.experiments import registry
 from memtail_core.report import figures, tables
@@ -45,4 +45,5 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
     subgroups = subgroups_of(store, analysis)
     train, test = linked(analysis, sections)
     explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
-    yield reports.PAGE, page(analysis, drawn, sections, explored).encode()
+    account = account_of(store, analysis.study)
+    yield reports.PAGE, page(analysis, drawn, sections, explored, account).encode()

@@ -299,13 +299,16 @@ def test_fewer_at_once_for_lack_of_memory_is_told(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from cli.run_progress import RunProgress
+    from memtail_core.data import NO_ACCOUNT
     from memtail_core.plan.shards import Shard
     from memtail_core.running import cost
     from memtail_core.running.shard_training import TrainedShard
     from memtail_core.training import Tuning
 
     plan = cost.estimate(trained.store, trained.study, trained.dataset, 60, "cpu", 1)
-    progress = RunProgress(trained.study, trained.store, plan, quiet=False, only_plan=False)
+    progress = RunProgress(
+        trained.study, trained.store, plan, NO_ACCOUNT, quiet=False, only_plan=False
+    )
     for first, stack in ((40, 5), (45, 5), (50, 3)):
         accuracy = {"held_in": 1.0, "held_out": None, "test": 0.9}
         done = TrainedShard(Shard(first, first + 5), 1.0, accuracy, Tuning(stack, "bfloat16"))

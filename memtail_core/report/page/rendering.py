@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from memtail_core.analysis.analysis import Analysis
+from memtail_core.data import NO_ACCOUNT, Account
 from memtail_core.drawing.charts import Figure, javascript
 from memtail_core.drawing.section import Section
 from memtail_core.report.page.charts import Chart, chart
@@ -57,6 +58,7 @@ def page(
     figures: Mapping[str, Figure],
     sections: Sequence[Section] = (),
     exploration: Mapping[str, Any] | None = None,
+    account: Account = NO_ACCOUNT,
 ) -> str:
     """Render the page; every name and label from the data is escaped.
 
@@ -65,6 +67,7 @@ def page(
         figures: figures by name; those without a place in the page are left out.
         sections: the sections of experiments.
         exploration: the encoded data of the explorer; if None, the page has plain lists instead.
+        account: what was read when the data came in.
     """
     charts = {
         name: chart(name, figures[name], caption)
@@ -88,6 +91,7 @@ def page(
     is_images = analysis.dataset.modality.is_pictured
     return environment.get_template("page.html").render(
         a=analysis,
+        account=account,
         summary=analysis.summary(),
         policy=policy([_SCRIPTED, main, drawing] if drawing else [_SCRIPTED, main]),
         style=Markup(_read("page.css")),
