@@ -7,6 +7,7 @@ at the end of the zip archive: a file proves itself wherever it is copied.
         subset, train_correct [K, ⌈n/8⌉]      packed, most significant first (numpy.packbits)
         test_correct [K, ⌈n_test/8⌉]          packed as well
         trials [K], seconds [K]               int64, float64
+        rate_share [K]                        float64, only where a trial's learning rate was lowered
         about                                 JSON: study id, versions, device, tuning
         values                                SHA-256 of the file of values, where there is one
     values/F-L.npz                            the values, where the recipe gives them
@@ -59,6 +60,8 @@ def encode(trials: Trials) -> Encoded:
     """Encode one shard's trials; the same trials give the same bytes."""
     arrays: Arrays = {name: getattr(trials, name) for name in BITS}
     arrays |= {"trials": trials.trials, "seconds": trials.seconds, "about": _json(trials.about[0])}
+    if trials.rate_share is not None:
+        arrays["rate_share"] = trials.rate_share
     if trials.train_values is None or trials.test_values is None:
         return Encoded(archive.packed(arrays), None)
     values: Arrays = {name: getattr(trials, name) for name in VALUES}
@@ -75,7 +78,8 @@ def decode(content: bytes, study: Study, shard: Shard) -> Bits:
         DamagedError: it is damaged, or holds other trials than ``shard`` of ``study``.
     """
     arrays = archive.unpacked(content)
-    about = _verified(arrays, (*BITS, "seconds"), study, shard)
+    shares = [name for name in ("rate_share",) if name in arrays]
+    about = _verified(arrays, (*BITS, "seconds", *shares), study, shard)
     train_values, test_values = (arrays.get(name) for name in _VALUES_OF_0_1)
     trials = Trials(
         n=study.dataset.n_train,
@@ -85,6 +89,7 @@ def decode(content: bytes, study: Study, shard: Shard) -> Bits:
         trials=arrays["trials"],
         seconds=arrays["seconds"],
         about=(about,),
+        rate_share=arrays.get("rate_share"),
         **{name: arrays[name] for name in BITS},
     )
     return Bits(trials, str(arrays["values"]) if "values" in arrays else None)

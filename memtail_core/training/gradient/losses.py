@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+_LOST = 0.25  # of what a network had learned: more is lost only by diverging
 _LEARNED = 0.98  # of chance: a loss above it is not from learning
 _ENOUGH_STEPS = 300  # after which a network that has not begun to learn will not
 
@@ -41,8 +42,8 @@ class Losses:
     def diverged(self, chance: Sequence[float], steps: int) -> NDArray[np.bool_]:
         """Say which networks ended without what they had learned, or never learned anything.
 
-        A network has diverged if its loss ends nearer to chance than to the lowest it had, if it is
-        not finite, or if ``steps``, being many, have left it at chance.
+        A network has diverged if its loss ends a quarter of the way back from the lowest it had to
+        chance, if it is not finite, or if ``steps``, being many, have left it at chance.
 
         Args:
             chance: the loss of predicting each subset's class frequencies, [K].
@@ -53,7 +54,7 @@ class Losses:
         """
         last, lowest = (each.double().cpu().numpy() for each in (self._last, self._lowest))
         by_chance = np.asarray(chance)
-        lost = ~(last <= (lowest + by_chance) / 2) & (lowest < by_chance)
+        lost = ~(last <= lowest + _LOST * (by_chance - lowest)) & (lowest < by_chance)
         never = (steps >= _ENOUGH_STEPS) & ~(lowest < _LEARNED * by_chance)
         found: NDArray[np.bool_] = lost | never | ~np.isfinite(last)
         return found
