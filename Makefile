@@ -1,7 +1,7 @@
 # Every target makes .venv with what it needs first; `make demo` and `make test` are all the set-up.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n logical --maxprocesses 4 --dist worksteal
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal # many tests wait for servers, so more than two cores are of use
 unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
 
 .PHONY: demo test test-all lint clean

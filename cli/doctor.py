@@ -14,6 +14,7 @@ import click
 from cli import formatting
 from cli.options import json_option, print_json, store_option
 from memtail_core.errors import MemtailError
+from memtail_core.settings import ambiguities
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def _checks(location: str) -> Iterator[Check]:
         f"{free:.1f} of {total:.1f} GiB free" + ("" if free > 1 else ": too little"),
     )
     yield _gpu()
+    yield from (Check(".env", "wrong", each) for each in ambiguities().values())
     yield from _store(location)
     yield from _cluster(location)
 

@@ -69,18 +69,15 @@ def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
         number, *bounded = get_args(get_args(field.annotation)[0])
         if number is float:
             metadata = [each for info in bounded for each in info.metadata]
+            numbers = [f"{each:g}" for each in default]
+            is_long = len(numbers) > _MOST_SHOWN
             return {
-                "default": default,
-                "show_default": _shortened([f"{each:g}" for each in default]),
+                "default": ",".join(numbers),
+                "show_default": f"{numbers[0]} … {numbers[-1]}" if is_long else True,
                 "type": Numbers(Number(**_bounds(metadata))),
                 "help": description,
             }
     raise TypeError(f"the option {name} has a type that no command can take: {field.annotation}")
-
-
-def _shortened(numbers: list[str]) -> str:
-    """Return a list of numbers as one writes it, a long one by its ends."""
-    return ",".join(numbers) if len(numbers) <= _MOST_SHOWN else f"{numbers[0]} … {numbers[-1]}"
 
 
 def _bounds(metadata: list[Any]) -> dict[str, Any]:

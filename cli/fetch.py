@@ -17,7 +17,6 @@ from memtail_core.errors import StoreError
 @json_option
 def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
     """Copy the report of STUDY here and verify every file."""
-    import json
 
     from cli.findings import say_findings
     from memtail_core import catalogue
@@ -39,7 +38,7 @@ def fetch(name: str, location: str, output: str | None, as_json: bool) -> None:
         path = folder / name_
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    summary = json.loads(files["summary.json"])
+    summary = reports.summary(files["summary.json"], study)
     page = str(folder / reports.PAGE)
     if as_json:
         print_json({**summary, "report": page})

@@ -67,6 +67,9 @@ trials_option = click.option(
     type=click.IntRange(1, MOST_TRIALS),
     help="Train this many models in total; more than before grows the study.",
 )
+shrink_option = click.option(
+    "--shrink", is_flag=True, help="Let fewer --trials lower the number; stored models stay."
+)
 set_option = click.option(
     "--set",
     "assignments",

@@ -53,6 +53,15 @@ def say_study(
         )
 
 
+def say_kept(console: Console, study: Study, asked: int, goal: int) -> None:
+    """Say so if more models were asked for before: the study keeps the larger number."""
+    if goal > asked:
+        console.print(
+            f"  note      {study.id} is to have {goal:,} models, as was asked for before: "
+            f"--shrink --trials {asked} lowers the number"
+        )
+
+
 def _subsets(study: Study) -> str:
     if isinstance(study.subsets, ArmsTable):
         return f"{study.subsets.count} arms of up to {study.subset_size:,} examples"

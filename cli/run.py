@@ -10,6 +10,7 @@ from cli.options import (
     open_study,
     print_json,
     set_option,
+    shrink_option,
     store_option,
     trials_option,
     workers_option,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="STUDY")
 @store_option
 @trials_option
+@shrink_option
 @workers_option
 @device_option
 @click.option(
@@ -54,6 +56,7 @@ def run(
     name: str,
     location: str,
     trials: int | None,
+    shrink: bool,
     workers: int | None,
     device: str,
     stack: int | None,
@@ -67,7 +70,7 @@ def run(
 
     STUDY is a study file, the name of a study that ships with memtail (digits, mnist-fast, …), or
     the id of a study in the store. The same command continues an interrupted study; more --trials
-    make it grow. Nothing is trained twice.
+    make it grow; fewer do not shrink it, unless you give --shrink. Nothing is trained twice.
 
     With --until, training stops when a rule is met: 'se<=0.05', 'top-1000 stable at 0.9',
     'memorized stable at 0.9', or several rules joined by 'and'. With several --until, the first to
@@ -81,7 +84,7 @@ def run(
     store = open_store(location)
     study, dataset, planned = open_study(store, name, assignments, trials)
     most = most_of(stopping, trials, planned)
-    options = RunOptions(workers, device, stack, dry_run, as_json)
+    options = RunOptions(workers, device, stack, dry_run, as_json, shrink)
     execute(store, study, dataset, most, options, stopping)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 
 from cli import formatting
-from cli.plan import say_study
+from cli.plan import say_kept, say_study
 from cli.progress import ProgressBar
 from memtail_core.data import Account
 from memtail_core.plan.shards import Shard
@@ -69,6 +69,10 @@ class RunProgress(ProgressListener):
         known = cost.seconds is not None
         length = formatting.length(cost.seconds or 0) if known else "known after the first shard"
         say(f"  cost      time: {length}; store: {formatting.size(cost.store_bytes)}")
+
+    def say_kept(self, goal: int) -> None:
+        """Say so if the study is to have more models than this run trains."""
+        say_kept(self._console, self._study, self._cost.asked, goal)
 
     def shards_missing(self, missing: Sequence[Shard]) -> None:
         """Start the bar where it was left."""

@@ -28,6 +28,7 @@ _OF_CLUSTER = (
     "models_per_hour",
     "seconds_left",
     "at_work",
+    "worker_errors",
 )
 
 
@@ -172,6 +173,8 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
             f"  cluster   {detail['running']:,} models running, {detail['waiting']:,} waiting, "
             f"{detail['failed']:,} failed; {formatting.count(detail['workers'], 'worker')}"
         )
+    if detail["state"] != "complete":
+        _print_worker_errors(console, detail.get("worker_errors", []))
     for damaged in detail["damaged"]:
         console.print(f"  damaged   {damaged}; memtail run trains it again")
     for key in detail["set_aside"]:
@@ -189,6 +192,15 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     if detail["is_experiment"]:
         none = "none: the results are in the report of the study that the experiment belongs to"
     console.print(f"  report    {detail['report'] or none}")
+
+
+def _print_worker_errors(console: Console, errors: list[dict[str, Any]]) -> None:
+    """Print which workers cannot train the study, or fail again and again."""
+    for error in errors[:5]:
+        what = "leaves it to other workers" if error["is_aside"] else "failed"
+        times = "" if error["is_aside"] else f" {formatting.count(error['in_a_row'], 'time')}"
+        text = f"{error['worker']} {what}{times}: {error['reason']}"
+        console.print(f"  worker    {formatting.plain(text)}")
 
 
 def _print_failures(console: Console, detail: dict[str, Any]) -> None:

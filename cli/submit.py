@@ -7,8 +7,16 @@ import click
 from rich.console import Console
 
 from cli import formatting
-from cli.options import json_option, open_study, print_json, set_option, store_option, trials_option
-from cli.plan import say_study
+from cli.options import (
+    json_option,
+    open_study,
+    print_json,
+    set_option,
+    shrink_option,
+    store_option,
+    trials_option,
+)
+from cli.plan import say_kept, say_study
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="STUDY")
 @store_option
 @trials_option
+@shrink_option
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -43,6 +52,7 @@ def submit(
     name: str,
     location: str,
     trials: int | None,
+    shrink: bool,
     device: str,
     stack: int | None,
     assignments: tuple[str, ...],
@@ -53,7 +63,7 @@ def submit(
     """Submit STUDY to the cluster, whose workers train it.
 
     The data are sent once. You can submit a study again at any time: it continues, and more
-    --trials make it grow.
+    --trials make it grow; fewer do not shrink it, unless you give --shrink.
     """
     from cli.cluster import connected
     from cli.watch import follow
@@ -63,8 +73,12 @@ def submit(
         study, dataset, asked = open_study(cluster.store, name, assignments, trials)
         kind = None if device == "auto" else cast("Device", device)
         order = submission.order_for(cluster, study, kind, stack)
-        plan = submission.plan(cluster, study, asked, order)
-        enqueued = None if dry_run else submission.submit(cluster, study, dataset, asked, order)
+        plan = submission.plan(cluster, study, asked, order, may_shrink=shrink)
+        enqueued = (
+            None
+            if dry_run
+            else submission.submit(cluster, study, dataset, asked, order, may_shrink=shrink)
+        )
         if not as_json:
             _say(cluster, study, dataset, plan, asked, enqueued)
         if wait and not dry_run:
@@ -85,6 +99,7 @@ def _say(
     console = Console(highlight=False, soft_wrap=True)
     say = console.print
     say_study(console, cluster.store, study, dataset.account, asked, plan.models)
+    say_kept(console, study, asked, plan.goal)
     say(f"  store     {cluster.store.location}", markup=False)
     stored = f" ({plan.stored:,} are stored)" if plan.stored else ""
     missing = plan.shards * study.shard_size

@@ -23,6 +23,7 @@ class RunOptions:
         stack: networks a process trains at once; None: the fastest number, measured.
         dry_run: print the plan and train nothing.
         as_json: print JSON instead of text.
+        may_shrink: a goal that is larger falls to the number asked for.
     """
 
     workers: int | None = None
@@ -30,6 +31,7 @@ class RunOptions:
     stack: int | None = None
     dry_run: bool = False
     as_json: bool = False
+    may_shrink: bool = False
 
 
 def train(
@@ -45,6 +47,7 @@ def train(
     ``stopping`` decides when fewer than ``trials`` are enough; what it measured is stored.
     """
     from cli.run_progress import RunProgress
+    from memtail_core import catalogue
     from memtail_core.running import execution, tuning
     from memtail_core.running.cost import estimate
     from memtail_core.training.device import resolve_device
@@ -68,6 +71,8 @@ def train(
         is_open=bool(stopping and stopping.conditions),
     )
     progress.say_plan()
+    if not (options.may_shrink or (stopping and stopping.conditions)):
+        progress.say_kept(catalogue.goal(store, study))
     if options.dry_run:
         return None
     watch = stopping.watch(study, progress.looked) if stopping else None
@@ -83,6 +88,7 @@ def train(
             observer=progress,
             until=watch,
             seconds=stopping.seconds if stopping else None,
+            may_shrink=options.may_shrink,
         )
     if stopping and watch:
         stopping.keep(store, study, watch, loaded, trials)

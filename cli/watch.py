@@ -1,6 +1,5 @@
 """``memtail watch``: follow a study on the cluster, live."""
 
-import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -111,8 +110,7 @@ def _summary(cluster: "Cluster", status: "StudyStatus") -> dict[str, Any] | None
     if manifest is None or manifest.trials != status.progress.n_stored:
         return None
     content = cluster.store.get(f"{status.study.prefix}report/summary.json")
-    summary: dict[str, Any] = json.loads(content)
-    return summary
+    return reports.summary(content, status.study)
 
 
 def _has_aggregator(cluster: "Cluster") -> bool:
@@ -171,6 +169,8 @@ def _counts(status: "StudyStatus") -> str:
     order = status.order
     if not status.workers and not status.is_over and order:
         return f"{text}; no {order.device} worker is running (memtail workers)"
+    if status.errors and not status.is_over:
+        return f"{text}; {formatting.plain(status.errors[0].sentence)} (memtail workers)"
     return text
 
 

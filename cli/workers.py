@@ -22,21 +22,27 @@ if TYPE_CHECKING:
 def workers(location: str, as_json: bool) -> None:
     """Show the workers of the cluster and what each one trains."""
     from cli.cluster import connected
-    from services import leases, presence
+    from services import last_errors, leases, presence
 
     with connected(location) as cluster:
         there = presence.running(cluster.client, "worker")
         aggregators = presence.running(cluster.client, "aggregator")
         held = leases.current(cluster.client)
+        errors = last_errors.current(cluster.client)
     if as_json:
         print_json(
             {
                 "workers": [
                     each.model_dump(exclude={"role"})
-                    | {"trains": [x.model_dump() for x in held if x.worker == each.name]}
+                    | {
+                        "trains": [x.model_dump() for x in held if x.worker == each.name],
+                        "errors": [x.model_dump() for x in errors if x.worker == each.name],
+                    }
                     for each in there
                 ],
-                "aggregators": [each.model_dump(include={"name", "since"}) for each in aggregators],
+                "aggregators": [
+                    each.model_dump(include={"name", "since", "version"}) for each in aggregators
+                ],
             }
         )
         return
@@ -46,14 +52,25 @@ def workers(location: str, as_json: bool) -> None:
         console.print("no worker is running; start some: docker compose up -d --scale worker=2")
     else:
         table = Table(box=None, pad_edge=False)
-        for column in ("worker", "host", "device", "running for", "task"):
+        for column in ("worker", "host", "device", "memtail", "running for", "task"):
             table.add_column(column, overflow="fold")
         for each in there:
             mine = [lease for lease in held if lease.worker == each.name]
             task = "; ".join(_task(lease) for lease in mine) or _idle(each.idle_since)
-            cells = (each.name, each.host, each.device, _ago(each.since), task)
+            cells = (each.name, each.host, each.device, each.version, _ago(each.since), task)
             table.add_row(*(formatting.plain(cell) for cell in cells))
         console.print(table)
+    for error in errors:
+        if any(error.worker == each.name for each in there):
+            text = formatting.plain(f"{error.worker} {error.sentence}")
+            console.print(f"Warning: {text}", soft_wrap=True)
+    versions = {each.version or "unknown" for each in [*there, *aggregators]}
+    if len(versions | {presence.version_here()}) > 1:
+        console.print(
+            f"Warning: memtail is {', '.join(sorted(map(formatting.plain, versions)))} in the "
+            f"services and {presence.version_here()} here: install one version everywhere",
+            soft_wrap=True,
+        )
     stores = {
         formatting.plain(e.store) for e in there if e.store.rstrip("/") != location.rstrip("/")
     }

@@ -4,22 +4,34 @@ They come from the environment, or from a file ``.env`` in the current folder, a
 reads it; ``.env.example`` lists them. Secrets print as stars.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memtail_core.errors import StudyError
 
 Seconds = Annotated[float, Field(gt=0)]
 
+# Secrets in .env, and the characters that are read differently, by the quotes around a secret.
+_SECRET = re.compile(r"\s*(?:export\s+)?(MEMTAIL_\w*(?:PASSWORD|KEY|TOKEN))\s*=\s*(.*?)\s*")
+_IN_SINGLE = re.compile(r"'|\\(?=[\\']|$)")
+_IN_DOUBLE = re.compile(r"[\"$\\]")
+_BARE = re.compile(r"\$|^[\"'`]|(?<=\s)#")
+
 
 class Settings(BaseSettings):
     """Settings of commands and services: ``MEMTAIL_STORE`` sets ``store``, and so on."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MEMTAIL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="MEMTAIL_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     store: str = "runs"
@@ -29,11 +41,20 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = None
     s3_secret_key: SecretStr | None = None
     s3_region: str = "us-east-1"
+    shard_key: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """The key that signs shards, at least 16 characters: who has only the key of the bucket cannot
+    replace any."""
 
     broker_url: SecretStr | None = None
     """Redis, ``redis://host:6379/0``, with or without ``:password@``; ``rediss`` encrypts."""
     broker_password: SecretStr | None = None
     """The password of Redis, if ``broker_url`` has none."""
+
+    ca_file: Annotated[
+        Path | None, Field(validation_alias=AliasChoices("MEMTAIL_CA_FILE", "SSL_CERT_FILE"))
+    ] = None
+    """A file of certificates (PEM) to trust in place of the system's, for ``https`` and
+    ``rediss``; ``SSL_CERT_FILE`` is another name for it."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
@@ -92,4 +113,39 @@ def _sentence(error: ValidationError | UnicodeDecodeError) -> str:
         return "the file .env in this folder is not UTF-8 text"
     first = error.errors(include_input=False, include_url=False)[0]
     name = "_".join(str(part) for part in first["loc"]).upper()
-    return f"MEMTAIL_{name} is wrong: {first['msg'].lower()} (the environment, or .env)"
+    name = name if name in ("MEMTAIL_CA_FILE", "SSL_CERT_FILE") else f"MEMTAIL_{name}"
+    return f"{name} is wrong: {first['msg'].lower()} (the environment, or .env)"
+
+
+def ambiguity(name: str, file: Path = Path(".env")) -> str | None:
+    """What Docker Compose and memtail read differently in a secret of ``.env``; None if nothing.
+
+    Both read the file, each in its own way: Compose replaces ``$word``, and neither agrees with the
+    other on a backslash in quotes. The sentence has the character, and not the secret.
+    """
+    return ambiguities(file).get(name)
+
+
+def ambiguities(file: Path = Path(".env")) -> dict[str, str]:
+    """The same for all secrets of the file, by name."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    secrets = (match for line in lines if (match := _SECRET.fullmatch(line)))
+    sentences = ((each[1], _difference(each[1], each[2])) for each in secrets)
+    return {name: sentence for name, sentence in sentences if sentence}
+
+
+def _difference(name: str, value: str) -> str | None:
+    is_quoted = len(value) > 1 and value[0] in ("'", '"') and value[-1] == value[0]
+    quote = value[0] if is_quoted else ""
+    rule = {"'": _IN_SINGLE, '"': _IN_DOUBLE, "": _BARE}[quote]
+    found = rule.search(value[1:-1] if quote else value)
+    if found is None:
+        return None
+    mend = "take another character" if quote == "'" else "put the value in single quotes"
+    return (
+        f"{name} in .env has the character {found[0]}, which docker compose and memtail read "
+        f"differently: {mend}"
+    )

@@ -4,26 +4,45 @@ Redis holds the queue and what workers report. All of it may vanish at any time:
 is the truth.
 """
 
-import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import redis
 from kombu.exceptions import OperationalError
+from pydantic import BaseModel
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from memtail_core.errors import MemtailError
-from memtail_core.settings import Settings
+from memtail_core.settings import Settings, ambiguity
+from memtail_core.store import tls
+from services import records
 
 _TIMEOUT = 5.0  # seconds for one answer
 _SUBMISSIONS = "memtail:submissions"
+_ALL = 0  # entries of a list
+
+
+class _Headers(BaseModel):
+    id: str
+
+
+class _Message(BaseModel):
+    """What Celery puts into a queue, as far as it is read here."""
+
+    headers: _Headers
 
 
 class BrokerError(MemtailError):
     """Redis cannot be reached, or refuses the password."""
+
+
+class RefusedError(BrokerError):
+    """Redis is there, and trying again changes nothing: a setting is wrong."""
 
 
 def url(settings: Settings) -> str:
@@ -59,15 +78,26 @@ def address(settings: Settings) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def connect(settings: Settings) -> "redis.Redis":
-    """A client of Redis; it connects when first used."""
+def encryption(settings: Settings) -> dict[str, Any]:
+    """How a client encrypts: no certificate is accepted that is not trusted; {} without TLS."""
+    if urlsplit(url(settings)).scheme != "rediss":
+        return {}
+    trust = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    file = tls.trusted(settings.ca_file)
+    return trust if file is None else trust | {"ssl_ca_certs": file}
+
+
+def connect(settings: Settings, retries: int = 2) -> "redis.Redis":
+    """A client of Redis; it connects when first used, and repeats what fails so many times."""
     return redis.Redis.from_url(
         url(settings),
+        **encryption(settings),
         decode_responses=True,
+        encoding_errors="replace",  # whoever can write to Redis can write what is no UTF-8
         socket_timeout=_TIMEOUT,
         socket_connect_timeout=_TIMEOUT,
         health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.1), 2),
+        retry=Retry(ExponentialBackoff(cap=1, base=0.1), retries),
     )
 
 
@@ -84,8 +114,13 @@ def reached(settings: Settings) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, OperationalError) else error
         where = address(settings)
         if isinstance(cause, redis.AuthenticationError) or "Authentication" in str(cause):
-            raise BrokerError(
-                f"Redis at {where} refuses the password: check MEMTAIL_BROKER_PASSWORD"
+            raise RefusedError(
+                f"Redis at {where} refuses the password: "
+                + (ambiguity("MEMTAIL_BROKER_PASSWORD") or "check MEMTAIL_BROKER_PASSWORD")
+            ) from error
+        if reason := _fault_of_encryption(error, settings):
+            raise RefusedError(
+                f"cannot talk to Redis at {where}: {reason} (MEMTAIL_BROKER_URL)"
             ) from error
         raise BrokerError(
             f"cannot reach Redis at {where} ({cause}): check that it runs and that "
@@ -93,15 +128,24 @@ def reached(settings: Settings) -> Iterator[None]:
         ) from error
 
 
+def _fault_of_encryption(error: Exception, settings: Settings) -> str | None:
+    parts = urlsplit(url(settings))
+    name, port = parts.hostname or "", parts.port or 6379
+    if parts.scheme == "rediss":
+        return tls.fault(error, name, port, "redis", "rediss")
+    is_cut = isinstance(error, redis.ConnectionError | redis.InvalidResponse | redis.TimeoutError)
+    return tls.expects_tls(name, port, "redis", "rediss") if is_cut else None
+
+
 def queue_length(client: "redis.Redis", queue: str) -> int:
     """The number of tasks that wait; those that a worker has taken do not count."""
-    return int(client.llen(queue))
+    return records.length(client, queue)
 
 
 def waiting(client: "redis.Redis", queue: str) -> set[str]:
     """The ids of the tasks that wait, without those that a worker has taken."""
-    messages = (json.loads(text) for text in client.lrange(queue, 0, -1))
-    return {str(message["headers"].get("id", "")) for message in messages}
+    messages, _ = records.within(client, queue, _ALL, _Message)
+    return {message.headers.id for message in messages}
 
 
 def run_id(client: "redis.Redis") -> str:
@@ -116,9 +160,9 @@ def memory_policy(client: "redis.Redis") -> str:
 
 def announce_submission(client: "redis.Redis") -> None:
     """Let aggregators look for new studies at once."""
-    client.incr(_SUBMISSIONS)
+    client.set(_SUBMISSIONS, time.time_ns())  # whatever was there
 
 
 def submissions(client: "redis.Redis") -> int:
     """A number that changes with each submission."""
-    return int(client.get(_SUBMISSIONS) or 0)
+    return records.number(client, _SUBMISSIONS)

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import redis
-from pydantic import BaseModel, ConfigDict, ValidationError
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+from services import records
+from services.records import Attempt, Record, Seconds
+
 _PREFIX = "memtail:lease:"
 _REMEMBERED = 3600  # seconds for which it is known that a lease was given back
+_ENDLESS = -1  # what Redis says of a key that does not run out
 
 
-class Lease(BaseModel):
+class Lease(Record):
     """States that a worker has a shard in hand.
 
     Attributes:
@@ -29,14 +32,12 @@ class Lease(BaseModel):
         since: seconds since 1970, by the worker's clock.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     study: str
     shard: str
     worker: str
-    attempt: int
+    attempt: Attempt
     task: str
-    since: float
+    since: Seconds
 
     @property
     def key(self) -> str:
@@ -54,6 +55,9 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
     token = lease.model_dump_json()
     try:
         is_ours = lock.acquire(token=token)
+        if not is_ours and not _is_sound(client, lease.key):
+            client.delete(lease.key)
+            is_ours = lock.acquire(token=token)
     except redis.RedisError:
         is_ours = True  # nobody can know better
     if not is_ours:
@@ -84,12 +88,8 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
 def current(client: "redis.Redis", study_id: str | None = None) -> list[Lease]:
     """The current leases of one study or of all, the longest first."""
     pattern = f"{_PREFIX}{study_id}:*" if study_id else f"{_PREFIX}*"
-    keys = list(client.scan_iter(pattern, count=1000))
-    held = []
-    for text in client.mget(keys) if keys else []:
-        with suppress(ValidationError):
-            if text is not None:  # ended since it was listed
-                held.append(Lease.model_validate_json(text))
+    found = records.under(client, pattern, Lease)
+    held = (lease for key, lease in found.items() if lease.key == key)
     return sorted(held, key=lambda lease: lease.since)
 
 
@@ -103,6 +103,11 @@ def give_back(client: "redis.Redis", which: list[Lease]) -> None:
 def was_given_back(client: "redis.Redis", lease: Lease) -> bool:
     """Whether the lease ended in :func:`give_back`, and not with its worker."""
     return bool(client.exists(_returned(lease)))
+
+
+def _is_sound(client: "redis.Redis", key: str) -> bool:
+    """Whether a worker took the lease: it is readable, and runs out. Any other never would."""
+    return key in records.under(client, key, Lease) and client.pttl(key) != _ENDLESS
 
 
 def _returned(lease: Lease) -> str:

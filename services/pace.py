@@ -1,15 +1,16 @@
 """How fast a study goes: the last shards that were stored, as their workers reported them."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from statistics import median
 from typing import Annotated
 
 import redis
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from services import records
+from services.records import Record, Seconds
 
 # Whoever can write to Redis can write anything: numbers outside these bounds are ignored.
-Seconds = Annotated[float, Field(ge=0, le=1e12)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -17,7 +18,7 @@ KEPT = 200  # shards of each study
 _WEEK = 7 * 24 * 3600  # seconds
 
 
-class Stored(BaseModel):
+class Stored(Record):
     """A shard that was trained and stored.
 
     Attributes:
@@ -27,8 +28,6 @@ class Stored(BaseModel):
         models: how many it has.
         accuracy: means by name (held_in, held_out, test); None where there is none.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     worker: str
     when: Seconds
@@ -65,11 +64,7 @@ def report(client: "redis.Redis", study_id: str, shard: Stored) -> None:
 
 def stored(client: "redis.Redis", study_id: str) -> list[Stored]:
     """The last 200 shards that were stored, the latest first."""
-    shards = []
-    for text in client.lrange(_key(study_id), 0, -1):
-        with suppress(ValidationError):  # of another version of memtail
-            shards.append(Stored.model_validate_json(text))
-    return shards
+    return records.within(client, _key(study_id), KEPT, Stored)[0]
 
 
 def recent(client: "redis.Redis", study_id: str, workers: int = 1) -> Pace | None:

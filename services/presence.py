@@ -4,18 +4,20 @@ A worker announces itself from its event loop: one that hangs falls silent, thou
 """
 
 import socket
-from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import redis
-from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services import records
+from services.records import Record, Seconds
 
 _PREFIX = "memtail:presence:"
 BEAT = 5.0  # seconds between two announcements
 _FORGOTTEN = 30.0  # seconds after the last
 
 
-class Presence(BaseModel):
+class Presence(Record):
     """What a service announces.
 
     Attributes:
@@ -26,36 +28,43 @@ class Presence(BaseModel):
         store: the store that it is connected to.
         since: when it started, seconds since 1970.
         idle_since: since when it has been idle; None while it trains.
+        version: of memtail; empty if an older one does not say.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     role: Literal["worker", "aggregator"]
     host: str = socket.gethostname()
     device: str = ""
     store: str
-    since: float
-    idle_since: float | None = None
+    since: Seconds
+    idle_since: Seconds | None = None
+    version: str = ""
+
+
+def version_here() -> str:
+    """The version of memtail that runs here."""
+    try:
+        return version("memtail")
+    except PackageNotFoundError:  # from its source, not installed
+        return "unknown"
 
 
 def announce(client: "redis.Redis", presence: Presence) -> None:
     """Announce that a service runs."""
-    key = f"{_PREFIX}{presence.role}:{presence.name}"
-    client.set(key, presence.model_dump_json(), px=int(_FORGOTTEN * 1000))
+    client.set(_key(presence), presence.model_dump_json(), px=int(_FORGOTTEN * 1000))
 
 
 def leave(client: "redis.Redis", presence: Presence) -> None:
     """Announce that a service has stopped."""
-    client.delete(f"{_PREFIX}{presence.role}:{presence.name}")
+    client.delete(_key(presence))
 
 
 def running(client: "redis.Redis", role: Literal["worker", "aggregator"]) -> list[Presence]:
     """The running services of a role, by name."""
-    keys = list(client.scan_iter(f"{_PREFIX}{role}:*", count=1000))
-    services = []
-    for text in client.mget(keys) if keys else []:
-        with suppress(ValidationError):
-            if text is not None:
-                services.append(Presence.model_validate_json(text))
+    found = records.under(client, f"{_PREFIX}{role}:*", Presence)
+    services = (presence for key, presence in found.items() if _key(presence) == key)
     return sorted(services, key=lambda presence: presence.name)
+
+
+def _key(presence: Presence) -> str:
+    return f"{_PREFIX}{presence.role}:{presence.name}"

@@ -4,20 +4,21 @@ Every setting is here, with its reason. Messages are JSON: a pickle in the queue
 anyone who reaches Redis could have run. Results never travel through Redis.
 """
 
-import ssl
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
 from celery import Celery
+from pydantic import Field, ValidationError
 
 from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
 from memtail_core.settings import settings as read_settings
-from memtail_core.study import Study
+from memtail_core.study import ID, Study
 from services import broker
+from services.records import Attempt, Record
 
 TASK = "memtail.train"
-_CERTIFIED = {"ssl_cert_reqs": ssl.CERT_REQUIRED}  # Celery itself would take any certificate
+_MOST = 10**7  # trials: the names of shards have seven digits
 
 
 def queue_of(device: str) -> str:
@@ -30,7 +31,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
     url = broker.url(settings)
     return {
         "broker_url": url,
-        "broker_use_ssl": _CERTIFIED if url.startswith("rediss") else None,
+        "broker_transport": "services.transport:Transport",
+        "broker_use_ssl": broker.encryption(settings) or None,  # Celery would take any certificate
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that cannot be reached comes back
         "broker_transport_options": {
@@ -55,6 +57,28 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+class ShardTask(Record):
+    """What a task asks for: the trials [first, last) of a study, for the ``attempt``-th time."""
+
+    study: Annotated[str, Field(pattern=f"^{ID}$")]
+    first: Annotated[int, Field(ge=0, lt=_MOST)]
+    last: Annotated[int, Field(gt=0, le=_MOST)]
+    attempt: Attempt
+
+    @classmethod
+    def of(cls, *arguments: Any) -> "ShardTask | None":
+        """Read the arguments of a task; None if nobody who enqueues shards has sent it."""
+        try:
+            return cls.model_validate(dict(zip(cls.model_fields, arguments, strict=True)))
+        except (ValidationError, ValueError):
+            return None
+
+    @property
+    def shard(self) -> Shard:
+        """The shard."""
+        return Shard(self.first, self.last)
+
+
 app = Celery("memtail")
 app.add_defaults(lambda: configuration(read_settings()))  # read when first used
 
@@ -66,9 +90,15 @@ def task_name(study: Study, shard: Shard) -> str:
 
 def enqueue(study: Study, shard: Shard, device: str, attempt: int = 1) -> None:
     """Enqueue a shard for workers with such a device; twice does no harm."""
+    task = ShardTask(study=study.id, first=shard.first, last=shard.last, attempt=attempt)
+    send(task, queue_of(device))
+
+
+def send(task: ShardTask, queue: str) -> None:
+    """Put a task at the end of a queue."""
     app.send_task(
         TASK,
-        args=[study.id, shard.first, shard.last, attempt],
-        queue=queue_of(device),
-        task_id=f"{task_name(study, shard)}/{uuid.uuid4().hex[:8]}",
+        args=[task.study, task.first, task.last, task.attempt],
+        queue=queue,
+        task_id=f"{task.study}/{task.shard.name}/{uuid.uuid4().hex[:8]}",
     )

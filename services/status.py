@@ -14,7 +14,8 @@ from memtail_core.catalogue import Progress
 from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
-from services import leases, orders, pace, presence
+from services import last_errors, leases, orders, pace, presence
+from services.last_errors import LastError
 from services.leases import Lease
 from services.orders import Order
 from services.pace import Pace, Stored
@@ -34,6 +35,7 @@ class StudyStatus:
         at_work: the leases of the shards that are being trained.
         workers: how many workers there are for the study's kind of device.
         recent: the last shards that workers stored, the latest first.
+        errors: the last error of each worker that has not stored a shard since, the latest first.
     """
 
     progress: Progress
@@ -41,6 +43,7 @@ class StudyStatus:
     at_work: tuple[Lease, ...] = ()
     workers: int = 0
     recent: tuple[Stored, ...] = ()
+    errors: tuple[LastError, ...] = ()
 
     @classmethod
     def of(
@@ -50,6 +53,7 @@ class StudyStatus:
         held: Sequence[Lease] = (),
         there: Sequence[Presence] = (),
         recent: Sequence[Stored] = (),
+        errors: Sequence[LastError] = (),
     ) -> "StudyStatus":
         """Read the study's progress, and choose what concerns it of what Redis knows.
 
@@ -60,13 +64,14 @@ class StudyStatus:
                 before it ends the lease.
             there: workers, of any device.
             recent: the shards of this study that workers stored last.
+            errors: of workers at this study.
         """
         progress, order = Progress.of(store, study), orders.read(store, study)
         stored = {shard.name for shard in progress.stored}
         at_work = (each for each in held if each.study == study.id and each.shard not in stored)
         queue = queue_of(order.device) if order else None
         workers = sum(queue_of(each.device) == queue for each in there)
-        return cls(progress, order, tuple(at_work), workers, tuple(recent))
+        return cls(progress, order, tuple(at_work), workers, tuple(recent), tuple(errors))
 
     @property
     def study(self) -> Study:
@@ -173,6 +178,7 @@ class StudyStatus:
             "seconds_left": self.seconds_left,
             "accuracy": self.accuracy,
             "at_work": [lease.model_dump() for lease in self.at_work],
+            "worker_errors": [error.model_dump(exclude={"study"}) for error in self.errors],
         }
 
 
@@ -184,4 +190,5 @@ def study_status(store: ObjectStore, client: "redis.Redis", study: Study) -> Stu
         leases.current(client, study.id),
         presence.running(client, "worker"),
         pace.stored(client, study.id),
+        last_errors.current(client, study.id),
     )

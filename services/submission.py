@@ -5,7 +5,7 @@ enqueue them a few seconds later.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
 
@@ -38,6 +38,7 @@ class Plan:
 
     Attributes:
         study: its id.
+        goal: the trials wanted then; more than asked for if more were wanted before.
         models, stored: how many models it will have, and how many are stored.
         shards: how many are to be trained.
         device: the kind of device that trains them.
@@ -49,6 +50,7 @@ class Plan:
     """
 
     study: str
+    goal: int
     models: int
     stored: int
     shards: int
@@ -60,9 +62,13 @@ class Plan:
     seconds: float | None
 
 
-def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
+def plan(
+    cluster: Cluster, study: Study, trials: int, order: Order, *, may_shrink: bool = False
+) -> Plan:
     """Say what submitting ``trials`` trials would do, and do nothing."""
-    now, wanted = (Progress.of(cluster.store, study, goal) for goal in (None, trials))
+    now = Progress.of(cluster.store, study)
+    goal = trials if may_shrink else max(trials, now.goal)
+    wanted = replace(now, goal=goal)
     queue = queue_of(order.device)
     everyone = presence.running(cluster.client, "worker")
     workers = sum(queue_of(each.device) == queue for each in everyone)
@@ -73,6 +79,7 @@ def plan(cluster: Cluster, study: Study, trials: int, order: Order) -> Plan:
     n_shards = len(wanted.missing)
     return Plan(
         study=study.id,
+        goal=goal,
         models=wanted.n_planned,
         stored=wanted.n_planned - wanted.n_missing,
         shards=n_shards,
@@ -97,10 +104,19 @@ def order_for(cluster: Cluster, study: Study, device: Device | None, stack: int 
     return Order(device=device or ("cuda" if "cuda" in kinds else "cpu"), stack=stack)
 
 
-def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order: Order) -> int:
+def submit(
+    cluster: Cluster,
+    study: Study,
+    dataset: Dataset,
+    trials: int,
+    order: Order,
+    *,
+    may_shrink: bool = False,
+) -> int:
     """Register the study and enqueue what is missing; return how many shards were enqueued.
 
-    Submitting again is safe: it continues or grows the study, or takes back a cancellation.
+    Submitting again is safe: it continues or grows the study, or takes back a cancellation. It
+    shrinks a study only where ``may_shrink`` says so.
 
     Raises:
         TrainingError: the order does not suit the recipe.
@@ -110,7 +126,14 @@ def submit(cluster: Cluster, study: Study, dataset: Dataset, trials: int, order:
 
     tuning.check(study, order.stack)
     before = StudyStatus.of(cluster.store, study)
-    catalogue.register(cluster.store, study, dataset, trials, verify=bool(before.failed))
+    catalogue.register(
+        cluster.store,
+        study,
+        dataset,
+        trials,
+        verify=bool(before.failed),
+        may_shrink=may_shrink,
+    )
     orders.place(cluster.store, study, order)
     after = StudyStatus.of(cluster.store, study)
     broker.announce_submission(cluster.client)

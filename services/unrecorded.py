@@ -3,12 +3,10 @@
 The aggregator records them, so that an attempt counts even if the worker does not reach the store.
 """
 
-from contextlib import suppress
-
 import redis
-from pydantic import ValidationError
 
 from memtail_core.catalogue.failures import Failure
+from services import records
 
 _MOST = 10_000  # of one study
 _WEEK = 7 * 24 * 3600  # seconds
@@ -25,12 +23,7 @@ def leave(client: "redis.Redis", study_id: str, failure: Failure) -> None:
 
 def waiting(client: "redis.Redis", study_id: str) -> tuple[list[Failure], int]:
     """The failures that wait, the earliest first, and how many entries :func:`remove` takes."""
-    entries = client.lrange(_key(study_id), 0, -1)
-    found = []
-    for text in entries:
-        with suppress(ValidationError):  # of another version of memtail
-            found.append(Failure.model_validate_json(text))
-    return found, len(entries)
+    return records.within(client, _key(study_id), _MOST, Failure)
 
 
 def remove(client: "redis.Redis", study_id: str, n: int) -> None:

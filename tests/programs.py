@@ -42,7 +42,7 @@ _IMPORTED = [
     "services.dashboard.app",
     "uvicorn",
 ]
-_TIMEOUT = 240.0  # seconds; far more than anything takes
+_TIMEOUT = 600.0  # seconds; far more than anything takes, on a machine with other load too
 
 
 @cache

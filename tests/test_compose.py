@@ -147,6 +147,7 @@ def _config(folder: Path, *names: str, **variables: str) -> "subprocess.Complete
         ["docker-compose.yml", "compose.gpu.yml"],
         ["docker-compose.yml", "compose.keys.yml"],
         ["compose.worker.yml"],
+        ["compose.worker.yml", "compose.ca.yml"],
         ["compose.worker.yml", "compose.gpu.yml", "compose.join.yml"],
     ],
     ids=" ".join,

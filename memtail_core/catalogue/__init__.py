@@ -8,7 +8,7 @@ from memtail_core.catalogue.datasets import (
     put_dataset,
     register_arms,
 )
-from memtail_core.catalogue.goals import goal, set_goal
+from memtail_core.catalogue.goals import goal, grow, shrink, take_back
 from memtail_core.catalogue.progress import Progress
 from memtail_core.catalogue.studies import find, ids, named, of_same_name, read, register
 
@@ -18,6 +18,7 @@ __all__ = [
     "dataset_of",
     "find",
     "goal",
+    "grow",
     "ids",
     "load_arms",
     "load_dataset",
@@ -27,5 +28,6 @@ __all__ = [
     "read",
     "register",
     "register_arms",
-    "set_goal",
+    "shrink",
+    "take_back",
 ]

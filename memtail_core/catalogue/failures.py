@@ -9,9 +9,9 @@ import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from memtail_core.errors import (
     DamagedError,
@@ -28,7 +28,7 @@ from memtail_core.study import Study
 
 Kind = Literal["study", "machine", "last"]
 
-_FILE = re.compile(r"(\d+)-(study|machine|last)\.json")
+_FILE = re.compile(r"([1-9]\d{0,3})-(study|machine|last)\.json")
 
 
 class Failure(BaseModel):
@@ -49,11 +49,11 @@ class Failure(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     shard: str
-    attempt: int
+    attempt: Annotated[int, Field(ge=1, le=9999)]
     kind: Kind
     reason: str
     worker: str
-    when: float
+    when: Annotated[float, Field(ge=0, le=1e12)]
     traceback: str = ""
 
     @classmethod

@@ -5,15 +5,24 @@ the report is whole: one publisher wrote it and was not interrupted.
 """
 
 import hashlib
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from memtail_core.errors import DamagedError
+from memtail_core.errors import DamagedError, StoreError
 from memtail_core.store import ObjectStore
 from memtail_core.store.base import is_key
+from memtail_core.store.document import document
 from memtail_core.study import Study
 
 PAGE = "index.html"
+
+
+def checked_name(name: str) -> str:
+    """Check the name of a report's file, which becomes part of a key and of a path."""
+    if not is_key(name):
+        raise ValueError("not the name of a file of a report")
+    return name
 
 
 class Manifest(BaseModel):
@@ -27,7 +36,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     trials: int
-    files: dict[str, str]
+    files: dict[Annotated[str, AfterValidator(checked_name)], str]
 
 
 def write(store: ObjectStore, study: Study, files: dict[str, bytes], trials: int) -> None:
@@ -74,6 +83,23 @@ def read(store: ObjectStore, study: Study, manifest: Manifest, name: str) -> byt
     except (KeyError, DamagedError):
         return None
     return content if _digest(content) == manifest.files[name] else None
+
+
+def summary(content: bytes, study: Study) -> dict[str, Any]:
+    """Read the content of ``summary.json``.
+
+    Raises:
+        StoreError: it is none.
+    """
+    try:
+        read = document(content)
+        if isinstance(read, dict):
+            return read
+    except ValueError:
+        pass
+    raise StoreError(
+        f"summary.json in the report of {study.id} is damaged: memtail report {study.id}"
+    )
 
 
 def latest(store: ObjectStore, study: Study) -> Manifest | None:

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from memtail_core.catalogue.accounts import put_account
 from memtail_core.catalogue.datasets import put_dataset
-from memtail_core.catalogue.goals import set_goal
+from memtail_core.catalogue.goals import grow, shrink
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import StoreError, StudyError
@@ -13,17 +13,24 @@ from memtail_core.study import Study
 
 
 def register(
-    store: ObjectStore, study: Study, dataset: Dataset, trials: int, *, verify: bool = False
+    store: ObjectStore,
+    study: Study,
+    dataset: Dataset,
+    trials: int,
+    *,
+    verify: bool = False,
+    may_shrink: bool = False,
 ) -> None:
-    """Put the dataset and ``study.json`` where missing, and set the goal.
+    """Put the dataset and ``study.json`` where missing, and let the study grow to ``trials``.
 
     The dataset is encoded and sent once; a damaged one is replaced (:func:`put_dataset`).
 
     Args:
         store: where to.
         study, dataset: what.
-        trials: wanted.
+        trials: wanted. A study that is to have more keeps that number.
         verify: read the stored dataset; else the store is asked for its digest.
+        may_shrink: a study that is to have more trials shrinks to ``trials``.
 
     Raises:
         StoreError: another study is stored under this id.
@@ -39,7 +46,7 @@ def register(
             )
     put_dataset(store, dataset, verify=verify)
     put_account(store, study, dataset.account)
-    set_goal(store, study, trials)
+    (shrink if may_shrink else grow)(store, study, trials)
     if is_new:
         store.put(key, study.to_json())  # last: a study that is listed has its data and its goal
 

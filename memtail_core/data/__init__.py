@@ -15,6 +15,7 @@ from memtail_core.data.arrays import plain
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.examples import Examples, InMemory, Selection
+from memtail_core.data.sameness import sameness_warnings
 from memtail_core.data.sources import SOURCES
 from memtail_core.data.splits import Splits, split
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
@@ -56,9 +57,13 @@ def load(what: DatasetTable) -> Dataset:
     except MemoryError as error:
         raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
     splits = _checked(plain(splits))
-    return Dataset.from_splits(
+    dataset = Dataset.from_splits(
         split(splits, what.test_fraction, what.train_limit, what.test_limit)
     )
+    if not dataset.modality.is_pictured:
+        return dataset
+    alike = Account(warnings=tuple(sameness_warnings(dataset)))
+    return replace(dataset, account=dataset.account + alike)
 
 
 def _checked(splits: Splits) -> Splits:

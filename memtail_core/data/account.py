@@ -1,9 +1,20 @@
 """What a source did with its input: what it read, merged and left out, and what looks wrong."""
 
+from typing import Annotated
+
 import pydantic
 from pydantic.dataclasses import dataclass
 
+from memtail_core.data.wording import printable
 from memtail_core.errors import DamagedError
+
+
+def _printable(sentence: object) -> object:
+    """Names in a sentence may hold anything."""
+    return printable(sentence) if isinstance(sentence, str) else sentence
+
+
+_Sentence = Annotated[str, pydantic.BeforeValidator(_printable)]
 
 
 @dataclass(frozen=True)
@@ -17,8 +28,8 @@ class Account:
         warnings: what may be a mistake in the data, said in the same way.
     """
 
-    lines: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    lines: tuple[_Sentence, ...] = ()
+    warnings: tuple[_Sentence, ...] = ()
 
     def __add__(self, other: "Account") -> "Account":
         """Both accounts, this one first."""

@@ -1,6 +1,5 @@
 """Checks arrays, labels and names that a source returned; says in one sentence what is wrong."""
 
-import re
 from numbers import Integral
 from typing import Any
 
@@ -9,11 +8,11 @@ from numpy.typing import NDArray
 
 from memtail_core.data.arrays import array, is_missing
 from memtail_core.data.modalities import MODALITIES, Modality, modality_of, named
+from memtail_core.data.wording import printable
 from memtail_core.errors import DatasetError
 
 _KINDS = "whole numbers, or strings"
 _WHOLE = 2**53  # floats beyond do not hold every whole number
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def checked_split(
@@ -63,12 +62,8 @@ def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
         raise DatasetError(f"{what} is {names!r}: give a list of names")
     if len(names) not in (0, n):
         raise DatasetError(f"{len(names)} {what} for {n} examples")
-    # A file's name need not be UTF-8, and control characters would reach a terminal or an SVG.
-    raw = (
-        name if isinstance(name, bytes) else str(name).encode("utf-8", "surrogatepass")
-        for name in names
-    )
-    return tuple(_CONTROL.sub("\ufffd", name.decode("utf-8", "replace")) for name in raw)
+    texts = (name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names)
+    return tuple(printable(str(name)) for name in texts)
 
 
 def _examples(given: Any, name: str, modality: str | None) -> tuple[NDArray[Any], Modality]:

@@ -38,11 +38,12 @@ def run(
     observer: ProgressListener | None = None,
     until: StoppingRule | None = None,
     seconds: float | None = None,
+    may_shrink: bool = False,
 ) -> Trials:
     """Train what is missing of the first ``n_trials`` trials and return all that are stored.
 
-    The study's goal becomes the number of trials that is trained for; if a stopping rule or the
-    time ends the run early, the number that is stored.
+    The study's goal grows to the number of trials that is trained for; if a stopping rule or the
+    time ends the run early, to the number that is stored.
 
     Args:
         study, dataset: from :func:`memtail_core.running.preparation.prepare`.
@@ -55,6 +56,7 @@ def run(
         until: a rule that says when fewer trials are enough. It is asked about the stored trials
             first, then after each group of shards large enough to keep all processes at work.
         seconds: after which no shard is started that would not be done by then; the first is.
+        may_shrink: a goal that is larger falls to ``n_trials``.
 
     Returns:
         The trials, without values.
@@ -66,18 +68,25 @@ def run(
     tuning.check(study, stack)
     # If nothing is missing, no process loads the data, which would tell whether they are damaged.
     is_idle = Progress.of(store, study, n_trials).n_without_gap >= n_trials
-    catalogue.register(store, study, dataset, n_trials if until is None else 1, verify=is_idle)
+    before = catalogue.goal(store, study)
+    at_first = n_trials if until is None else 1
+    catalogue.register(
+        store, study, dataset, at_first, verify=is_idle, may_shrink=may_shrink and until is None
+    )
     candidates = partial(parallelism.candidates, study, dataset, device, workers)
     with WorkerPool(study, store, device, stack, candidates, listener, seconds) as pool:
         for aim in _aims(store, study, n_trials, until, pool):
             if until is not None:
-                catalogue.set_goal(store, study, aim)
+                catalogue.grow(store, study, aim)
                 listener.goal_changed(aim)
             loaded = _train(store, study, dataset, aim, pool, listener)
             if pool.is_late or (until is not None and until.enough(_first(loaded, aim))):
                 break
-    if until is not None or pool.is_late:
-        catalogue.set_goal(store, study, min(aim, Progress.of(store, study).n_without_gap))
+    if may_shrink and until is not None:
+        catalogue.shrink(store, study, min(aim, Progress.of(store, study).n_without_gap))
+    elif pool.is_late:
+        stored = Progress.of(store, study).n_without_gap
+        catalogue.take_back(store, study, asked=aim, before=before, trials=min(aim, stored))
     return loaded
 
 

@@ -8,6 +8,7 @@ from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import DamagedError
 from memtail_core.plan.shards import Shard
 from memtail_core.running import shard_files
+from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -62,7 +63,13 @@ def load_shard(store: ObjectStore, study: Study, shard: Shard, *, values: bool =
         KeyError: it is not stored.
         DamagedError: its bits are damaged or, if asked for, its values damaged or missing.
     """
-    bits = shard_files.decode(store.get(shard.key(study)), study, shard)
+    return _load_shard(store, study, shard, values, shard_key())
+
+
+def _load_shard(
+    store: ObjectStore, study: Study, shard: Shard, values: bool, key: bytes | None
+) -> Trials:
+    bits = shard_files.decode(store.get(shard.key(study)), study, shard, key)
     if not values:
         return bits.trials.without_values()
     if bits.values is None:  # the recipe gives none, or version 0.1 kept them with the bits
@@ -86,10 +93,11 @@ def is_whole(store: ObjectStore, study: Study, shard: Shard) -> bool:
 def _each(
     store: ObjectStore, study: Study, values: bool, set_aside: bool
 ) -> Iterator[Trials | Damaged]:
+    signed_with = shard_key()
     for shard in stored_shards(store, study):
         key = shard.key(study)
         try:
-            yield load_shard(store, study, shard, values=values)
+            yield _load_shard(store, study, shard, values, signed_with)
         except KeyError:
             continue  # another process set it aside since it was listed
         except DamagedError as error:

@@ -32,9 +32,11 @@ from memtail_core.plan.shards import Shard
 from memtail_core.running.trials import BITS, VALUES, Trials
 from memtail_core.store import archive
 from memtail_core.store.archive import Arrays
+from memtail_core.store.document import document
 from memtail_core.study import Study
 
 _VALUES_OF_0_1 = ("train_margin", "test_margin")
+_PLAIN = (str, int, float)  # what ``about`` says of a training, besides nothing
 
 
 class Encoded(NamedTuple):
@@ -56,30 +58,34 @@ class Bits(NamedTuple):
     values: str | None
 
 
-def encode(trials: Trials) -> Encoded:
-    """Encode one shard's trials; the same trials give the same bytes."""
+def encode(trials: Trials, key: bytes | None = None) -> Encoded:
+    """Encode one shard's trials; the same trials give the same bytes.
+
+    With a ``key`` the bits are signed, and with them the values, whose digest they hold.
+    """
     arrays: Arrays = {name: getattr(trials, name) for name in BITS}
     arrays |= {"trials": trials.trials, "seconds": trials.seconds, "about": _json(trials.about[0])}
     if trials.rate_share is not None:
         arrays["rate_share"] = trials.rate_share
     if trials.train_values is None or trials.test_values is None:
-        return Encoded(archive.packed(arrays), None)
+        return Encoded(archive.packed(arrays, key), None)
     values: Arrays = {name: getattr(trials, name) for name in VALUES}
     about = _json({"study": trials.about[0]["study"]})
     content = archive.packed(values | {"trials": trials.trials, "about": about})
     arrays["values"] = np.array(_sha256(content))
-    return Encoded(archive.packed(arrays), content)
+    return Encoded(archive.packed(arrays, key), content)
 
 
-def decode(content: bytes, study: Study, shard: Shard) -> Bits:
-    """Decode and verify the file of a shard's bits.
+def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None) -> Bits:
+    """Decode and verify the file of a shard's bits; with a ``key`` its signature too.
 
     Raises:
-        DamagedError: it is damaged, or holds other trials than ``shard`` of ``study``.
+        DamagedError: it is damaged or not signed, or holds other trials than ``shard`` of
+            ``study``.
     """
-    arrays = archive.unpacked(content)
-    shares = [name for name in ("rate_share",) if name in arrays]
-    about = _verified(arrays, (*BITS, "seconds", *shares), study, shard)
+    arrays = archive.unpacked(content, key)
+    optional = (name for name in (*_VALUES_OF_0_1, "rate_share") if name in arrays)
+    about = _verified(arrays, (*BITS, "seconds", *optional), study, shard)
     train_values, test_values = (arrays.get(name) for name in _VALUES_OF_0_1)
     trials = Trials(
         n=study.dataset.n_train,
@@ -112,14 +118,31 @@ def with_values(bits: Bits, content: bytes, study: Study, shard: Shard) -> Trial
 def _verified(arrays: Arrays, names: tuple[str, ...], study: Study, shard: Shard) -> dict[str, Any]:
     """Check that a file has the arrays of these names and is this shard's; return its ``about``."""
     try:
-        about: dict[str, Any] = json.loads(str(arrays["about"]))
-        is_it = about["study"] == study.id and arrays["trials"].tolist() == list(shard.trials)
-        is_whole = all(len(arrays[name]) == len(arrays["trials"]) for name in names)
-    except (KeyError, TypeError, ValueError) as error:
+        about: dict[str, Any] = document(str(arrays["about"]))
+        of = about["study"]
+        is_it = of == study.id and arrays["trials"].tolist() == list(shard.trials)
+        is_fit = all(_fits(arrays[name], _type(name, study), len(shard.trials)) for name in names)
+        is_plain = all(value is None or isinstance(value, _PLAIN) for value in about.values())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedError("it is no file of a shard, though its SHA-256 matches") from error
-    if not is_it or not is_whole:
-        raise DamagedError(f"it holds other trials: of {about['study']}")
+    if not is_it:
+        raise DamagedError(f"it holds other trials: of {str(of)[:60]}")
+    if not is_fit or not is_plain:
+        raise DamagedError("it is no file of a shard of this study, though its SHA-256 matches")
     return about
+
+
+def _type(name: str, study: Study) -> tuple[str, tuple[int, ...]]:
+    """The dtype of an array of this name, and the shape of what a trial has in it."""
+    if name in ("seconds", "rate_share"):
+        return "float64", ()
+    n = study.dataset.n_test if name.startswith("test") else study.dataset.n_train
+    return ("float16", (n,)) if name in VALUES + _VALUES_OF_0_1 else ("uint8", (-(-n // 8),))
+
+
+def _fits(array: NDArray[Any], of: tuple[str, tuple[int, ...]], n_trials: int) -> bool:
+    dtype, shape = of
+    return array.dtype == np.dtype(dtype) and array.shape == (n_trials, *shape)
 
 
 def _json(value: dict[str, Any]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
 from memtail_core.plan.shards import Shard
 from memtail_core.running import shard_files, tuning
+from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -62,6 +63,7 @@ class ShardTrainer:
         use_one_core()
         compute_reproducibly()
         self._store, self._study, self._device = store, study, device
+        self._key = shard_key()
         self._dataset = catalogue.load_dataset(store, study, cache)
         self._arms = catalogue.load_arms(store, study)
         settled = tuning.settled(store, study, self._dataset, device, stack)
@@ -73,7 +75,7 @@ class ShardTrainer:
         trials = train_shard(
             self._study, self._dataset, shard, self._engine, self._device, self._arms
         )
-        bits, values = shard_files.encode(trials)
+        bits, values = shard_files.encode(trials, self._key)
         if values is not None:
             self._store.put(shard.values_key(self._study), values)
         self._store.put(shard.key(self._study), bits)

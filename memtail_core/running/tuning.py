@@ -12,6 +12,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import StoreError, TrainingError
 from memtail_core.running import parallelism
 from memtail_core.store import ObjectStore
+from memtail_core.store.document import document
 from memtail_core.study import Study
 from memtail_core.training import Tuning, restore
 from memtail_core.training.device import machine_kind
@@ -59,8 +60,11 @@ def settled(
         about = {"machine": kind, "stack": tuned.stack, "precision": tuned.precision}
         store.add(key, json.dumps(about).encode())  # another process may be first
     try:
-        kept = json.loads(store.get(key))
-        return Tuning(kept["stack"], kept["precision"])
+        kept = document(store.get(key))
+        tuning = Tuning(kept["stack"], kept["precision"])
+        if tuning.stack > study.shard_size:
+            raise ValueError(f"stack = {tuning.stack}")
+        return tuning
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{store.location}/{key} is damaged: delete it") from error
 

@@ -3,6 +3,7 @@
 from memtail_core.study.spec import Spec, name_of, shipped
 from memtail_core.study.study import DatasetIdentity, Study, dataset_key
 from memtail_core.study.tables import (
+    ID,
     MOST_TRIALS,
     ArmsTable,
     DatasetTable,
@@ -11,6 +12,7 @@ from memtail_core.study.tables import (
 )
 
 __all__ = [
+    "ID",
     "MOST_TRIALS",
     "ArmsTable",
     "DatasetIdentity",

@@ -9,7 +9,6 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-import pydantic
 from pydantic import ConfigDict, Field
 
 from memtail_core.errors import StudyError
@@ -28,8 +27,8 @@ class DatasetIdentity(Table):
     source: str
     kind: str  # the name of a modality
     shape: tuple[int, ...]
-    n_train: int
-    n_test: int
+    n_train: Annotated[int, Field(ge=1, le=10**9)]
+    n_test: Annotated[int, Field(ge=1, le=10**9)]
     classes: tuple[str, ...]
 
 
@@ -41,7 +40,7 @@ class Study(Table):
     format: Literal[1] = 1  # raised when what a study, a plan or a shard means changes
     name: Annotated[str, Field(pattern=f"^{NAME}$")]
     seed: int
-    shard_size: int
+    shard_size: Annotated[int, Field(ge=1, le=10_000)]
     margins: bool
     dataset: DatasetIdentity
     subsets: SubsetsTable | ArmsTable
@@ -94,11 +93,14 @@ class Study(Table):
     def from_json(cls, content: bytes, where: str = "study.json") -> "Study":
         """Read ``study.json``; raises StudyError if it is none."""
         try:
-            return cls.model_validate_json(content)
-        except pydantic.ValidationError as error:
+            study = cls.model_validate_json(content)
+            if not isinstance(study.training.get("recipe"), str):
+                raise ValueError("it names no recipe")
+        except ValueError as error:  # pydantic's too
             raise StudyError(
                 f"{where} is damaged or of another version: restore it, or move that folder away"
             ) from error
+        return study
 
     def differences(self, other: "Study") -> list[str]:
         """What differs from ``other``, a line ``training.epochs: 10 → 20`` each."""

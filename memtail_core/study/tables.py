@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME = r"[a-z0-9][a-z0-9-]{0,39}"
+ID = rf"{NAME}-[0-9a-f]{{10}}"  # of a study: its name and the beginning of its digest
 
 MOST_TRIALS = 1_000_000  # the keys of shards have seven digits, and nobody trains more
 

@@ -39,6 +39,7 @@ class Aggregator:
             role="aggregator",
             store=cluster.settings.store,
             since=time.time(),
+            version=presence.version_here(),
         )
 
     def run(self) -> None:
@@ -51,6 +52,8 @@ class Aggregator:
                         self.look()
                 except MemtailError as error:
                     log.warning("%s", error)
+                except Exception:  # whatever it is, the next round may succeed
+                    log.exception("cannot look at the studies")
                 time.sleep(max(0.0, self._cluster.settings.scan - (time.monotonic() - begun)))
         finally:
             self._publisher.close()
@@ -65,8 +68,8 @@ class Aggregator:
             try:
                 now = self._reconciler.look(study)
                 is_published = self._publisher.consider(study, now)
-            except (MemtailError, KeyError) as error:  # one study does not stop the others
-                log.warning("%s: %s", study.id, error)
+            except Exception as error:  # one study does not stop the others
+                _log(study.id, error)
                 continue
             presence.announce(self._cluster.client, self._presence)
             if is_published or now.order is None or now.order.cancelled:
@@ -94,6 +97,14 @@ class Aggregator:
                 study = catalogue.read(store, study_id)
                 if orders.read(store, study):
                     self._open[study_id] = study
-            except (MemtailError, KeyError) as error:
-                log.warning("%s: %s", study_id, error)
+            except Exception as error:
+                _log(study_id, error)
         self._submissions, self._looked_at_all = submissions, now
+
+
+def _log(study_id: str, error: Exception) -> None:
+    """Log what is wrong with one study; with a traceback if it is a fault of memtail."""
+    if isinstance(error, redis.RedisError):
+        raise error  # of all studies
+    trace = None if isinstance(error, MemtailError | KeyError) else error
+    log.warning("%s: %s", study_id, error, exc_info=trace)

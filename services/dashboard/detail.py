@@ -4,7 +4,6 @@ Each is read or drawn when first asked for, and kept until the study changes. Ho
 there are, a change costs one reading and one chart.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -17,6 +16,7 @@ from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import MemtailError
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.store import ObjectStore
+from memtail_core.store.document import document
 from services.dashboard import throughput
 from services.dashboard.snapshot import StudyView
 
@@ -110,7 +110,7 @@ class Details:
             return None
         try:
             content = reports.read(self._store, view.study, view.report, "summary.json")
-            return Findings.of(json.loads(content or b""))
+            return Findings.of(document(content or b""))
         except (MemtailError, ValueError, TypeError, LookupError, AttributeError):
             return None  # of another version, or it cannot be reached
 

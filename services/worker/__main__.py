@@ -7,8 +7,9 @@ import sys
 import time
 import uuid
 
-from memtail_core.errors import MachineError, MemtailError
+from memtail_core.errors import MachineError, MemtailError, StoreError
 from memtail_core.running.processes import ENVIRONMENT
+from memtail_core.settings import Settings
 from memtail_core.settings import settings as read_settings
 from memtail_core.store import open_store
 
@@ -17,17 +18,16 @@ from memtail_core.store import open_store
 os.environ.update(ENVIRONMENT, PYTORCH_NVML_BASED_CUDA_CHECK="1")
 
 
+_SILENCE, _AGAIN = 30.0, 1.0  # seconds between two lines, and between two tries
+
+
 def main() -> None:
     """Start the worker in this process, which gets the signals; never return."""
     from services import broker
-    from services.presence import Presence
-    from services.queue import TASK, app, queue_of
-    from services.worker import drain, heartbeat, task
+    from services.presence import Presence, version_here
 
     settings = read_settings()
     device = _device(settings.device)
-    store = open_store(settings.store, patience=settings.store_patience)
-    list(store.folders("studies/"))  # a worker that may not read must not take shards from others
     now = time.time()
     worker = Presence(
         # Unique: a restarted container has the same host name and process ids again.
@@ -37,9 +37,15 @@ def main() -> None:
         store=settings.store,
         since=now,
         idle_since=now,
+        version=version_here(),
     )
     connected = f"{device}, store {settings.store}, broker {broker.address(settings)}"
     print(f"memtail worker {worker.name}: {connected}", flush=True)
+    _wait_for_redis(settings)
+    _wait_for_store(settings)
+    from services.queue import TASK, app, queue_of  # these import torch, which takes a while
+    from services.worker import drain, heartbeat, task
+
     heartbeat.start(app, settings, worker)
     drain.on_sigterm(settings.grace)
     assert task.train.name == TASK  # importing the task registers it
@@ -58,6 +64,43 @@ def main() -> None:
         )
     finally:
         heartbeat.stop(settings, worker)
+
+
+def _wait_for_redis(settings: Settings) -> None:
+    """Wait until Redis answers, and say twice a minute why it does not.
+
+    Raises:
+        RefusedError: waiting does not help.
+    """
+    from services import broker
+
+    told = -_SILENCE
+    while True:
+        try:
+            with broker.reached(settings):
+                broker.connect(settings, retries=0).ping()
+                return
+        except broker.RefusedError:
+            raise
+        except broker.BrokerError as error:
+            if time.monotonic() >= told + _SILENCE:
+                print(f"Warning: {error}; trying again", file=sys.stderr, flush=True)
+                told = time.monotonic()
+        time.sleep(_AGAIN)
+
+
+def _wait_for_store(settings: Settings) -> None:
+    """Look into the store: a worker that may not read must not take shards from others.
+
+    Raises:
+        StoreError: it cannot be read, for longer than a worker has patience.
+    """
+    try:
+        list(open_store(settings.store, patience=0).folders("studies/"))
+    except StoreError as error:
+        said = f"Warning: {error}; trying again for {settings.store_patience:.0f} s"
+        print(said, file=sys.stderr, flush=True)
+        list(open_store(settings.store, patience=settings.store_patience).folders("studies/"))
 
 
 def _device(asked: str) -> str:

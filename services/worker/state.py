@@ -2,11 +2,10 @@
 
 import time
 from functools import cached_property
-from importlib.metadata import version
 
 import redis
 
-from memtail_core import catalogue
+from memtail_core import catalogue, training
 from memtail_core.catalogue import Progress
 from memtail_core.errors import MachineError, StudyError
 from memtail_core.running.shard_training import ShardTrainer
@@ -16,8 +15,10 @@ from memtail_core.study import Study
 from memtail_core.training.device import resolve_device
 from services import broker
 from services.orders import Order
+from services.presence import version_here
 
 _FRESH = 2.0  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0  # seconds
 
 
 class WorkerState:
@@ -28,6 +29,7 @@ class WorkerState:
         self._trainer: tuple[Study, int | None, ShardTrainer] | None = None
         self._studies: dict[str, Study] = {}
         self._progress: tuple[Progress, float] | None = None
+        self._n_pauses = 0
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -59,7 +61,7 @@ class WorkerState:
                 ) from None
             except StudyError as error:
                 raise MachineError(
-                    f"this worker, memtail {version('memtail')}, cannot read the study: {error}"
+                    f"this worker, memtail {version_here()}, cannot read the study: {error}"
                 ) from error
         return self._studies[study_id]
 
@@ -74,22 +76,38 @@ class WorkerState:
         """Return the trainer of a study, a new one if the last shard was of another study.
 
         Raises:
-            StudyError: the study runs code of the user's, which is not allowed here.
+            MachineError: this worker cannot train it: memtail or the study's code are of another
+                version here, or the code is missing or not allowed.
         """
         if self._trainer is None or self._trainer[:2] != (study, order.stack):
             self.clear()
-            recipe = study.training["recipe"]
-            if recipe.startswith("python:") and not self.settings.allow_python_recipes:
-                raise StudyError(
-                    f"this worker does not run code that a study names ('{recipe}'): set "
-                    "MEMTAIL_ALLOW_PYTHON_RECIPES=1 on workers that have this code and may run it, "
-                    "then run memtail retry"
-                )
+            self._check_recipe(study)
             device = resolve_device(self.settings.device)
             cache = FilesStore(self.settings.cache)
             made = ShardTrainer(self.store, study, device, order.stack, cache)
             self._trainer = study, order.stack, made
         return self._trainer[2]
+
+    def _check_recipe(self, study: Study) -> None:
+        """Check that this worker trains the models that the study describes."""
+        recipe = study.training["recipe"]
+        if recipe.startswith("python:") and not self.settings.allow_python_recipes:
+            raise MachineError(
+                f"this worker does not run code that a study names ('{recipe}'): set "
+                "MEMTAIL_ALLOW_PYTHON_RECIPES=1 on workers that have this code and may run it, "
+                "then run memtail retry"
+            )
+        try:
+            training.restore(study.training)
+        except StudyError as error:
+            raise MachineError(
+                f"this worker, memtail {version_here()}, cannot train the study: {error}"
+            ) from error
+
+    def pause(self) -> None:
+        """Take nothing for a while, longer each time: other workers take what this one cannot."""
+        time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._n_pauses, 10)))
+        self._n_pauses += 1
 
     def clear(self) -> None:
         """Let go of the data and the engine, which may be half-made after an error."""

@@ -14,35 +14,41 @@ from celery.utils.log import get_task_logger
 
 from memtail_core.catalogue import failures
 from memtail_core.catalogue.failures import Failure
-from memtail_core.errors import StoreError
+from memtail_core.errors import MachineError, MemtailError, StoreError
 from memtail_core.plan.shards import Shard
 from memtail_core.running import loading
 from memtail_core.running.shard_training import TrainedShard
 from memtail_core.settings import settings
 from memtail_core.study import Study
-from services import leases, orders, pace, unrecorded
+from services import last_errors, leases, orders, pace, presence, unrecorded
+from services.last_errors import LastError
 from services.leases import Lease
 from services.pace import Stored
-from services.queue import TASK, app, queue_of
+from services.queue import TASK, ShardTask, app, queue_of, send
 from services.worker.state import WorkerState
 
 log = get_task_logger(__name__)
 
 
 @app.task(name=TASK, bind=True)  # type: ignore[untyped-decorator]
-def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
-    """Train the shard [first, last) of a study; return what became of it, for the log.
+def train(self: Any, *arguments: Any) -> str:
+    """Train a shard of a study (:class:`.ShardTask`); return what became of it, for the log.
 
     The worker takes the lease before it reads anything, and records a failure before the lease
     ends. So the aggregator learns of every attempt, even of one whose process was killed. It is the
-    aggregator that enqueues the next attempt: a worker holds no task that is due later.
+    aggregator that enqueues the next attempt: a worker holds no task that is due later. What this
+    worker cannot train at all, and another may, is no attempt: it puts the task at the end of the
+    queue, and waits a while before it takes the next.
     """
-    state, shard = worker_state(), Shard(first, last)
+    asked = ShardTask.of(*arguments)
+    if asked is None:
+        return "not a task of memtail"
+    state, queue = worker_state(), self.request.delivery_info["routing_key"]
     lease = Lease(
-        study=study_id,
-        shard=shard.name,
-        worker=self.request.hostname,
-        attempt=attempt,
+        study=asked.study,
+        shard=asked.shard.name,
+        worker=self.request.hostname or "unknown",
+        attempt=asked.attempt,
         task=self.request.id,
         since=time.time(),
     )
@@ -50,11 +56,44 @@ def train(self: Any, study_id: str, first: int, last: int, attempt: int) -> str:
         if not is_ours:
             return "another worker trains it"
         try:
-            return _train(state, lease, shard, self.request.delivery_info["routing_key"])
+            return _train(state, lease, asked.shard, queue)
         except Exception as error:
             state.clear()  # the data and the engine may be half-made
-            _record(state, lease, shard, error)
-            return "failed"
+            is_aside = _is_for_others(state, lease, queue, error)
+            _note(state, lease, error, is_aside)
+            if not is_aside:
+                _record(state, lease, asked.shard, error)
+                return "failed"
+            with suppress(redis.RedisError):
+                leases.give_back(state.client, [lease])
+    send(asked, queue)
+    state.pause()
+    return "left to other workers"
+
+
+def _is_for_others(state: WorkerState, lease: Lease, queue: str, error: Exception) -> bool:
+    """Whether only this worker cannot train the study, and another is there that may."""
+    if not isinstance(error, MachineError | ImportError):
+        return False
+    try:
+        there = presence.running(state.client, "worker")
+        alike = [each for each in there if queue_of(each.device) == queue]
+        return bool(last_errors.others(state.client, lease.study, alike, lease.worker))
+    except redis.RedisError:
+        return False
+
+
+def _note(state: WorkerState, lease: Lease, error: Exception, is_aside: bool) -> None:
+    reason = " ".join(f"{error}".split())[:1000] or type(error).__name__
+    if not isinstance(error, MemtailError):
+        reason = f"{type(error).__name__}: {reason}"
+    is_own = isinstance(error, MachineError | ImportError)
+    noted = LastError(
+        worker=lease.worker, study=lease.study, reason=reason, when=time.time(), is_aside=is_own
+    )
+    last_errors.note(state.client, noted)
+    if is_aside:
+        log.warning("%s of %s is left to other workers: %s", lease.shard, lease.study, reason)
 
 
 def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
@@ -68,6 +107,7 @@ def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
     if loading.is_whole(state.store, study, shard):
         return "stored before"
     done = state.trainer(study, order).train(shard)
+    last_errors.clear(state.client, lease.worker, study.id)
     _report_pace(state, study, lease.worker, done)
     return f"stored, {done.seconds:.1f} s"
 

@@ -53,7 +53,7 @@ def test_other_objects_among_the_shards_are_not_shards(store: FilesStore, name: 
 def test_the_goal_is_the_stored_one_unless_another_is_given(store: FilesStore) -> None:
     assert Progress.of(store, STUDY).goal == 0
     assert not Progress.of(store, STUDY).is_complete, "how many there should be is not known"
-    catalogue.set_goal(store, STUDY, 20)
+    catalogue.grow(store, STUDY, 20)
     put(store, 0, 10)
     assert Progress.of(store, STUDY).is_complete
     assert not Progress.of(store, STUDY, 30).is_complete

@@ -83,7 +83,7 @@ def test_what_is_out_of_bounds_is_refused(
 
 def test_the_help_has_descriptions_and_defaults(call: Callable[..., Any]) -> None:
     text = " ".join(call("--help").split())
-    assert "Cut here. [default: (0.1,0.25)]" in text
+    assert "Cut here. [default: 0.1,0.25]" in text
     assert "Do it so often. [default: 5; 2<=x<=10]" in text
     assert "--every-layer All of them." in text
 

@@ -253,7 +253,10 @@ def test_a_study_that_was_to_grow_goes_on_growing(memtail: Memtail, study: str) 
     goal.write_text('{"trials": 40}')  # as a run with --trials 40 that was stopped leaves it
     planned = json.loads(memtail("run", study, "--dry-run", "--json").stdout)
     assert (planned["trials"], planned["missing"]) == (40, 30)
-    lowered = memtail("run", study, "--workers", "1", "--trials", "15")
+    kept = memtail("run", study, "--workers", "1", "--trials", "15")
+    assert "is to have 40 models, as was asked for before" in kept.stderr
+    assert json.loads(memtail("status", "--json").stdout)[0]["goal"] == 40
+    lowered = memtail("run", study, "--workers", "1", "--trials", "15", "--shrink")
     assert "provisional" not in lowered.stdout
     assert json.loads(memtail("status", "--json").stdout)[0]["state"] == "complete"
 

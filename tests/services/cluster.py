@@ -32,7 +32,7 @@ from tests.servers import RedisServer, S3Server, redis_server
 from tests.servers.process import die_with_parent
 from tests.services.gated import GATE, Gate
 
-_TIMEOUT = 120.0  # seconds; far more than any step takes
+_TIMEOUT = 600.0  # seconds; far more than any step takes, on a machine with other load too
 
 
 class Service:
@@ -115,6 +115,7 @@ class Cluster:
     folder: Path
     bucket: str = field(default_factory=lambda: f"cluster-{uuid.uuid4().hex[:12]}")
     services: list[Service] = field(default_factory=list)
+    commands: list[programs.Program] = field(default_factory=list)
 
     @property
     def env(self) -> dict[str, str]:
@@ -128,7 +129,7 @@ class Cluster:
             "MEMTAIL_S3_ACCESS_KEY": self.s3.access_key,
             "MEMTAIL_S3_SECRET_KEY": self.s3.secret_key,
             "MEMTAIL_CACHE": str(self.folder / "cache"),
-            "MEMTAIL_LEASE": "3",
+            "MEMTAIL_LEASE": "4",  # renewed three times as often, on a busy machine too
             "MEMTAIL_SCAN": "0.5",
             "MEMTAIL_PUBLISH_EVERY": "600",  # the final report alone
             "MEMTAIL_DEVICE": "cpu",
@@ -166,6 +167,13 @@ class Cluster:
 
     def aggregator(self, **env: str) -> Service:
         return self.start("aggregator", **env)
+
+    def started(self, program: str, *arguments: str, output: Path) -> programs.Program:
+        """Start a command as a user does; it ends with the cluster, whatever the test does."""
+        env = self.env | {"PYTHONUNBUFFERED": "1"}
+        ran = programs.Program(program, *arguments, output=output, env=env, folder=self.folder)
+        self.commands.append(ran)
+        return ran
 
     def memtail(self, *arguments: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run a command as a user does, and expect its exit code."""
@@ -267,5 +275,7 @@ def running(
         try:
             yield cluster
         finally:
+            for command in cluster.commands:
+                command.kill()
             for service in cluster.services:
                 service.close()

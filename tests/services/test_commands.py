@@ -1,11 +1,7 @@
 """The commands of a cluster, as a user calls them and reads what they print."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -97,23 +93,17 @@ def test_doctor_checks_every_link(cluster: Cluster) -> None:
 
 def test_ctrl_c_ends_the_watching_only(cluster: Cluster) -> None:
     cluster.memtail("submit", *SMALL)
-    watching = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "watch", "small"],
-        env=cluster.env | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"},
-        cwd=cluster.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert watching.stdout
-    first = watching.stdout.readline()
+    output = cluster.folder / "watched"
+    watching = cluster.started("cli.main", "watch", "small", output=output)
+    cluster.wait_until("it has said how far it is", lambda: "\n" in output.read_text())
+    first = output.read_text()
     assert "12 waiting" in first
     assert "no cpu worker is running" in first
-    os.kill(watching.pid, signal.SIGINT)
-    rest, errors = watching.communicate(timeout=60)
-    assert watching.returncode == 130
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait() == 130
+    rest = output.read_text()
     assert "the study goes on" in rest
-    assert "Traceback" not in errors
+    assert "Traceback" not in rest
     assert json.loads(cluster.memtail("status", "small", "--json").stdout)["waiting"] == 12
 
 

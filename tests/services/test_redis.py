@@ -1,7 +1,7 @@
 """What services say of themselves in Redis, and what happens when Redis does not answer."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -36,6 +36,29 @@ def set_to(server: RedisServer, password: str | None = None) -> Settings:
     )
 
 
+LEASE = 3.0  # seconds: a busy machine still renews it in time
+_LIMIT = 120.0  # seconds; far more than anything takes
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + _LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "it never comes"
+        time.sleep(0.02)
+
+
+def wait_until_renewed(client: "redis.Redis") -> None:
+    """Wait until the lease has more time left than before."""
+    left = client.pttl(lease().key)
+
+    def is_renewed() -> bool:
+        nonlocal left
+        before, left = left, client.pttl(lease().key)
+        return left > before
+
+    wait_until(is_renewed)
+
+
 def lease(worker: str = "w", attempt: int = 1, shard: str = "0000000-0000005") -> Lease:
     return Lease(
         study="s-1", shard=shard, worker=worker, attempt=attempt, task="t", since=time.time()
@@ -43,30 +66,29 @@ def lease(worker: str = "w", attempt: int = 1, shard: str = "0000000-0000005") -
 
 
 def test_one_of_two_has_the_lease_until_the_end(client: "redis.Redis") -> None:
-    with leases.held(client, lease("first"), 0.6) as is_ours:
+    with leases.held(client, lease("first"), LEASE) as is_ours:
         assert is_ours
-        time.sleep(1.5)  # renewed twice over
-        with leases.held(client, lease("second"), 0.6) as is_others:
+        for _ in range(2):
+            wait_until_renewed(client)
+        with leases.held(client, lease("second"), LEASE) as is_others:
             assert not is_others
         assert [each.worker for each in leases.current(client, "s-1")] == ["first"]
         assert leases.current(client, "s-2") == []
     assert leases.current(client) == []
-    with leases.held(client, lease("second"), 0.6) as is_ours:
+    with leases.held(client, lease("second"), LEASE) as is_ours:
         assert is_ours
 
 
 def test_a_lease_is_taken_anew_when_redis_was_emptied(client: "redis.Redis") -> None:
-    with leases.held(client, lease(), 0.6):
+    with leases.held(client, lease(), LEASE):
         client.flushdb()
-        time.sleep(0.5)
-        assert len(leases.current(client)) == 1
+        wait_until(lambda: len(leases.current(client)) == 1)
 
 
 def test_a_lease_that_is_not_renewed_runs_out(client: "redis.Redis") -> None:
-    client.set(lease().key, lease().model_dump_json(), px=300)
+    client.set(lease().key, lease().model_dump_json(), px=int(1000 * LEASE))
     assert len(leases.current(client)) == 1
-    time.sleep(0.5)
-    assert leases.current(client) == []
+    wait_until(lambda: leases.current(client) == [])
 
 
 def test_what_was_given_back_is_told_from_what_was_lost(client: "redis.Redis") -> None:
@@ -91,7 +113,7 @@ def test_without_redis_training_goes_on(server: RedisServer) -> None:
 def test_who_says_nothing_is_forgotten(
     client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence, "_FORGOTTEN", 0.3)
+    monkeypatch.setattr(presence, "_FORGOTTEN", LEASE)
     worker = Presence(name="w1", role="worker", device="cpu", store="runs", since=time.time())
     presence.announce(client, worker)
     assert [each.name for each in presence.running(client, "worker")] == ["w1"]
@@ -99,8 +121,7 @@ def test_who_says_nothing_is_forgotten(
     presence.leave(client, worker)
     assert presence.running(client, "worker") == []
     presence.announce(client, worker)
-    time.sleep(0.5)
-    assert presence.running(client, "worker") == []
+    wait_until(lambda: presence.running(client, "worker") == [])
 
 
 def stored(when: float, seconds: float = 10.0) -> Stored:

@@ -45,7 +45,8 @@ def test_from_waiting_to_complete(store: FilesStore, trained: Trained) -> None:
     for first in (5, 10, 15):
         store.put(Shard(first, first + 5).key(study), b"")
     assert state(store, study) == "complete"
-    store.delete(f"{study.prefix}goal.json")
+    for key in (f"{study.prefix}goal.json", f"{study.prefix}goals/0000020"):
+        store.delete(key)
     assert state(store, study) != "complete", "how many there should be is not known"
 
 
@@ -74,7 +75,7 @@ def test_an_error_of_the_study_stops_it_unless_it_was_beyond_the_goal(
     fail(store, study, 15, 1, "study")
     assert state(store, study) == "stopped"
     assert StudyStatus.of(store, study).to_train == ()
-    catalogue.register(store, study, trained.dataset, 10)
+    catalogue.shrink(store, study, 10)
     assert state(store, study) == "waiting"
     assert StudyStatus.of(store, study).failed == 0
 

@@ -1,111 +1,125 @@
 """``folder:photos``: images in class folders, ``train/CLASS/*.png`` and ``test/CLASS/*.png``."""
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from PIL import Image
 
+from memtail_core.data.account import Account
+from memtail_core.data.image_files.decoding import DEEP_COLOUR, SEVERAL_FRAMES
+from memtail_core.data.image_files.index import FolderIndex, folder_index
+from memtail_core.data.image_files.reading import Images, read_images
 from memtail_core.data.splits import Splits
+from memtail_core.data.wording import counted, some
 from memtail_core.errors import DatasetError
 
-_ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-
-_OTHER_SPLITS = {"test", "training", "testing", "val", "valid", "validation"}
+_NAMED_FAULTS = 10
 
 
-def load(path: str, /, *, size: int | None = None) -> Splits:
-    """Read the images below ``path``; without ``train/`` and ``test/``, its folders are classes.
+def load(
+    path: str,
+    /,
+    *,
+    size: int | None = None,
+    class_folders: Literal["top", "leaf"] | None = None,
+    broken: Literal["error", "skip"] = "error",
+) -> Splits:
+    """Read the images below ``path``; without ``train/``, its folders are classes.
 
     Args:
-        path: the folder.
+        path: the folder. The test set is ``test/`` or, where there is none, ``val/``.
         size: resize every image to size × size pixels. Without it all must have one size.
+        class_folders: whether the highest folders are the classes, or those that hold the images,
+            where they differ.
+        broken: "error" refuses files that cannot be read, "skip" leaves them out and says so.
     """
     root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise DatasetError(f"there is no folder '{root.absolute()}'")
     if size is not None and not 1 <= size <= 4096:
         raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
-    folders = {f.name.lower(): f for f in root.iterdir() if f.is_dir()}
-    train_root, test_root = folders.get("train", root), folders.get("test")
-    if "train" not in folders and (splits := _OTHER_SPLITS & folders.keys()):
-        raise DatasetError(
-            f"'{root}' has {min(splits)}/ but no train/: expected {root}/train/CLASS/*.png, and "
-            f"{root}/test/CLASS/*.png for a test set"
+    index = folder_index(str(root), class_folders)
+    names = [name for group in index.sets.values() for name in group]
+    y = np.array([label for labels in index.labels.values() for label in labels])
+    images = read_images([index.path(name) for name in names], size)
+    faults = index.faults | {names[row]: why for row, why in images.faults.items()}
+    _check(index, faults, images, names, broken)
+    kept = np.setdiff1d(np.arange(len(names)), list(images.faults))
+    if lost := set(range(len(index.classes))) - set(y[kept].tolist()):
+        name = index.classes[min(lost)]
+        raise DatasetError(f"'{root}': no image of the class {name} can be read")
+    assert images.pixels is not None  # some image was read
+    x = images.pixels if len(kept) == len(names) else images.pixels[kept]
+    y, names = y[kept], [names[row] for row in kept]
+    n = int(np.count_nonzero(kept < len(index.sets["train"])))
+    account = index.account + _account(images, faults, names)
+    if "test" not in index.sets:
+        return Splits(x, y, classes=index.classes, train_names=names, account=account)
+    return Splits(x[:n], y[:n], x[n:], y[n:], index.classes, names[:n], names[n:], account=account)
+
+
+def _check(
+    index: FolderIndex,
+    faults: Mapping[str, str],
+    images: Images,
+    names: list[str],
+    broken: str,
+) -> None:
+    """Raise one DatasetError that names all faults found."""
+    wrong = []
+    if len(faults) == 1 and broken == "error":
+        ((name, why),) = faults.items()
+        wrong.append(f"cannot read the image '{index.path(name)}', remove or replace it: {why}")
+    elif faults and broken == "error":
+        listed = [f"'{name}' ({why})" for name, why in list(faults.items())[:_NAMED_FAULTS]]
+        more = f" and {len(faults) - len(listed):,} more" if len(faults) > len(listed) else ""
+        wrong.append(
+            f"cannot read {len(faults):,} files of '{index.root}', remove or replace them or set "
+            f'[dataset] broken = "skip": {", ".join(listed)}{more}'
         )
-    classes = sorted(f.name for f in train_root.iterdir() if f.is_dir() and f.name[0] != ".")
-    if not classes:
-        raise DatasetError(
-            f"'{train_root}' has no class folders: expected {train_root}/CLASS/*.png"
+    if len(images.sizes) > 1:
+        (w, h), (w2, h2) = sorted(images.sizes, key=lambda size: images.sizes[size])[:2]
+        wrong.append(
+            f"the images of '{index.root}' have different sizes ({w} × {h}, and {w2} × {h2} in "
+            f"'{index.path(names[images.sizes[w2, h2]])}'): set [dataset] size = 64, say, to "
+            "resize them"
         )
-    train = _files(train_root, classes)
-    test = _files(test_root, classes) if test_root and train_root != root else []
-    images: list[Any] = []
-    files = [file for file, _ in train + test]
-    for file, pixels in zip(files, _all_pixels(files, size), strict=True):
-        images.append(pixels)
-        (h, w), (h2, w2) = images[0].shape[:2], images[-1].shape[:2]
-        if (h, w) != (h2, w2):
-            raise DatasetError(
-                f"the images of '{root}' have different sizes ({w} × {h}, and {w2} × {h2} in "
-                f"'{file}'): set [dataset] size = 64, say, to resize them"
-            )
-    channels = max(image.shape[2] for image in images)
-    x = np.stack([np.repeat(i, channels, 2) if i.shape[2] < channels else i for i in images])
-    y = np.array([label for _, label in train + test])
-    names = [file.relative_to(root).as_posix() for file, _ in train + test]
-    n = len(train)
-    if not test:
-        return Splits(x, y, classes=classes, train_names=names)
-    return Splits(x[:n], y[:n], x[n:], y[n:], classes, names[:n], names[n:])
+    if not wrong and not images.sizes:
+        wrong.append(f"'{index.root}': no image can be read")
+    if wrong:
+        raise DatasetError("; and ".join(wrong))
 
 
-def _files(root: Path, classes: list[str]) -> list[tuple[Path, int]]:
-    folders = {f.name for f in root.iterdir() if f.is_dir() and f.name[0] != "."}
-    if strange := sorted(folders - set(classes)):
-        raise DatasetError(f"'{root}/{strange[0]}' is a class that no training image has")
-    files = [
-        (file, label)
-        for label, name in enumerate(classes)
-        for file in sorted((root / name).glob("**/*"))
-        if file.suffix.lower() in _ENDINGS
-    ]
-    if not files:
-        raise DatasetError(f"'{root}' holds no images ({', '.join(sorted(_ENDINGS))})")
-    return files
+def _account(images: Images, faults: Mapping[str, str], names: list[str]) -> Account:
+    """What is to be said of the pixels."""
+    return Account(tuple(_scale_line(images)), tuple(_warnings(images, faults, names)))
 
 
-def _all_pixels(files: list[Path], size: int | None) -> Iterator[Any]:
-    """Read images in threads: Pillow decodes and resizes without the interpreter's lock."""
-    pool = ThreadPoolExecutor()
-    try:
-        yield from pool.map(partial(_pixels, size=size), files)
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _scale_line(images: Images) -> Iterable[str]:
+    if scale := images.scale:
+        yield (
+            f"{counted(images.n_deep, 'image')} with more than 8 bits of grey: {scale.low:,.6g} … "
+            f"{scale.high:,.6g} become the shades 0 … 255"
+        )
 
 
-def _pixels(file: Path, size: int | None) -> Any:
-    """Read one image as uint8 [h, w, 1 or 3]."""
-    try:
-        with Image.open(file) as image:
-            if image.mode.startswith("I;16"):  # converting would cut, not scale
-                shades = np.asarray(image).astype(np.float64) / 257
-                plain = Image.fromarray(shades.round().clip(0, 255).astype(np.uint8))
-            elif image.mode in ("I", "F"):
-                raise DatasetError(f"the image '{file}' has 32 bits a pixel: save it with 8 or 16")
-            else:
-                plain = image.convert("L" if image.mode in ("1", "L") else "RGB")
-            if size is not None:
-                plain = plain.resize((size, size), Image.Resampling.BILINEAR)
-            pixels = np.asarray(plain, dtype=np.uint8)
-    except (DatasetError, MemoryError):
-        raise
-    except Exception as error:  # Pillow raises a dozen kinds on damaged files
-        raise DatasetError(
-            f"cannot read the image '{file}', remove or replace it: {error}"
-        ) from error
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+def _warnings(images: Images, faults: Mapping[str, str], names: list[str]) -> Iterable[str]:
+    if faults:
+        listed = [f"{name} ({why})" for name, why in faults.items()]
+        yield f"{counted(len(faults), 'file')} left out that cannot be read: {some(listed)}"
+    if images.scale and images.n_deep < len(names):
+        yield (
+            f"{len(names) - images.n_deep:,} images have 8 bits and {images.n_deep:,} have more: "
+            "their shades may not be comparable"
+        )
+    said = {
+        SEVERAL_FRAMES: "with several frames or pages, of which only the first is read",
+        DEEP_COLOUR: "with 16 bits a colour, of which only the upper 8 are read",
+    }
+    for note, what in said.items():
+        if rows := images.noted.get(note):
+            yield f"{counted(len(rows), 'image')} {what}, as {some(names[row] for row in rows[:1])}"
+    if complaints := sorted(images.complaints):
+        yield f"Pillow says of some images: {'; '.join(complaints[:3])}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import uuid
 from collections.abc import Callable
 from typing import TypeVar
@@ -19,9 +20,11 @@ from memtail_core.store.minio.errors import FAILURES, code
 from memtail_core.store.minio.pool import connections
 from memtail_core.store.patience import patiently
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _PART = 64 << 20  # a larger object is sent in several requests
+_SHORT = 60.0  # seconds of patience that pass without a word
 _CERTAIN = 4  # failed reads, within a second, after which an object counts as damaged
 
 
@@ -40,7 +43,7 @@ class Bucket:
         patience: float,
     ) -> None:
         url = urlsplit(endpoint)
-        self.name, self.store, self.host = name, store, url.netloc
+        self.name, self.store, self._endpoint, self.host = name, store, endpoint, url.netloc
         self._region, self._patience = region, patience
         pool = connections(patience)
         self._signer = Signer(pool, endpoint, region, Credentials(access_key, secret_key))
@@ -127,11 +130,19 @@ class Bucket:
 
     def _do(self, what: str, attempt: Callable[[], T]) -> T:
         try:
-            return patiently(attempt, errors.is_passing, self._patience)
+            tell = self._tell(what) if self._patience > _SHORT else None
+            return patiently(attempt, errors.is_passing, self._patience, tell)
         except FAILURES as error:
             if code(error) in errors.MISSING:
                 raise KeyError(what.partition(" ")[2]) from None
-            raise errors.explained(error, self.store, self.host, what) from error
+            raise errors.explained(error, self.store, self._endpoint, what) from error
+
+    def _tell(self, what: str) -> Callable[[Exception, float], None]:
+        def tell(error: Exception, seconds: float) -> None:
+            sentence = errors.explained(error, self.store, self._endpoint, what)
+            log.warning("%s; trying again for %.0f s", sentence, seconds)
+
+        return tell
 
     def _in_bucket(self, attempt: Callable[[], T]) -> T:
         """Make an attempt; if there is no bucket, create it first. Others may create it too."""

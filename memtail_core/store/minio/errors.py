@@ -2,6 +2,7 @@
 
 import re
 import socket
+from urllib.parse import urlsplit
 from xml.etree.ElementTree import ParseError
 
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
@@ -16,6 +17,8 @@ from urllib3.exceptions import (
 )
 
 from memtail_core.errors import StoreError
+from memtail_core.settings import ambiguity
+from memtail_core.store import tls
 
 _CUT = (HTTPError, OSError, ParseError)  # no answer, or an answer that was cut
 FAILURES = (MinioException, *_CUT)
@@ -64,7 +67,7 @@ def status(error: Exception) -> int:
 def is_passing(error: Exception) -> bool:
     """Return whether the same request may succeed later."""
     if isinstance(error, _CUT):
-        return True
+        return not tls.is_refused(error)
     return status(error) in _PASSING_STATUS or code(error) in _PASSING_CODE
 
 
@@ -120,10 +123,18 @@ _CORRUPTED = (
 _OTHER = "cannot {what} in the store '{store}': the server {host} answers {reason}"
 
 
-def explained(error: Exception, store: str, host: str, what: str) -> StoreError:
+_ENCRYPTION = (
+    "cannot talk to the server {host} of the store '{store}': {reason} (MEMTAIL_S3_ENDPOINT)"
+)
+
+
+def explained(error: Exception, store: str, endpoint: str, what: str) -> StoreError:
     """One sentence: what failed, why, and what the user can do."""
+    host = urlsplit(endpoint).netloc
     reason = code(error) or "nonsense"
-    if isinstance(error, _CUT):
+    if encryption := _fault_of_encryption(error, endpoint):
+        sentence, reason = _ENCRYPTION, encryption
+    elif isinstance(error, _CUT):
         sentence, reason = _AWAY, _reason(error)
     elif is_corrupt(error):
         sentence = _CORRUPTED
@@ -131,7 +142,22 @@ def explained(error: Exception, store: str, host: str, what: str) -> StoreError:
         sentence = _SENTENCES.get(reason, _OTHER)
         if isinstance(error, S3Error) and error.message:
             reason += f": {error.message}"
-    return StoreError(sentence.format(store=store, host=host, what=what, reason=reason))
+    text = sentence.format(store=store, host=host, what=what, reason=reason)
+    ambiguous = ambiguity("MEMTAIL_S3_SECRET_KEY") if sentence == _REFUSED else None
+    return StoreError(f"{text}; {ambiguous}" if ambiguous else text)
+
+
+def _fault_of_encryption(error: Exception, endpoint: str) -> str | None:
+    url = urlsplit(endpoint)
+    is_encrypted = url.scheme == "https"
+    name, port = url.hostname or "", url.port or (443 if is_encrypted else 80)
+    if is_encrypted:
+        return tls.fault(error, name, port, "http", "https")
+    # A server that expects TLS cuts the connection, or answers 400 to what it does not understand.
+    is_cut = isinstance(error, ProtocolError | ConnectionError)
+    if is_cut or (isinstance(error, InvalidResponseError) and status(error) == 400):
+        return tls.expects_tls(name, port, "http", "https")
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from memtail_core.settings import settings
+from memtail_core.store import tls
+
 _CONNECT = 5.0  # seconds for a server to accept a connection
 _ANSWER = 60.0  # seconds for it to accept or send the next bytes
 _HASTY_ANSWER = 20.0  # the same, for callers who are not patient
@@ -16,7 +19,9 @@ def connections(patience: float) -> urllib3.PoolManager:
     """A pool for one store. It repeats no request: that needs a new signature."""
     answer = _ANSWER if patience > _ANSWER else _HASTY_ANSWER
     timeout = urllib3.Timeout(connect=_CONNECT, read=answer)
-    pool = urllib3.PoolManager(maxsize=32, retries=False, timeout=timeout)
+    pool = urllib3.PoolManager(
+        maxsize=32, retries=False, timeout=timeout, ca_certs=tls.trusted(settings().ca_file)
+    )
     pool.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
     return pool
 

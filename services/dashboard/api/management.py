@@ -224,7 +224,7 @@ def _submit(
 ) -> dict[str, Any]:
     admission.check_size(study, goal)
     order = submission.order_for(cluster, study, asked.device, asked.stack)
-    enqueued = submission.submit(cluster, study, dataset, goal, order)
+    enqueued = submission.submit(cluster, study, dataset, goal, order, may_shrink=asked.shrink)
     return {
         "id": study.id,
         "trials": catalogue.goal(cluster.store, study),

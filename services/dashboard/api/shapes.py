@@ -77,7 +77,10 @@ class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     trials: Trials | None = Field(
-        None, description="Models in all; more than now lets the study grow."
+        None, description="Models in all; more than now lets the study grow, fewer change nothing."
+    )
+    shrink: bool = Field(
+        False, description="Let fewer 'trials' lower the number of models; stored models stay."
     )
     device: Device | None = Field(
         None, description="Which workers train; by default as before, or a GPU."

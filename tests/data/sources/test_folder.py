@@ -9,9 +9,7 @@ from PIL import Image
 from memtail_core.data import load
 from memtail_core.errors import DatasetError, StudyError
 from memtail_core.study import DatasetTable
-
-GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 12
-COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
+from tests.data.image_files.images import COLOUR, GREY, put_deep_pgm, put_deep_png
 
 
 def put(root, pixels=GREY, classes=("ant", "bee"), each=3, ending="png"):
@@ -134,8 +132,8 @@ def test_a_grey_image_among_colour_images_has_three_equal_channels(tmp_path):
             np.testing.assert_array_equal(pixels, expected)
 
 
-def test_an_alpha_channel_is_dropped_and_a_palette_looked_up(tmp_path):
-    put(tmp_path, pixels=np.dstack([COLOUR, np.full((4, 5), 7, np.uint8)]))
+def test_an_opaque_alpha_channel_is_dropped_and_a_palette_looked_up(tmp_path):
+    put(tmp_path, pixels=np.dstack([COLOUR, np.full((4, 5), 255, np.uint8)]))
     Image.fromarray(COLOUR).quantize(256).save(tmp_path / "ant" / "palette.png")
     dataset = read(tmp_path, test_fraction=0.15)
     assert len(dataset.train.whole()) == 6
@@ -159,9 +157,13 @@ def test_grey_images_of_16_bits_keep_their_shades_or_are_refused(tmp_path):
         assert np.abs(difference).max() <= 1
 
 
-def test_images_of_32_bits_are_not_taken_for_16_bits(tmp_path):
-    put(tmp_path, pixels=GREY.astype(np.int32) + 70_000, ending="tif")
-    refused(tmp_path, "ant/0.tif")
+def test_images_of_32_bits_are_read_on_their_own_scale(tmp_path):
+    put(tmp_path, pixels=GREY.astype(np.int32) * 1000 + 70_000, ending="tif")
+    dataset = read(tmp_path)
+    expected = (GREY / GREY.max() * 255).round()
+    np.testing.assert_array_equal(dataset.train.whole()[0, :, :, 0], expected)
+    line = "6 images with more than 8 bits of grey: 70,000 … 298,000 become the shades 0 … 255"
+    assert line in dataset.account.lines
 
 
 def test_a_file_that_is_no_image_is_refused_by_name(tmp_path):
@@ -200,8 +202,175 @@ def test_a_file_name_that_is_not_utf8_does_not_stop_the_study(tmp_path):
     assert len(read(tmp_path).sha256) == 64
 
 
-@pytest.mark.parametrize("other", ["test", "training", "Validation"])
+@pytest.mark.parametrize("other", ["test", "testing", "Validation"])
 def test_other_splits_without_train_are_not_taken_for_classes(tmp_path, other):
     put(tmp_path)
     put(tmp_path / other)
     refused(tmp_path, rf"has {other.lower()}/ but no train/: expected .*train/CLASS")
+
+
+ENDINGS = {
+    ".jpg": "JPEG",
+    ".JPG": "JPEG",
+    ".jfif": "JPEG",
+    ".jpe": "JPEG",
+    "": "JPEG",
+    ".image": "PNG",
+    ".jp2": "JPEG2000",
+    ".avif": "AVIF",
+    ".tga": "TGA",
+    ".webp": "WEBP",
+    ".ico": "ICO",
+    ".pcx": "PCX",
+}
+
+
+def test_whatever_pillow_opens_is_read_by_its_ending_or_its_first_bytes(tmp_path):
+    """Endings outside a short list were skipped: FlyMyAI/flymyai-lora-trainer#72."""
+    put(tmp_path, pixels=COLOUR)
+    for ending, form in ENDINGS.items():
+        name = f"{len(list((tmp_path / 'bee').iterdir()))}{ending}"
+        Image.fromarray(np.tile(COLOUR, (4, 4, 1))).save(tmp_path / "bee" / name, format=form)
+    dataset = read(tmp_path, size=8)
+    assert len(dataset.y_train) + len(dataset.y_test) == 6 + len(ENDINGS)
+
+
+def test_every_file_is_accounted_for(tmp_path):
+    put(tmp_path / "train", each=4)
+    put(tmp_path / "train/ant", classes=["2024"])
+    put(tmp_path / "val", each=2)
+    put(tmp_path, classes=["owl", "train/.thumbnails", "train/bee/@eaDir"], each=5)
+    for file in ("notes.txt", "train/ant/a.txt", "train/ant/a.xml", "LICENSE", "train/bee/._0.png"):
+        (tmp_path / file).write_text("no image")
+    (tmp_path / "train/fox").mkdir()
+    os.mkfifo(tmp_path / "train/pipe.png")
+    dataset = read(tmp_path)
+    assert dataset.account.lines == (
+        "36 files: 15 read (11 in train/; 4 in val/, the test set), 21 left out: 5 in owl/, beside "
+        "train/, 11 hidden, 2 .txt, 1 without an ending, 1 .xml: no images, 1 pipe or socket",
+        "3 of them lie in folders below their class's: 'train/ant/2024'",
+        "1 folder without images, no class: 'train/fox'",
+    )
+    assert dataset.account.warnings[0] == (
+        "5 images left out, in owl/, beside train/: 'owl/0.png', 'owl/1.png', 'owl/2.png' "
+        "and 2 more"
+    )
+    assert dataset.classes == ("ant", "bee")
+
+
+def test_pictures_that_cannot_be_read_are_warned_of(tmp_path):
+    """.heic files were left out without a word: pharmapsychotic/clip-interrogator-ext#50."""
+    put(tmp_path)
+    for i in range(4):
+        (tmp_path / "ant" / f"{i}.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "bee/scan.dcm").write_bytes(bytes(200))
+    warning = read(tmp_path).account.warnings[0]
+    assert warning.startswith("4 .heic, 1 .dcm left out, which memtail cannot read: convert them")
+
+
+def test_data_files_between_images_are_no_images(tmp_path):
+    """.h5 was taken for an image, as Pillow knows its ending: huggingface/datasets#7374."""
+    put(tmp_path)
+    for name in ("a.h5", "a.grib", "a.eps", "a.ps", "labels.csv", "a.pdf"):
+        (tmp_path / "ant" / name).write_bytes(b"\x89HDF\r\n\x1a\n%!PS-Adobe GRIB" + bytes(40))
+    dataset = read(tmp_path)
+    assert len(dataset.y_train) + len(dataset.y_test) == 6
+    assert "6 left out" in dataset.account.lines[0]
+
+
+def break_three(root):
+    """Break three files in three ways: 2 of bee, 1 of ant."""
+    put(root, each=6)
+    (root / "bee/0.png").write_bytes(b"")
+    (root / "bee/1.png").write_text("no image")
+    (root / "ant/gone.png").symlink_to("/nowhere/x.png")
+
+
+def test_all_broken_files_are_named_in_one_run_with_the_sizes_that_differ(tmp_path):
+    break_three(tmp_path)
+    Image.fromarray(GREY[:2]).save(tmp_path / "bee/low.png")
+    refused(
+        tmp_path,
+        r"cannot read 3 files of .*remove or replace them or set \[dataset\] broken = .skip.: "
+        r"'ant/gone.png' \(a link to '/nowhere/x.png': No such file or directory\), 'bee/0.png' "
+        r"\(the file is empty\), 'bee/1.png' \(cannot identify image file\); and the images of .*"
+        r"different sizes \(5 × 4, and 5 × 2 in '.*bee/low.png'\)",
+    )
+
+
+def test_the_list_of_broken_files_is_bounded(tmp_path):
+    put(tmp_path, each=40)
+    for i in range(35):
+        (tmp_path / f"bee/{i}.png").write_text("no image")
+    with pytest.raises(DatasetError, match=r"cannot read 35 files .* and 25 more$") as error:
+        read(tmp_path)
+    assert len(str(error.value)) < 1000
+
+
+def test_broken_files_can_be_skipped_and_are_warned_of(tmp_path):
+    break_three(tmp_path)
+    dataset = read(tmp_path, broken="skip", test_fraction=0.1)
+    names = {*dataset.train_names, *dataset.test_names}
+    assert len(names) == 10
+    assert not {"bee/0.png", "bee/1.png"} & names
+    assert dataset.account.warnings[0].startswith("3 files left out that cannot be read: 'ant/gone")
+    for i in range(2, 6):
+        (tmp_path / f"bee/{i}.png").write_text("no image")
+    refused(tmp_path, "no image of the class bee can be read", broken="skip")
+
+
+def test_with_a_test_set_broken_files_of_each_set_are_skipped(tmp_path):
+    for name, broken in (("train", "0.png"), ("val", "2.png")):
+        put(tmp_path / name)
+        (tmp_path / name / "ant" / broken).write_bytes(b"")
+    dataset = read(tmp_path, broken="skip")
+    assert dataset.y_train.tolist() == dataset.y_test.tolist() == [0, 0, 1, 1, 1]
+    assert dataset.train_names[:2] == ("train/ant/1.png", "train/ant/2.png")
+    assert dataset.test_names[:2] == ("val/ant/0.png", "val/ant/1.png")
+
+
+@pytest.mark.parametrize("option", ["broken", "class_folders"])
+def test_an_option_takes_its_words_alone(tmp_path, option):
+    put(tmp_path)
+    with pytest.raises(StudyError, match=rf"\[dataset\] {option} = 'maybe'.*'(skip|leaf)'"):
+        read(tmp_path, **{option: "maybe"})
+
+
+def test_values_of_12_bits_in_files_of_16_keep_their_shades(tmp_path):
+    values = np.arange(20, dtype=np.uint16).reshape(4, 5) * 215
+    put(tmp_path, pixels=values)
+    put_deep_pgm(tmp_path / "ant/half.pgm", values // 2)
+    put_deep_png(tmp_path / "bee/half.png", values // 2)
+    dataset = read(tmp_path, test_fraction=0.1)
+    assert dataset.account.lines[1] == (
+        "8 images with more than 8 bits of grey: 0 … 4,085 become the shades 0 … 255"
+    )
+    x = dict(zip(dataset.train_names, dataset.train.whole(), strict=True))
+    np.testing.assert_array_equal(x["ant/1.png"][..., 0], (values * (255 / 4085)).round())
+    assert len(np.unique(x["ant/half.pgm"])) == 20
+
+
+def test_deep_and_plain_grey_images_together_are_warned_of(tmp_path):
+    put(tmp_path)
+    put(tmp_path / "ant", pixels=GREY.astype(np.uint16) * 40_000, classes=["deep"])
+    assert any("6 images have 8 bits and 3 have more" in w for w in read(tmp_path).account.warnings)
+
+
+def test_what_pillow_warns_of_is_said_once_in_the_account(tmp_path, recwarn):
+    put(tmp_path, pixels=COLOUR)
+    for i in range(3):
+        image = Image.fromarray(COLOUR)
+        image.save(tmp_path / f"bee/{i}.png", exif=b"Exif\0\0II*\0\xff\0\0\0")
+    warning = read(tmp_path).account.warnings[0]
+    assert warning.startswith("Pillow says of some images: Corrupt EXIF data.")
+    assert warning.count("Corrupt") == 1
+    assert not recwarn.list
+
+
+def test_a_name_that_no_terminal_can_print_is_left_out_in_print(tmp_path):
+    put(tmp_path)
+    (tmp_path / "ant/0.png").rename(tmp_path / os.fsdecode(b"caf\xe9\x1b[2J.png"))
+    account = read(tmp_path).account
+    assert "1 in no class folder" in account.lines[0]
+    assert "caf" in account.warnings[0]
+    assert b"\x1b" not in account.to_json()

@@ -74,7 +74,11 @@ def test_submit_cancel_submit_and_grow(on_cluster: Shown) -> None:
     assert post(on_cluster, f"{path}/retry").status_code == 409
     grown = post(on_cluster, f"{path}/submit", {"trials": 30})
     assert (grown.status_code, grown.json()["trials"]) == (202, 30)
-    assert status_of(on_cluster, expected.id, "waiting")["models"] == 30
+    smaller = post(on_cluster, f"{path}/submit", {"trials": 20})
+    assert smaller.json()["trials"] == 30, "others may wait for 30"
+    shrunk = post(on_cluster, f"{path}/submit", {"trials": 25, "shrink": True})
+    assert (shrunk.status_code, shrunk.json()["trials"]) == (202, 25)
+    assert status_of(on_cluster, expected.id, "waiting")["models"] == 25
 
 
 def test_retry_enqueues_what_failed_alone(on_cluster: Shown) -> None:

@@ -1,0 +1,69 @@
+"""Says which files are images: those whose ending or first bytes Pillow knows, and can decode."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+# Formats whose first bytes cannot be taken for those of another file.
+_SIGNED = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PSD", "QOI", "PPM")
+
+# Pillow recognises these, but has no decoder of its own, or calls another program for them.
+_UNDECODED = {"EPS", "WMF", "MPEG", "BUFR", "GRIB", "HDF5", "IPTC"}
+
+_PICTURES = {  # endings of what a user may take for an image, but Pillow cannot decode
+    *(".heic", ".heif", ".jxl", ".svg", ".eps", ".wmf", ".emf", ".exr", ".hdr", ".dcm", ".nii"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".raw", ".ai", ".xcf"),
+    *(".mp4", ".mov", ".avi", ".mkv", ".mpg", ".mpeg", ".npy", ".npz", ".pdf"),
+}
+
+
+@cache
+def formats_by_ending() -> dict[str, str]:
+    """Return the format of each ending in lower case, as ``.jpg``, that Pillow decodes."""
+    Image.init()
+    return {
+        ending: name
+        for ending, name in Image.registered_extensions().items()
+        if name in Image.OPEN and name not in _UNDECODED
+    }
+
+
+def ending(path: str) -> str:
+    """Return the ending of a file's name in lower case, as ``.jpg``, or nothing."""
+    return Path(path).suffix.lower()
+
+
+def is_undecoded_picture(path: str) -> bool:
+    """Whether the ending is one of pictures or videos that memtail does not read."""
+    return ending(path) in _PICTURES
+
+
+def is_image(path: str) -> bool:
+    """Whether to read a file as an image: by its ending or, where that says nothing, its bytes."""
+    if ending(path) in formats_by_ending():
+        return True
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(16)
+        if not any(accept(start) is True for accept in _signatures().values()):
+            return False
+        with open_image(path):
+            return True
+    except Exception:  # Pillow raises a dozen kinds for what is no image
+        return False
+
+
+def open_image(path: str) -> Image.Image:
+    """Open an image by its content, whatever its ending says."""
+    named = formats_by_ending().get(ending(path))
+    return Image.open(path, formats=[*_signatures(), *([named] if named else [])])
+
+
+@cache
+def _signatures() -> dict[str, Callable[[bytes], bool | str]]:
+    """What tells of a file's first 16 bytes whether it may have the format."""
+    formats_by_ending()  # this loads every plugin
+    opened = {name: Image.OPEN[name][1] for name in _SIGNED if name in Image.OPEN}
+    return {name: accept for name, accept in opened.items() if accept is not None}

@@ -1,0 +1,247 @@
+"""Gives every image its set and its class, from the folders that it lies in.
+
+Only paths are looked at. Three layouts are understood, each of them also within one more folder:
+``CLASS/…``, ``train/CLASS/…`` with ``test/CLASS/…``, and ``train/CLASS/…`` with ``val/CLASS/…``.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from memtail_core.errors import DatasetError
+
+_TRAIN = ("train", "training")
+_TEST = ("test", "testing")
+_VALIDATION = ("val", "valid", "validation")
+_SPLITS = (*_TRAIN, *_TEST, *_VALIDATION)
+
+CLASS_FOLDERS = ("top", "leaf")
+
+
+@dataclass
+class Layout:
+    """The sets and classes of the images; ``sets`` holds "train", and "test" where there is one.
+
+    Attributes:
+        classes: names of the classes, sorted.
+        sets: the images of each set, class by class, and in each by path.
+        labels: the class of each image of ``sets``, an index into ``classes``.
+        folders: which folder each set is, as ``train/``; empty without such folders.
+        left_out: images that are in no set, by the reason.
+        merged: how many images lie in folders below a class's own, by folder.
+        spellings: names of classes that folders spell in several ways, as ``é`` and ``e`` with an
+            accent, which look alike.
+    """
+
+    classes: list[str] = field(default_factory=list)
+    sets: dict[str, list[str]] = field(default_factory=dict)
+    labels: dict[str, list[int]] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    merged: dict[str, int] = field(default_factory=dict)
+    spellings: list[str] = field(default_factory=list)
+
+
+def layout(
+    images: Sequence[str], root: str, folders: Iterable[str] = (), class_folders: str | None = None
+) -> Layout:
+    """Lay out ``images``, sorted paths relative to ``root``.
+
+    Args:
+        images: paths with ``/``.
+        root: the folder, for messages.
+        folders: all folders below it, with images or without.
+        class_folders: "top": the highest folder is the class; "leaf": the folder that holds the
+            images is; None: whichever it is, where both give the same classes.
+
+    Raises:
+        DatasetError: the folders do not say what the classes are.
+    """
+    plan = Layout()
+    start = _inner(images, "")
+    tops = _by_top(images, start, plan)
+    if not tops:
+        loose = f"; {len(images):,} images lie directly in it" if images else ""
+        raise DatasetError(
+            f"'{root}' has no class folders: expected {root}/CLASS/*.png, or "
+            f"{root}/train/CLASS/*.png{loose}"
+        )
+    splits = _splits(tops, root, start, folders)
+    if splits is None:
+        chosen = {"train": (start, [image for group in tops.values() for image in group])}
+    else:
+        plan.folders = {name: f"{start}{top}/" for name, top in splits.items()}
+        chosen = {name: (plan.folders[name], tops[top]) for name, top in splits.items()}
+        for top, group in tops.items():
+            if top not in splits.values():
+                plan.left_out[_why_not(f"{start}{top}/", top, plan.folders)] = group
+    _classify(chosen, plan, root, class_folders)
+    return plan
+
+
+def _by_top(images: Iterable[str], start: str, plan: Layout) -> dict[str, list[str]]:
+    """Group images by the folder directly below ``start``; what is in none has no class."""
+    tops: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        top, is_deeper, _ = image.removeprefix(start).partition("/")
+        if is_deeper and image.startswith(start):
+            tops[top].append(image)
+        else:
+            plan.left_out.setdefault("in no class folder", []).append(image)
+    return dict(tops)
+
+
+def _inner(images: Sequence[str], start: str, known: Iterable[str] = ()) -> str:
+    """Return ``start``, or the folder below it that holds nothing but the class folders."""
+    while True:
+        below = [image.removeprefix(start).split("/") for image in images if _is_in(image, start)]
+        tops = {parts[0] for parts in below if len(parts) > 1}
+        if len(tops) != 1 or any(len(parts) == 2 for parts in below):
+            return start
+        (top,) = tops
+        if top.lower() in _SPLITS or _key(top) in known:
+            return start
+        start = f"{start}{top}/"
+
+
+def _is_in(image: str, folder: str) -> bool:
+    return image.startswith(folder)
+
+
+def _splits(
+    tops: dict[str, list[str]], root: str, start: str, folders: Iterable[str]
+) -> dict[str, str] | None:
+    """Return which folder is "train" and which "test"; None if all folders are classes."""
+    here = f"{root}/{start}".rstrip("/")
+    depth = start.count("/") + 2  # slashes of an image that lies directly in such a folder
+    direct = {top: sum(i.count("/") < depth for i in group) for top, group in tops.items()}
+    is_flat = {top: direct[top] == len(group) for top, group in tops.items()}
+    like = [top for top in tops if top.lower() in _SPLITS]
+    if len(like) == 1 and len(tops) > 1 and like[0].lower() not in _TEST:
+        (top,) = like
+        if 2 * direct[top] >= len(tops[top]):
+            return None  # a class that is called train, or valid
+    train = _one(like, _TRAIN, here)
+    if train is None:
+        if not like:
+            return None
+        raise DatasetError(
+            f"'{here}' has {like[0].lower()}/ but no train/: expected {here}/train/CLASS/*.png, "
+            f"and {here}/test/CLASS/*.png for a test set; if {like[0]} is a class, rename it"
+        )
+    if is_flat[train]:
+        raise DatasetError(
+            f"'{here}/{train}' has no class folders: expected {here}/{train}/CLASS/*.png"
+        )
+    kinds = (_one(like, _TEST, here), _one(like, _VALIDATION, here))
+    if usable := [top for top in kinds if top is not None and not is_flat[top]]:
+        return {"train": train, "test": usable[0]}
+    flat = [top for top in kinds if top is not None]
+    empty = [
+        folder.removeprefix(start)
+        for folder in folders
+        if folder.startswith(start) and folder.removeprefix(start).lower() in (*_TEST, *_VALIDATION)
+    ]
+    if flat or empty:
+        top = (flat or empty)[0]
+        what = "has no class folders: its images have no labels" if flat else "holds no images"
+        raise DatasetError(
+            f"'{here}/{top}' {what}; expected {here}/{top}/CLASS/*.png. To draw a test set from "
+            f"the training images, read 'folder:{here}/{train}'"
+        )
+    return {"train": train}
+
+
+def _one(like: list[str], names: tuple[str, ...], here: str) -> str | None:
+    found = [top for top in like if top.lower() in names]
+    if len(found) > 1:
+        raise DatasetError(f"'{here}' has both {found[0]}/ and {found[1]}/: keep one of them")
+    return found[0] if found else None
+
+
+def _why_not(folder: str, top: str, folders: dict[str, str]) -> str:
+    if top.lower() not in _SPLITS:
+        return f"in {folder}, beside {folders['train']}"
+    return f"in {folder}, as {folders['test']} is the test set"
+
+
+def _classify(
+    chosen: dict[str, tuple[str, list[str]]], plan: Layout, root: str, class_folders: str | None
+) -> None:
+    """Find the classes by the training images; give every image of both sets its class."""
+    by_class: dict[str, dict[str, list[str]]] = {}
+    spellings: dict[str, set[str]] = defaultdict(set)
+    is_leaf = False
+    for name in sorted(chosen, reverse=True):  # the training set first
+        start, images = chosen[name]
+        known = {key.partition("/")[0] for key in by_class.get("train", ())}
+        inner = _inner(images, start, known)
+        tops = _by_top(images, inner, plan)
+        if not tops:
+            raise DatasetError(f"'{root}/{inner}' has no class folders")
+        images = [image for group in tops.values() for image in group]
+        leaves = _leaves(images, inner)
+        if name == "train":
+            is_leaf = _are_leaves_classes(tops, leaves, f"{root}/{inner}", class_folders)
+        classes: dict[str, list[str]] = defaultdict(list)
+        for image, leaf in zip(images, leaves, strict=True):
+            called = leaf if is_leaf else leaf.partition("/")[0]
+            classes[_key(called)].append(image)
+            spellings[_key(called)].add(called)
+            if name != "train" and _key(called) not in by_class["train"]:
+                raise DatasetError(
+                    f"'{root}/{inner}{called}' is a class that no training image has"
+                )
+            folder = image.rpartition("/")[0]
+            if folder != inner + called:
+                plan.merged[folder] = plan.merged.get(folder, 0) + 1
+        by_class[name] = classes
+    names = {key: next(iter(forms)) if len(forms) == 1 else key for key, forms in spellings.items()}
+    plan.spellings = sorted(key for key, forms in spellings.items() if len(forms) > 1)
+    ordered = sorted(names, key=lambda key: names[key])
+    plan.classes = [names[key] for key in ordered]
+    for name, classes in by_class.items():
+        plan.sets[name] = [image for key in ordered for image in classes.get(key, ())]
+        plan.labels[name] = [i for i, key in enumerate(ordered) for _ in classes.get(key, ())]
+
+
+def _key(name: str) -> str:
+    """One form for a name that different systems encode differently: ``é`` or ``e`` and ``´``."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _leaves(images: list[str], start: str) -> list[str]:
+    """Return for each image the first folder on its way, below ``start``, that holds images."""
+    own = {image.rpartition("/")[0] for image in images}
+    leaves = []
+    for image in images:
+        parts = image.removeprefix(start).split("/")[:-1]
+        ways = ("/".join(parts[: i + 1]) for i in range(len(parts)))
+        leaves.append(next(way for way in ways if start + way in own))
+    return leaves
+
+
+def _are_leaves_classes(
+    tops: dict[str, list[str]], leaves: list[str], here: str, class_folders: str | None
+) -> bool:
+    below = sorted(set(leaves))
+    if class_folders is not None or len(below) == len(tops) or any("/" not in i for i in below):
+        return class_folders == "leaf"
+    if all(len(top) == 1 and rest[:1].lower() == top.lower() for top, rest in map(_two, below)):
+        return True  # folders by the first letter of the class, as in Places365
+    raise DatasetError(
+        f"'{here.rstrip('/')}' can be read in two ways: as {len(tops)} classes, its own folders "
+        f"({_first(tops)}), or as {len(below)} classes, the folders that hold the images "
+        f'({_first(below)}): set [dataset] class_folders = "top" or "leaf"'
+    )
+
+
+def _two(leaf: str) -> tuple[str, str]:
+    top, _, rest = leaf.partition("/")
+    return top, rest
+
+
+def _first(names: Iterable[str]) -> str:
+    names = sorted(names)
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
