@@ -26,7 +26,7 @@ from memtail_core.experiments.registry import experiments
 from memtail_core.experiments.results import Result
 
 if TYPE_CHECKING:
-    from memtail_core.drawing.section import Section, TextTable
+    from memtail_core.drawing.section import Section
 
 _STUDIES = click.argument("name", metavar="STUDY STUDY …", nargs=-1, required=True)
 _TABLE = (

@@ -41,8 +41,8 @@ def encode(table: "pa.Table", format_: str) -> bytes:
 
     if format_ == "csv" and (n := harmless(table)[1]):
         click.echo(
-            f"{n:,} texts that a spreadsheet would run as formulas begin with ' in the CSV; parquet "
-            "keeps them exact",
+            f"{n:,} texts that a spreadsheet would run as formulas begin with ' in the CSV; "
+            "Parquet keeps them exact",
             err=True,
         )
     encoders = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": tables.to_json}

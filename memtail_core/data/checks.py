@@ -78,9 +78,9 @@ def _examples(given: Any, name: str, modality: str | None) -> tuple[NDArray[Any]
 
 
 def _labels(given: Any, name: str) -> NDArray[Any]:
-    if isinstance(given, list | tuple):
-        missing = [i for i, label in enumerate(given) if label is None]
-        if not missing and len({isinstance(label, str) for label in given}) > 1:
+    if isinstance(given, list | tuple) and not any(label is None for label in given):
+        of_text = [isinstance(label, str) for label in given]
+        if any(of_text) and not all(of_text):
             raise DatasetError(f"{name} mixes strings with others: labels are {_KINDS}")
     y = array(given, name)
     if y.ndim == 2 and y.shape[1] == 1:
@@ -91,23 +91,29 @@ def _labels(given: Any, name: str) -> NDArray[Any]:
         raise DatasetError(
             f"{name} has shape {list(y.shape)}: give one label per example, [n]{hint}"
         )
+    y = _whole_or_text(y, name)
+    if y.dtype.kind == "U":
+        return y
+    if y.dtype.kind not in "iub":
+        raise DatasetError(f"{name} is {y.dtype}: labels are {_KINDS}")
+    if len(y) and int(y.max()) > np.iinfo(np.int64).max:
+        raise DatasetError(f"{name} holds {y.max()}: labels are below 2⁶³, or strings")
+    return y.astype(np.int64)
+
+
+def _whole_or_text(y: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return objects that are all text, or all whole numbers, as that; whole floats as integers."""
     if y.dtype.kind in "OfmM":
         for i, label in enumerate(y.tolist()):
             if is_missing(label):
                 raise DatasetError(f"{name}[{i}] is missing: fill or drop it")
     if y.dtype.kind == "O" and all(isinstance(label, str) for label in y):
-        y = y.astype(np.str_)
-    elif y.dtype.kind == "O" and all(isinstance(label, Integral) for label in y):
-        y = np.array(y.tolist())
+        return y.astype(np.str_)
+    if y.dtype.kind == "O" and all(isinstance(label, Integral) for label in y):
+        return np.array(y.tolist())
     if y.dtype.kind == "f" and (y == np.rint(y)).all() and (np.abs(y) < _WHOLE).all():
-        y = y.astype(np.int64)  # 0.0 and 1.0, −1.0 and 1.0
-    if y.dtype.kind in "iub":
-        if len(y) and int(y.max()) > np.iinfo(np.int64).max:
-            raise DatasetError(f"{name} holds {y.max()}: labels are below 2⁶³, or strings")
-        return y.astype(np.int64)
-    if y.dtype.kind == "U":
-        return y
-    raise DatasetError(f"{name} is {y.dtype}: labels are {_KINDS}")
+        return y.astype(np.int64)  # 0.0 and 1.0, −1.0 and 1.0
+    return y
 
 
 def class_indices(y: NDArray[Any], n_classes: int, name: str) -> NDArray[Any]:

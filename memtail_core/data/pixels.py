@@ -9,7 +9,7 @@ from memtail_core.data.account import Account
 from memtail_core.errors import DatasetError
 
 _CHANNELS = (1, 3, 4)
-_FIRST = (1, 3)  # as many channels can come first; images 4 pixels high are likelier than RGBA planes
+_FIRST = (1, 3)  # what can come first; 4 are likelier the rows of tiny images
 Array = NDArray[Any]
 
 
@@ -24,7 +24,9 @@ def as_images(train: Any, test: Any) -> tuple[Any, Any, Account]:
     Raises:
         DatasetError: the values are no pixels.
     """
-    if train is None or train.ndim not in (3, 4) or not train.size or train.dtype.kind not in "fiub":
+    if train is None or train.ndim not in (3, 4):
+        return train, test, Account()
+    if not train.size or train.dtype.kind not in "fiub":
         return train, test, Account()
     alike = test is not None and test.ndim == train.ndim and test.dtype.kind in "fiub"
     both = [train, test] if alike and test.size else [train]

@@ -7,7 +7,7 @@ at the end of the zip archive: a file proves itself wherever it is copied.
         subset, train_correct [K, ⌈n/8⌉]      packed, most significant first (numpy.packbits)
         test_correct [K, ⌈n_test/8⌉]          packed as well
         trials [K], seconds [K]               int64, float64
-        rate_share [K]                        float64, only where a trial's learning rate was lowered
+        rate_share [K]                        float64, only where a learning rate was lowered
         about                                 JSON: study id, versions, device, tuning
         values                                SHA-256 of the file of values, where there is one
     values/F-L.npz                            the values, where the recipe gives them

@@ -55,8 +55,8 @@ def columns(x, names="abc"):
 
 
 FORMS = {
-    "frame": lambda c: Frame(c),
-    "arrow": lambda c: pyarrow.table(c),
+    "frame": Frame,
+    "arrow": pyarrow.table,
     "structured": lambda c: np.array(
         list(zip(*c.values(), strict=True)), dtype=[(name, "f8") for name in c]
     ),

@@ -90,7 +90,8 @@ def test_examples_of_another_form_are_refused_and_named(x, words):
     ],
     ids=[
         *("decimals", "words and numbers in an object array"),
-        *("words and numbers in a list", "missing", "bytes that are no text", "one-hot", "one number", "ragged"),
+        *("words and numbers in a list", "missing", "bytes that are no text", "one-hot"),
+        *("one number", "ragged"),
         "too large for int64",
     ],
 )

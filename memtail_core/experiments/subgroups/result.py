@@ -5,8 +5,8 @@
   likely wrong than right (:mod:`memtail_core.estimation.label_noise`). Also an example whose
   near-duplicate has another label that networks believe more.
 - ``atypical-useful``: memorized otherwise: its label is plausible, or a test example rests on it.
-- ``only-of-class``: memorized, and the only training example of its class. Networks that held it out
-  have never seen its class, so they say nothing about its label.
+- ``only-of-class``: memorized, and the only training example of its class. Networks that held it
+  out have never seen its class, so they say nothing about its label.
 - ``typical``: not memorized.
 
 Clusters are connected parts of the graph of memorized examples and the test examples that

@@ -20,8 +20,9 @@ class GradientOptions(Recipe):
 
     The defaults train until the networks fit their subset, because an example that is not fitted
     does not show memorization. Without ``epochs``, a network trains for ``default_epochs``, and for
-    more on small data, where these would be fewer than ``fewest_steps``. At the recipe's own learning
-    rate, a network that diverges is trained again at a lower one (:class:`.GradientEngine`).
+    more on small data, where these would be fewer than ``fewest_steps``. At the recipe's own
+    learning rate, a network that diverges is trained again at a lower one
+    (:class:`.GradientEngine`).
 
     With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
     float32 otherwise. Weights are updated and logits computed in float32 either way.

@@ -11,7 +11,6 @@ from memtail_core.data.modalities.comparison import Comparison, Standardized
 from memtail_core.data.modalities.modality import Feed, Modality
 from memtail_core.errors import DatasetError
 
-
 _SMALLEST = 1e-35  # of a column's largest value: beyond, it cannot be standardized in float32
 _EXACT = 2**24  # float32 holds all whole numbers up to here
 
