@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import NO_ACCOUNT, Account
+from memtail_core.data.wording import counted
 from memtail_core.errors import DatasetError
 
 _SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
@@ -58,8 +59,8 @@ def split(
         n = len(splits.y_train)
         if n < 4:
             raise DatasetError(
-                f"{n} {'example is' if n == 1 else 'examples are'} too few to split a test set "
-                "from: add examples, or a test set"
+                f"{counted(n, 'example is', 'examples are')} too few to split a test set from: add "
+                "examples, or a test set"
             )
         n_test = min(max(round(test_fraction * n), 1), n - 2)
         drawn = _stratified(splits.y_train, n_test, _SPLIT)
@@ -70,8 +71,8 @@ def split(
             )
         account = splits.account
         if n_kept := len(drawn) - len(test):
-            kept = f"{n_kept:,} {'example' if n_kept == 1 else 'examples'} of rare classes"
-            account += Account((f"{kept} kept out of the test set, for the class to be learned",))
+            said = counted(n_kept, "example is the only one", "examples are the only ones")
+            account += Account((f"{said} of a class: left in the training set",))
         train = np.setdiff1d(np.arange(n), test)
         names = _names(splits.train_names, n)
         splits = replace(

@@ -76,11 +76,10 @@ class Features(Modality):
 def _check_distinct(given: NDArray[Any], features: NDArray[Any], name: str) -> None:
     """Refuse columns whose values float32 cannot tell apart."""
     largest = np.abs(features).max(axis=0, initial=0)
-    if (small := (largest < _SMALLEST) & (given != 0).any(axis=0)).any():
-        column = int(np.argmax(small))
+    for column in np.flatnonzero((largest < _SMALLEST) & (given != 0).any(axis=0)):
         raise DatasetError(
-            f"{name}[:, {column}] is too small for float32, {given[:, column].max():.3g} at most: "
-            "rescale it"
+            f"{name}[:, {column}] is too small for float32, {np.abs(given[:, column]).max():.3g} "
+            "at most: rescale it"
         )
     if given.dtype.itemsize <= 4:
         return
