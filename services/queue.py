@@ -8,6 +8,7 @@ import uuid
 from typing import Annotated, Any
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 from pydantic import Field, ValidationError
 
 from memtail_core.plan.shards import Shard
@@ -31,7 +32,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
     url = broker.url(settings)
     return {
         "broker_url": url,
-        "broker_transport": "services.transport:Transport",
         "broker_use_ssl": broker.encryption(settings) or None,  # Celery would take any certificate
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a broker that cannot be reached comes back
@@ -78,6 +78,9 @@ class ShardTask(Record):
         """The shard."""
         return Shard(self.first, self.last)
 
+
+# By its usual name, which is a part of messages; the channels drop what is no message.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "services.transport:Transport"))
 
 app = Celery("memtail")
 app.add_defaults(lambda: configuration(read_settings()))  # read when first used

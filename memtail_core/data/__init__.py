@@ -84,7 +84,7 @@ def _checked(splits: Splits) -> Splits:
 
 
 def _sentence(kind: str, error: Any) -> str:
-    option = str(error["loc"][-1])
+    option = str(next((part for part in error["loc"] if isinstance(part, str)), error["loc"][0]))
     if error["type"] == "missing_keyword_only_argument":
         return f"[dataset] {option} is missing: '{kind}:' needs it"
     if error["type"] == "unexpected_keyword_argument":

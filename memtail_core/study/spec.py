@@ -1,5 +1,6 @@
 """The study file: what a user writes down, as TOML, and the presets that ship with memtail."""
 
+import codecs
 import re
 import tomllib
 from importlib import resources
@@ -44,12 +45,15 @@ class Spec(Table):
         path = Path(path_or_name)
         if path.suffix == ".toml" or path.is_file():
             try:
-                text = path.read_text(encoding="utf-8")
+                text = _text(path.read_bytes())
             except OSError as error:
                 reason = error.strerror or error
                 raise StudyError(f"cannot read the study '{path_or_name}': {reason}") from error
             except UnicodeDecodeError as error:
-                raise StudyError(f"{path_or_name} is not a TOML file: not UTF-8 text") from error
+                raise StudyError(
+                    f"{path_or_name} is not a TOML file: not UTF-8 text in line "
+                    f"{error.object.count(10, 0, error.start) + 1}"
+                ) from error
             name = name_of(path_or_name)
         elif path_or_name in shipped():
             text, name = shipped()[path_or_name], path_or_name
@@ -61,12 +65,21 @@ class Spec(Table):
         try:
             tables = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise StudyError(f"{path_or_name} is not valid TOML: {error}") from error
+            hint = ""
+            if "\\" in str(error):
+                hint = ": write a path of Windows in single quotes, or with '/'"
+            raise StudyError(f"{path_or_name} is not valid TOML: {error}{hint}") from error
         for dotted, value in (overrides or {}).items():
             _override(tables, dotted, value)
         if isinstance(study := tables.setdefault("study", {}), dict):
             study.setdefault("name", name)
         return cls.parse(tables, path_or_name)
+
+
+def _text(content: bytes) -> str:
+    """UTF-8, or UTF-16 with its mark, as editors on Windows write; their line ends are plain."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig").replace("\r\n", "\n")
 
 
 def name_of(path: str) -> str:

@@ -9,14 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from memtail_core.data.image_files.set_folders import SPLITS, set_folders, why_left_out
 from memtail_core.errors import DatasetError
-
-_TRAIN = ("train", "training")
-_TEST = ("test", "testing")
-_VALIDATION = ("val", "valid", "validation")
-_SPLITS = (*_TRAIN, *_TEST, *_VALIDATION)
-
-CLASS_FOLDERS = ("top", "leaf")
 
 
 @dataclass
@@ -67,7 +61,7 @@ def layout(
             f"'{root}' has no class folders: expected {root}/CLASS/*.png, or "
             f"{root}/train/CLASS/*.png{loose}"
         )
-    splits = _splits(tops, root, start, folders)
+    splits = set_folders(tops, root, start, folders)
     if splits is None:
         chosen = {"train": (start, [image for group in tops.values() for image in group])}
     else:
@@ -75,7 +69,7 @@ def layout(
         chosen = {name: (plan.folders[name], tops[top]) for name, top in splits.items()}
         for top, group in tops.items():
             if top not in splits.values():
-                plan.left_out[_why_not(f"{start}{top}/", top, plan.folders)] = group
+                plan.left_out[why_left_out(f"{start}{top}/", top, plan.folders)] = group
     _classify(chosen, plan, root, class_folders)
     return plan
 
@@ -100,70 +94,13 @@ def _inner(images: Sequence[str], start: str, known: Iterable[str] = ()) -> str:
         if len(tops) != 1 or any(len(parts) == 2 for parts in below):
             return start
         (top,) = tops
-        if top.lower() in _SPLITS or _key(top) in known:
+        if top.lower() in SPLITS or _key(top) in known:
             return start
         start = f"{start}{top}/"
 
 
 def _is_in(image: str, folder: str) -> bool:
     return image.startswith(folder)
-
-
-def _splits(
-    tops: dict[str, list[str]], root: str, start: str, folders: Iterable[str]
-) -> dict[str, str] | None:
-    """Return which folder is "train" and which "test"; None if all folders are classes."""
-    here = f"{root}/{start}".rstrip("/")
-    depth = start.count("/") + 2  # slashes of an image that lies directly in such a folder
-    direct = {top: sum(i.count("/") < depth for i in group) for top, group in tops.items()}
-    is_flat = {top: direct[top] == len(group) for top, group in tops.items()}
-    like = [top for top in tops if top.lower() in _SPLITS]
-    if len(like) == 1 and len(tops) > 1 and like[0].lower() not in _TEST:
-        (top,) = like
-        if 2 * direct[top] >= len(tops[top]):
-            return None  # a class that is called train, or valid
-    train = _one(like, _TRAIN, here)
-    if train is None:
-        if not like:
-            return None
-        raise DatasetError(
-            f"'{here}' has {like[0].lower()}/ but no train/: expected {here}/train/CLASS/*.png, "
-            f"and {here}/test/CLASS/*.png for a test set; if {like[0]} is a class, rename it"
-        )
-    if is_flat[train]:
-        raise DatasetError(
-            f"'{here}/{train}' has no class folders: expected {here}/{train}/CLASS/*.png"
-        )
-    kinds = (_one(like, _TEST, here), _one(like, _VALIDATION, here))
-    if usable := [top for top in kinds if top is not None and not is_flat[top]]:
-        return {"train": train, "test": usable[0]}
-    flat = [top for top in kinds if top is not None]
-    empty = [
-        folder.removeprefix(start)
-        for folder in folders
-        if folder.startswith(start) and folder.removeprefix(start).lower() in (*_TEST, *_VALIDATION)
-    ]
-    if flat or empty:
-        top = (flat or empty)[0]
-        what = "has no class folders: its images have no labels" if flat else "holds no images"
-        raise DatasetError(
-            f"'{here}/{top}' {what}; expected {here}/{top}/CLASS/*.png. To draw a test set from "
-            f"the training images, read 'folder:{here}/{train}'"
-        )
-    return {"train": train}
-
-
-def _one(like: list[str], names: tuple[str, ...], here: str) -> str | None:
-    found = [top for top in like if top.lower() in names]
-    if len(found) > 1:
-        raise DatasetError(f"'{here}' has both {found[0]}/ and {found[1]}/: keep one of them")
-    return found[0] if found else None
-
-
-def _why_not(folder: str, top: str, folders: dict[str, str]) -> str:
-    if top.lower() not in _SPLITS:
-        return f"in {folder}, beside {folders['train']}"
-    return f"in {folder}, as {folders['test']} is the test set"
 
 
 def _classify(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from memtail_core.data.image_files.decoding import Decoded, ImageFileError, decode
+from memtail_core.data.image_files.formats import formats_by_ending
 from memtail_core.data.image_files.grey_scale import GreyScale, Range
 
 _AHEAD = 8  # images per thread that are read before they are taken
@@ -97,6 +98,8 @@ def decoded(
 
     Pillow decodes and resizes without the interpreter's lock, so threads share the work.
     """
+
+    formats_by_ending()  # loads Pillow's plugins before threads want them
 
     def read(file: str) -> Decoded | ImageFileError:
         try:

@@ -105,6 +105,9 @@ def test_one_stray_image_does_not_make_train_a_class():
 def test_two_folders_for_one_set_are_refused():
     refused("has both Train/ and train/", "train/ant", "Train/ant")
     refused("has both val/ and valid/", "train/ant", "valid/ant", "val/ant")
+    plan = laid_out("train/ant", "train/bee", "test/ant", "valid/ant", "val/ant")
+    assert plan.folders["test"] == "test/"
+    assert len(plan.left_out) == 2
 
 
 def test_one_more_folder_around_everything_is_looked_into():

@@ -1,54 +1,15 @@
 """``csv:`` and ``parquet:``: tables of numbers and words."""
 
-from datetime import date
 from decimal import Decimal
 
 import numpy as np
 import pyarrow
-import pyarrow.parquet
 import pytest
 
 from memtail_core.data import load
 from memtail_core.errors import DatasetError, StudyError
 from memtail_core.study import DatasetTable
-
-LABELS = [0, 1, 1, 0, 1, 0, 0, 1]
-
-
-@pytest.fixture
-def csv(tmp_path):
-    """Write ``lines`` of a CSV file and, if given, of a test file; read them."""
-
-    def read(*lines, test=(), label="y", **settings):
-        (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
-        if test:
-            (tmp_path / "b.csv").write_text("\n".join(test) + "\n")
-            settings["test"] = str(tmp_path / "b.csv")
-        return load(DatasetTable(source=f"csv:{tmp_path / 'a.csv'}", label=label, **settings))
-
-    return read
-
-
-@pytest.fixture
-def parquet(tmp_path):
-    """Write columns as a Parquet file and read it."""
-
-    def read(**columns):
-        pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
-        return load(DatasetTable(source=f"parquet:{tmp_path / 'a.parquet'}", label="y"))
-
-    return read
-
-
-def rows(values, labels=LABELS):
-    return ["x,y", *(f"{x},{y}" for x, y in zip(values, labels, strict=True))]
-
-
-def column(dataset, index=0):
-    """One feature of all examples, in the order of the table."""
-    names = [*dataset.train_names, *dataset.test_names]
-    values = [*dataset.train.whole()[:, index], *dataset.test.whole()[:, index]]
-    return [float(v) for _, v in sorted(zip(map(int, names), values, strict=True))]
+from tests.data.sources.table.tables import LABELS, column, rows
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -66,7 +27,7 @@ def test_a_file_that_is_no_parquet_is_refused_by_name_on_one_line(content, tmp_p
 
 
 def test_a_csv_file_whose_rows_differ_in_length_is_refused(csv):
-    with pytest.raises(DatasetError, match=r"cannot read '.*a\.csv'.*Expected 2 columns, got 3"):
+    with pytest.raises(DatasetError, match=r"line 3 of 'a\.csv' has 3 fields, the header 2: name"):
         csv("x,y", "1,0", "2,1,9")
 
 
@@ -101,12 +62,12 @@ def test_a_label_that_the_test_table_lacks_is_named(csv):
 
 
 def test_a_missing_number_is_refused_with_its_column_and_row(csv):
-    with pytest.raises(DatasetError, match=r"a\.csv' has no x in row 5 .*: fill or drop"):
+    with pytest.raises(DatasetError, match=r"a\.csv' has no x in line 7: fill or drop"):
         csv(*rows([1, 2, 3, 4, 5, "", 7, 8]))
 
 
 def test_a_missing_number_of_the_test_table_is_located_there(csv):
-    with pytest.raises(DatasetError, match=r"b\.csv' has no x in row 1"):
+    with pytest.raises(DatasetError, match=r"b\.csv' has no x in line 3"):
         csv(*rows(range(8)), test=["x,y", "1,0", ",1"])
 
 
@@ -117,7 +78,7 @@ def test_a_missing_label_is_refused_with_its_row(parquet, labels):
 
 
 def test_a_missing_label_among_words_of_a_csv_file_is_refused_too(csv):
-    with pytest.raises(DatasetError, match="has no y in row 3"):
+    with pytest.raises(DatasetError, match=r"has no y in line 5 \(and 1 more row\)"):
         csv(*rows(range(8), ["cat", "dog", "cat", "", "dog", "", "cat", "dog"]))
 
 
@@ -155,15 +116,15 @@ def test_a_word_that_only_the_test_table_has_is_a_column_of_both(csv):
 
 
 def test_an_empty_field_among_words_is_missing_and_no_category(csv):
-    with pytest.raises(DatasetError, match=r"a\.csv' has no x in row 2 .*: fill or drop it"):
+    with pytest.raises(DatasetError, match=r"a\.csv' has no x in line 4: fill or drop it"):
         csv(*rows(["a", "b", "", "a", "b", "a", "b", "a"]))
 
 
 def test_100_different_words_are_a_category_but_101_are_not(csv):
     words = [f"w{i:03}" for i in range(101)]
-    assert csv(*rows(words[:100], [0, 1] * 50)).shape == (100,)
+    assert csv(*rows(words[:100] * 2, [0, 1] * 100)).shape == (100,)
     with pytest.raises(DatasetError, match=r"column 'x' .* 101 different words.*drop or encode"):
-        csv(*rows(words, [0, *[0, 1] * 50]))
+        csv(*rows(words * 2, [0, 1] * 101))
 
 
 def test_columns_of_the_test_table_are_matched_by_name_not_by_place(csv):
@@ -180,12 +141,12 @@ def test_whole_numbers_in_one_table_and_decimals_in_the_other_are_alike(csv):
 
 
 def test_numbers_in_one_table_and_words_in_the_other_are_refused(csv):
-    with pytest.raises(DatasetError, match=r"x.*(double|int64).*string"):
+    with pytest.raises(DatasetError, match=r"'x' holds 'red', 'blue' in line 2 of 'b\.csv'"):
         csv(*rows(range(8)), test=["x,y", "red,0", "blue,1"])
 
 
 def test_words_as_labels_in_one_table_and_numbers_in_the_other_are_refused(csv):
-    with pytest.raises(DatasetError, match="both must be integers or both strings"):
+    with pytest.raises(DatasetError, match=r"'y' is 'no' in line 2 of 'b\.csv', and in no row"):
         csv(*rows(range(8)), test=["x,y", "1,no", "2,yes"])
 
 
@@ -210,17 +171,18 @@ def test_any_column_of_numbers_is_a_feature(parquet, values):
     assert column(parquet(x=values, y=LABELS)) == expected
 
 
-@pytest.mark.parametrize(
-    ("values", "kind"), [([date(2024, 1, 1)] * 8, "date32"), ([[1.0]] * 8, "list")]
-)
-def test_a_column_that_is_neither_numbers_nor_words_is_refused_by_name(parquet, values, kind):
-    with pytest.raises(DatasetError, match=f"column 'x' .* is {kind}.*: numbers or words"):
-        parquet(x=values, y=LABELS)
+@pytest.mark.parametrize(("value", "kind"), [([1.0], "list"), ({"a": 1}, "struct")])
+def test_a_column_that_is_neither_numbers_nor_words_is_refused_by_name(parquet, value, kind):
+    with pytest.raises(DatasetError, match=f"column 'x' .* is {kind}.*: numbers, words or dates"):
+        parquet(x=[value] * 8, y=LABELS)
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(np.nan, r"has no x in row 0 \(counting from 0\): fill"), (np.inf, "is inf: fill or drop it")],
+    [
+        (np.nan, r"has no x in row 0 \(counting from 0\): fill"),
+        (np.inf, r"'x' holds inf in row 0 \(counting from 0\) of 'a.parquet': mend or drop it"),
+    ],
 )
 def test_a_feature_that_is_not_finite_is_refused(parquet, value, message):
     with pytest.raises(DatasetError, match=message):
@@ -240,12 +202,12 @@ def test_text_that_is_not_utf8_is_refused_and_not_read_as_bytes(tmp_path, text):
         load(DatasetTable(source=f"csv:{tmp_path / 'a.csv'}", label="y"))
 
 
-@pytest.mark.parametrize("word", ["unknown", "n/a?", "1,5"])
+@pytest.mark.parametrize("word", ["unknown", "n/a?", "7 or 8"])
 def test_a_word_among_numbers_is_a_mistake_and_no_category(parquet, word):
-    with pytest.raises(DatasetError, match=r"column 'x' of .* holds '.*' in row 3 .* numbers else"):
+    with pytest.raises(DatasetError, match=r"column 'x' holds '.*' in row 3 .* numbers elsewhere"):
         parquet(x=["1", "2.5", "3", word, "5", "6", "7", "8"], y=LABELS)
 
 
-def test_a_table_of_one_column_is_asked_for_its_commas(csv):
-    with pytest.raises(DatasetError, match=r"has no column 'y'.*: are commas between its columns"):
-        csv("x;y", "1;0", "2;1")
+def test_a_table_of_one_column_is_asked_for_what_separates_its_columns(csv):
+    with pytest.raises(DatasetError, match=r"has no column 'y'.*: what separates its columns"):
+        csv("x^y", "1^0", "2^1")

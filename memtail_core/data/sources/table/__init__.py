@@ -1,0 +1,73 @@
+"""``csv:`` and ``parquet:`` tables, one subject a file.
+
+:mod:`.csv_file` and :mod:`.parquet_file` read a file, :mod:`.columns` decides what each column is,
+:mod:`.labels` what the classes are, :mod:`.missing` and :mod:`.features` make numbers of them, and
+:mod:`.account` says what became of every column. A training and a test table are read together.
+"""
+
+from memtail_core.data.sources.table import csv_file, parquet_file
+from memtail_core.data.sources.table.faults import Faults
+from memtail_core.data.sources.table.files import File
+from memtail_core.data.sources.table.options import Decimal, Kind, Missing, Options
+from memtail_core.data.sources.table.reading import load
+from memtail_core.data.sources.table.text import nfc
+from memtail_core.data.splits import Splits
+
+
+def load_csv(
+    path: str,
+    /,
+    *,
+    label: str,
+    test: str | None = None,
+    ignore: list[str] | None = None,
+    types: dict[str, Kind] | None = None,
+    missing: Missing = "error",
+    na_values: list[str] | None = None,
+    decimal: Decimal | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+) -> Splits:
+    """Read a CSV file with a header.
+
+    Args:
+        path: the file; also compressed, as .gz, .bz2 or .zst.
+        label: the label's column.
+        test: a second file, the test set.
+        ignore: columns to leave out.
+        types: what columns are, as ``{"zip": "words"}``: "number", "words" or "date".
+        missing: "error" refuses missing values; "impute" takes the median or the most frequent
+            word, "category" also marks them in a column of their own, "drop" leaves out their rows.
+        na_values: words that mean a missing value, besides blanks, NaN, null and the like.
+        decimal: "," for numbers as 1.234,5; "." for 1,234.5. By default a comma within a number is
+            refused where it could be either.
+        delimiter: what separates columns; by default what makes ``label`` a column: , ; tab |.
+        encoding: of the file; by default UTF-8, or what its byte-order mark says.
+
+    Raises:
+        StudyError: an option is wrong.
+        DatasetError: what is wrong with the file, all of it, with the lines.
+    """
+    options = Options(ignore or (), decimal, na_values or (), missing, types)
+
+    def read(file: str, faults: Faults) -> File:
+        return csv_file.read(file, nfc(label), delimiter, encoding, faults)
+
+    return load(read, path, label, test, options)
+
+
+def load_parquet(
+    path: str,
+    /,
+    *,
+    label: str,
+    test: str | None = None,
+    ignore: list[str] | None = None,
+    types: dict[str, Kind] | None = None,
+    missing: Missing = "error",
+    na_values: list[str] | None = None,
+    decimal: Decimal | None = None,
+) -> Splits:
+    """Read a Parquet file; the options are those of :func:`load_csv`."""
+    options = Options(ignore or (), decimal, na_values or (), missing, types)
+    return load(lambda file, _: parquet_file.read(file), path, label, test, options)
