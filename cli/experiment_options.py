@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import annotated_types
 import click
@@ -47,17 +47,22 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 
 
 def options_of(model: type[Options]) -> Iterator[Callable[..., Any]]:
-    """Yield a click option for each field of a model, in its order.
+    """Yield a click option for each field of a model, in its order; an argument for words.
 
     Raises:
-        TypeError: a field is none of bool, int, float and tuple[float, ...].
+        TypeError: a field has a type that no command can take.
     """
     for name, field in model.model_fields.items():
+        if field.annotation == tuple[str, ...]:
+            yield click.argument(name, metavar=f"{name.upper()} …", nargs=-1, required=True)
+            continue
         yield click.option(f"--{name.replace('_', '-')}", name, **_settings(name, field))
 
 
 def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
     bounds, default, description = _bounds(field.metadata), field.default, field.description
+    if field.annotation == int | None:
+        return {"type": click.IntRange(**bounds), "help": description}
     if field.annotation is bool:
         return {"is_flag": True, "help": description}
     settings = {"default": default, "show_default": True, "help": description}
@@ -65,6 +70,8 @@ def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
         return settings | {"type": click.IntRange(**bounds)}
     if field.annotation is float:
         return settings | {"type": Number(**bounds)}
+    if get_origin(field.annotation) is Literal:
+        return settings | {"type": click.Choice(get_args(field.annotation))}
     if get_origin(field.annotation) is tuple:
         number, *bounded = get_args(get_args(field.annotation)[0])
         if number is float:

@@ -34,7 +34,8 @@ class Options(BaseModel):
     """Base of the options of a command.
 
     Each field is one option: ``min_influence`` is ``--min-influence``, its description is the help
-    text, its bounds are checked. Types: bool, int, float, and tuples of floats.
+    text, its bounds are checked. Types: bool, int, float, Literal of words, and tuples of floats. A
+    tuple of words takes what follows STUDY on the command line, one or more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

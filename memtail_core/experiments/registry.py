@@ -21,6 +21,7 @@ FOLDERS = (  # each holds ``experiment.py``, which defines EXPERIMENT
     "memtail_core.experiments.last_layer",
     "memtail_core.experiments.consistency",
     "memtail_core.experiments.privacy",
+    "memtail_core.experiments.judge",
     "memtail_core.experiments.stopping",
 )
 

@@ -12,7 +12,8 @@ as the estimator asks (Feldman & Zhang 2020, section 2):
 And one of experiments, which retrain without certain examples:
 
 - ``arms``: trial t trains on what arm t mod A leaves in, so that trials t of one t // A are a
-  repeat of all arms. The trials of a repeat start from the same weights.
+  repeat of all arms. The trials of a repeat start from the same weights, which makes their
+  differences smaller; those of ``unpaired-arms`` start from their own.
 """
 
 from fractions import Fraction
@@ -64,7 +65,8 @@ def training_seeds(study: Study, trials: range) -> NDArray[np.int64]:
     """Return one seed per trial, int64 [K] ≥ 0: initialisation, batch order, augmentation."""
     plan = study.subsets
     if isinstance(plan, ArmsTable):
-        sequences = [_sequence(study.seed, _ARM_TRAINING, t // plan.count) for t in trials]
+        shared = plan.count if plan.design == "arms" else 1
+        sequences = [_sequence(study.seed, _ARM_TRAINING, t // shared) for t in trials]
     else:
         sequences = [_sequence(study.seed, _TRAINING, t) for t in trials]
     words = [sequence.generate_state(1, np.uint64)[0] for sequence in sequences]

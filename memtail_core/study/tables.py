@@ -50,8 +50,11 @@ class SubsetsTable(Table):
 
 
 class ArmsTable(Table):
-    """The plan of an experiment: :class:`.plan.arms.Arms`, one trial of each arm a repeat."""
+    """The plan of an experiment: :class:`.plan.arms.Arms`, one trial of each arm a repeat.
 
-    design: Literal["arms"] = "arms"
+    The trials of a repeat start from the same weights, or, ``unpaired-arms``, from their own.
+    """
+
+    design: Literal["arms", "unpaired-arms"] = "arms"
     count: Annotated[int, Field(ge=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -68,6 +68,15 @@ def test_the_trials_of_a_repeat_start_from_the_same_weights(trained: Trained) ->
     assert not set(seeds) & set(designs.training_seeds(trained.study, range(40)).tolist())
 
 
+def test_unpaired_trials_start_from_their_own_weights(trained: Trained) -> None:
+    paired = of_arms(trained.study, arms(trained.trials.n))
+    table = paired.subsets.model_copy(update={"design": "unpaired-arms"})
+    study = paired.model_copy(update={"subsets": table})
+    assert len(set(designs.training_seeds(study, range(9)).tolist())) == 9
+    assert study.id != paired.id
+    assert Study.from_json(study.to_json()) == study
+
+
 def test_arms_are_part_of_the_study(trained: Trained) -> None:
     some, other = arms(), replace(arms(), at_random=np.array([0, 0, 8]))
     assert some.sha256 != other.sha256

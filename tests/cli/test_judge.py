@@ -1,0 +1,68 @@
+"""``memtail judge``: what it prints, adds to the report, and refuses."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Memtail, refused
+from tests.conftest import Trained
+
+
+@pytest.fixture
+def report(trained: Trained, tmp_path: Path) -> Path:
+    shutil.copytree(trained.folder, tmp_path / "runs")
+    return tmp_path / "runs" / trained.study.prefix / "report"
+
+
+def test_methods_and_a_file_are_judged_by_the_same_models(
+    memtail: Memtail, report: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "chance.npy", np.random.default_rng(0).normal(size=(300, 100)))
+    judge = ("judge", "digits", "counted-margins", "chance.npy", "--workers", "1")
+    printed = memtail(*judge, "--ceiling", "4")
+    assert printed.exit_code == 0, printed.output
+    assert printed.stdout.startswith("counted-margins predicts the margin of models on other")
+    assert "No attribution can score more than about" in printed.stdout
+    assert 'id="judge"' in (report / "index.html").read_text()
+    assert (report / "figures" / "judge.svg").exists()
+    rows = list(csv.DictReader((report / "experiments" / "judge.csv").open()))
+    assert {row["scores"] for row in rows} == {"counted-margins", "chance"}
+    found = json.loads(memtail(*judge, "--ceiling", "4", "--json").stdout)
+    assert found["retrained"] == 4
+    assert [each["name"] for each in found["judged"]] == ["counted-margins", "chance"]
+    assert found["judged"][1]["score"]["low"] < 0 < found["judged"][1]["score"]["high"]
+    plan = memtail(*judge, "--ceiling", "5", "--dry-run", "--json")
+    assert json.loads(plan.stdout)["missing"] == 5
+    memtail("judge", "digits", "chance.npy", "--output", "judge.csv")
+    assert len((tmp_path / "judge.csv").read_text().splitlines()) == 1 + 14
+
+
+@pytest.mark.slow
+def test_an_approximation_is_judged_by_models_it_did_not_train(
+    memtail: Memtail, report: Path
+) -> None:
+    judge = ("judge", "digits", "projected-gradients", "counted", "--runs", "2")
+    plan = memtail(*judge, "--dry-run")
+    assert plan.stdout == "2 networks would be trained for projected-gradients\n"
+    found = json.loads(memtail(*judge, "--json").stdout)
+    best = found["judged"][0]
+    assert (best["name"], best["trainings"]) == ("projected-gradients (2 runs)", 2)
+    assert best["score"]["lds"] > 0.05
+    assert found["first"] == 20
+
+
+def test_what_cannot_be_judged_is_refused(memtail: Memtail, report: Path, tmp_path: Path) -> None:
+    assert "neither a file of scores" in refused(memtail("judge", "digits", "countd"))
+    np.save(tmp_path / "chance.npy", np.zeros((100, 300)))
+    assert "transpose it" in refused(memtail("judge", "digits", "chance.npy"))
+    assert "the same name" in refused(memtail("judge", "digits", "counted", "counted"))
+    assert "raise --from-trials" in refused(
+        memtail("judge", "digits", "counted", "--from-trials", "0")
+    )
+    assert "at least 3" in refused(memtail("judge", "digits", "counted", "--ceiling", "2"))
+    assert memtail("judge", "digits").exit_code == 2
+    assert memtail("judge", "digits", "counted", "--outcome", "loss").exit_code == 2
