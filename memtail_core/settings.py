@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     dashboard_port: Annotated[int, Field(ge=1, le=65535)] = 8080
     dashboard_hosts: str = ""
     """More host names the dashboard answers to, ``memtail.example.org,dashboard``."""
+    dashboard_prefix: str = ""
+    """The path below which a proxy serves the dashboard, ``/memtail``."""
+    dashboard_proxies: str = ""
+    """Addresses or networks of the proxies in front of the dashboard, ``127.0.0.1,10.0.0.0/24``:
+    whose X-Forwarded-… headers are believed."""
     dashboard_look: Seconds = 2.0
     """Seconds between two checks of the store and Redis by the dashboard."""
     dashboard_most_bytes: Annotated[int, Field(ge=1)] = 256 * 2**20

@@ -6,6 +6,7 @@ from memtail_core.catalogue.datasets import (
     load_arms,
     load_dataset,
     put_dataset,
+    put_encoded,
     register_arms,
 )
 from memtail_core.catalogue.goals import goal, grow, shrink, take_back
@@ -25,6 +26,7 @@ __all__ = [
     "named",
     "of_same_name",
     "put_dataset",
+    "put_encoded",
     "read",
     "register",
     "register_arms",

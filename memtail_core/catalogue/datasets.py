@@ -1,6 +1,7 @@
 """The data of a store's studies, and the arms of its experiments: put once, verified when read."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 
 from memtail_core.data.dataset import Dataset
@@ -22,11 +23,18 @@ def put_dataset(store: ObjectStore, dataset: Dataset, *, verify: bool = False) -
         verify: read the stored file; else the store is asked for its digest, which a bucket
             answers without reading: it does not know yet what rots on its disk.
     """
-    key, note = dataset_key(dataset.sha256), f"datasets/{dataset.sha256}.sha256"
+    return put_encoded(store, dataset.sha256, dataset.to_npz, verify=verify)
+
+
+def put_encoded(
+    store: ObjectStore, sha256: str, encode: Callable[[], bytes], *, verify: bool = False
+) -> bool:
+    """Put data as :func:`put_dataset` does; ``encode`` gives what ``Dataset.to_npz`` gives."""
+    key, note = dataset_key(sha256), f"datasets/{sha256}.sha256"
     stored = _digest(store, key, verify)
     if stored is not None and stored == _note(store, note):
         return False
-    content = dataset.to_npz()
+    content = encode()
     digest = hashlib.sha256(content).hexdigest()
     if stored != digest:
         store.put(key, content)

@@ -7,7 +7,7 @@ the report is whole: one publisher wrote it and was not interrupted.
 import hashlib
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from memtail_core.errors import DamagedError, StoreError
 from memtail_core.store import ObjectStore
@@ -35,7 +35,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    trials: int
+    trials: Annotated[int, Field(ge=0, le=10**9)]
     files: dict[Annotated[str, AfterValidator(checked_name)], str]
 
 

@@ -1,5 +1,6 @@
 """Checks arrays, labels and names that a source returned; says in one sentence what is wrong."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,9 @@ def checked_classes(classes: Any) -> tuple[str, ...]:
     """Return class names as text; no two may be equal."""
     n = len(classes) if hasattr(classes, "__len__") else 0
     names = checked_names(classes, n, "classes")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DatasetError(f"two classes are called '{twice[0]}'")
+    if len(set(names)) < len(names):
+        twice = next(name for name, times in Counter(names).items() if times > 1)
+        raise DatasetError(f"two classes are called '{twice}'")
     return names
 
 

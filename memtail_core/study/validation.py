@@ -23,15 +23,39 @@ def _known(value: object) -> object:
 
 Number = Annotated[float | None, BeforeValidator(_known)]  # None where there is none; never NaN
 
+_MOST_DEPTH = 20  # of tables and lists
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def validated(model: type[_Model], tables: dict[str, Any], where: str) -> _Model:
     """Build ``model`` from ``tables`` or raise a StudyError of one sentence."""
+    _check_plain(tables, where)
     try:
         return model.model_validate(tables)
     except pydantic.ValidationError as error:
         raise StudyError(f"{where}: {_sentence(model, error.errors()[0])}") from error
+
+
+def _check_plain(value: object, where: str, key: str = "", depth: int = 0) -> None:
+    """Refuse what no file can hold or no message can show, at any depth.
+
+    Raises:
+        StudyError: an integer of more than 64 bits, half a character, or tables without end.
+    """
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise StudyError(f"{where}: {key} has more digits than an integer of 64 bits")
+    if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
+        raise StudyError(f"{where}: {key} is not text: it has half a character (a surrogate)")
+    if depth > _MOST_DEPTH:
+        raise StudyError(f"{where}: {key} is nested too deeply: at most {_MOST_DEPTH} levels")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_plain(name, where, "a key", depth + 1)
+            _check_plain(inner, where, str(name)[:60], depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_plain(inner, where, key, depth + 1)
 
 
 def _sentence(model: type[BaseModel], error: Any) -> str:

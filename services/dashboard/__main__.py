@@ -21,7 +21,9 @@ from memtail_core.store import open_store
 os.environ.update(ENVIRONMENT)  # before torch is imported
 
 from services import broker
+from services.dashboard import connections
 from services.dashboard.app import Dashboard, create_app
+from services.dashboard.connections import Patience
 from services.dashboard.monitor import Monitor
 from services.submission import Cluster
 
@@ -61,19 +63,27 @@ def open_dashboard(settings: Settings) -> Dashboard:
 
 def serve(dashboard: Dashboard, host: str, port: int) -> None:
     """Serve until stopped."""
-    config = uvicorn.Config(
+    _Server(configuration(dashboard, host, port), dashboard.monitor).run()
+
+
+def configuration(
+    dashboard: Dashboard, host: str, port: int, patience: Patience | None = None
+) -> uvicorn.Config:
+    """How uvicorn serves the dashboard."""
+    return uvicorn.Config(
         create_app(dashboard),
+        http=connections.protocol(dashboard.places, patience or Patience()),
+        ws="none",
         host=host.strip("[]"),
         port=port,
         access_log=False,
         log_level="warning",
-        proxy_headers=False,  # any client can write them
+        proxy_headers=False,  # the app believes those of named proxies
         server_header=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,  # longer than clients keep a connection, so that they close it
-        limit_concurrency=2000,
+        limit_concurrency=dashboard.places.connections,
     )
-    _Server(config, dashboard.monitor).run()
 
 
 @click.command()

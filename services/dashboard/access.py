@@ -10,11 +10,13 @@ import binascii
 import hmac
 import ipaddress
 import math
+from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPBearer
 
 from memtail_core.settings import Settings
+from services.dashboard import proxies
 from services.dashboard.dashboard import dashboard_of
 
 bearer = HTTPBearer(auto_error=False, description="The token, MEMTAIL_DASHBOARD_TOKEN.")
@@ -22,11 +24,34 @@ _REALM = 'realm="memtail"'
 
 
 def is_reading_free(settings: Settings) -> bool:
-    """Whether reading needs no token: on a loopback address, or where it is set so."""
-    if settings.dashboard_open or settings.dashboard_bind == "localhost":
+    """Whether whoever connects directly may read without a token.
+
+    So it is on a loopback address, which nobody else reaches, unless a proxy lets others in; and
+    where it is set so.
+    """
+    if settings.dashboard_open:
+        return True
+    return _is_loopback(settings.dashboard_bind) and not proxies.is_expected(settings)
+
+
+def _is_local(request: Request) -> bool:
+    """Whether nothing in the request says that it came from another machine.
+
+    A proxy on this machine connects from a loopback address. Most of them say so in a header, or
+    pass on a host name that is not of this machine.
+    """
+    try:
+        name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return False
+    return _is_loopback(name) and not proxies.came_through_one(request)
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
         return True
     try:
-        return ipaddress.ip_address(settings.dashboard_bind.strip("[]")).is_loopback
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
 
@@ -38,13 +63,14 @@ async def reader(request: Request) -> None:
         HTTPException: 401 without the right token, 403 where one is needed and none is configured.
     """
     settings = dashboard_of(request).settings
-    if is_reading_free(settings):
+    if settings.dashboard_open or (is_reading_free(settings) and _is_local(request)):
         return
     if settings.dashboard_token is None:
         raise HTTPException(
             403,
-            "reading from other machines needs a token, and no token is configured: set "
-            "MEMTAIL_DASHBOARD_TOKEN, or MEMTAIL_DASHBOARD_OPEN=1 to let anyone read",
+            "reading from other machines or through a proxy needs a token, and no token is "
+            "configured: set MEMTAIL_DASHBOARD_TOKEN, or MEMTAIL_DASHBOARD_OPEN=1 to let anyone "
+            "read",
         )
     if not _is_token(request, settings, ("bearer", "basic")):
         ways = f'Basic {_REALM}, charset="UTF-8", Bearer {_REALM}'

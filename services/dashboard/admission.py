@@ -4,18 +4,12 @@ A study may use the data that scikit-learn ships, or ``stored:<sha256>``, data i
 study or ``PUT /datasets`` put there.
 """
 
-import io
 import re
 import tomllib
-import zipfile
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from memtail_core import catalogue
-from memtail_core.data import Dataset
-from memtail_core.errors import DatasetError, StudyError, did_you_mean
+from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.store import ObjectStore
 from memtail_core.study import Spec, Study, shipped
 
@@ -26,8 +20,6 @@ MOST_SHARDS = 10_000  # in one submission
 
 _SKLEARN = re.compile(r"sklearn:([a-z][a-z_]*)\.[A-Z][A-Za-z]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-_NAMES = ("classes", "train_names", "test_names", "features")
 
 
 def shipped_tables(name: str) -> dict[str, Any]:
@@ -107,60 +99,3 @@ def check_size(study: Study, trials: int) -> None:
             f"{trials:,} trials are {n_shards:,} shards, but the dashboard takes at most "
             f"{MOST_SHARDS:,}: use fewer trials or a larger shard_size"
         )
-
-
-def received(content: bytes, most: int) -> Dataset:
-    """Decode data that a client sent, as :meth:`Dataset.to_npz` writes them; check all of them.
-
-    Args:
-        content: an npz file.
-        most: bytes that it may have when unpacked.
-
-    Raises:
-        DatasetError: it is no npz file, holds pickles, or no classifier can be trained on it.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
-            if sum(each.file_size for each in archive.infolist()) > most:
-                raise DatasetError(f"the data have more than {most:,} bytes when unpacked")
-            if unknown := sorted(names.keys() - {*_ARRAYS, *_NAMES, "modality"}):
-                raise DatasetError(
-                    f"the file holds '{unknown[0][:40]}', which is not part of a dataset"
-                )
-            if missing := [name for name in _ARRAYS if name not in names]:
-                raise DatasetError(f"the file lacks '{missing[0]}'")
-            parts = {name: _array(archive, each, most) for name, each in names.items()}
-    except (DatasetError, MemoryError):
-        raise
-    except Exception as error:  # zipfile and numpy raise a dozen kinds of errors
-        raise DatasetError(
-            "the body is not an npz file without pickles: see Dataset.to_npz"
-        ) from error
-    classes = parts.get("classes")
-    return Dataset.from_arrays(
-        *(parts[name] for name in _ARRAYS),
-        classes=None if classes is None else classes.tolist(),
-        **{name: parts[name].tolist() for name in _NAMES[1:] if name in parts},
-        modality=str(parts["modality"]) if "modality" in parts else None,
-    )
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> NDArray[Any]:
-    """Read one array; its header must agree with the number of bytes."""
-    with archive.open(member) as file:
-        content = file.read(most + 1)
-    buffer = io.BytesIO(content)
-    major, _ = np.lib.format.read_magic(buffer)
-    read_header = {
-        1: np.lib.format.read_array_header_1_0,
-        2: np.lib.format.read_array_header_2_0,
-    }[major]
-    shape, _, dtype = read_header(buffer)
-    n_bytes = dtype.itemsize
-    for length in shape:
-        n_bytes *= length
-    if dtype.hasobject or n_bytes != len(content) - buffer.tell():
-        raise DatasetError("an array in the file does not agree with its header")
-    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    return array

@@ -1,5 +1,6 @@
 """What every request works with: the store, the cluster, the settings, and caches of them."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ from fastapi import Request
 from memtail_core.settings import Settings
 from memtail_core.store import ObjectStore
 from services.dashboard.byte_cache import ByteCache
+from services.dashboard.connections import Places, places
 from services.dashboard.detail import Details
 from services.dashboard.influence import Influence
 from services.dashboard.limits import Rates
@@ -18,6 +20,9 @@ from services.dashboard.reports import Reports
 from services.dashboard.uploads import Uploads
 from services.submission import Cluster
 
+API = "/api/v1"  # the path of the REST API, below that of the dashboard
+
+_STUDY_FILES = 2  # that are read at once
 _FAILURE_BYTES = 16 * 2**20
 
 
@@ -63,6 +68,16 @@ class Dashboard:
         return Rates()
 
     @cached_property
+    def places(self) -> Places:
+        """How many clients may be connected at once, and listen."""
+        return places()
+
+    @cached_property
+    def study_files(self) -> asyncio.Semaphore:
+        """Whose turn it is to have a study file read."""
+        return asyncio.Semaphore(_STUDY_FILES)
+
+    @cached_property
     def failures(self) -> ByteCache[dict[str, Any]]:
         """The failures that were read last."""
         return ByteCache(_FAILURE_BYTES, lambda each: len(json.dumps(each)))
@@ -72,3 +87,8 @@ def dashboard_of(request: Request) -> Dashboard:
     """The dashboard that answers this request."""
     dashboard: Dashboard = request.app.state.dashboard
     return dashboard
+
+
+def root_of(request: Request) -> str:
+    """The path below which a proxy serves the dashboard: what every link begins with."""
+    return str(request.scope.get("root_path", ""))

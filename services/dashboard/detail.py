@@ -21,6 +21,7 @@ from services.dashboard import throughput
 from services.dashboard.snapshot import StudyView
 
 _MOST_FAILURES = 50
+_MOST = 10**15  # of anything that a report counts
 _SHARE = 0.1  # of the time, at most, is spent on making one thing again and again
 
 
@@ -61,12 +62,26 @@ class Findings:
         """Read them; fails in many ways if ``summary`` is none of ours."""
         accuracy = {name: each["mean"] for name, each in summary["accuracy"].items()}
         return cls(
-            int(summary["memorization"]["memorized"]),
-            int(summary["memorization"]["scored"]),
-            int(summary["pairs"]["pairs"]),
-            {str(name): float(mean) for name, mean in accuracy.items() if mean is not None},
+            _count(summary["memorization"]["memorized"]),
+            _count(summary["memorization"]["scored"]),
+            _count(summary["pairs"]["pairs"]),
+            {str(name): _share(mean) for name, mean in accuracy.items() if mean is not None},
             str(summary["memorization"].get("estimator", COUNTED.name)),  # 0.1 had no other
         )
+
+
+def _count(given: Any) -> int:
+    count = int(given)
+    if not 0 <= count <= _MOST:
+        raise ValueError("no report counts so many")
+    return count
+
+
+def _share(given: Any) -> float:
+    share = float(given)
+    if not 0 <= share <= 1:
+        raise ValueError("an accuracy is between 0 and 1")
+    return share
 
 
 class Details:
@@ -111,7 +126,7 @@ class Details:
         try:
             content = reports.read(self._store, view.study, view.report, "summary.json")
             return Findings.of(document(content or b""))
-        except (MemtailError, ValueError, TypeError, LookupError, AttributeError):
+        except (MemtailError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
             return None  # of another version, or it cannot be reached
 
 

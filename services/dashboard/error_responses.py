@@ -44,6 +44,7 @@ _DESCRIPTIONS = {
     403: "No token is configured, so this is not allowed.",
     404: "Not found.",
     409: "The state of the study or the dashboard does not allow this.",
+    408: "The body did not arrive in time.",
     413: "The body is too large.",
     422: "The request is invalid; the detail says why.",
     429: "Too many requests; Retry-After says when to try again.",
@@ -58,7 +59,8 @@ def described(*statuses: int) -> dict[int | str, dict[str, object]]:
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """A response that says in one line what is wrong."""
-    return JSONResponse({"detail": " ".join(detail.split())}, status, headers)
+    detail = " ".join(detail.split()).encode("utf-8", "backslashreplace").decode()
+    return JSONResponse({"detail": detail}, status, headers)
 
 
 def install(app: FastAPI) -> None:

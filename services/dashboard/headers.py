@@ -8,6 +8,7 @@ address, and its scripts could then read what a browser on this network may (DNS
 import ipaddress
 from urllib.parse import urlsplit
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,18 +53,23 @@ class SecurityHeaders:
 
 
 class KnownHosts:
-    """Answers only to the dashboard's own host names."""
+    """Answers only to the dashboard's own host names, and to addresses: rebinding needs a name.
+
+    ``/healthz`` answers to any: who probes it often sends another name or none.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         bind = settings.dashboard_bind.strip("[]").lower()
         further = (each.strip().lower() for each in settings.dashboard_hosts.split(","))
-        self._names = {"localhost", "127.0.0.1", "::1", bind, *further} - {""}
-        self._any_address = bind in ("0.0.0.0", "::")
+        self._names = {"localhost", bind, *further} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
-        if scope["type"] == "http" and not self._is_known(Headers(scope=scope).get("host", "")):
+        if scope["type"] == "http" and not (
+            self._is_known(Headers(scope=scope).get("host", ""))
+            or get_route_path(scope) == "/healthz"
+        ):
             detail = "the dashboard does not answer to this host name: set MEMTAIL_DASHBOARD_HOSTS"
             await JSONResponse({"detail": detail}, 400)(scope, receive, send)
             return
@@ -74,11 +80,10 @@ class KnownHosts:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        return name in self._names or (self._any_address and _is_address(name))
+        return name in self._names or _is_address(name)
 
 
 def _is_address(name: str) -> bool:
-    """Whether it is an IP address: DNS rebinding needs a name."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,23 +1,29 @@
-"""Limits on requests: the size of a body, and the number of changes per minute."""
+"""Limits on requests: the size of a body, its time, and the number of changes per minute."""
 
+import asyncio
 import time
-from functools import partial
+from dataclasses import dataclass
 
 from fastapi import HTTPException
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 2**20  # of a body; of a dataset MEMTAIL_DASHBOARD_MOST_BYTES
+MOST_BYTES = 256 * 2**10  # of a body; of a dataset MEMTAIL_DASHBOARD_MOST_BYTES
 EACH_MINUTE = 30  # changes that one client may ask for
 IN_ALL = 120  # changes that all clients together may ask for
 
 
-class BodySizes:
-    """Refuses a body that is too large, by its Content-Length or once that much was read."""
+BODY_SECONDS = 20.0  # for a body, and
+LEAST_RATE = 16 * 2**10  # bytes that have to arrive in each further second
+
+
+class Bodies:
+    """Refuses a body that is too large, by its Content-Length or once so much came, or too slow."""
 
     def __init__(self, app: ASGIApp, datasets_at: str, most_of_dataset: int) -> None:
         self._app, self._datasets_at, self._most_of_dataset = app, datasets_at, most_of_dataset
@@ -27,23 +33,41 @@ class BodySizes:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_dataset = scope["path"] == self._datasets_at
+        is_dataset = get_route_path(scope) == self._datasets_at
         most = self._most_of_dataset if is_dataset else MOST_BYTES
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isascii() or not length.isdigit() or len(length) > 18 or int(length) > most:
             answer = JSONResponse({"detail": _too_large(most)}, 413, {"Connection": "close"})
             await answer(scope, receive, send)
             return
-        await self._app(scope, partial(_counted, receive, [0], most), send)
+        await self._app(scope, _Body(receive, most, time.monotonic()).receive, send)
 
 
-async def _counted(receive: Receive, n_read: list[int], most: int) -> Message:
-    """Receive one message of the body, and add its size to ``n_read``."""
-    message = await receive()
-    n_read[0] += len(message.get("body", b""))
-    if n_read[0] > most:
-        raise HTTPException(413, _too_large(most), {"Connection": "close"})
-    return message
+@dataclass
+class _Body:
+    """A body that arrives."""
+
+    receive_more: Receive
+    most: int
+    begun: float
+    n_read: int = 0
+    is_whole: bool = False
+
+    async def receive(self) -> Message:
+        """Receive one message of the body; after the last, wait as long as it takes."""
+        if self.is_whole:
+            return await self.receive_more()
+        due = self.begun + BODY_SECONDS + self.n_read / LEAST_RATE
+        try:
+            message = await asyncio.wait_for(self.receive_more(), due - time.monotonic())
+        except TimeoutError:
+            late = "the body did not arrive in time: send it at once, and faster"
+            raise HTTPException(408, late, {"Connection": "close"}) from None
+        self.n_read += len(message.get("body", b""))
+        if self.n_read > self.most:
+            raise HTTPException(413, _too_large(self.most), {"Connection": "close"})
+        self.is_whole = not message.get("more_body", False)
+        return message
 
 
 def _too_large(most: int) -> str:

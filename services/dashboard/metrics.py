@@ -19,18 +19,18 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.dashboard.access import READER
 from services.dashboard.api import shapes
-from services.dashboard.dashboard import dashboard_of
+from services.dashboard.dashboard import API, dashboard_of
 from services.dashboard.monitor import Monitor
 from services.dashboard.snapshot_reader import DEVICES
 from services.pace import Stored
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it would add a series for each
 
-PREFIX = "/api/v1"
 MOST_STUDIES = 200  # with their own metrics
 _STALLED = 60.0  # seconds without a snapshot, and at least ten times the usual
 _CONTENT = "text/plain; version=0.0.4; charset=utf-8"
@@ -167,15 +167,15 @@ class Measured:
             await self._app(scope, receive, noting)
         finally:
             route = getattr(scope.get("route"), "path", None)
-            route = "none" if route is None else _prefix(scope["path"], route) + route
+            route = "none" if route is None else _prefix(get_route_path(scope), route) + route
             taken = time.perf_counter() - begun
             self._metrics.answered(scope["method"], route, status, taken)
 
 
 def _prefix(path: str, route: str) -> str:
     """``/api/v1``, which a route of the API does not include."""
-    is_below = path.startswith(f"{PREFIX}/") and not route.startswith(f"{PREFIX}/")
-    return PREFIX if is_below else ""
+    is_below = path.startswith(f"{API}/") and not route.startswith(f"{API}/")
+    return API if is_below else ""
 
 
 @router.get(

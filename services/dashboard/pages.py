@@ -6,15 +6,15 @@ templates.
 """
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from memtail_core.study import MOST_TRIALS, shipped
 from services.dashboard import endpoints, formatting, published_report, static_files, study_file
-from services.dashboard.dashboard import Dashboard, dashboard_of
+from services.dashboard.dashboard import API, Dashboard, dashboard_of, root_of
 from services.dashboard.snapshot import Snapshot, StudyView
 
 _MOST = 200  # studies on one page
@@ -25,6 +25,8 @@ _FILES = {  # of a report, and their contents
     "memorization.npz": "scores in the format of the authors' files",
     "summary.json": "counts, accuracies, provenance",
 }
+
+Filter = Annotated[str, Query(max_length=200)]  # each word is looked for in each study
 
 router = APIRouter(include_in_schema=False)
 router.include_router(static_files.router)
@@ -42,7 +44,7 @@ _templates.filters.update(formatting.FILTERS)
 
 
 @router.get("/")
-def studies(request: Request, name: str = "", state: str = "") -> HTMLResponse:
+def studies(request: Request, name: Filter = "", state: Filter = "") -> HTMLResponse:
     """The studies, those under way first; ``name`` and ``state`` filter them."""
     snapshot = dashboard_of(request).monitor.latest()
     matching = [each for each in snapshot.studies if _matches(each, name, state)]
@@ -50,7 +52,7 @@ def studies(request: Request, name: str = "", state: str = "") -> HTMLResponse:
     return _page(
         request,
         "studies.html",
-        events="/api/v1/events",
+        events="/events",
         every=snapshot.studies,
         listed=matching[:_MOST],
         n_more=len(matching[_MOST:]),
@@ -72,7 +74,7 @@ def study(request: Request, study_id: str) -> HTMLResponse:
     return _page(
         request,
         "study.html",
-        events=f"/api/v1/studies/{study_id}/events",
+        events=f"/studies/{study_id}/events",
         view=view,
         detail=dashboard.details.of(view),
         commands=_commands(view, dashboard),
@@ -92,7 +94,7 @@ def workers(request: Request) -> HTMLResponse:
     return _page(
         request,
         "workers.html",
-        events="/api/v1/events",
+        events="/events",
         rows=rows,
         busy=sum(bool(each) for _, each in rows),
         elsewhere=sorted({e.store for e in snapshot.workers if e.store.rstrip("/") != here}),
@@ -134,11 +136,12 @@ def _page(
     request: Request, template: str, status: int = 200, events: str | None = None, **values: Any
 ) -> HTMLResponse:
     """Render a template with what every page needs, and with ``values``."""
-    dashboard = dashboard_of(request)
+    dashboard, root = dashboard_of(request), root_of(request)
     html = _templates.get_template(template).render(
-        here=request.url.path,
-        static=static_files.PREFIX,
-        events=events,
+        root=root,
+        here=request.url.path.removeprefix(root),
+        static=root + static_files.PREFIX,
+        events=events and f"{root}{API}{events}",
         snapshot=dashboard.monitor.latest(),
         location=dashboard.store.location,
         now=time.time(),

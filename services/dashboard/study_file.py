@@ -1,19 +1,27 @@
 """The study file in the submit form: read, checked, and turned into a request to the API."""
 
+import asyncio
 import json
-import tomllib
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from memtail_core.errors import StudyError
 from memtail_core.study import Spec, Study, shipped
+from services.dashboard.abandoned import unless_abandoned
+from services.dashboard.access import WRITER
+from services.dashboard.api.shapes import Trials
+from services.dashboard.dashboard import dashboard_of
+from services.dashboard.readers import isolation
+from services.orders import Device
 
 router = APIRouter(include_in_schema=False)
 
 _WHERE = "the study file"
 _DERIVED = ("version", "source_sha256")  # a recipe sets them itself
+_MOST_TEXT = 64 * 2**10  # characters
+_PATIENCE = 10.0  # seconds that a study file waits to be read while others are
 
 
 class Typed(BaseModel):
@@ -22,9 +30,9 @@ class Typed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str
-    trials: int | None = None
-    device: str | None = None
-    dataset: str | None = None
+    trials: Trials | None = None
+    device: Device | None = None
+    dataset: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class Read(BaseModel):
@@ -37,14 +45,15 @@ class Read(BaseModel):
     body: str
 
 
-@router.post("/submit/read")
-def read(typed: Typed) -> Read:
-    """Read and check a study file; nothing is submitted."""
-    spec = Spec.parse(_tables(typed), _WHERE)
-    try:
-        body: dict[str, Any] = json.loads(spec.model_dump_json(exclude_unset=True))
-    except ValueError as error:  # lone surrogates are no text
-        raise StudyError(f"{_WHERE} cannot be sent: {error}") from error
+@router.post("/submit/read", dependencies=[WRITER])
+async def read(request: Request, typed: Typed) -> Read:
+    """Read and check a study file; nothing is submitted.
+
+    It takes the token: reading what somebody typed costs far more than showing a page.
+    """
+    tables = await unless_abandoned(request, _tables(request, typed))
+    spec = Spec.parse(tables, _WHERE)
+    body: dict[str, Any] = json.loads(spec.model_dump_json(exclude_unset=True))
     body |= {
         key: value
         for key, value in (("trials", typed.trials), ("device", typed.device))
@@ -75,13 +84,20 @@ def like(study: Study) -> str:
     return json.dumps(tables, indent=2, ensure_ascii=False)
 
 
-def _tables(typed: Typed) -> dict[str, Any]:
-    """The tables in the text, which is TOML or JSON."""
+async def _tables(request: Request, typed: Typed) -> dict[str, Any]:
+    """The tables in the text, which is TOML or JSON, read in turn."""
+    if len(typed.text) > _MOST_TEXT:
+        raise StudyError(f"{_WHERE} has more than {_MOST_TEXT:,} characters")
+    turn = dashboard_of(request).study_files
     try:
-        is_json = typed.text.lstrip().startswith("{")
-        tables = json.loads(typed.text) if is_json else tomllib.loads(typed.text)
-    except (ValueError, RecursionError) as error:
-        raise StudyError(f"{_WHERE} is neither TOML nor JSON: {error}") from error
+        await asyncio.wait_for(turn.acquire(), _PATIENCE)
+    except TimeoutError:
+        busy = "too many study files are being read: try again"
+        raise HTTPException(503, busy, {"Retry-After": "5"}) from None
+    try:
+        tables = await isolation.study_tables(typed.text)
+    finally:
+        turn.release()
     if typed.dataset is not None:
         tables["dataset"] = {"source": f"stored:{typed.dataset}"}
-    return dict(tables)
+    return tables

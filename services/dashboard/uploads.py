@@ -1,16 +1,17 @@
-"""Datasets that clients upload: a few at a time, each read into memory, checked, then stored."""
+"""Datasets that clients upload: a few at a time, each checked in its own process, then stored."""
 
 import asyncio
 from typing import Any
 
 from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from memtail_core import catalogue
-from memtail_core.data import Dataset
-from memtail_core.errors import DatasetError
 from memtail_core.store import ObjectStore
-from services.dashboard import admission
+from services.dashboard.abandoned import GONE, unless_abandoned
+from services.dashboard.readers import isolation
+from services.dashboard.readers.isolation import Limits
 
 _AT_ONCE = 2
 
@@ -21,10 +22,12 @@ class Uploads:
     Args:
         store: where the datasets go.
         most: bytes that one body may have, and its contents when unpacked.
+        limits: of the process that reads one; by default they follow from ``most``.
     """
 
-    def __init__(self, store: ObjectStore, most: int) -> None:
+    def __init__(self, store: ObjectStore, most: int, limits: Limits | None = None) -> None:
         self._store, self._most = store, most
+        self._limits = limits or Limits.of_data(most)
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def take(self, request: Request) -> dict[str, Any]:
@@ -32,25 +35,18 @@ class Uploads:
 
         Raises:
             HTTPException: 503, other uploads are running.
-            DatasetError: no model can be trained on the data.
+            DatasetError: no model can be trained on the data, or reading them takes too much.
         """
         if self._free.locked():
             raise HTTPException(503, "other uploads are running: try again", {"Retry-After": "5"})
         async with self._free:
-            content = await request.body()
-            return await run_in_threadpool(self._put, content)
+            try:
+                content = await request.body()
+            except ClientDisconnect as error:
+                raise HTTPException(GONE, "the client closed the connection") from error
+            return await unless_abandoned(request, self._checked(content))
 
-    def _put(self, content: bytes) -> dict[str, Any]:
-        try:
-            dataset: Dataset = admission.received(content, self._most)
-        except MemoryError as error:
-            raise DatasetError("the data do not fit in memory") from error
-        catalogue.put_dataset(self._store, dataset)
-        return {
-            "sha256": dataset.sha256,
-            "source": f"stored:{dataset.sha256}",
-            "kind": dataset.modality.name,
-            "examples": len(dataset.y_train),
-            "test_examples": len(dataset.y_test),
-            "classes": len(dataset.classes),
-        }
+    async def _checked(self, content: bytes) -> dict[str, Any]:
+        told, encoded = await isolation.dataset(content, self._most, self._limits)
+        await run_in_threadpool(catalogue.put_encoded, self._store, told["sha256"], lambda: encoded)
+        return told

@@ -16,7 +16,7 @@ _BUILD = 900.0
 _PULL = 60.0
 _ASK = 20.0
 _AGAIN = 3600.0  # seconds until what failed is tried again
-_PROVIDED = {"adduser", "libc6"}
+_PROVIDED = {"adduser", "libc6", "iproute2", "libnss3-tools", "media-types", "nginx-common"}
 
 
 def image(name: str) -> bool:
@@ -42,22 +42,37 @@ def built_minio() -> Path | None:
 
 
 def unpacked_redis() -> Path | None:
-    """Redis' server from Debian's packages, unpacked and not installed: no service starts."""
-    folder = CACHE / "redis"
-    program = folder / "usr" / "bin" / "redis-server"
-    with _once("redis") as first:
-        if not program.exists() and first and shutil.which("apt-get") is not None:
+    """Redis' server from Debian's packages."""
+    return _unpacked("redis", "usr/bin/redis-server", "redis-server", "redis-tools")
+
+
+def unpacked_nginx() -> Path | None:
+    """nginx from Debian's packages."""
+    return _unpacked("nginx", "usr/sbin/nginx", "nginx")
+
+
+def unpacked_caddy() -> Path | None:
+    """Caddy from Debian's packages."""
+    return _unpacked("caddy", "usr/bin/caddy", "caddy")
+
+
+def _unpacked(name: str, program: str, *packages: str) -> Path | None:
+    """A program from Debian's packages, unpacked and not installed: no service starts."""
+    folder = CACHE / name
+    path = folder / program
+    with _once(name) as first:
+        if not path.exists() and first and shutil.which("apt-get") is not None:
             if os.geteuid() == 0:
                 _ran(["apt-get", "update"], _BUILD)
-            asked = ["apt-cache", "depends", "redis-tools"]
+            asked = ["apt-cache", "depends", packages[-1]]
             listed = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
             needed = {line.split()[-1] for line in listed.splitlines() if "Depends: " in line}
-            packages = ["redis-server", "redis-tools", *sorted(needed - _PROVIDED)]
+            wanted = {*packages, *needed} - _PROVIDED
             folder.mkdir(parents=True, exist_ok=True)
-            if _ran(["apt-get", "download", *packages], _BUILD, folder=folder):
+            if _ran(["apt-get", "download", *sorted(wanted)], _BUILD, folder=folder):
                 for package in folder.glob("*.deb"):
                     _ran(["dpkg", "-x", str(package), str(folder)], _ASK)
-        return program if program.exists() else None
+        return path if path.exists() else None
 
 
 def installed(package: str) -> bool:

@@ -14,12 +14,13 @@ from services.dashboard.api.management import TheDashboard, TheStudy
 from services.dashboard.dashboard import dashboard_of
 from services.dashboard.error_responses import described
 
-MOST_LISTENERS = 1000
-
 
 async def _with_room(request: Request) -> None:
-    if dashboard_of(request).monitor.n_listeners >= MOST_LISTENERS:
-        raise HTTPException(503, "too many clients listen: try again later", {"Retry-After": "30"})
+    dashboard = dashboard_of(request)
+    most = dashboard.places.listeners
+    if dashboard.monitor.n_listeners >= most:
+        detail = f"{most:,} clients listen already, and no more can: try again later"
+        raise HTTPException(503, detail, {"Retry-After": "30"})
 
 
 router = APIRouter(

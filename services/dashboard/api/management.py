@@ -17,7 +17,7 @@ from services.dashboard import admission
 from services.dashboard.access import RATED, READER, WRITER
 from services.dashboard.api import shapes
 from services.dashboard.api.shapes import StudyId
-from services.dashboard.dashboard import Dashboard, dashboard_of
+from services.dashboard.dashboard import API, Dashboard, dashboard_of, root_of
 from services.dashboard.error_responses import described
 from services.dashboard.snapshot import StudyView
 from services.submission import Cluster
@@ -30,7 +30,7 @@ readers = APIRouter(tags=["management"], dependencies=[READER])
 writers = APIRouter(
     tags=["management"],
     dependencies=[WRITER, RATED],
-    responses=described(400, 401, 403, 413, 422, 429, 503),
+    responses=described(400, 401, 403, 408, 413, 422, 429, 503),
 )
 
 
@@ -116,7 +116,7 @@ async def list_workers(dashboard: TheDashboard) -> dict[str, Any]:
     responses=described(409),
 )
 def submit_study(
-    dashboard: TheDashboard, asked: shapes.Submission, response: Response
+    dashboard: TheDashboard, asked: shapes.Submission, request: Request, response: Response
 ) -> dict[str, Any]:
     """Submit a study to the cluster. Submitting again is safe: it continues or grows."""
     with _changing(dashboard) as cluster:
@@ -124,7 +124,7 @@ def submit_study(
         study, dataset = admission.prepared(dashboard.store, spec)
         before = catalogue.goal(dashboard.store, study)
         goal = asked.trials or max(spec.study.trials, before)
-        response.headers["Location"] = f"/api/v1/studies/{study.id}"
+        response.headers["Location"] = f"{root_of(request)}{API}/studies/{study.id}"
         return _submit(cluster, study, dataset, goal, asked)
 
 

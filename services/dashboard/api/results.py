@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 
+from services.dashboard.abandoned import unless_abandoned
 from services.dashboard.access import READER
 from services.dashboard.api import shapes
 from services.dashboard.api.management import TheDashboard, TheStudy
-from services.dashboard.dashboard import Dashboard
+from services.dashboard.dashboard import API, Dashboard, root_of
 from services.dashboard.error_responses import described
 from services.dashboard.influence import Asked, BusyError
 from services.dashboard.reports import (
@@ -84,10 +85,13 @@ _TABLE: dict[str, Any] = {
     responses={200: {**_TABLE, "model": shapes.Scores}},
 )
 async def get_scores(
-    dashboard: TheDashboard, view: TheStudy, query: Annotated[TableQuery, Depends(_query("scores"))]
+    request: Request,
+    dashboard: TheDashboard,
+    view: TheStudy,
+    query: Annotated[TableQuery, Depends(_query("scores"))],
 ) -> Response:
     """Get the memorization of every training example, with its interval, as published last."""
-    return await _page(dashboard, view, "scores", query)
+    return await _page(request, dashboard, view, "scores", query)
 
 
 @router.get(
@@ -96,10 +100,13 @@ async def get_scores(
     responses={200: {**_TABLE, "model": shapes.Pairs}},
 )
 async def get_pairs(
-    dashboard: TheDashboard, view: TheStudy, query: Annotated[TableQuery, Depends(_query("pairs"))]
+    request: Request,
+    dashboard: TheDashboard,
+    view: TheStudy,
+    query: Annotated[TableQuery, Depends(_query("pairs"))],
 ) -> Response:
     """Get the high-influence pairs, as published last."""
-    return await _page(dashboard, view, "pairs", query)
+    return await _page(request, dashboard, view, "pairs", query)
 
 
 Index = Annotated[int, InPath(ge=0, le=2**40, description="The index of the example, from 0.")]
@@ -113,10 +120,15 @@ Harmful = Annotated[bool, Query(description="Negative influence instead of posit
     response_model=shapes.InfluenceOfOne,
 )
 async def of_training_example(
-    dashboard: TheDashboard, view: TheStudy, index: Index, k: K = 10, harmful: Harmful = False
+    request: Request,
+    dashboard: TheDashboard,
+    view: TheStudy,
+    index: Index,
+    k: K = 10,
+    harmful: Harmful = False,
 ) -> Response:
     """Get the test examples on which this training example has the most influence."""
-    return await _influence(dashboard, view, Asked("train", index, k, harmful))
+    return await _influence(request, dashboard, view, Asked("train", index, k, harmful))
 
 
 @router.get(
@@ -125,10 +137,15 @@ async def of_training_example(
     response_model=shapes.InfluenceOfOne,
 )
 async def on_test_example(
-    dashboard: TheDashboard, view: TheStudy, index: Index, k: K = 10, harmful: Harmful = False
+    request: Request,
+    dashboard: TheDashboard,
+    view: TheStudy,
+    index: Index,
+    k: K = 10,
+    harmful: Harmful = False,
 ) -> Response:
     """Get the training examples with the most influence on this test example."""
-    return await _influence(dashboard, view, Asked("test", index, k, harmful))
+    return await _influence(request, dashboard, view, Asked("test", index, k, harmful))
 
 
 @router.get(
@@ -163,16 +180,16 @@ def get_report_file(
 
 
 async def _page(
-    dashboard: Dashboard, view: StudyView, name: TableName, query: TableQuery
+    request: Request, dashboard: Dashboard, view: StudyView, name: TableName, query: TableQuery
 ) -> Response:
     _refuse_experiments(view)
     page = dashboard.reports.known(view, name, query)
     if page is None:
         try:
-            page = await dashboard.reports.made(view, name, query)
+            page = await unless_abandoned(request, dashboard.reports.made(view, name, query))
         except (NoReportError, BeingReplacedError) as error:
             raise _not_now(error) from error
-    links = _links(view, name, query, page)
+    links = _links(f"{root_of(request)}{API}/studies/{view.study.id}", name, query, page)
     around = [
         f'<{link}>; rel="{rel}"' for rel, link in links.items() if rel in ("next", "previous")
     ]
@@ -192,10 +209,12 @@ async def _page(
     return Response(content, media_type=MEDIA[query.format], headers=headers)
 
 
-def _links(view: StudyView, name: TableName, query: TableQuery, page: Page) -> dict[str, str]:
-    """Links to the next and previous rows, to other formats, and to the whole table."""
+def _links(path: str, name: TableName, query: TableQuery, page: Page) -> dict[str, str]:
+    """Links to the next and previous rows, to other formats, and to the whole table.
+
+    ``path`` is that of the study.
+    """
     given = {key: value for key, value in vars(query).items() if value is not None}
-    path = f"/api/v1/studies/{view.study.id}"
 
     def to(**changed: Any) -> str:
         return f"{path}/{name}?{urlencode(given | changed)}"
@@ -208,7 +227,9 @@ def _links(view: StudyView, name: TableName, query: TableQuery, page: Page) -> d
     return {**links, "all": f"{path}/report/{name}.parquet"}
 
 
-async def _influence(dashboard: Dashboard, view: StudyView, asked: Asked) -> Response:
+async def _influence(
+    request: Request, dashboard: Dashboard, view: StudyView, asked: Asked
+) -> Response:
     data = view.study.dataset
     n = data.n_train if asked.of == "train" else data.n_test
     _refuse_experiments(view)
@@ -216,7 +237,7 @@ async def _influence(dashboard: Dashboard, view: StudyView, asked: Asked) -> Res
         kind = "training" if asked.of == "train" else "test"
         raise HTTPException(404, f"no such {kind} example: the indices are 0 to {n - 1}")
     try:
-        content = await dashboard.influence.ask(view, asked)
+        content = await unless_abandoned(request, dashboard.influence.ask(view, asked))
     except BusyError:
         raise HTTPException(
             503, "too many requests wait: try again", {"Retry-After": "1"}

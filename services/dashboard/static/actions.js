@@ -1,6 +1,6 @@
 // The actions on a study: cancel, retry, continue, grow. The page works without this script.
 
-import { call, isSure } from "./token.js";
+import { ROOT, call, isSure } from "./token.js";
 
 const message = () => document.getElementById("message");
 
@@ -21,7 +21,7 @@ async function act(study, action, body, question) {
   if (question && !(await isSure(question))) return;
   say("…");
   try {
-    const answer = await call("POST", `/api/v1/studies/${encodeURIComponent(study)}/${action}`, body);
+    const answer = await call("POST", `${ROOT}/api/v1/studies/${encodeURIComponent(study)}/${action}`, body);
     say(answer === null ? "nothing was changed" : RESULTS[action](answer));
   } catch (error) {
     say(error.message, true);

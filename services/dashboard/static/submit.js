@@ -1,6 +1,6 @@
 // Submits the study in the form to the API, and opens its page.
 
-import { call } from "./token.js";
+import { ROOT, call } from "./token.js";
 
 const form = document.getElementById("submission");
 const message = document.getElementById("message");
@@ -13,25 +13,18 @@ function say(text, isWrong = false) {
 // Let the server read the study file: returns a sentence about it, and the body for the API.
 async function read() {
   const { text, trials, device, dataset } = form.elements;
-  const answer = await fetch("/submit/read", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({
-      text: text.value,
-      trials: trials.value ? Number(trials.value) : null,
-      device: device.value || null,
-      dataset: dataset.value || null,
-    }),
+  return call("POST", `${ROOT}/submit/read`, {
+    text: text.value,
+    trials: trials.value ? Number(trials.value) : null,
+    device: device.value || null,
+    dataset: dataset.value || null,
   });
-  const content = await answer.json();
-  if (!answer.ok) throw new Error(content.detail);
-  return content;
 }
 
 // Wait until the dashboard lists the study: it reads the store every few seconds.
 async function listed(id) {
   for (let tries = 0; tries < 40; tries += 1) {
-    const studies = await (await fetch("/api/v1/studies")).json();
+    const studies = await (await fetch(`${ROOT}/api/v1/studies`)).json();
     if (studies.some((each) => each.id === id)) return;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
@@ -45,17 +38,19 @@ form.addEventListener("submit", async (event) => {
   say("…");
   try {
     const study = await read();
-    if (isCheck) {
+    if (study === null) {
+      say("nothing was submitted");
+    } else if (isCheck) {
       say(study.summary);
     } else {
       say("preparing the data and sending them to the store");
-      const answer = await call("POST", "/api/v1/studies", study.body);
+      const answer = await call("POST", `${ROOT}/api/v1/studies`, study.body);
       if (answer === null) {
         say("nothing was submitted");
       } else {
         say(`submitted: ${answer.id}`);
         await listed(answer.id);
-        location.assign(`/studies/${encodeURIComponent(answer.id)}`);
+        location.assign(`${ROOT}/studies/${encodeURIComponent(answer.id)}`);
       }
     }
   } catch (error) {

@@ -3,6 +3,8 @@
 
 const KEY = "memtail-token";
 
+export const ROOT = document.documentElement.dataset.root; // the path below which a proxy serves the pages
+
 function opened(dialog) {
   return new Promise((resolve) => {
     dialog.returnValue = "";

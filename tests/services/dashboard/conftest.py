@@ -25,7 +25,9 @@ from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
 from services import broker, queue, submission
+from services.dashboard import __main__ as starting
 from services.dashboard.app import Dashboard, create_app
+from services.dashboard.connections import Patience
 from services.dashboard.limits import Rates
 from services.dashboard.monitor import Monitor
 from services.queue import configuration
@@ -113,11 +115,10 @@ def shown(show: Show) -> Shown:
 
 
 @contextmanager
-def serving(dashboard: Dashboard) -> Iterator[str]:
+def serving(dashboard: Dashboard, patience: Patience | None = None) -> Iterator[str]:
     """A real server in a thread; its address."""
     port = free_port()
-    config = uvicorn.Config(create_app(dashboard), port=port, log_level="warning")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(starting.configuration(dashboard, "127.0.0.1", port, patience))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -34,6 +34,7 @@ class Still(Monitor):
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+        self._listeners = {}
 
     def start(self) -> None: ...
 
@@ -41,6 +42,8 @@ class Still(Monitor):
 
     def latest(self) -> Snapshot:
         return self.snapshot
+
+    def refresh(self, patience: float = 1.0) -> None: ...
 
     def on_stored(self, callback: Callable[[str, Sequence[Stored]], None]) -> None: ...
 
@@ -88,13 +91,19 @@ def viewed(
 
 
 def client(store: FilesStore, *studies: StudyView, **more: Any) -> TestClient:
-    """Of a dashboard with these studies; ``token``, ``cluster`` and the fields of a snapshot."""
+    """Of a dashboard with these studies.
+
+    Keywords: ``token``, ``cluster``, further ``settings``, the client's ``address``, and the fields
+    of a snapshot.
+    """
     token, has_cluster = more.pop("token", TOKEN), more.pop("cluster", True)
-    settings = Settings(_env_file=None, dashboard_token=SecretStr(token) if token else None)
+    given = {"dashboard_token": SecretStr(token) if token else None, **more.pop("settings", {})}
+    settings = Settings(_env_file=None, **given)
+    address = more.pop("address", "testclient")
     cluster = Cluster(store, None, settings) if has_cluster else None  # type: ignore[arg-type]
     snapshot = Snapshot(when=time.time(), number=1, studies=studies, **more)
     dashboard = Dashboard(store, cluster, settings, Still(snapshot))
-    return TestClient(create_app(dashboard), base_url="http://127.0.0.1")
+    return TestClient(create_app(dashboard), base_url="http://127.0.0.1", client=(address, 50000))
 
 
 class Parsed(HTMLParser):

@@ -136,7 +136,7 @@ def test_a_token_may_have_any_letters(show: Show) -> None:
         ("127.0.0.1.evil.example.org", 400),
         ("localhost@evil.example.org", 400),
         ("evil.example.org:8080@127.0.0.1", 200),  # which is 127.0.0.1, and no browser sends
-        ("10.0.0.2", 400),
+        ("10.0.0.2", 200),  # nobody can let a name resolve to another address and send an address
         ("", 400),
         ("[", 400),
         ("\u00e9", 400),
@@ -144,16 +144,12 @@ def test_a_token_may_have_any_letters(show: Show) -> None:
 )
 def test_only_its_own_names_are_answered(show: Show, host: str, status: int) -> None:
     shown = show(dashboard_hosts=" , Board.example.org", dashboard_token=TOKEN)
-    headers = {"Host": host.encode("latin-1")}
-    found = shown.client.get("/healthz", headers=headers)
+    headers = {"Host": host.encode("latin-1"), **BEARER}
+    found = shown.client.get("/api/v1/studies", headers=headers)
     assert found.status_code == status
     assert found.headers["X-Content-Type-Options"] == "nosniff"
-
-
-def test_bound_to_every_address_it_answers_to_addresses_and_not_to_names(show: Show) -> None:
-    client = show(dashboard_bind="0.0.0.0", dashboard_open=True).client
-    for host, status in (("10.0.0.2:8080", 200), ("[fe80::1]", 200), ("evil.example.org", 400)):
-        assert client.get("/healthz", headers={"Host": host}).status_code == status
+    health = shown.client.get("/healthz", headers={"Host": host.encode("latin-1")})
+    assert health.status_code == 200, "who probes it may send any name, or none"
 
 
 def test_what_every_answer_says_to_browsers(shown: Shown) -> None:

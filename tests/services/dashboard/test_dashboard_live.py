@@ -16,7 +16,7 @@ from memtail_core.errors import StudyError
 from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
 from services.dashboard import __main__ as starting
-from services.dashboard.api import events
+from services.dashboard.connections import Places
 from tests.servers.process import free_port
 from tests.services.cluster import Cluster
 from tests.services.dashboard.conftest import BEARER, TOKEN, Show, Shown, serving
@@ -191,8 +191,8 @@ def test_many_listen_and_hold_no_thread(shown: Shown) -> None:
     assert len(told) == 60
 
 
-def test_too_many_who_listen_are_told(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_LISTENERS", 0)
+def test_too_many_who_listen_are_told(shown: Shown) -> None:
+    vars(shown.dashboard)["places"] = Places(listeners=0)
     for path in ("/api/v1/events", f"{shown.path}/events"):
         assert shown.client.get(path).status_code == 503
 

@@ -22,6 +22,7 @@ from memtail_core.study import Spec, shipped
 from services import broker, orders
 from services.dashboard import admission
 from services.dashboard.api import management
+from services.dashboard.readers.dataset import received
 from tests.conftest import Trained
 from tests.services.dashboard.conftest import BEARER, Shown
 
@@ -294,15 +295,15 @@ def lying() -> bytes:
 )
 def test_data_that_are_none_are_refused(content: bytes) -> None:
     with pytest.raises(DatasetError) as refused:
-        admission.received(content, 10_000_000)
+        received(content, 10_000_000)
     assert "\n" not in str(refused.value)
 
 
 def test_received_data_are_as_they_were(trained: Trained) -> None:
     content = trained.dataset.to_npz()
-    assert admission.received(content, len(content)).to_npz() == content
+    assert received(content, len(content)).to_npz() == content
     with pytest.raises(DatasetError, match="bytes when unpacked"):
-        admission.received(content, len(content) // 2)
+        received(content, len(content) // 2)
 
 
 def test_too_many_changes_at_once_are_told(

@@ -56,15 +56,15 @@ def test_what_others_wrote_is_only_text(
         kind="last",
         reason=HOSTILE,
         worker=HOSTILE,
-        when=1e300,
+        when=1e12,
         traceback=HOSTILE,
     )
     failures.record(folder, study.id, failure.model_copy(update={"shard": "0000000-0000005"}))
     key = f"{study.prefix}failures/0000000-0000005/1-last.json"
     folder.put(key, failure.model_dump_json().encode())
-    lease = Lease(study=HOSTILE, shard=HOSTILE, worker=HOSTILE, attempt=1, task="", since=-1e300)
+    lease = Lease(study=HOSTILE, shard=HOSTILE, worker=HOSTILE, attempt=1, task="", since=0.0)
     worker = Presence(
-        name=HOSTILE, role="worker", host=HOSTILE, device=HOSTILE, store=HOSTILE, since=1e300
+        name=HOSTILE, role="worker", host=HOSTILE, device=HOSTILE, store=HOSTILE, since=1e12
     )
     manifest = reports.Manifest(trials=5, files={HOSTILE: "0" * 64})
     found = client(

@@ -162,6 +162,7 @@ def test_a_study_is_submitted_from_the_form(served: Served, go: Callable[..., Vi
     page, said = seen.page, expect(seen.page.locator("#message"))
     page.fill("textarea", "[dataset]\nsource = 3")
     page.click("button:has-text('Check only')")
+    give_token(seen, TOKEN)
     said.to_contain_text("[dataset] source")
     seen.complaints.clear()  # of a 422
     page.select_option("select[name=study]", served.study.id)
@@ -174,8 +175,7 @@ def test_a_study_is_submitted_from_the_form(served: Served, go: Callable[..., Vi
     page.fill("input[name=trials]", "5")
     page.click("button:has-text('Check only')")
     said.to_have_text(f"valid: another, 5 models of mlp on {stored}")
-    page.click("button:has-text('Submit')")
-    give_token(seen, TOKEN)
+    page.click("button:has-text('Submit')")  # the token is remembered
     page.wait_for_url("**/studies/another-*")
     text(seen, "standing").to_contain_text("Waiting for a")
     page.click("nav >> text=Studies")

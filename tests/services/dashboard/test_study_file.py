@@ -11,11 +11,12 @@ from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study, shipped
 from services.dashboard import study_file
-from tests.services.dashboard.still import client, parsed, viewed
+from tests.services.dashboard.still import TOKEN, client, parsed, viewed
 
 
 def read(client: TestClient, text: str, **more: Any) -> Any:
-    return client.post("/submit/read", json={"text": text, **more})
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    return client.post("/submit/read", json={"text": text, **more}, headers=bearer)
 
 
 def test_a_study_file_becomes_what_the_api_takes(folder: FilesStore) -> None:
@@ -41,19 +42,26 @@ def test_a_study_file_becomes_what_the_api_takes(folder: FilesStore) -> None:
         "[dataset",
         "[study]\ntrials = 3",
         '[dataset]\nsource = "x"\n[study]\nname = "No Name"',
-        "{" * 100_000,
-        '{"dataset": ' + "[" * 100_000,
-        "a = " + "[" * 100_000,
+        "{" * 60_000,
+        '{"dataset": ' + "[" * 60_000,
+        "a = " + "[" * 60_000,
         '{"dataset": {"source": "\\ud800"}}',
         '{"dataset": {"source": "x", "n": ' + "9" * 5000 + "}}",
         '{"dataset": 1}',
         "{}",
+        "# " * 40_000,
+        '[dataset]\nsource = "x"\nn = 0x' + "f" * 5000,
+        '[dataset]\nsource = "x"\nn = 0x' + "f" * 50,
+        "[study]\ntrials = 0x" + "f" * 5000,
+        '{"study": {"name": "\\ud800"}}',
+        '{"dataset": {"source": "x", "\\ud800": 1}}',
+        '{"dataset": {"source": "x", "deep": ' + "[" * 100 + "]" * 100 + "}}",
     ],
-    ids=range(11),
+    ids=range(18),
 )
 def test_what_is_no_study_file_is_told_in_one_line(folder: FilesStore, text: str) -> None:
     answer = read(client(folder), text)
-    assert answer.status_code == 422
+    assert answer.status_code == 422, answer.text
     assert "\n" not in answer.json()["detail"]
     assert "study file" in answer.json()["detail"]
 
