@@ -15,8 +15,9 @@ from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import MemtailError
 from memtail_core.store import Contents, ObjectStore
 from memtail_core.study import Study
-from services import broker, leases, pace, presence
+from services import broker, last_errors, leases, pace, presence
 from services.dashboard.snapshot import Snapshot, StudyView
+from services.last_errors import LastError
 from services.leases import Lease
 from services.pace import Stored
 from services.presence import Presence
@@ -43,6 +44,7 @@ class _Redis:
     workers: tuple[Presence, ...] = ()
     aggregators: tuple[Presence, ...] = ()
     leases: tuple[Lease, ...] = ()
+    errors: tuple[LastError, ...] = ()
     queues: dict[str, int] = field(default_factory=dict)
 
 
@@ -150,6 +152,7 @@ class SnapshotReader:
                     tuple(presence.running(client, "worker")),
                     tuple(presence.running(client, "aggregator")),
                     tuple(leases.current(client)),
+                    tuple(last_errors.current(client)),
                     {each: broker.queue_length(client, queue_of(each)) for each in DEVICES},
                 )
         except MemtailError as error:
@@ -255,11 +258,19 @@ class SnapshotReader:
     def _read_study(self, known: _Known, listed: ObjectStore) -> None:
         redis = self._redis
         recent = self._recent(known)
+<<<<<<< HEAD
         before = known.view.status.progress if known.view else None
         status = StudyStatus.of(
             listed, known.study, redis.leases, redis.workers, recent, before=before
         )
         view = StudyView(status, self._report(known, listed), updated=time.time())
+=======
+        status = StudyStatus.of(
+            self._store, known.study, redis.leases, redis.workers, recent, redis.errors
+        )
+        view = StudyView(status, self._report(known), updated=time.time())
+        known.read = time.monotonic()
+>>>>>>> next
         if known.view != view:
             is_new = self._has_read or self._are_few
             known.view, known.changed = view, time.monotonic() if is_new else None
