@@ -66,22 +66,14 @@ class StudyStatus:
                 before it ends the lease.
             there: workers, of any device.
             recent: the shards of this study that workers stored last.
-<<<<<<< HEAD
-            errors: of workers at this study.
+            errors: of workers, at any study.
             before: its progress at an earlier look, which saves listing much of a large study.
         """
         progress, order = Progress.of(store, study, None, before), orders.read(store, study)
         mine = [each for each in held if each.study == study.id]
         stored = {shard.name for shard in progress.stored} if mine else set()
         at_work = (each for each in mine if each.shard not in stored)
-=======
-            errors: of workers, at any study.
-        """
-        progress, order = Progress.of(store, study), orders.read(store, study)
-        stored = {shard.name for shard in progress.stored}
-        at_work = (each for each in held if each.study == study.id and each.shard not in stored)
         of_study = tuple(error for error in errors if error.study == study.id)
->>>>>>> next
         queue = queue_of(order.device) if order else None
         workers = sum(queue_of(each.device) == queue for each in there)
         return cls(progress, order, tuple(at_work), workers, tuple(recent), of_study)
@@ -224,8 +216,7 @@ def statuses(client: "redis.Redis") -> Callable[[ObjectStore, Study], StudyStatu
     errors = last_errors.current(client)
 
     def status(store: ObjectStore, study: Study) -> StudyStatus:
-        mine = [error for error in errors if error.study == study.id]
-        now = StudyStatus.of(store, study, held, workers, (), mine)
+        now = StudyStatus.of(store, study, held, workers, (), errors)
         return now if now.is_over else replace(now, recent=tuple(pace.stored(client, study.id)))
 
     return status

@@ -258,19 +258,11 @@ class SnapshotReader:
     def _read_study(self, known: _Known, listed: ObjectStore) -> None:
         redis = self._redis
         recent = self._recent(known)
-<<<<<<< HEAD
         before = known.view.status.progress if known.view else None
         status = StudyStatus.of(
-            listed, known.study, redis.leases, redis.workers, recent, before=before
+            listed, known.study, redis.leases, redis.workers, recent, redis.errors, before
         )
         view = StudyView(status, self._report(known, listed), updated=time.time())
-=======
-        status = StudyStatus.of(
-            self._store, known.study, redis.leases, redis.workers, recent, redis.errors
-        )
-        view = StudyView(status, self._report(known), updated=time.time())
-        known.read = time.monotonic()
->>>>>>> next
         if known.view != view:
             is_new = self._has_read or self._are_few
             known.view, known.changed = view, time.monotonic() if is_new else None
