@@ -1,6 +1,6 @@
 """``csv:`` and ``parquet:`` tables, one subject a file.
 
-:mod:`.csv_file` and :mod:`.parquet_file` read a file, :mod:`.columns` decides what each column is,
+:mod:`.csv_file` and :mod:`.parquet_file` read a file, :mod:`.deciding` says what each column is,
 :mod:`.labels` what the classes are, :mod:`.missing` and :mod:`.features` make numbers of them, and
 :mod:`.account` says what became of every column. A training and a test table are read together.
 """

@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow
 
 from memtail_core.errors import DatasetError, StudyError
@@ -65,10 +66,12 @@ def decoded(file: Path, path: str, encoding: str | None) -> Decoded:
 
 def _utf8(content: bytes, path: str) -> bytes:
     """Return ``content`` if it is UTF-8, else say where it is not and which option mends it."""
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+    ends = pyarrow.py_buffer(np.array([0, len(content)], dtype=np.int64))
+    whole = [None, ends, pyarrow.py_buffer(content)]
+    try:  # without a copy, which a large file would need as a text of Python
+        pyarrow.Array.from_buffers(pyarrow.large_string(), 1, whole).validate(full=True)
+    except pyarrow.ArrowException as error:
+        line = content.count(b"\n", 0, _first_wrong(content)) + 1
         likely = "utf-16" if b"\x00" in content[:1000] else "cp1252"
         raise DatasetError(
             f"'{path}' is not UTF-8 text in line {line}: set [dataset] encoding, as "
@@ -81,3 +84,12 @@ def _utf8(content: bytes, path: str) -> bytes:
             'encoding = "utf-16-le"'
         )
     return content
+
+
+def _first_wrong(content: bytes) -> int:
+    """The first byte that is not UTF-8."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(content)

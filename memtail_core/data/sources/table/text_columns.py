@@ -42,6 +42,8 @@ class TextColumn:
             return self._words(is_stated=stated == "words")
         if stated != "date" and (read := numerals.read(known, self.options.decimal)):
             column = self._spread("number", numbers, read.values, read.note)
+            if read.note and stated is None:
+                column = replace(column, warning=self._codes_as_numbers())
             is_stored_as_text = self.rows.files[0].is_typed and stated is None
             return self._as_codes(column) if is_stored_as_text else column
         if stated != "number" and (days := dates.read(known)):
@@ -65,6 +67,12 @@ class TextColumn:
         if known.dtype.kind == "f":
             is_missing |= np.isnan(values)
         return Column(self.name, kind, values[text.codes], is_missing[text.codes], note=note)
+
+    def _codes_as_numbers(self) -> str:
+        return (
+            f"the column '{self.name}' has numbers with leading zeros, as codes have: "
+            f'types = {{ "{self.name}" = "words" }} reads words, "number" confirms it'
+        )
 
     def _as_codes(self, numbers: Column) -> Column | LeftOut | None:
         """Numbers that a typed file stores as text are codes, unless nearly all differ."""

@@ -29,6 +29,15 @@ def test_what_can_only_be_one_number_is_converted_and_said(csv, words, numbers, 
     assert note(dataset) == f"x: a number, {how}"
 
 
+def test_codes_with_leading_zeros_are_numbers_with_a_warning(csv):
+    dataset = csv(*rows(["01234", "99999"] * 4))
+    assert "'x' has numbers with leading zeros, as codes have" in dataset.account.warnings[0]
+    for kind, features in (("words", ("x=01234", "x=99999")), ("number", ("x",))):
+        dataset = csv(*rows(["01234", "99999"] * 4), types={"x": kind})
+        assert dataset.features == features
+        assert not dataset.account.warnings
+
+
 @pytest.mark.parametrize("words", [["+1", "-1"], [" 1 ", "\t-1"], ["1 000", "\u22125"]])
 def test_signs_and_spaces_do_not_make_words_of_numbers(csv, words):
     assert csv(*quoted(words * 4)).features == ("x",)
