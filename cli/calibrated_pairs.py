@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from cli import formatting
 from cli import output as out
 from cli.options import find_study, print_json
-from cli.pair_tables import called, wide_console
+from cli.pair_tables import pair_console
+from cli.text_tables import Named, print_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,34 +76,34 @@ def list_calibrated(
     elif as_json:
         print_json({**summary, "pairs": table.to_pylist()})
         return
-    _say(summary, table, candidates.dataset.classes, shown=not format_)
+    _say(summary, table, shown=not format_)
 
 
-def _say(summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool) -> None:
-    console = wide_console(stderr=not shown)
+def _say(summary: dict[str, Any], table: "pa.Table", *, shown: bool) -> None:
+    console = pair_console(stderr=not shown)
     console.print(
         f"[bold]{summary['found']:,} pairs[/] of {summary['candidates']:,} of a memorized training "
         "example and a test example of its class"
     )
     if shown and len(table):
-        console.print(_drawn(table.slice(0, _SHOWN).to_pylist(), classes))
+        _print(console, table.slice(0, _SHOWN).to_pylist())
         if len(table) > _SHOWN:
             console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")
 
 
-def _drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("train", "test", "class", "mem.", "calibrated", "influence"):
-        numeric = title in ("mem.", "calibrated", "influence")
-        table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        counted = row["influence"]
-        table.add_row(
-            called(row["train_index"], row["train_name"]),
-            called(row["test_index"], row["test_name"]),
-            escape(formatting.plain(str(classes[row["train_label"]]))),
+def _print(console: Console, rows: list[dict[str, Any]]) -> None:
+    cells = [
+        (
+            Named(row["train_index"], row["train_name"]),
+            Named(row["test_index"], row["test_name"]),
+            row["train_class"],
             f"{row['memorization']:.2f}",
             f"{row['calibrated']:.2f}",
-            "–" if counted is None else f"{counted:.2f} ± {row['standard_error']:.2f}",
+            "–"
+            if row["influence"] is None
+            else f"{row['influence']:.2f} ± {row['standard_error']:.2f}",
         )
-    return table
+        for row in rows
+    ]
+    titles = ("train", "test", "class", "mem.", "calibrated", "influence")
+    print_table(console, titles, cells, texts={0, 1, 2})

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from cli import formatting
 from cli import output as out
@@ -20,13 +19,14 @@ from cli.options import (
     study_argument,
     workers_option,
 )
+from cli.text_tables import print_table
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.experiment import Command, Experiment
 from memtail_core.experiments.registry import experiments
 from memtail_core.experiments.results import Result
 
 if TYPE_CHECKING:
-    from memtail_core.drawing.section import Section, TextTable
+    from memtail_core.drawing.section import Section
 
 _STUDIES = click.argument("name", metavar="STUDY STUDY …", nargs=-1, required=True)
 _TABLE = (
@@ -121,18 +121,8 @@ def _print(section: "Section", page: str, console: Console) -> None:
     for number, sentence in enumerate(section.findings):
         style = "bold" if number == 0 else ""
         console.print(formatting.plain(sentence), style=style, markup=False)
-    console.width = max(console.width, 120)
-    console.print(_table(section.summary))
+    summary = section.summary
+    print_table(console, summary.columns, summary.rows, texts=set(range(summary.words)))
     for note in section.notes:
         console.print(formatting.plain(note), style="dim", markup=False)
     console.print(f"report: {page}#{section.name}", markup=False)
-
-
-def _table(summary: "TextTable") -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, title in enumerate(summary.columns):
-        justify = "left" if number < summary.words else "right"
-        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for row in summary.rows:
-        table.add_row(*(formatting.plain(cell) for cell in row))
-    return table

@@ -10,7 +10,7 @@ import numpy as np
 from cli import output as out
 from cli.options import find_study, store_option, study_argument
 from cli.pair_search import PairSearch, pair_search_options
-from cli.pair_tables import drawn, wide_console
+from cli.pair_tables import pair_console, print_pairs
 from memtail_core.errors import EstimationError, StoreError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def influence(
         table = ask.of_one(train, test, top)
         if format_ is None:
             if len(table):
-                wide_console().print(drawn(table.to_pylist(), ask.material.dataset.classes))
+                print_pairs(pair_console(), table.to_pylist())
             else:
                 click.echo(why_none(ask.material, train, test))
             return

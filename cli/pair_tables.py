@@ -1,45 +1,33 @@
-"""How pairs look on a terminal: a table, a console wide enough for it, the names of examples."""
+"""How pairs look on a terminal."""
 
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from cli import formatting
+from cli.text_tables import Named, print_table
 
-_WIDTH = 110
+_TITLES = ("train", "class", "mem.", "test", "class", "influence", "95% interval", "p", "q")
 
 
-def wide_console(*, stderr: bool = False) -> Console:
-    """A console on which a table of pairs is whole; one that is narrower wraps its lines."""
-    console = Console(highlight=False, soft_wrap=True, stderr=stderr)
-    console.width = max(console.width, _WIDTH)
-    return console
+def pair_console(*, stderr: bool = False) -> Console:
+    """A console for sentences and tables of pairs; long sentences wrap."""
+    return Console(highlight=False, soft_wrap=True, stderr=stderr)
 
 
-def called(index: int, name: str) -> str:
-    """An example's index, and its name where it has one."""
-    return str(index) if name == str(index) else escape(f"{index} ({formatting.plain(name)})")
-
-
-def drawn(rows: list[dict[str, Any]], classes: Any) -> Table:
-    """Draw pairs as a table for a terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("train", "", "mem.", "test", "", "influence", "95% interval", "p", "q"):
-        numeric = title not in ("train", "test", "")
-        table.add_column(title, justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        memorized = row["memorization"]
-        table.add_row(
-            called(row["train_index"], row["train_name"]),
-            escape(formatting.plain(str(classes[row["train_label"]]))),
-            "–" if memorized is None else f"{memorized:.2f}",
-            called(row["test_index"], row["test_name"]),
-            escape(formatting.plain(str(classes[row["test_label"]]))),
+def print_pairs(console: Console, rows: list[dict[str, Any]]) -> None:
+    """Print rows of a table of pairs, see :func:`memtail_core.report.tables.pairs_table`."""
+    cells = [
+        (
+            Named(row["train_index"], row["train_name"]),
+            row["train_class"],
+            "–" if row["memorization"] is None else f"{row['memorization']:.2f}",
+            Named(row["test_index"], row["test_name"]),
+            row["test_class"],
             f"{row['influence']:.2f} ± {row['standard_error']:.2f}",
             f"{row['ci_low']:.2f} … {row['ci_high']:.2f}",
             f"{row['p_value']:.1g}",
             f"{row['q_value']:.1g}",
         )
-    return table
+        for row in rows
+    ]
+    print_table(console, _TITLES, cells, texts={0, 1, 3, 4})

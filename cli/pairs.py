@@ -18,7 +18,7 @@ from cli.options import (
     study_argument,
 )
 from cli.pair_search import PairSearch, pair_search_options
-from cli.pair_tables import drawn, wide_console
+from cli.pair_tables import pair_console, print_pairs
 from memtail_core.estimation.thresholds import THETA_INFL
 
 if TYPE_CHECKING:
@@ -177,13 +177,11 @@ def pairs(
     elif as_json:
         print_json({**summary, "pairs": table.to_pylist()})
         return
-    _say(summary, table, material.dataset.classes, shown=not format_, err=bool(format_))
+    _say(summary, table, shown=not format_, err=bool(format_))
 
 
-def _say(
-    summary: dict[str, Any], table: "pa.Table", classes: Any, *, shown: bool, err: bool
-) -> None:
-    console = wide_console(stderr=err)
+def _say(summary: dict[str, Any], table: "pa.Table", *, shown: bool, err: bool) -> None:
+    console = pair_console(stderr=err)
     n, about = summary["found"], formatting.about(summary["expected_by_chance"])
     console.print(
         f"[bold]{n:,} pairs[/] of {summary['tested']:,}; without any influence about {about} of "
@@ -196,6 +194,6 @@ def _say(
             f"{len(counted)}"
         )
     if shown and len(table):
-        console.print(drawn(table.slice(0, _SHOWN).to_pylist(), classes))
+        print_pairs(console, table.slice(0, _SHOWN).to_pylist())
         if len(table) > _SHOWN:
             console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")

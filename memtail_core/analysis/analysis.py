@@ -117,6 +117,14 @@ class Analysis:
                 f"some examples were held out by only {few} models: their scores are rough, as "
                 "their intervals say; train more (--trials)"
             )
+        share = self.trials.rates
+        if (share < 1).any():
+            rate = self.study.training.get("learning_rate", 0.0)
+            found.append(
+                f"{int((share < 1).sum()):,} of {len(share):,} models diverged at the default "
+                f"learning rate of {rate:g} and were trained again at a lower one, down to "
+                f"{rate * share.min():g}; set [training] learning_rate to train all alike"
+            )
         chance = min(self.pairs.expected_by_chance, len(self.pairs))
         if chance >= max(0.5, _MUCH_CHANCE * len(self.pairs)) and len(self.pairs):
             found.append(

@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 
 from memtail_core.data.account import NO_ACCOUNT, Account
+from memtail_core.data.arrays import plain
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.examples import Examples, InMemory, Selection
@@ -55,18 +56,9 @@ def load(what: DatasetTable) -> Dataset:
         raise StudyError(_sentence(kind, error.errors()[0])) from error
     except MemoryError as error:
         raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
-    splits = split(_checked(splits), what.test_fraction, what.train_limit, what.test_limit)
-    dataset = Dataset.from_arrays(
-        splits.x_train,
-        splits.y_train,
-        splits.x_test,
-        splits.y_test,
-        classes=splits.classes,
-        train_names=splits.train_names,
-        test_names=splits.test_names,
-        features=splits.features,
-        modality=splits.modality,
-        account=splits.account,
+    splits = _checked(plain(splits))
+    dataset = Dataset.from_splits(
+        split(splits, what.test_fraction, what.train_limit, what.test_limit)
     )
     if not dataset.modality.is_pictured:
         return dataset

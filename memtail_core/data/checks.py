@@ -1,14 +1,19 @@
 """Checks arrays, labels and names that a source returned; says in one sentence what is wrong."""
 
 from collections import Counter
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data.arrays import array, is_missing
 from memtail_core.data.modalities import MODALITIES, Modality, modality_of, named
 from memtail_core.data.wording import printable
 from memtail_core.errors import DatasetError
+
+_KINDS = "whole numbers, or strings"
+_WHOLE = 2**53  # floats beyond do not hold every whole number
 
 
 def checked_split(
@@ -59,19 +64,12 @@ def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
         raise DatasetError(f"{what} is {names!r}: give a list of names")
     if len(names) not in (0, n):
         raise DatasetError(f"{len(names)} {what} for {n} examples")
-    return tuple(printable(str(name)) for name in names)
-
-
-def _array(given: Any, name: str) -> NDArray[Any]:
-    try:
-        return np.asarray(given)
-    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, tensors with gradients
-        reason = str(error).splitlines()[0]
-        raise DatasetError(f"{name} cannot be made an array: {reason}") from error
+    texts = (name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names)
+    return tuple(printable(str(name)) for name in texts)
 
 
 def _examples(given: Any, name: str, modality: str | None) -> tuple[NDArray[Any], Modality]:
-    x = _array(given, name)
+    x = array(given, name)
     if x.ndim > 1 and len(x) and x.size == 0:
         raise DatasetError(f"{name} has shape {list(x.shape)}: its examples hold nothing")
     of = named(modality) if modality is not None else modality_of(x.shape[1:], x.dtype)
@@ -82,32 +80,50 @@ def _examples(given: Any, name: str, modality: str | None) -> tuple[NDArray[Any]
 
 
 def _labels(given: Any, name: str) -> NDArray[Any]:
-    if isinstance(given, list | tuple) and len({isinstance(label, str) for label in given}) > 1:
-        raise DatasetError(f"{name} mixes strings with others: labels are integers ≥ 0, or strings")
-    y = _array(given, name)
+    if isinstance(given, list | tuple) and not any(label is None for label in given):
+        of_text = [isinstance(label, str) for label in given]
+        if any(of_text) and not all(of_text):
+            raise DatasetError(f"{name} mixes strings with others: labels are {_KINDS}")
+    y = array(given, name)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
-        raise DatasetError(f"{name} has shape {list(y.shape)}: give one label per example, [n]")
-    if y.dtype.kind == "O" and all(isinstance(label, str) for label in y):
-        y = y.astype(np.str_)
-    if y.dtype.kind in "iub":
-        if y.dtype.kind == "i" and (y < 0).any():
-            at = int(np.flatnonzero(y < 0)[0])
-            raise DatasetError(f"{name}[{at}] is {y[at]}: labels are integers ≥ 0, or strings")
-        if len(y) and int(y.max()) > np.iinfo(np.int64).max:
-            raise DatasetError(f"{name} holds {y.max()}: labels are integers below 2⁶³, or strings")
-        return y.astype(np.int64)
+        one_hot = y.ndim == 2 and y.dtype.kind in "fiub" and ((y == 1).sum(1) == 1).all()
+        hint = f"; of one-hot rows that is {name}.argmax(1)" if one_hot else ""
+        raise DatasetError(
+            f"{name} has shape {list(y.shape)}: give one label per example, [n]{hint}"
+        )
+    y = _whole_or_text(y, name)
     if y.dtype.kind == "U":
         return y
-    raise DatasetError(f"{name} is {y.dtype}: labels are integers ≥ 0, or strings")
+    if y.dtype.kind not in "iub":
+        raise DatasetError(f"{name} is {y.dtype}: labels are {_KINDS}")
+    if len(y) and int(y.max()) > np.iinfo(np.int64).max:
+        raise DatasetError(f"{name} holds {y.max()}: labels are below 2⁶³, or strings")
+    return y.astype(np.int64)
+
+
+def _whole_or_text(y: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return objects that are all text, or all whole numbers, as that; whole floats as integers."""
+    if y.dtype.kind in "OfmM":
+        for i, label in enumerate(y.tolist()):
+            if is_missing(label):
+                raise DatasetError(f"{name}[{i}] is missing: fill or drop it")
+    if y.dtype.kind == "O" and all(isinstance(label, str) for label in y):
+        return y.astype(np.str_)
+    if y.dtype.kind == "O" and all(isinstance(label, Integral) for label in y):
+        return np.array(y.tolist())
+    if y.dtype.kind == "f" and (y == np.rint(y)).all() and (np.abs(y) < _WHOLE).all():
+        return y.astype(np.int64)  # 0.0 and 1.0, −1.0 and 1.0
+    return y
 
 
 def class_indices(y: NDArray[Any], n_classes: int, name: str) -> NDArray[Any]:
     """Return ``y`` after checking that it holds indices of n_classes named classes."""
     if y.dtype.kind == "U":
         raise DatasetError(f"{name} holds strings: with class names given, labels are indices")
-    if len(y) and y.max() >= n_classes:
-        at = int(np.argmax(y))
-        raise DatasetError(f"{name}[{at}] is {y[at]}, but there are {n_classes} class names")
+    if len(y) and not 0 <= y.min() <= y.max() < n_classes:
+        at = int(np.argmax(y) if y.max() >= n_classes else np.argmin(y))
+        hint = ": labels count from 0" if (y.min(), y.max()) == (1, n_classes) else ""
+        raise DatasetError(f"{name}[{at}] is {y[at]}, but there are {n_classes} class names{hint}")
     return y

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import NO_ACCOUNT, Account
+from memtail_core.data.arrays import plain
 from memtail_core.data.checks import (
     check_alike,
     checked_classes,
@@ -21,6 +22,7 @@ from memtail_core.data.checks import (
 )
 from memtail_core.data.examples import Examples, InMemory
 from memtail_core.data.modalities import Feed, Modality, modality_of, named
+from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
 
 _WORDS = ("classes", "train_names", "test_names", "features")
@@ -119,28 +121,49 @@ class Dataset:
 
         Args:
             x_train, x_test: images as uint8 [n, h, w] or [n, h, w, c] (c = 1, 3 or 4), or features
-                as finite floats or integers [n, d].
-            y_train, y_test: labels, integers ≥ 0 or strings, [n].
+                as finite floats or integers [n, d]. Frames with named columns, images as floats
+                from 0 to 1 and images with their channels first become these.
+            y_train, y_test: labels, whole numbers or strings, [n].
             classes: names of the labels 0 … C − 1; by default the sorted labels of the training
                 set are the classes.
             train_names, test_names: a name per example, or nothing.
-            features: a name per column, or nothing.
+            features: a name per column, or nothing; by default what a frame calls its columns.
             modality: a name of ``MODALITIES``; by default the one that x_train looks like.
             account: what the source says about the data.
 
         Raises:
             DatasetError: one sentence that says what is wrong and where.
         """
-        x_train, y_train, of = checked_split(x_train, y_train, "train", modality)
-        x_test, y_test, _ = checked_split(x_test, y_test, "test", modality)
+        given = Splits(
+            x_train,
+            y_train,
+            x_test,
+            y_test,
+            classes=classes,
+            train_names=train_names,
+            test_names=test_names,
+            features=features,
+            modality=modality,
+            account=account,
+        )
+        return cls.from_splits(plain(given))
+
+    @classmethod
+    def from_splits(cls, given: Splits) -> "Dataset":
+        """Check and normalise splits that are plain arrays, see :mod:`.arrays`, with a test set.
+
+        Raises:
+            DatasetError: one sentence that says what is wrong and where.
+        """
+        x_train, y_train, of = checked_split(given.x_train, given.y_train, "train", given.modality)
+        x_test, y_test, _ = checked_split(given.x_test, given.y_test, "test", given.modality)
+        classes = None if given.classes is None else checked_classes(given.classes)
         if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
             raise DatasetError(
                 f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
                 f"{x_test.dtype} {x_test.shape[1:]}: they must be alike"
             )
         check_alike(y_train, y_test)
-        if classes is not None:
-            classes = checked_classes(classes)
         if classes is None:
             values, y_train = np.unique(y_train, return_inverse=True)
             unseen = np.setdiff1d(y_test, values)
@@ -149,7 +172,7 @@ class Dataset:
                     f"y_test holds the label {unseen[0]!s}, which no training example has"
                 )
             y_test = np.searchsorted(values, y_test)
-            classes = [str(value) for value in values]
+            classes = tuple(str(value) for value in values)
         else:
             y_train, y_test = (
                 class_indices(y, len(classes), name)
@@ -166,11 +189,11 @@ class Dataset:
             InMemory(x_test),
             y_test.astype(np.int64),
             checked_classes(classes),
-            checked_names(train_names, len(x_train), "train_names"),
-            checked_names(test_names, len(x_test), "test_names"),
-            checked_names(features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
+            checked_names(given.train_names, len(x_train), "train_names"),
+            checked_names(given.test_names, len(x_test), "test_names"),
+            checked_names(given.features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
             modality=of,
-            account=account,
+            account=given.account,
         )
 
     def to_npz(self) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import NO_ACCOUNT, Account
+from memtail_core.data.wording import counted
 from memtail_core.errors import DatasetError
 
 _SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
@@ -57,9 +58,21 @@ def split(
     if splits.x_test is None:
         n = len(splits.y_train)
         if n < 4:
-            raise DatasetError(f"{n} examples are too few to split a test set from")
+            raise DatasetError(
+                f"{counted(n, 'example is', 'examples are')} too few to split a test set from: add "
+                "examples, or a test set"
+            )
         n_test = min(max(round(test_fraction * n), 1), n - 2)
-        test = _stratified(splits.y_train, n_test, _SPLIT)
+        drawn = _stratified(splits.y_train, n_test, _SPLIT)
+        test = _without_last_of_class(splits.y_train, drawn)
+        if not len(test):
+            raise DatasetError(
+                "no test set can be drawn, since each class has a single example: add a test set"
+            )
+        account = splits.account
+        if n_kept := len(drawn) - len(test):
+            said = counted(n_kept, "example is the only one", "examples are the only ones")
+            account += Account((f"{said} of a class: left in the training set",))
         train = np.setdiff1d(np.arange(n), test)
         names = _names(splits.train_names, n)
         splits = replace(
@@ -70,6 +83,7 @@ def split(
             y_test=splits.y_train[test],
             train_names=[names[i] for i in train],
             test_names=[names[i] for i in test],
+            account=account,
         )
     if is_limited:
         kept = _stratified(splits.y_train, train_limit or 0, _TRAIN_LIMIT)
@@ -97,6 +111,13 @@ def split(
             "train_limit or test_fraction"
         )
     return splits
+
+
+def _without_last_of_class(y: NDArray[Any], test: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Leave out of a test set the first example of each class that has all its examples in it."""
+    lost = np.setdiff1d(y, np.delete(y, test))
+    first = np.unique(y[test], return_index=True)[1]
+    return np.delete(test, first[np.isin(y[test[first]], lost)])
 
 
 def _names(names: Sequence[str], n: int) -> Sequence[str]:

@@ -27,7 +27,7 @@ class LabelNoise:
 
     Attributes:
         rate: ε, the estimated share of wrong labels.
-        probability: float64 [n], that each example's label is wrong.
+        probability: float64 [n], that each example's label is wrong; NaN where nothing is known.
     """
 
     rate: float
@@ -38,10 +38,15 @@ def label_noise(label_probability: NDArray[np.float64], n_classes: int) -> Label
     """Estimate the share of wrong labels, and how likely each is.
 
     Args:
-        label_probability: float64 [n], p_y of each example's label, by networks that held it out.
+        label_probability: float64 [n], p_y of each example's label, by networks that held it out;
+            NaN where none can tell: then neither can this.
         n_classes: C.
     """
-    right = label_probability
+    is_known = ~np.isnan(label_probability)
+    probability = np.full(len(label_probability), np.nan)
+    if not is_known.any():
+        return LabelNoise(0.0, probability)
+    right = label_probability[is_known]
     wrong = (1 - right) / max(1, n_classes - 1)
     rate, found = 0.5, np.zeros_like(right)
     for _ in range(_STEPS):
@@ -49,4 +54,5 @@ def label_noise(label_probability: NDArray[np.float64], n_classes: int) -> Label
         before, rate = rate, float(found.mean())
         if abs(rate - before) < _SETTLED:
             break
-    return LabelNoise(rate, found)
+    probability[is_known] = found
+    return LabelNoise(rate, probability)

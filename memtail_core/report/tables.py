@@ -15,6 +15,7 @@ from memtail_core.analysis.calibrated_pairs import Candidates
 from memtail_core.data import Dataset
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Pairs, StrongestPartners
+from memtail_core.report.spreadsheet import harmless
 
 _SCORES = (
     "memorization",
@@ -68,8 +69,7 @@ def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64
             "memorization": pa.array(mem, mask=np.isnan(mem)),
             "train_label": dataset.y_train[pairs.train_index],
             "test_label": dataset.y_test[pairs.test_index],
-            "train_name": pa.array([dataset.train_name(i) for i in pairs.train_index], pa.string()),
-            "test_name": pa.array([dataset.test_name(i) for i in pairs.test_index], pa.string()),
+            **_words(dataset, pairs.train_index, pairs.test_index),
         }
     )
 
@@ -90,8 +90,7 @@ def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> p
             "memorization": candidates.scores.memorization[train],
             "train_label": dataset.y_train[train],
             "test_label": dataset.y_test[test],
-            "train_name": pa.array([dataset.train_name(i) for i in train.tolist()], pa.string()),
-            "test_name": pa.array([dataset.test_name(i) for i in test.tolist()], pa.string()),
+            **_words(dataset, train, test),
         }
     )
 
@@ -114,10 +113,23 @@ def partners_table(
             "standard_error": leading.standard_error.ravel()[exists],
             "train_label": dataset.y_train[train],
             "test_label": dataset.y_test[test],
-            "train_name": pa.array([dataset.train_name(i) for i in train.tolist()], pa.string()),
-            "test_name": pa.array([dataset.test_name(i) for i in test.tolist()], pa.string()),
+            **_words(dataset, train, test),
         }
     )
+
+
+def _words(
+    dataset: Dataset, train: NDArray[np.int64], test: NDArray[np.int64]
+) -> dict[str, pa.Array]:
+    """What users call the examples of pairs and their classes; a label is only an index."""
+    classes = dataset.classes
+    texts = {
+        "train_class": [classes[label] for label in dataset.y_train[train]],
+        "test_class": [classes[label] for label in dataset.y_test[test]],
+        "train_name": [dataset.train_name(i) for i in train.tolist()],
+        "test_name": [dataset.test_name(i) for i in test.tolist()],
+    }
+    return {name: pa.array(column, pa.string()) for name, column in texts.items()}
 
 
 def class_table(means: NDArray[np.float64], dataset: Dataset) -> pa.Table:
@@ -142,9 +154,9 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def to_csv(table: pa.Table) -> bytes:
-    """Encode as CSV; a missing number is an empty field."""
+    """Encode as CSV; a missing number is an empty field, a formula begins with an apostrophe."""
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(table, buffer)
+    pyarrow.csv.write_csv(harmless(table)[0], buffer)
     return buffer.getvalue()
 
 

@@ -7,6 +7,7 @@ at the end of the zip archive: a file proves itself wherever it is copied.
         subset, train_correct [K, ⌈n/8⌉]      packed, most significant first (numpy.packbits)
         test_correct [K, ⌈n_test/8⌉]          packed as well
         trials [K], seconds [K]               int64, float64
+        rate_share [K]                        float64, only where a learning rate was lowered
         about                                 JSON: study id, versions, device, tuning
         values                                SHA-256 of the file of values, where there is one
     values/F-L.npz                            the values, where the recipe gives them
@@ -64,6 +65,8 @@ def encode(trials: Trials, key: bytes | None = None) -> Encoded:
     """
     arrays: Arrays = {name: getattr(trials, name) for name in BITS}
     arrays |= {"trials": trials.trials, "seconds": trials.seconds, "about": _json(trials.about[0])}
+    if trials.rate_share is not None:
+        arrays["rate_share"] = trials.rate_share
     if trials.train_values is None or trials.test_values is None:
         return Encoded(archive.packed(arrays, key), None)
     values: Arrays = {name: getattr(trials, name) for name in VALUES}
@@ -81,8 +84,8 @@ def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None)
             ``study``.
     """
     arrays = archive.unpacked(content, key)
-    of_0_1 = (name for name in _VALUES_OF_0_1 if name in arrays)
-    about = _verified(arrays, (*BITS, "seconds", *of_0_1), study, shard)
+    optional = (name for name in (*_VALUES_OF_0_1, "rate_share") if name in arrays)
+    about = _verified(arrays, (*BITS, "seconds", *optional), study, shard)
     train_values, test_values = (arrays.get(name) for name in _VALUES_OF_0_1)
     trials = Trials(
         n=study.dataset.n_train,
@@ -92,6 +95,7 @@ def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None)
         trials=arrays["trials"],
         seconds=arrays["seconds"],
         about=(about,),
+        rate_share=arrays.get("rate_share"),
         **{name: arrays[name] for name in BITS},
     )
     return Bits(trials, str(arrays["values"]) if "values" in arrays else None)
@@ -130,7 +134,7 @@ def _verified(arrays: Arrays, names: tuple[str, ...], study: Study, shard: Shard
 
 def _type(name: str, study: Study) -> tuple[str, tuple[int, ...]]:
     """The dtype of an array of this name, and the shape of what a trial has in it."""
-    if name == "seconds":
+    if name in ("seconds", "rate_share"):
         return "float64", ()
     n = study.dataset.n_test if name.startswith("test") else study.dataset.n_train
     return ("float16", (n,)) if name in VALUES + _VALUES_OF_0_1 else ("uint8", (-(-n // 8),))

@@ -110,6 +110,7 @@ def train_shard(
         test_values=outcomes.test_value if study.margins else None,
         trials=np.array(shard.trials, dtype=np.int64),
         seconds=outcomes.seconds,
+        rate_share=outcomes.rate_share,
         about=({"study": study.id, "device": device, **asdict(engine.tuning), **versions(device)},),
     )
 

@@ -30,6 +30,8 @@ class Trials:
         trials: int64 [T], the trials' indices, ascending.
         seconds: float64 [T], what each trial took.
         about: provenance, one dict for each different one among the shards.
+        rate_share: float64 [T], the share of the recipe's learning rate that each trial was trained
+            at; None where all were trained as the recipe says.
     """
 
     n: int
@@ -42,6 +44,7 @@ class Trials:
     trials: NDArray[np.int64]
     seconds: NDArray[np.float64]
     about: tuple[dict[str, Any], ...]
+    rate_share: NDArray[np.float64] | None = None
 
     @classmethod
     def none(cls, n: int, n_test: int) -> "Trials":
@@ -67,15 +70,28 @@ class Trials:
             each = [getattr(part, name) for part in parts]
             arrays[name] = None if any(array is None for array in each) else np.concatenate(each)
         about = {json.dumps(one, sort_keys=True): one for part in parts for one in part.about}
-        return cls(n=parts[0].n, n_test=parts[0].n_test, about=tuple(about.values()), **arrays)
+        return cls(
+            n=parts[0].n,
+            n_test=parts[0].n_test,
+            about=tuple(about.values()),
+            rate_share=np.concatenate([part.rates for part in parts])
+            if any(part.rate_share is not None for part in parts)
+            else None,
+            **arrays,
+        )
 
     def __len__(self) -> int:
         return len(self.trials)
 
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """``rate_share``, with 1 for those trained as the recipe says."""
+        return np.ones(len(self)) if self.rate_share is None else self.rate_share
+
     def taken(self, rows: NDArray[np.intp]) -> "Trials":
         """Return the trials of these rows, in that order."""
         arrays: dict[str, Any] = {}
-        for name in _BY_TRIAL:
+        for name in (*_BY_TRIAL, "rate_share"):
             whole = getattr(self, name)
             arrays[name] = None if whole is None else whole[rows]
         return replace(self, **arrays)

@@ -5,7 +5,7 @@ its outcome (``Recipe.outcome``); engines apply it and know nothing else about t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,6 +69,8 @@ class Outcomes:
         seconds: float64 [K], the time to train and evaluate each model; models trained together
             share it equally.
         value: the name of the value, "margin"; None if there is none.
+        rate_share: float64 [K], the share of the recipe's learning rate that each model was trained
+            at, since it diverged at higher ones; None where all were trained as the recipe says.
     """
 
     train_correct: Bits
@@ -77,6 +79,7 @@ class Outcomes:
     test_value: Values | None
     seconds: NDArray[np.float64]
     value: str | None
+    rate_share: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -103,7 +106,18 @@ class Outcomes:
             None if self.test_value is None else self.test_value[order],
             self.seconds[order],
             self.value,
+            None if self.rate_share is None else self.rate_share[order],
         )
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """``rate_share``, with 1 for those trained as the recipe says."""
+        return np.ones(len(self.seconds)) if self.rate_share is None else self.rate_share
+
+    def at_rate(self, share: float) -> "Outcomes":
+        """Return the same, trained at this share of the recipe's learning rate."""
+        same = share == 1
+        return replace(self, rate_share=None if same else np.full(len(self.seconds), share))
 
     @classmethod
     def stack(cls, parts: "Sequence[Outcomes]") -> "Outcomes":
@@ -117,6 +131,9 @@ class Outcomes:
             test_value,
             np.concatenate([part.seconds for part in parts]),
             None if train_value is None else parts[0].value,
+            np.concatenate([part.rates for part in parts])
+            if any(part.rate_share is not None for part in parts)
+            else None,
         )
 
 

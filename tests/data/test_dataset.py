@@ -50,15 +50,15 @@ def test_the_largest_float32_is_accepted():
 @pytest.mark.parametrize(
     ("x", "words"),
     [
-        (IMAGES.astype(np.float32), r"float32 \[8, 4, 5\]: give images as uint8"),
-        (IMAGES.astype(np.int64)[..., None], r"int64 \[8, 4, 5, 1\]: give images as uint8"),
+        (IMAGES.astype(np.float32) - 300, "float32 from -.*: give images as bytes"),
+        (IMAGES.astype(np.int64)[..., None] - 300, "int64 from -.*: give images as bytes"),
         (np.full((8, 4, 5), np.nan), "not finite; images are uint8"),
         (X.astype(object), "object"),
         (X.astype(np.complex64), "complex64"),
         (X.astype(str), "<U"),
         (X[:, 0], r"\[8\]"),
         (np.zeros((8, 2, 2, 2, 3), np.uint8), r"\[8, 2, 2, 2, 3\]"),
-        (np.zeros((8, 3, 32, 32), np.uint8), "32 channels in its last axis"),
+        (np.zeros((8, 5, 32, 32), np.uint8), "32 channels in its last axis"),
         (np.zeros((8, 4, 5, 2), np.uint8), "2 channels in its last axis"),
         (None, "object"),
         ([[1.0, 2.0], [3.0]], ""),
@@ -67,7 +67,7 @@ def test_the_largest_float32_is_accepted():
     ],
     ids=[
         *("float images", "integer images", "NaN images", "objects", "complex", "words"),
-        *("one axis", "five axes", "channels first", "two channels", "nothing", "ragged"),
+        *("one axis", "five axes", "five channels first", "two channels", "nothing", "ragged"),
         *("no feature", "no pixel"),
     ],
 )
@@ -78,20 +78,20 @@ def test_examples_of_another_form_are_refused_and_named(x, words):
 @pytest.mark.parametrize(
     ("y", "words"),
     [
-        (Y.astype(np.float64), "float64: labels are integers"),
-        (altered(Y, 6, -1), r"\[6\] is -1: labels are integers ≥ 0"),
-        (np.array([0, "a"] * 4, dtype=object), "object: labels are integers"),
-        ([0, "a"] * 4, "labels are (integers ≥ 0, or strings|indices)"),
-        ([None, 1] * 4, "object: labels are integers"),
-        (np.array([b"a", b"b"] * 4), r"\|S1: labels are integers"),
+        (Y / 2, "float64: labels are whole numbers"),
+        (np.array([0, "a"] * 4, dtype=object), "object: labels are whole numbers"),
+        ([0, "a"] * 4, "labels are (whole numbers, or strings|indices)"),
+        ([None, 1] * 4, r"\[0\] is missing: fill or drop it"),
+        (np.array([b"a", b"\xff"] * 4), "cannot be made an array"),
         (np.eye(8, dtype=int), r"shape \[8, 8\]: give one label per example"),
         (np.array(3), r"shape \[\]"),
         ([[0], [1, 2]] * 4, ""),
         (np.array([0, 2**63 + 1] * 4, dtype=np.uint64), ""),
     ],
     ids=[
-        *("decimals", "negative", "words and numbers in an object array"),
-        *("words and numbers in a list", "missing", "bytes", "one-hot", "one number", "ragged"),
+        *("decimals", "words and numbers in an object array"),
+        *("words and numbers in a list", "missing", "bytes that are no text", "one-hot"),
+        *("one number", "ragged"),
         "too large for int64",
     ],
 )

@@ -14,7 +14,9 @@ from memtail_core.errors import DatasetError
 
 FEW = settings(max_examples=60, deadline=None)
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6)
-FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False).map(
+    lambda x: x if abs(x) > 1e-30 else 0.0  # smaller features are refused
+)
 
 
 @st.composite

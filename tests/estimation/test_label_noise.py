@@ -54,3 +54,11 @@ def test_an_impossible_label_is_wrong_and_a_certain_one_right() -> None:
     assert found.probability[0] == 1
     assert (found.probability[1:] == 0).all()
     assert found.rate == pytest.approx(0.01, abs=1e-4)
+
+
+def test_examples_that_nobody_can_judge_stay_out_and_have_no_probability() -> None:
+    judged = np.array([0.9, 0.99, 0.001, 0.8])
+    with_one_more = label_noise(np.append(judged, np.nan), 4)
+    assert with_one_more.rate == label_noise(judged, 4).rate
+    assert np.isnan(with_one_more.probability[-1])
+    assert label_noise(np.array([np.nan]), 4).rate == 0

@@ -1,6 +1,7 @@
 """Subgroups of a made-up study of which everything is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from memtail_core.experiments.subgroups.plan import (
     subgroups,
 )
 from memtail_core.experiments.subgroups.result import Member, Subgroups
+from memtail_core.experiments.subgroups.section import section
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
@@ -110,7 +112,7 @@ def test_label_probabilities_are_of_networks_that_held_the_example_out(
 ) -> None:
     trials, dataset = made(with_margins=with_margins)
     scores = memorization(trials.subset, trials.train_correct, N)
-    probability, n_out = label_probability(trials, scores), scores.n_out
+    probability, n_out = label_probability(trials, dataset.y_train), scores.n_out
     if with_margins:
         assert probability[list(FLIPPED)] == pytest.approx(0.0005, rel=0.05)
         assert probability[list(ODD)] == pytest.approx(0.3, rel=0.02)
@@ -160,6 +162,53 @@ def test_of_copies_with_different_labels_the_less_believed_is_mislabeled(trained
     assert near_duplicates(dataset, in_train, in_test)[2][[0, 25]].all()
     assert dataset.y_train[50] != dataset.y_test[7]
     assert named[50] == "typical", "a believed label is not doubted for a test example's"
+
+
+def test_the_only_example_of_its_class_is_not_called_mislabeled(trained: Trained) -> None:
+    """Networks that held it out have never seen its class: they cannot judge its label."""
+    trials, dataset = made()
+    y = dataset.y_train.copy()
+    y[[0, 5, 12]] = 4, 5, 6  # one flipped, one odd, one rare; each alone in a class of its own
+    alone = Dataset.from_arrays(
+        dataset.train.whole(), y, dataset.test.whole(), dataset.y_test, classes=list("abcdefg")
+    )
+    result = subgroups(trained.study, trials, alone, nearest(N, NONE), nearest(N, NONE))
+    named = categories(result)
+    assert set(named[[0, 5, 12]]) == {"only-of-class"}
+    assert set(named[[1, 2, 3, 4]]) == {"likely-mislabeled"}, "others of their class are judged"
+    for i in (0, 5, 12):
+        assert members(result)[i].label_probability is None
+        assert members(result)[i].wrong_probability is None
+    assert {each.index for each in result.members[-3:]} == {0, 5, 12}
+    written = section(result, alone)
+    assert any("alone in their class: 3 examples" in each for each in written.findings)
+    assert "only-of-class" in written.summary.rows[-1]
+
+
+def test_one_of_two_in_a_class_is_judged_by_networks_that_saw_the_other(trained: Trained) -> None:
+    trials, dataset = made()
+    y = dataset.y_train.copy()
+    y[[0, 99]] = 4
+    member = np.unpackbits(trials.subset, axis=1, count=N).astype(bool)
+    margin = np.array(trials.train_values)
+    margin[~member[:, 99], 0] = -np.inf  # without the other, the class is unheard of
+    judged = label_probability(replace(trials, train_values=margin), y)
+    assert judged[0] == pytest.approx(0.0005, rel=0.05)
+
+
+def test_a_copy_with_a_believed_label_makes_the_only_example_of_its_class_doubtful(
+    trained: Trained,
+) -> None:
+    """A misspelt label makes a class of its own."""
+    trials, dataset = made()
+    y = dataset.y_train.copy()
+    y[0] = 4
+    misspelt = Dataset.from_arrays(
+        dataset.train.whole(), y, dataset.test.whole(), dataset.y_test, classes=list("abcde")
+    )
+    copies = nearest(N, {0: 25, 25: 0})
+    named = categories(subgroups(trained.study, trials, misspelt, copies, nearest(N, NONE)))
+    assert (named[0], named[25]) == ("likely-mislabeled", "typical")
 
 
 def test_few_held_out_trials_are_refused(trained: Trained) -> None:

@@ -42,6 +42,7 @@ def test_all_that_was_promised_is_published(trained: Trained, tmp_path: Path) ->
         *("train_index", "test_index", "influence", "standard_error", "ci_low", "ci_high"),
         *("p_value", "q_value", "memorization", "train_label", "test_label"),
     ]
+    assert pairs.column_names[11:] == ["train_class", "test_class", "train_name", "test_name"]
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["pairs"]["pairs"] == pairs.num_rows
 

@@ -140,3 +140,17 @@ def test_features_beyond_float32_are_an_error_not_a_score() -> None:
         Linear(standardize=False).engine("cpu").train(data, np.ones((1, 40), bool), np.array([0]))
     scaled = Linear().engine("cpu").train(data, np.ones((1, 40), bool), np.array([0]))
     assert scaled.train_correct.mean() > 0.4
+
+
+@pytest.mark.parametrize("n_of_one", [32, 37])
+def test_identical_examples_end(n_of_one: int) -> None:
+    """Their gradients cancel at 0; what is left is rounding, which no step makes smaller."""
+    image = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    x, y = np.broadcast_to(image, (64, *image.shape)), (np.arange(64) >= 64 - n_of_one).astype(int)
+    alike = Dataset.from_arrays(x, y, x[:4], y[-4:])
+    subsets = np.stack([np.random.default_rng(k).permutation(64) < 45 for k in range(3)])
+    engine = training.resolve({"recipe": "linear"}, alike, 45).engine("cpu")
+    found = engine.train(alike, subsets, np.arange(3))
+    share = np.array([y[subset].mean() for subset in subsets])
+    margin = np.log(share / (1 - share))[:, None] * np.where(y, 1, -1)
+    np.testing.assert_allclose(found.train_value, margin, atol=2e-3)

@@ -1,3 +1,4 @@
+import warnings
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ from memtail_core.data import Dataset, load
 from memtail_core.errors import StudyError, TrainingError
 from memtail_core.study import DatasetTable, Spec, shipped
 from memtail_core.training.device import resolve_device
+from memtail_core.training.predictors import sklearn_recipe
 from tests.training.test_engines import digits
 
 
@@ -220,3 +222,26 @@ def test_the_recipes_of_studies_that_ship_suit_their_data(name: str) -> None:
     recipe = training.resolve(spec.training, data, 42_000)
     assert training.restore(recipe.described()) == recipe
     assert recipe.model_bytes(data) > 1e6
+
+
+def test_a_warning_of_predict_is_printed_once(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scikit-learn warns at each predict, which is hundreds of lines in a study."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    def predict(self: Any, x: Any) -> Any:
+        warnings.warn(f"{len(x)} rows are\nfar away", UserWarning, stacklevel=2)
+        return original(self, x)
+
+    original = KNeighborsClassifier.predict
+    monkeypatch.setattr(KNeighborsClassifier, "predict", predict)
+    monkeypatch.setattr(sklearn_recipe, "_WARNED", set())
+    x, y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
+    data = Dataset.from_arrays(x, y, x[:9], y[:9])
+    recipe = training.resolve({"recipe": "sklearn:neighbors.KNeighborsClassifier"}, data, 28)
+    subsets = np.stack([np.random.default_rng(k).permutation(40) < 28 for k in range(4)])
+    recipe.engine("cpu").train(data, subsets, np.arange(4))
+    (line,) = capfd.readouterr().err.splitlines()
+    name = "sklearn:neighbors.KNeighborsClassifier"
+    assert line == f"Warning: {name}: UserWarning: 40 rows are far away"

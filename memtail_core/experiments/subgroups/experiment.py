@@ -25,8 +25,9 @@ class SubgroupsOptions(Options):
 def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
     """Find training examples to keep, to relabel or to drop.
 
-    Each example is typical, atypical-useful, likely-mislabeled or duplicate. --output groups.csv
-    lists those that are not typical, one per row with the evidence, for a relabeling tool.
+    Each example is typical, atypical-useful, likely-mislabeled, duplicate or only-of-class.
+    --output groups.csv lists those that are not typical, one per row with the evidence, for a
+    relabeling tool.
     """
     from memtail_core.data import near_duplicates
     from memtail_core.estimation.influence import PairsRule

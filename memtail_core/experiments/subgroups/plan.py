@@ -9,7 +9,6 @@ from memtail_core.analysis.observations import estimate
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
@@ -24,7 +23,8 @@ from memtail_core.experiments.subgroups.result import (
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
 
-TYPICAL, USEFUL, MISLABELED, DUPLICATE = range(4)  # of CATEGORIES
+TYPICAL, USEFUL, MISLABELED, DUPLICATE, ALONE = range(5)  # of CATEGORIES
+_ORDER = np.array([0, 2, 3, 4, 1])  # of each category in the list of members, descending
 DOUBTED = 0.5  # probability of a wrong label
 FDR = 0.05  # false discovery rate of pairs
 _FEWEST_OUT = 5  # trials that held an example out, to judge its label
@@ -66,7 +66,7 @@ def subgroups(
             "too few to tell a mislabeled example from a rare one: train more (--trials)"
         )
     scores = estimate(trials, dataset, estimator)
-    probability = label_probability(trials, counted)
+    probability = label_probability(trials, dataset.y_train)
     noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
@@ -77,12 +77,15 @@ def subgroups(
     believed = np.full(trials.n, np.inf)  # the label of a test example is taken to be right
     has_copy = (partner >= 0) & ~is_in_test
     believed[has_copy] = probability[partner[has_copy]]
+    is_alone = np.bincount(dataset.y_train)[dataset.y_train] == 1
     memorized = rule.is_memorized(scores.memorization)
     category = np.full(trials.n, TYPICAL)
     category[memorized] = USEFUL
     category[memorized & (strongest < STRONG) & (noise.probability >= doubted)] = MISLABELED
+    category[memorized & is_alone] = ALONE
     category[(partner >= 0) & ~has_other_label] = DUPLICATE
-    category[has_other_label & (probability < np.minimum(believed, 0.5))] = MISLABELED
+    doubtful = np.nan_to_num(probability, nan=0.0) < np.minimum(believed, 0.5)
+    category[has_other_label & doubtful] = MISLABELED
     cluster, cluster_of_test = clusters(pairs, trials.n, trials.n_test)
 
     def member(i: int) -> Member:
@@ -103,7 +106,7 @@ def subgroups(
             cluster=int(cluster[i]) if cluster[i] >= 0 else None,
         )
 
-    order = np.lexsort((-scores.memorization, probability, -category))
+    order = np.lexsort((-scores.memorization, probability, -_ORDER[category]))
     counts = np.bincount(category, minlength=len(CATEGORIES)).tolist()
     n_clusters = int(cluster.max(initial=-1)) + 1
     return Subgroups(
@@ -131,20 +134,31 @@ def subgroups(
     )
 
 
-def label_probability(trials: Trials, counted: Memorization) -> Floats:
+def label_probability(trials: Trials, y: Indices) -> Floats:
     """Return how probable networks that held an example out find its label, float64 [n].
 
     That is the mean of 1 / (1 + e^−margin) over those trials. Without margins it is the share of
     them that predict the label, with half a success and half a failure added (Jeffreys), because
-    among few trials all can be wrong by chance.
+    among few trials all can be wrong by chance. A network that trained on no other example of the
+    class says nothing about its labels, and does not count: NaN if no network is left.
+
+    Args:
+        trials: with margins or without.
+        y: int64 [n], the classes.
     """
-    if trials.train_values is None:
-        return np.asarray((counted.accuracy_out * counted.n_out + 0.5) / (counted.n_out + 1))
-    total = np.zeros(trials.n)
-    for subset, margin in zip(trials.subset, trials.train_values, strict=True):
-        out = np.unpackbits(subset, count=trials.n) == 0
-        total[out] += 1 / (1 + np.exp(-margin[out].astype(np.float64)))
-    return total / counted.n_out
+    total, judges = np.zeros(trials.n), np.zeros(trials.n)
+    for k, subset in enumerate(trials.subset):
+        inside = np.unpackbits(subset, count=trials.n).astype(bool)
+        knows = np.bincount(y[inside], minlength=y.max() + 1) > 0
+        judged = ~inside & knows[y]
+        if trials.train_values is None:
+            total += judged & np.unpackbits(trials.train_correct[k], count=trials.n).astype(bool)
+        else:
+            total[judged] += 1 / (1 + np.exp(-trials.train_values[k][judged].astype(np.float64)))
+        judges += judged
+    added = 0.5 if trials.train_values is None else 0.0
+    with np.errstate(invalid="ignore"):
+        return np.where(judges > 0, (total + added) / (judges + 2 * added), np.nan)
 
 
 def near_duplicates(

@@ -5,6 +5,8 @@
   likely wrong than right (:mod:`memtail_core.estimation.label_noise`). Also an example whose
   near-duplicate has another label that networks believe more.
 - ``atypical-useful``: memorized otherwise: its label is plausible, or a test example rests on it.
+- ``only-of-class``: memorized, and the only training example of its class. Networks that held it
+  out have never seen its class, so they say nothing about its label.
 - ``typical``: not memorized.
 
 Clusters are connected parts of the graph of memorized examples and the test examples that
@@ -19,7 +21,7 @@ from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
 
-CATEGORIES = ("typical", "atypical-useful", "likely-mislabeled", "duplicate")
+CATEGORIES = ("typical", "atypical-useful", "likely-mislabeled", "duplicate", "only-of-class")
 STRONG = 0.3  # influence; wrong labels have less, on test examples that resemble the class
 
 
@@ -31,8 +33,9 @@ class Member(BaseModel):
         memorization, ci_low, ci_high, accuracy_in, accuracy_out: its scores, see
             :class:`~memtail_core.estimation.Memorization`.
         label_probability: the mean probability that networks which held it out give its label; of
-            recipes without probabilities, how often they predict it.
-        wrong_probability: of a wrong label.
+            recipes without probabilities, how often they predict it. Only networks that trained
+            on another example of its class count; None if there is none.
+        wrong_probability: of a wrong label; None where ``label_probability`` is.
         supports: how many test examples significantly rest on it.
         strongest: the largest influence on one of them; 0 where there is none.
         duplicate_of: the index of its near-duplicate, in the set ``duplicate_in``, ``train`` or
@@ -81,7 +84,7 @@ class Subgroups(Result):
         noise: the estimated share of wrong labels.
         has_margins: whether label probabilities come from probabilities, not from predictions.
         members: every example that is not typical: duplicates, then the likely mislabeled, then
-            the others, the least plausible labels first.
+            the others, the least plausible labels first, and those alone in their class last.
         clusters: those with the most test examples, of ``n_clusters``.
     """
 

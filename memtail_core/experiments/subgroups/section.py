@@ -16,6 +16,7 @@ _MEANING = {
     "atypical-useful": "memorized; the label is plausible or a test example rests on it: keep",
     "likely-mislabeled": "memorized; the label is doubtful and little rests on it: check the label",
     "duplicate": "nearly equals an example of the same label: drop one; in the test set, a leak",
+    "only-of-class": "memorized; the only example of its class, so no model can judge its label",
 }
 
 
@@ -57,6 +58,14 @@ def _findings(result: Subgroups) -> list[str]:
         f"Of {result.examples:,} training examples, {counts['likely-mislabeled']:,} are likely "
         f"mislabeled, {counts['duplicate']:,} near-duplicates, {counts['atypical-useful']:,} "
         f"atypical but useful, and the other {counts['typical']:,} typical.",
+        *(
+            [
+                f"Memorized and alone in their class: {count(alone, 'example')}. Models that held "
+                "one out have never seen its class, so nothing says whether its label is right."
+            ]
+            if (alone := counts.get("only-of-class", 0))
+            else []
+        ),
         f"About {result.noise:.1%} of the labels are estimated to be wrong.",
         f"{count(result.carried, 'test example')}, in {count(result.n_clusters, 'cluster')}, "
         f"significantly rest on memorized training examples; {carrying:,} of the "
@@ -86,6 +95,7 @@ def _summary(result: Subgroups) -> TextTable:
     rows = [
         (category, _MEANING[category], f"{result.counts[category]:,}", _share(result, category))
         for category in CATEGORIES
+        if result.counts.get(category) or category != "only-of-class"
     ]
     return TextTable(("category", "what it means", "examples", "share"), rows, words=2)
 
@@ -99,6 +109,7 @@ def _galleries(result: Subgroups, dataset: Dataset) -> list[Gallery]:
         "likely-mislabeled": "Likely mislabeled, the least plausible labels first",
         "atypical-useful": "Atypical but useful, those that support most test examples first",
         "duplicate": "Near-duplicates",
+        "only-of-class": "The only example of its class",
     }
     made = []
     for category, title in titles.items():

@@ -15,6 +15,7 @@ from memtail_core.errors import TrainingError
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import Tuning
 from memtail_core.training.gradient.batches import Batch, batch_sizes, batches, learning_rates
+from memtail_core.training.gradient.losses import chance_loss
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.options import GradientOptions
 from memtail_core.training.gradient.resident_data import ResidentData
@@ -24,6 +25,7 @@ from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_bat
 # Constants, because the batch size can change the last bits of the logits.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
+_LOWERINGS, _LOWER = 3, 0.25  # how often, and to what share, the rate is lowered for a network
 
 EpochCallback = Callable[[int, NetworkStack, ResidentData], None]  # the epoch counts from 1
 
@@ -31,7 +33,9 @@ EpochCallback = Callable[[int, NetworkStack, ResidentData], None]  # the epoch c
 class GradientEngine:
     """Trains the networks of a recipe, ``tuning.stack`` at once.
 
-    The networks of one stack train on subsets of the same size.
+    The networks of one stack train on subsets of the same size. A network that diverges at the
+    recipe's own learning rate is trained again at a quarter of it, and again: what it becomes
+    depends on its subset and its seed alone. ``Outcomes.rate_share`` says which those are.
     """
 
     def __init__(self, recipe: GradientOptions, device: str, tuning: Tuning) -> None:
@@ -86,10 +90,38 @@ class GradientEngine:
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
     ) -> Outcomes:
         start = time.perf_counter()
-        networks, data = self.train_stack(dataset, subsets, seeds)
-        train = self.outcome(networks, data.x_train, data.y_train)
-        test = self.outcome(networks, data.x_test, data.y_test)
-        return Outcomes.of(self._recipe.outcome, train, test, time.perf_counter() - start)
+        parts, order = [], []
+        left, share = np.arange(len(seeds)), 1.0
+        for lowering in range(_LOWERINGS + 1):
+            networks, data = self.train_stack(dataset, subsets[left], seeds[left], share=share)
+            again = self._diverged(networks, dataset, subsets[left])
+            if lowering == _LOWERINGS:
+                again[:] = False
+            train, test = (
+                self.outcome(networks, x, y, ~again)
+                for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
+            )
+            made = Outcomes.of(self._recipe.outcome, train, test, 0.0)
+            parts.append(made.taken(np.flatnonzero(~again)).at_rate(share))
+            order.append(left[~again])
+            left, share = left[again], share * _LOWER
+            if not len(left):
+                break
+        together = Outcomes.stack(parts).taken(np.argsort(np.concatenate(order)))
+        each = (time.perf_counter() - start) / len(seeds)
+        return replace(together, seconds=np.full(len(seeds), each))
+
+    def _diverged(
+        self, networks: NetworkStack, dataset: Dataset, subsets: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Say which networks to train again at a lower rate: none, if the user chose the rate."""
+        recipe, n_classes = self._recipe, len(dataset.classes)
+        if not recipe.may_lower_rate:
+            return np.zeros(len(subsets), bool)
+        labels = [dataset.y_train[subset] for subset in subsets]
+        chance = [chance_loss(y, n_classes, recipe.label_smoothing) for y in labels]
+        steps = recipe.n_epochs * len(batch_sizes(len(labels[0]), recipe.batch_size))
+        return networks.losses.diverged(chance, steps)
 
     def train_stack(
         self,
@@ -97,6 +129,7 @@ class GradientEngine:
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
         callback: EpochCallback | None = None,
+        share: float = 1.0,
     ) -> tuple[NetworkStack, ResidentData]:
         """Train one stack; return its networks, valid until the next call, and the resident data.
 
@@ -106,6 +139,7 @@ class GradientEngine:
             seeds: int64 [K].
             callback: called after each epoch; it may ask the networks for logits, which does not
                 change how they continue to train.
+            share: of the recipe's learning rate, to train at.
         """
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
@@ -119,7 +153,9 @@ class GradientEngine:
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
             each = batches(self._recipe, members, seeds.tolist(), self.device)
             for steps, (batch, rate) in enumerate(zip(each, rates, strict=True), 1):
-                step(batch, rate)
+                step(batch, rate * share)
+                if steps % len(sizes) == 0:
+                    networks.losses.end_epoch(members.shape[1])
                 if callback is not None and steps % len(sizes) == 0:
                     with own_randomness(self.device):
                         callback(steps // len(sizes), networks, data)
@@ -138,14 +174,26 @@ class GradientEngine:
         self._stacks[len(seeds)] = networks, networks.recorded_step()
         return self._stacks[len(seeds)]
 
-    def outcome(self, networks: NetworkStack, x: Tensor, y: Tensor) -> tuple[Bits, Values | None]:
-        """The outcome [K, n] of the networks on stored rows and their labels, in batches."""
+    def outcome(
+        self,
+        networks: NetworkStack,
+        x: Tensor,
+        y: Tensor,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> tuple[Bits, Values | None]:
+        """The outcome [K, n] of the networks on stored rows and their labels, in batches.
+
+        Of networks that are not ``wanted``, bool [K], it means nothing.
+        """
+        unwanted = None if wanted is None or wanted.all() else torch.from_numpy(~wanted)
         rows_at_once = _EVALUATION_ROWS[self.device.type]
         size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // networks.k)
 
         def evaluated() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, labels in zip(x.split(size), y.split(size), strict=True):
                 logits = networks.logits(rows)
+                if unwanted is not None:
+                    logits = logits.masked_fill(unwanted.to(logits.device)[:, None, None], 0.0)
                 if not bool(logits.isfinite().all()):
                     raise diverged(self._recipe)
                 yield logits, labels

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from memtail_core.training.gradient.batches import Batch
 from memtail_core.training.gradient.cuda_graph import CapturedStep
+from memtail_core.training.gradient.losses import Losses
 from memtail_core.training.gradient.options import GradientOptions
 from memtail_core.training.gradient.resident_data import ResidentData
 from memtail_core.training.gradient.sgd import SGD
@@ -22,6 +23,7 @@ class NetworkStack:
         self.k = len(seeds)
         self.network = self._untrained(seeds)
         self._optimizer = SGD(self.network, recipe, data.dtype)
+        self.losses = Losses(self.k, data.device)
 
     def _untrained(self, seeds: Sequence[int]) -> nn.Module:
         networks = []
@@ -37,6 +39,7 @@ class NetworkStack:
         self._optimizer.restart(list(fresh.parameters()))
         for mine, theirs in zip(self.network.buffers(), fresh.buffers(), strict=True):
             mine.copy_(theirs)
+        self.losses.restart()
         self.network.train()
 
     def recorded_step(self) -> Callable[[Batch, float], None]:
@@ -48,21 +51,21 @@ class NetworkStack:
 
     def state(self) -> list[Tensor]:
         """All tensors that a step changes."""
-        return [*self._optimizer.state(), *self.network.buffers()]
+        return [*self._optimizer.state(), *self.network.buffers(), self.losses.total]
 
     def step(self, batch: Batch, rate: float | Tensor) -> None:
         """One step of SGD for each network, on its own examples."""
         x, y = self._data.batch(batch)
         logits = self.network(x).float()
-        loss = (
-            functional.cross_entropy(
-                logits.flatten(0, 1),
-                y.flatten(),
-                reduction="sum",  # over the stack too: no network's gradient depends on another's
-                label_smoothing=self._recipe.label_smoothing,
-            )
-            / y.shape[1]
-        )
+        losses = functional.cross_entropy(
+            logits.flatten(0, 1),
+            y.flatten(),
+            reduction="none",
+            label_smoothing=self._recipe.label_smoothing,
+        ).view(y.shape)
+        self.losses.add(losses)
+        # A sum over the stack too: no network's gradient depends on another's.
+        loss = losses.sum() / y.shape[1]
         weights = self._optimizer.weights
         self._optimizer.step(torch.autograd.grad(loss, weights, materialize_grads=True), rate)
 

@@ -20,7 +20,9 @@ class GradientOptions(Recipe):
 
     The defaults train until the networks fit their subset, because an example that is not fitted
     does not show memorization. Without ``epochs``, a network trains for ``default_epochs``, and for
-    more on small data, where these would be fewer than ``fewest_steps``.
+    more on small data, where these would be fewer than ``fewest_steps``. At the recipe's own
+    learning rate, a network that diverges is trained again at a lower one
+    (:class:`.GradientEngine`).
 
     With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
     float32 otherwise. Weights are updated and logits computed in float32 either way.
@@ -65,6 +67,12 @@ class GradientOptions(Recipe):
         steps_per_epoch = ceil(subset_size / self.batch_size)
         epochs = max(self.default_epochs, ceil(self.fewest_steps / steps_per_epoch))
         return self.model_copy(update={"epochs": epochs})
+
+    @property
+    def may_lower_rate(self) -> bool:
+        """Whether the learning rate is the recipe's own, not one that the user chose."""
+        default: float = type(self).model_fields["learning_rate"].default
+        return self.learning_rate == default
 
     @property
     def n_epochs(self) -> int:

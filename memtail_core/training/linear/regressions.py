@@ -24,6 +24,7 @@ _HESSIANS = 20  # that a model may compute for itself where the shared one does 
 _START = 1e-3  # the tolerance of the common start: subsets differ from it by more
 _LEFT = 0.01  # of the gradient at the start, which has seen all labels, may be left
 _FLOAT32 = 1e-6  # the relative norm of the gradient that float32 can reach
+_FLOAT64 = 1e-13  # and that float64 can
 # Logits and rows at once: on a CPU they stay in the cache between the two products.
 _BLOCK = {"cpu": 2**19, "cuda": 2**26}
 _ROWS = {"cpu": 512, "cuda": 8192}
@@ -80,7 +81,13 @@ class Regressions:
         everything = torch.ones(1, len(y), dtype=torch.bool, device=x.device)
         zero = x.new_zeros(1, n_classes, self.x.shape[1])
         inside = _weights(everything, self.x)
-        self.scale = float(self._evaluated(self.x, zero, inside).gradient.norm())
+        # Of one example the gradient at 0 is about as long as its features. Those of identical
+        # examples cancel, and what is left is rounding, which no step can make smaller.
+        length = float(torch.linalg.vector_norm(self.x, dim=1).mean())
+        self.scale = max(
+            float(self._evaluated(self.x, zero, inside).gradient.norm()), _FLOAT32 * length
+        )
+        self._least = _FLOAT64 * length
         self._start, self._curvature = zero, at_zero(self.x, n_classes, l2)
         self._start = self._converged(zero, everything, max(_START, tolerance))
         self._curvature = at(self.x, self._start[0], l2)
@@ -101,7 +108,7 @@ class Regressions:
         weights = _placed(start.expand(len(subsets), -1, -1), present)
         inside = _weights(subsets, self.x)
         first = self._evaluated(self.x, weights, inside)
-        limit = (_LEFT * first.norm).clamp_max(tolerance * self.scale)
+        limit = (_LEFT * first.norm).clamp_max(tolerance * self.scale).clamp_min(self._least)
         within_reach = limit.clamp_min(_FLOAT32 * self.scale)
         points = self._minimised(self.x, first, inside, present, within_reach, self._curvature)
         left = ~(points.norm <= limit)  # NaN has not converged either

@@ -1,7 +1,11 @@
 """The recipes ``sklearn:…``: any classifier of scikit-learn."""
 
 import importlib
+import re
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.predictors.engine import Predictions, Predictor, PredictorEngine
 from memtail_core.training.recipe import Recipe
 
+_WARNED: set[tuple[str, str]] = set()  # what this process has printed
 _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core per process
 
 
@@ -73,15 +78,29 @@ class SklearnRecipe(Recipe):
             estimator.fit(x, y)
 
         def predict(inputs: NDArray[Any]) -> Predictions:
-            labels = estimator.predict(inputs).astype(np.int64)
-            if not hasattr(estimator, "predict_proba"):
-                return labels, None
-            probabilities = np.zeros((len(inputs), n_classes))  # a subset can lack a class
-            probabilities[:, estimator.classes_] = estimator.predict_proba(inputs)
+            with _warning_once(self.recipe):
+                labels = estimator.predict(inputs).astype(np.int64)
+                if not hasattr(estimator, "predict_proba"):
+                    return labels, None
+                probabilities = np.zeros((len(inputs), n_classes))  # a subset can lack a class
+                probabilities[:, estimator.classes_] = estimator.predict_proba(inputs)
             with np.errstate(divide="ignore"):
                 return labels, np.log(probabilities)
 
         return predict
+
+
+@contextmanager
+def _warning_once(recipe: str) -> Iterator[None]:
+    """Print each kind of warning the first time, in one line; numbers in it do not make it new."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for each in caught:
+        text = " ".join(f"{each.category.__name__}: {each.message}".split())
+        if (kind := (recipe, re.sub(r"[0-9]+", "", text))) not in _WARNED:
+            _WARNED.add(kind)
+            print(f"Warning: {recipe}: {text}", file=sys.stderr)
 
 
 def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:

@@ -161,20 +161,78 @@ def test_a_single_number_in_place_of_an_array_is_refused(file, part):
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_handful_of_examples_is_too_few_to_split(file, n):
     np.savez(file, x_train=X[:n], y_train=Y[:n])
-    refused(file, f"{n} examples are too few to split a test set from")
+    refused(file, f"{n} examples? (is|are) too few to split a test set from: add examples")
 
 
-def test_a_class_whose_only_example_fell_to_the_test_set_is_told_to_the_user_as_that(file):
-    """There is no y_test in the file for the user to mend."""
-    for n in range(12, 60):
-        y = np.arange(n) % 2
-        y[0] = 2
-        np.savez(file, x_train=np.zeros((n, 2)), y_train=y)
-        try:
-            read(file)
-        except DatasetError as error:
-            assert "y_test" not in str(error)
-            assert "2" in str(error)
+@pytest.mark.parametrize("test_fraction", [0.01, 0.2, 0.5])
+def test_the_only_example_of_a_class_stays_in_the_training_set(file, test_fraction):
+    """scikit-learn's train_test_split refuses such classes, or draws them into the test set.
+
+    https://github.com/scikit-learn/scikit-learn/issues/17834.
+    """
+    y = np.r_[np.zeros(60, int), np.ones(60, int), np.arange(2, 22)]
+    np.savez(file, x_train=np.arange(280.0).reshape(140, 2), y_train=y)
+    dataset = read(file, test_fraction=test_fraction)
+    assert len(dataset.classes) == 22
+    assert set(dataset.y_train) == set(range(22))
+    assert set(dataset.y_test) <= {0, 1}
+    names = {*dataset.train_names, *dataset.test_names}
+    assert names == {str(i) for i in range(140)}, "no example is lost"
+    if test_fraction > 0.1:
+        assert "only ones of a class: left in the training set" in dataset.account.lines[0]
+
+
+def test_classes_of_one_example_each_leave_nothing_to_draw(file):
+    np.savez(file, x_train=X, y_train=np.arange(12))
+    refused(file, "no test set can be drawn, since each class has a single example")
+
+
+_PARTS = ("x_train", "y_train", "x_test", "y_test")
+OTHER_NAMES = {
+    "MedMNIST": ("train_images", "train_labels", "test_images", "test_labels"),
+    "capitals": ("X_train", "Y_train", "X_test", "Y_test"),
+    "scikit-learn": ("X_train", "y_train", "X_test", "y_test"),
+}
+
+
+@pytest.mark.parametrize("names", OTHER_NAMES.values(), ids=OTHER_NAMES)
+def test_usual_names_are_taken_with_a_note(file, tmp_path, names):
+    """MedMNIST's files have train_images, train_labels and so on.
+
+    https://github.com/MedMNIST/MedMNIST/issues/25 shows what they hold.
+    """
+    arrays = (X, Y[:, None], X[:4], Y[:4, None])
+    np.savez(tmp_path / "usual.npz", **dict(zip(_PARTS, arrays, strict=True)))
+    np.savez(file, **dict(zip(names, arrays, strict=True)))
+    dataset = read(file)
+    assert dataset.sha256 == read(tmp_path / "usual.npz").sha256
+    assert f"{names[0]} taken as x_train" in dataset.account.lines
+
+
+def test_parts_with_other_names_for_classes_and_columns_are_taken(file):
+    np.savez(file, x_train=X, y_train=Y, class_names=["cat", "dog"], feature_names=["h", "w", "d"])
+    dataset = read(file)
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.features == ("h", "w", "d")
+
+
+def test_parts_that_nobody_knows_are_listed(file):
+    np.savez(file, x_train=X, y_train=Y, ids=np.arange(12), weights=Y)
+    (line,) = read(file).account.lines
+    assert line.startswith("left out: ids, weights; memtail reads x_train, y_train, x_test")
+
+
+def test_a_validation_set_is_the_test_set_only_where_there_is_no_other(file):
+    np.savez(file, x_train=X, y_train=Y, x_val=X[:5] + 1, y_val=Y[:5])
+    dataset = read(file)
+    np.testing.assert_array_equal(dataset.test.whole(), X[:5] + 1)
+    assert dataset.account.lines == (
+        "x_val and y_val taken as the test set, since there is no other",
+    )
+    np.savez(file, x_train=X, y_train=Y, x_test=X[:3], y_test=Y[:3], x_val=X[:5], y_val=Y[:5])
+    dataset = read(file)
+    assert len(dataset.y_test) == 3
+    assert dataset.account.lines[0].startswith("left out: x_val, y_val")
 
 
 def test_a_class_that_the_limit_leaves_no_training_example_is_told_to_the_user_as_that(file):

@@ -142,7 +142,7 @@ def test_an_error_in_the_function_is_told_with_its_kind(write):
         ("(x, None)", "y_train"),
         ("(x, y / 2)", "y_train is float64"),
         ("(x, np.array([0, 'a'] * 6, dtype=object))", "y_train is object"),
-        ("(x, [None, 1] * 6)", "y_train is object"),
+        ("(x, [None, 1] * 6)", r"y_train\[0\] is missing"),
         ("([[1, 2], [3]] * 6, y)", "x_train"),
         ("(__import__('scipy.sparse').sparse.csr_matrix(x), y)", "x_train"),
         ("(__import__('torch').ones(12, 2, requires_grad=True), y)", "x_train"),

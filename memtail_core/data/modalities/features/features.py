@@ -11,6 +11,9 @@ from memtail_core.data.modalities.comparison import Comparison, Standardized
 from memtail_core.data.modalities.modality import Feed, Modality
 from memtail_core.errors import DatasetError
 
+_SMALLEST = 1e-35  # of a column's largest value: beyond, it cannot be standardized in float32
+_EXACT = 2**24  # float32 holds all whole numbers up to here
+
 
 class Features(Modality):
     """Numbers, a column each; a column of words has become one column of 0 and 1 per word."""
@@ -38,6 +41,7 @@ class Features(Modality):
         if not np.isfinite(features).all():
             row, column = np.argwhere(~np.isfinite(features))[0]
             raise DatasetError(f"{name}[{row}, {column}] is too large for float32: rescale it")
+        _check_distinct(x, features, name)
         return features
 
     def feed(self, shape: tuple[int, ...]) -> Feed:
@@ -67,3 +71,22 @@ class Features(Modality):
                 yield f"{name} {value:.4g}"
             elif value != 0:
                 yield name if value == 1 else f"{name} {value:.4g}"
+
+
+def _check_distinct(given: NDArray[Any], features: NDArray[Any], name: str) -> None:
+    """Refuse columns whose values float32 cannot tell apart."""
+    largest = np.abs(features).max(axis=0, initial=0)
+    for column in np.flatnonzero((largest < _SMALLEST) & (given != 0).any(axis=0)):
+        raise DatasetError(
+            f"{name}[:, {column}] is too small for float32, {np.abs(given[:, column]).max():.3g} "
+            "at most: rescale it"
+        )
+    if given.dtype.itemsize <= 4:
+        return
+    for column in np.flatnonzero(largest >= _EXACT):
+        before, after = (len(np.unique(x[:, column])) for x in (given, features))
+        if 2 * after < before:
+            raise DatasetError(
+                f"{name}[:, {column}] has {before:,} different values, of which float32 keeps only "
+                f"{after:,}: subtract the smallest, or drop the column if it is an id"
+            )

@@ -1,6 +1,8 @@
 /* Files to download: tables as CSV, charts as SVG and PNG. */
 
 const PNG_SCALE = 3; // pixels of the file for one of the page
+const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/; // what a spreadsheet would run, as in spreadsheet.py
+const NUMBER = /^[+-](\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
 function save(name, type, content) {
   const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
@@ -12,7 +14,8 @@ function save(name, type, content) {
 function csv(columns, rows) {
   const field = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "";
-    const text = String(value);
+    const runs = typeof value === "string" && FORMULA.test(value) && !NUMBER.test(value);
+    const text = runs ? `'${value}` : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return `${[columns, ...rows].map((row) => row.map(field).join(",")).join("\n")}\n`;

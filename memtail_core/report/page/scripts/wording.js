@@ -5,6 +5,7 @@ const CATEGORIES = {
   "likely-mislabeled": { mark: "?", name: "likely mislabeled" },
   "atypical-useful": { mark: "★", name: "atypical but useful" },
   duplicate: { mark: "=", name: "near-duplicate" },
+  "only-of-class": { mark: "1", name: "only example of its class" },
 };
 
 function decimal(value, digits = 2) {
@@ -85,6 +86,7 @@ function whyTrain(study, i) {
     "likely-mislabeled": "Its label is doubtful and hardly any test example rests on it: check the label.",
     "atypical-useful": "It is rare and its label is plausible: keep it.",
     duplicate: "It is a near-duplicate of another example with the same label.",
+    "only-of-class": "It is the only example of its class, so no model can judge its label.",
   }[category(study, i)?.key];
   if (reason) sentences.push(reason);
   return sentences.join(" ");
