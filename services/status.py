@@ -64,14 +64,15 @@ class StudyStatus:
                 before it ends the lease.
             there: workers, of any device.
             recent: the shards of this study that workers stored last.
-            errors: of workers at this study.
+            errors: of workers, at any study.
         """
         progress, order = Progress.of(store, study), orders.read(store, study)
         stored = {shard.name for shard in progress.stored}
         at_work = (each for each in held if each.study == study.id and each.shard not in stored)
+        of_study = tuple(error for error in errors if error.study == study.id)
         queue = queue_of(order.device) if order else None
         workers = sum(queue_of(each.device) == queue for each in there)
-        return cls(progress, order, tuple(at_work), workers, tuple(recent), tuple(errors))
+        return cls(progress, order, tuple(at_work), workers, tuple(recent), of_study)
 
     @property
     def study(self) -> Study:

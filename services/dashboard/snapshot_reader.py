@@ -12,8 +12,9 @@ from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import MemtailError
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
-from services import broker, leases, pace, presence
+from services import broker, last_errors, leases, pace, presence
 from services.dashboard.snapshot import Snapshot, StudyView
+from services.last_errors import LastError
 from services.leases import Lease
 from services.pace import Stored
 from services.presence import Presence
@@ -36,6 +37,7 @@ class _Redis:
     workers: tuple[Presence, ...] = ()
     aggregators: tuple[Presence, ...] = ()
     leases: tuple[Lease, ...] = ()
+    errors: tuple[LastError, ...] = ()
     queues: dict[str, int] = field(default_factory=dict)
 
 
@@ -122,6 +124,7 @@ class SnapshotReader:
                     tuple(presence.running(client, "worker")),
                     tuple(presence.running(client, "aggregator")),
                     tuple(leases.current(client)),
+                    tuple(last_errors.current(client)),
                     {each: broker.queue_length(client, queue_of(each)) for each in DEVICES},
                 )
         except MemtailError as error:
@@ -159,7 +162,9 @@ class SnapshotReader:
     def _read_study(self, known: _Known) -> None:
         redis = self._redis
         recent = self._recent(known)
-        status = StudyStatus.of(self._store, known.study, redis.leases, redis.workers, recent)
+        status = StudyStatus.of(
+            self._store, known.study, redis.leases, redis.workers, recent, redis.errors
+        )
         view = StudyView(status, self._report(known), updated=time.time())
         known.read = time.monotonic()
         if known.view != view:

@@ -31,6 +31,16 @@ class AtWork(BaseModel):
     since: float
 
 
+class WorkerError(BaseModel):
+    """The last error of a worker that has not stored a shard of the study since."""
+
+    worker: str
+    reason: str
+    when: float
+    in_a_row: int = Field(description="Failures since it last stored a shard of the study.")
+    is_aside: bool = Field(description="Whether it leaves the study to other workers.")
+
+
 class ReportSummary(BaseModel):
     """The published report: the number of its models."""
 
@@ -55,6 +65,7 @@ class StudyStatus(BaseModel):
     shard_seconds: float | None
     accuracy: dict[str, float | None] | None
     at_work: list[AtWork]
+    worker_errors: list[WorkerError]
     failures: int
     report: ReportSummary | None
     is_experiment: bool
