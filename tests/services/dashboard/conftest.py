@@ -150,7 +150,7 @@ def on_cluster(
         monitor = Monitor(store, cluster, settings.dashboard_look)
         dashboard = Dashboard(store, cluster, settings, monitor)
         vars(dashboard)["rates"] = Rates(10**6, 10**6)
-        with serving(dashboard) as address, httpx.Client(base_url=address) as client:
+        with serving(dashboard) as address, httpx.Client(base_url=address, timeout=60) as client:
             yield Shown(trained.study, store, dashboard, client)
         app.close()
 

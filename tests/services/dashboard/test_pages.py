@@ -66,7 +66,7 @@ def test_what_others_wrote_is_only_text(
     worker = Presence(
         name=HOSTILE, role="worker", host=HOSTILE, device=HOSTILE, store=HOSTILE, since=1e12
     )
-    manifest = reports.Manifest(trials=5, files={HOSTILE: "0" * 64})
+    manifest = reports.Manifest.model_construct(trials=5, files={HOSTILE: "0" * 64})
     found = client(
         folder,
         viewed(study, at_work=(lease,), n_failures=1, report=manifest),
