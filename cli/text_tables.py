@@ -57,7 +57,8 @@ def print_table(
         for c, title in enumerate(titles)
     ]
     fixed = sum(n for c, n in enumerate(lengths) if c not in texts) + gap * (len(titles) - 1)
-    widest = _widest([lengths[c] for c in sorted(texts)], available - fixed)
+    columns = [(cell_len(titles[c]), [row[c] for row in rows]) for c in sorted(texts)]
+    widest = _widest(columns, available - fixed)
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for c, title in enumerate(titles):
         table.add_column(title, justify="left" if c in texts else "right", no_wrap=True)
@@ -87,12 +88,26 @@ def shortened(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
-def _widest(lengths: Sequence[int], available: int) -> int:
-    """How wide a text may be at most, so that columns of these lengths fit."""
-    width = max(lengths, default=_LEAST)
-    while width > _LEAST and sum(min(n, width) for n in lengths) > available:
+def _widest(columns: Sequence[tuple[int, Sequence[Cell]]], available: int) -> int:
+    """How wide a text may be at most, so that columns of texts, each with its title's, fit."""
+    bounds = [[_bounds(cell) for cell in cells] for _, cells in columns]
+    width = max((whole for each in bounds for _, whole in each), default=_LEAST)
+
+    def needed(width: int) -> int:
+        return sum(
+            max([title, *(min(whole, max(width, least)) for least, whole in each)])
+            for (title, _), each in zip(columns, bounds, strict=True)
+        )
+
+    while width > _LEAST and needed(width) > available:
         width -= 1
     return width
+
+
+def _bounds(cell: Cell) -> tuple[int, int]:
+    """The least width of a cell, and its whole width."""
+    least = len(f"{cell.index} ()") + _LEAST if isinstance(cell, Named) else _LEAST
+    return least, cell_len(str(cell))
 
 
 def _within(cell: Cell, width: int) -> str:

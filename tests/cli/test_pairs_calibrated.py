@@ -19,6 +19,8 @@ COLUMNS = [
     "memorization",
     "train_label",
     "test_label",
+    "train_class",
+    "test_class",
     "train_name",
     "test_name",
 ]

@@ -1,10 +1,11 @@
 """Networks that diverge at a recipe's own learning rate are trained again at a lower one."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 
 from memtail_core.analysis import analyse
 from memtail_core.data import Dataset
@@ -37,7 +38,7 @@ class Wild(MLP):
 
     recipe: str = "mlp"
     learning_rate: float = 2.0
-    widths: tuple[int, ...] = (16,)
+    widths: Annotated[tuple[int, ...], Field(strict=False)] = (16,)
     epochs: int | None = 60
 
 

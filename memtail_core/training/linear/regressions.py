@@ -24,7 +24,6 @@ _HESSIANS = 20  # that a model may compute for itself where the shared one does 
 _START = 1e-3  # the tolerance of the common start: subsets differ from it by more
 _LEFT = 0.01  # of the gradient at the start, which has seen all labels, may be left
 _FLOAT32 = 1e-6  # the relative norm of the gradient that float32 can reach
-_FLOAT64 = 1e-13  # and that float64 can
 # Logits and rows at once: on a CPU they stay in the cache between the two products.
 _BLOCK = {"cpu": 2**19, "cuda": 2**26}
 _ROWS = {"cpu": 512, "cuda": 8192}
@@ -87,7 +86,7 @@ class Regressions:
         self.scale = max(
             float(self._evaluated(self.x, zero, inside).gradient.norm()), _FLOAT32 * length
         )
-        self._least = _FLOAT64 * length
+        self._least = tolerance * _FLOAT32 * length
         self._start, self._curvature = zero, at_zero(self.x, n_classes, l2)
         self._start = self._converged(zero, everything, max(_START, tolerance))
         self._curvature = at(self.x, self._start[0], l2)
