@@ -29,7 +29,10 @@ def printed(rows: list[dict[str, object]], width: int, *, terminal: bool = True)
 
 @pytest.mark.parametrize(("width", "terminal"), [(80, True), (120, True), (80, False)])
 def test_long_names_are_shortened_and_numbers_are_whole(width: int, *, terminal: bool) -> None:
-    """Rich cuts every column that is too wide, numbers too (rich issues 1130 and 2213)."""
+    """Rich makes all columns narrower until they fit, numbers too.
+
+    https://github.com/ibis-project/ibis/pull/4554.
+    """
     lines = printed([row(LONG, "n01440764, tench, Tinca tinca" * 2)] * 3, width, terminal=terminal)
     assert len(lines) == 4
     for line in lines[1:]:

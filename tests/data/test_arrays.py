@@ -129,7 +129,7 @@ def test_columns_of_numbers_of_any_kind_are_read():
 
 
 def test_what_a_masked_array_masks_is_missing():
-    """numpy drops the mask without a word, https://github.com/numpy/numpy/issues/4356."""
+    """numpy drops the mask without a word, https://github.com/numpy/numpy/issues/26669."""
     refused(r"x_train\[17, 0\] is masked", x_train=np.ma.masked_greater(X, 50))
     refused(r"x_test\[2, 1\] is masked", x_test=np.ma.masked_equal(X[:4], X[2, 1]))
     refused(r"y_train\[1\] is masked", y_train=np.ma.masked_equal(Y, 1))
@@ -143,7 +143,7 @@ def test_a_sparse_matrix_is_refused_with_what_makes_it_an_array():
 
 
 def test_a_tensor_of_bfloat16_is_read():
-    """numpy has no such type, https://github.com/pytorch/pytorch/issues/90574."""
+    """numpy has no such type, https://github.com/pytorch/pytorch/issues/110285."""
     import torch
 
     assert dataset(torch.from_numpy(X).bfloat16()).train.whole()[5, 1] == 16
@@ -188,7 +188,10 @@ def test_a_missing_label_is_no_class(nothing):
 
 @pytest.mark.parametrize("text", ["nan", "", "None"])
 def test_texts_that_were_made_of_nothing_are_warned_of(text):
-    """``np.array(["a", np.nan])`` holds the text "nan", numpy issue 16829."""
+    """``np.array(["a", np.nan])`` holds the text "nan".
+
+    https://github.com/numpy/numpy/issues/15897.
+    """
     read = dataset(y_train=["dog", text] * 10, y_test=["dog"] * 4)
     assert read.account.warnings == (f"10 labels of y_train are '{text}': are they missing?",)
 

@@ -165,7 +165,10 @@ def test_of_copies_with_different_labels_the_less_believed_is_mislabeled(trained
 
 
 def test_the_only_example_of_its_class_is_not_called_mislabeled(trained: Trained) -> None:
-    """Networks that held it out have never seen its class: they cannot judge its label."""
+    """Networks that held it out have never seen its class: they cannot judge its label.
+
+    https://github.com/cleanlab/cleanlab/issues/641 says the same of very rare classes.
+    """
     trials, dataset = made()
     y = dataset.y_train.copy()
     y[[0, 5, 12]] = 4, 5, 6  # one flipped, one odd, one rare; each alone in a class of its own

@@ -29,7 +29,10 @@ def read(table: pa.Table) -> list[list[str]]:
 
 @pytest.mark.parametrize("text", HARMFUL)
 def test_a_formula_in_a_cell_or_a_header_begins_with_an_apostrophe(text: str) -> None:
-    """OWASP, "CSV injection"; so did pandas users ask in pandas issue 10178."""
+    """Class names reach CSV, and a spreadsheet runs them.
+
+    https://github.com/roboflow/inference/pull/2578, https://owasp.org/www-community/attacks/CSV_Injection.
+    """
     table = pa.table({"class": [text, "cat", None], text: [1, -2, 3]})
     header, first, *others = read(table)
     assert header == ["class", f"'{text}"]

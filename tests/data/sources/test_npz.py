@@ -166,9 +166,10 @@ def test_a_handful_of_examples_is_too_few_to_split(file, n):
 
 @pytest.mark.parametrize("test_fraction", [0.01, 0.2, 0.5])
 def test_the_only_example_of_a_class_stays_in_the_training_set(file, test_fraction):
-    """scikit-learn's train_test_split refuses such classes, or draws them into the test set.
+    """scikit-learn's stratified split refuses such a class, "which is too few".
 
-    https://github.com/scikit-learn/scikit-learn/issues/17834.
+    https://github.com/embeddings-benchmark/mteb/issues/519; Ludwig keeps them out of the split too,
+    https://github.com/ludwig-ai/ludwig/pull/2863.
     """
     y = np.r_[np.zeros(60, int), np.ones(60, int), np.arange(2, 22)]
     np.savez(file, x_train=np.arange(280.0).reshape(140, 2), y_train=y)
@@ -199,7 +200,7 @@ OTHER_NAMES = {
 def test_usual_names_are_taken_with_a_note(file, tmp_path, names):
     """MedMNIST's files have train_images, train_labels and so on.
 
-    https://github.com/MedMNIST/MedMNIST/issues/25 shows what they hold.
+    In https://github.com/MedMNIST/MedMNIST/issues/31 somebody asks how to read them.
     """
     arrays = (X, Y[:, None], X[:4], Y[:4, None])
     np.savez(tmp_path / "usual.npz", **dict(zip(_PARTS, arrays, strict=True)))
