@@ -13,6 +13,7 @@ from memtail_core.running.loading import load_shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
+_MOST_TRIED = 10  # shards, of which all but one may be damaged
 _SHARD_BYTES = 2900  # headers and provenance of a shard's file
 
 
@@ -87,8 +88,8 @@ def store_bytes(study: Study, n_shards: int) -> int:
 
 
 def seconds_per_model(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> float | None:
-    """The time a model takes, by the last of the ``stored`` shards that can be read."""
-    for shard in reversed(stored):
+    """The time a model takes, by the last of the ``stored`` shards, or of a few before it."""
+    for shard in reversed(stored[-_MOST_TRIED:]):
         try:
             trials = load_shard(store, study, shard)
         except (StoreError, KeyError):

@@ -127,7 +127,7 @@ def test_new_and_removed_studies_are_seen(counting: Counting, trained: Trained) 
 
 def test_a_damaged_study_does_not_hide_the_others(counting: Counting, trained: Trained) -> None:
     counting.put("studies/broken-0123456789/study.json", b"{")
-    other = trained.study.model_copy(update={"name": "odd", "training": {"recipe": "odd"}})
+    other = trained.study.model_copy(update={"name": "odd", "training": {}})
     counting.put(f"{other.prefix}study.json", other.to_json())
     now = Monitor(counting).look()
     assert ["broken-0123456789" in each for each in now.damaged] == [True, False]
