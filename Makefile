@@ -1,7 +1,8 @@
 # Every target makes .venv with what it needs first; `make demo` and `make test` are all the set-up.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n 4 --dist worksteal # many tests wait for servers, so more than two cores are of use
+# Many tests wait for servers, so more than two cores are of use; a second thread each is of none.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
 
 .PHONY: demo test test-all lint clean

@@ -9,7 +9,7 @@ import memtail_core as memtail
 
 
 def test_flipped_labels_are_found_by_their_memorization(tmp_path: Path) -> None:
-    """2% of the digits' labels flipped, 200 models: AUROC ≥ 0.95, with the defaults of `mlp`."""
+    """2% of the digits' labels flipped, 100 models: AUROC ≥ 0.95, with the defaults of `mlp`."""
     spec = memtail.Spec.parse(
         {"study": {"name": "flipped"}, "dataset": {"source": "sklearn:digits"},
          "training": {"recipe": "mlp", "widths": [128]}}
@@ -23,7 +23,7 @@ def test_flipped_labels_are_found_by_their_memorization(tmp_path: Path) -> None:
     dataset = memtail.Dataset.from_arrays(clean.train.whole(), y, clean.test.whole(), clean.y_test)
 
     study, _ = memtail.prepare(spec, dataset)
-    trials = memtail.run(study, memtail.open_store(str(tmp_path)), dataset, 200)
+    trials = memtail.run(study, memtail.open_store(str(tmp_path)), dataset, 100)
     analysis = memtail.analyse(study, dataset, trials)
 
     is_flipped = np.isin(np.arange(n), flipped)

@@ -354,7 +354,8 @@ def found_of(analysis: Analysis, trials: int = 40) -> Subgroups:
 def test_what_subgroups_found_is_shown(analysis: Analysis) -> None:
     said = encoded(explore(analysis, found_of(analysis)))
     train, test = int(analysis.pairs.train_index[1]), int(analysis.pairs.test_index[1])
-    assert said["categories"] == ["atypical-useful", "likely-mislabeled", "duplicate"]
+    categories = ["atypical-useful", "likely-mislabeled", "duplicate", "only-of-class"]
+    assert said["categories"] == categories
     category = numbers(said["train"]["category"], "u1")
     told = {i: said["categories"][c] for i, c in enumerate(category) if c != 255}
     assert told == {5: "atypical-useful", train: "likely-mislabeled", 290: "duplicate"}

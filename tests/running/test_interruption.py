@@ -102,8 +102,6 @@ def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path
     assert counts[-1] < 20, "the kills came before the end"
     finish(toml, killed)
     assert scores(killed) == scores(undisturbed)
-    finish(toml, tmp_path / "one worker", "--workers", "1")
-    assert scores(tmp_path / "one worker") == scores(undisturbed)
 
 
 def test_ctrl_c_before_the_first_shard_shows_no_traceback(toml: Path, tmp_path: Path) -> None:
