@@ -44,13 +44,11 @@ def test_missing_data(memtail: Memtail) -> None:
     [
         ({"x_train": np.full((60, 4), np.nan)}, "x_train[0, 0] is nan: fill or drop it"),
         ({"x_train": np.full((60, 4, 4), np.nan)}, "pixels that are not finite"),
-        ({"x_train": np.zeros((60, 4, 4))}, "images as uint8"),
         ({"x_train": np.array([["a"] * 4] * 60)}, "features as float32"),
         ({"y_train": np.zeros(60, int)}, "at least two classes"),
-        ({"y_train": np.arange(60) % 3 - 1}, "y_train[0] is -1: labels are integers ≥ 0"),
         ({"y_train": np.arange(60) % 3, "classes": ["a", "b"]}, "there are 2 class names"),
         ({"y_train": np.arange(59)}, "59 labels"),
-        ({"y_train": np.linspace(0, 1, 60)}, "labels are integers"),
+        ({"y_train": np.linspace(0, 1, 60)}, "labels are whole numbers, or strings"),
         ({"y_train": np.array([None] * 60)}, "holds Python objects"),
     ],
 )
