@@ -10,7 +10,7 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,20 @@ def unpacked(content: bytes, key: bytes | None = None) -> Arrays:
         raise DamagedError("it holds no arrays, though its SHA-256 matches") from error
 
 
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the header of an array in numpy's format: its shape and type, before its bytes.
+
+    Raises:
+        ValueError, KeyError: it is no such array.
+    """
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[np.lib.format.read_magic(file)]
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
 def _signature(content: bytes, key: bytes) -> bytes:
     return hmac.new(key, content, hashlib.sha256).hexdigest().encode()
 
@@ -80,10 +94,6 @@ def _check_sizes(content: bytes) -> None:
             if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(content):
                 raise ValueError(f"{member.filename} is compressed")
             with archive.open(member) as file:
-                read = {
-                    (1, 0): np.lib.format.read_array_header_1_0,
-                    (2, 0): np.lib.format.read_array_header_2_0,
-                }[np.lib.format.read_magic(file)]
-                shape, _, dtype = read(file)
+                shape, dtype = array_header(file)
                 if math.prod(shape) * dtype.itemsize != member.file_size - file.tell():
                     raise ValueError(f"{member.filename} has another size than it says")

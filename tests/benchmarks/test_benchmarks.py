@@ -1,6 +1,8 @@
 """The benchmarks run, at a small size, and their peers train what they say they train."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,20 @@ epochs = 3
 
 def ran(module: str, *arguments: str) -> list[dict[str, Any]]:
     done = programs.run(str(ROOT / "benchmarks" / f"{module}.py"), *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ran_afresh(module: str, *arguments: str) -> list[dict[str, Any]]:
+    """Run a benchmark in a fresh process: one that starts servers waits for ever as a fork."""
+    program = str(ROOT / "benchmarks" / f"{module}.py")
+    done = subprocess.run(
+        [sys.executable, program, *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

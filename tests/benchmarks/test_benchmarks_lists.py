@@ -1,23 +1,11 @@
-"""The benchmark of lists runs, at a small size, in a fresh process of Python."""
+"""The benchmark of lists runs, at a small size."""
 
-import json
-import subprocess
-import sys
-
-from tests.benchmarks.test_benchmarks import ROOT
+from tests.benchmarks.test_benchmarks import ran_afresh
 
 
 def test_the_lists_of_a_few_studies_are_measured() -> None:
-    small = "--studies 3 --shards 2 --seconds 0.5 --settle 0 --json"
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "lists.py"), *small.split()],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    small = "--studies 3 --shards 2 --seconds 0.5 --settle 0"
+    lines = ran_afresh("lists", *small.split())
     # Of each study 3 files, 6 of a report, 2 shards; less one shard and one manifest; the data.
     assert lines[0]["objects"] == 3 * 11 - 2 + 1
     measured = {line["what"] for line in lines}

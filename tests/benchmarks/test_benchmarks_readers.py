@@ -1,25 +1,13 @@
-"""The benchmark of the dashboard's readers runs, at a small size, in a fresh process of Python."""
-
-import json
-import subprocess
-import sys
+"""The benchmark of the dashboard's readers runs, at a small size."""
 
 import pytest
 
-from tests.benchmarks.test_benchmarks import ROOT
+from tests.benchmarks.test_benchmarks import ran_afresh
 
 
 def test_readers_are_answered_while_shards_land() -> None:
-    small = "--readers 12 --first 3 --seconds 3 --think 0.2 --shards 5 --json"
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "readers.py"), *small.split()],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    *each, every = [json.loads(line) for line in done.stdout.splitlines()]
+    small = "--readers 12 --first 3 --seconds 3 --think 0.2 --shards 5"
+    *each, every = ran_afresh("readers", *small.split())
     assert every["errors"] == 0, every["said"]
     assert every["requests"] == sum(one["requests"] for one in each) > 20
     assert every["requests_a_second"] == pytest.approx(every["requests"] / 3)

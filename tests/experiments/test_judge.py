@@ -10,7 +10,8 @@ from scipy.stats import spearmanr
 
 from memtail_core.errors import EstimationError
 from memtail_core.experiments.judge import plan
-from memtail_core.experiments.judge.named import counted, included, method_of
+from memtail_core.experiments.judge.matrices import included
+from memtail_core.experiments.judge.named import counted, method_of
 from memtail_core.experiments.judge.plan import ceiling_study, judge, predictions, split
 from memtail_core.experiments.judge.scores import Scores, from_file
 from memtail_core.experiments.judge.section import section

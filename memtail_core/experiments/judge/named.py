@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from memtail_core.approximations import INFLUENCE_METHODS, InfluenceMethod, Run
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
+from memtail_core.experiments.judge.matrices import included, outcomes
 from memtail_core.experiments.judge.scores import Scores, rows_at_once
 from memtail_core.running.trials import Trials
 
@@ -72,23 +73,3 @@ def _counted(name: str, trials: Trials) -> Iterator[tuple[int, NDArray[np.float3
         with np.errstate(divide="ignore", invalid="ignore"):
             influence = of_in / n_in[:, None] - (total - of_in) / (len(trials) - n_in)[:, None]
         yield start, np.where(np.isfinite(influence), influence, 0).astype(np.float32)
-
-
-def outcomes(trials: Trials, *, is_margin: bool) -> NDArray[np.float32]:
-    """Return the outcomes of T trials on the test examples, float32 [T, n_test]."""
-    if is_margin:
-        assert trials.test_values is not None  # its callers refuse studies without margins
-        return trials.test_values.astype(np.float32)
-    return np.unpackbits(trials.test_correct, axis=1, count=trials.n_test).astype(np.float32)
-
-
-def included(trials: Trials, start: int, step: int) -> NDArray[np.uint8]:
-    """Return which of the training examples from ``start`` each trial trained on, uint8 [T, b].
-
-    Args:
-        trials: which.
-        start, step: a first example and a number of examples, multiples of 8.
-    """
-    count = min(step, trials.n - start)
-    packed = trials.subset[:, start // 8 : (start + count + 7) // 8]
-    return np.unpackbits(packed, axis=1, count=count)

@@ -16,7 +16,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import datamodeling
 from memtail_core.estimation.datamodeling import DatamodelingScore, datamodeling_score
 from memtail_core.experiments.experiment import ProgressCallback
-from memtail_core.experiments.judge.named import included, outcomes
+from memtail_core.experiments.judge.matrices import included, outcomes
 from memtail_core.experiments.judge.result import Difficulty, Judged, Judgement, Score
 from memtail_core.experiments.judge.scores import Scores, rows_at_once
 from memtail_core.plan import designs
@@ -183,14 +183,15 @@ def _judged(
     highest: NDArray[np.float64],
     ceiling: Score | None,
 ) -> Judged:
-    whole = _score(of.mean())
-    is_reached = ceiling is not None and ceiling.lds and whole.lds is not None
+    whole, share = _score(of.mean()), None
+    if ceiling is not None and ceiling.lds and whole.lds is not None:
+        share = whole.lds / ceiling.lds
     return Judged(
         name=scores.name,
         trainings=scores.trainings,
         seconds=seconds,
         score=whole,
-        share=whole.lds / ceiling.lds if is_reached else None,  # type: ignore[operator, union-attr]
+        share=share,
         by_class=[_score(of.mean(dataset.y_test == c)) for c in range(len(dataset.classes))],
         by_difficulty=[
             _score(of.mean((low <= right) & ((right < high) | (high == 1))))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
 from memtail_core.errors import DatasetError
+from memtail_core.store.archive import array_header
 from services.dashboard.readers.limits import UnreadableError, answer
 
 MOST_WORDS = 2_000_000  # names and labels that are words
@@ -69,18 +70,8 @@ def received(content: bytes, most: int) -> Dataset:
 def _n_words(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     """How many strings an array has, by its header."""
     with archive.open(member) as file:
-        shape, dtype = _header(io.BytesIO(file.read(_MOST_HEADER)))
+        shape, dtype = array_header(io.BytesIO(file.read(_MOST_HEADER)))
     return math.prod(shape) if dtype.kind in "SU" else 0
-
-
-def _header(file: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    major, _ = np.lib.format.read_magic(file)
-    read_header = {
-        1: np.lib.format.read_array_header_1_0,
-        2: np.lib.format.read_array_header_2_0,
-    }[major]
-    shape, _, dtype = read_header(file)
-    return shape, dtype
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> NDArray[Any]:
@@ -88,7 +79,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> NDAr
     with archive.open(member) as file:
         content = file.read(most + 1)
     buffer = io.BytesIO(content)
-    shape, dtype = _header(buffer)
+    shape, dtype = array_header(buffer)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - buffer.tell():
         raise DatasetError("an array in the file does not agree with its header")
     array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)

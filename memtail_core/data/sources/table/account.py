@@ -1,12 +1,10 @@
 """Says in lines what a table held: every column, what it was read as, and what was left out."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from memtail_core.data.sources.table.columns import Column, LeftOut
 from memtail_core.data.sources.table.files import File
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MOST_NAMES = 20
 _MOST_WORDS = 6
 _LONGEST = 40  # characters of a word
@@ -16,12 +14,12 @@ def of_file(file: File) -> str:
     """``'a.csv': 120 rows, 5 columns, encoding utf-16``."""
     table = file.table
     counts = f"{table.num_rows:,} rows, {table.num_columns:,} columns"
-    return printable(f"'{file.path}': {', '.join([counts, *file.notes])}")
+    return f"'{file.path}': {', '.join([counts, *file.notes])}"
 
 
 def of_label(name: str, classes: Sequence[str]) -> str:
     """``label 'y': 2 classes, no, yes``."""
-    return printable(f"label '{name}': {len(classes):,} classes, {_names(classes)}")
+    return f"label '{name}': {len(classes):,} classes, {_names(classes)}"
 
 
 def of_columns(columns: Iterable[Column | LeftOut]) -> Iterator[str]:
@@ -31,22 +29,17 @@ def of_columns(columns: Iterable[Column | LeftOut]) -> Iterator[str]:
         c.name for c in columns if isinstance(c, Column) and c.kind == "number" and not _note(c)
     ]
     if plain:
-        yield printable(f"numbers: {_names(plain)}")
+        yield f"numbers: {_names(plain)}"
     for column in columns:
         if isinstance(column, Column) and column.kind == "words":
-            yield printable(f"{column.name}: {len(column.words)} words, {_names(column.words)}")
+            yield f"{column.name}: {len(column.words)} words, {_names(column.words)}"
         elif isinstance(column, Column) and column.kind == "date":
-            yield printable(f"{column.name}: {column.note}")
+            yield f"{column.name}: {column.note}"
         elif isinstance(column, Column) and _note(column):
-            yield printable(f"{column.name}: a number, {_note(column)}")
+            yield f"{column.name}: a number, {_note(column)}"
     for why in dict.fromkeys(c.why for c in columns if isinstance(c, LeftOut)):
         names = [c.name for c in columns if isinstance(c, LeftOut) and c.why == why]
-        yield printable(f"left out: {_names(names)}: {why}")
-
-
-def printable(text: str) -> str:
-    """Text from a file without what would move a terminal's cursor."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+        yield f"left out: {_names(names)}: {why}"
 
 
 def _note(column: Column) -> str:

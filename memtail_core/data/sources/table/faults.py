@@ -32,12 +32,6 @@ class Faults:
         )
 
 
-def quoted(names: list[str], most: int = 5) -> str:
-    """``'a', 'b', 'c' and 4 more``."""
-    listed = ", ".join(f"'{name}'" for name in names[:most])
-    return listed + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def rows_beside(n: int) -> str:
     """`` (and 3 more rows)``, or nothing where one row is meant."""
     return f" (and {n - 1} more row{'s' if n > 2 else ''})" if n > 1 else ""

@@ -71,7 +71,7 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
         *labels.warnings(name, answers, n_train),
         *(w for f in features for w in f.warnings),
     ]
-    said = Account(*(tuple(map(account.printable, each)) for each in (lines, warnings)))
+    said = Account(tuple(lines), tuple(warnings))
     return _splits(features, answers, is_kept, rows, n_train, said)
 
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from memtail_core.data.sources.table import dates, numerals
 from memtail_core.data.sources.table.columns import Column, LeftOut
-from memtail_core.data.sources.table.faults import Faults, quoted
+from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import Rows
 from memtail_core.data.sources.table.options import Kind, Options
 from memtail_core.data.sources.table.text import Text
+from memtail_core.data.wording import some
 
 _MOST_WORDS = 100  # of a category
 _MOST_CODES = 10  # of a category that has numbers among its words
@@ -113,7 +114,7 @@ class TextColumn:
             return self._words()
         bad = [words[i] for i in by_kind.others]
         self.faults.add(
-            f"the column '{self.name}' holds {quoted(bad)} in {self._first(others)}, and mostly "
+            f"the column '{self.name}' holds {some(bad, 5)} in {self._first(others)}, and mostly "
             f'numbers elsewhere: mend it, or set na_values = ["{bad[0]}"] if it means a missing '
             f'value, or types = {{ "{self.name}" = "words" }}'
         )
