@@ -1,5 +1,7 @@
 """The linear datamodeling score against scipy, in worlds where the right answer is known."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -86,33 +88,42 @@ class LinearWorld:
         self.sigma = noise * rng.uniform(0.3, 2, n_test)
         self.scores = self.weight + rng.normal(size=self.weight.shape) * rng.uniform(0, 2, n_test)
 
-    def truth(self) -> float:
+    def truth(self, scores: Floats) -> float:
         """The mean score over models without number."""
         of_outcome = np.sqrt((self.weight**2).sum(axis=0) + 4 * self.sigma**2)
-        of_scores = np.sqrt((self.scores**2).sum(axis=0))
-        r = (self.weight * self.scores).sum(axis=0) / of_outcome / of_scores
+        of_scores = np.sqrt((scores**2).sum(axis=0))
+        r = (self.weight * scores).sum(axis=0) / of_outcome / of_scores
         return float((6 / np.pi * np.arcsin(r / 2)).mean())
 
-    def outcomes(self, inside: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+    def outcomes(self, inside: NDArray[Any], rng: np.random.Generator) -> Floats:
         """Train, as it were."""
         noise = rng.normal(size=(len(inside), len(self.sigma))) * self.sigma
         return np.asarray(inside.astype(float) @ self.weight + noise)
 
 
-def test_the_interval_covers() -> None:
+def test_the_intervals_of_a_score_and_of_a_lead_cover() -> None:
+    """Measured once over 2,000 worlds: 96.5% of the scores, and 96.9% of the leads."""
     rng = np.random.default_rng(3)
-    truth = LinearWorld(4_000, rng).truth()
+    population = LinearWorld(4_000, rng)
+    truth = population.truth(population.scores)
+    lead = population.truth(population.weight) - truth
     covered, widths = [], []
     for _ in range(250):
         world = LinearWorld(30, rng)
-        inside = rng.random((60, len(world.weight))) < 0.5
-        score = datamodeling_score(inside.astype(float) @ world.scores, world.outcomes(inside, rng))
-        mean = score.mean()
-        assert mean is not None
-        covered.append(mean.low <= truth <= mean.high)
-        widths.append(mean.high - mean.low)
-    assert 0.93 <= np.mean(covered) <= 0.995
-    assert np.mean(widths) < 0.3
+        inside = (rng.random((60, len(world.weight))) < 0.5).astype(float)
+        outcome = world.outcomes(inside, rng)
+        score, best = (
+            datamodeling_score(inside @ scores, outcome) for scores in (world.scores, world.weight)
+        )
+        of_score, of_lead = score.mean(), best.lead_over(score).mean()
+        assert of_score is not None and of_lead is not None
+        covered.append(
+            (of_score.low <= truth <= of_score.high, of_lead.low <= lead <= of_lead.high)
+        )
+        widths.append((of_score.high - of_score.low, of_lead.high - of_lead.low))
+    assert (np.mean(covered, axis=0) >= 0.93).all()
+    assert (np.mean(covered, axis=0) <= 0.995).all()
+    assert (np.mean(widths, axis=0) < 0.3).all()
 
 
 def test_a_random_score_gets_0_and_the_truth_of_a_linear_world_the_ceiling() -> None:

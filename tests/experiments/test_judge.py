@@ -114,6 +114,13 @@ def test_a_judgement_is_scipys_mean_over_trials_that_nobody_counted(
     assert of["counted-margins"].by_class[c].examples == chosen.sum()
     assert sum(each.examples for each in of["counted"].by_difficulty) == 100
     assert of["counted"].best_for + of["counted-margins"].best_for >= 100
+    best, other = result.judged
+    assert best.behind is None
+    assert other.behind is not None and best.score.lds is not None and other.score.lds is not None
+    assert other.behind.lds == pytest.approx(best.score.lds - other.score.lds)
+    assert other.behind.low is not None
+    is_close = "It may be no better than" in " ".join(section(result).findings)
+    assert is_close == (other.behind.low <= 0)
     assert len(section(result).table) == 2 * (1 + 10 + 3)
 
 

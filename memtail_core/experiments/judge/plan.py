@@ -138,8 +138,9 @@ def judge(
         marked.append((scores, seconds, datamodeling_score(predicted, outcome, parts.group)))
     right = outcomes(judging, is_margin=False).mean(axis=0)
     highest = np.max([each.rho for _, _, each in marked], axis=0)
+    marked.sort(key=lambda each: -(mean.value if (mean := each[2].mean()) else 0.0))
     judged = [
-        _judged(scores, seconds, each, dataset, right, highest, best)
+        _judged(scores, seconds, each, marked[0][2], dataset, right, highest, best)
         for scores, seconds, each in marked
     ]
     return Judgement(
@@ -147,7 +148,7 @@ def judge(
         trials=len(judging),
         outcome="margin" if is_margin else "correctness",
         first=int(judging.trials[0]),
-        judged=sorted(judged, key=lambda each: -(each.score.lds or 0)),
+        judged=judged,
         classes=list(dataset.classes),
         groups=[Difficulty(low=low, high=high) for low, high in _DIFFICULTIES],
         undecided=int(np.isnan(highest).sum()),
@@ -178,6 +179,7 @@ def _judged(
     scores: Scores,
     seconds: float,
     of: DatamodelingScore,
+    leader: DatamodelingScore,
     dataset: Dataset,
     right: NDArray[np.float32],
     highest: NDArray[np.float64],
@@ -191,6 +193,7 @@ def _judged(
         trainings=scores.trainings,
         seconds=seconds,
         score=whole,
+        behind=None if of is leader else _score(leader.lead_over(of).mean()),
         share=share,
         by_class=[_score(of.mean(dataset.y_test == c)) for c in range(len(dataset.classes))],
         by_difficulty=[

@@ -32,6 +32,7 @@ class Judged(BaseModel):
         trainings: how many networks were trained for it; None where nobody says.
         seconds: that computing or reading its scores took, without trainings.
         score: over all test examples.
+        behind: how much higher the best score is, for the same models; None for the best.
         share: of the ceiling that its score reaches; None without a ceiling.
         by_class: a score for each class.
         by_difficulty: a score for each group of test examples.
@@ -44,6 +45,7 @@ class Judged(BaseModel):
     trainings: int | None
     seconds: float
     score: Score
+    behind: Score | None
     share: Number
     by_class: list[Score]
     by_difficulty: list[Score]

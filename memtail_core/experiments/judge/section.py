@@ -30,13 +30,13 @@ def _findings(result: Judgement) -> list[str]:
         f"datamodeling score is {with_interval(best.score)}, a mean over "
         f"{count(best.score.examples, 'test example')} and {result.trials:,} models."
     ]
-    overlapping = [
+    close = [
         each.name
         for each in result.judged[1:]
-        if each.score.high is not None and each.score.high >= (best.score.low or 0)
+        if each.behind is not None and each.behind.low is not None and each.behind.low <= 0
     ]
-    if overlapping:
-        sentences.append(f"The intervals of {', '.join(overlapping)} overlap with it.")
+    if close:
+        sentences.append(f"It may be no better than {', '.join(close)}.")
     if result.ceiling is not None and result.ceiling.lds is not None:
         sentences.append(
             f"No attribution can score more than about {with_interval(result.ceiling)}, because "
@@ -54,9 +54,8 @@ def _notes(result: Judgement) -> list[str]:
         "ranks, so they give the same score.",
         f"Models from trial {result.first:,} on judge. No score was made from them, as far as "
         "files say what they were made from.",
-        "Columns: the share of the ceiling reached; the score of test examples that this share of "
-        "the judging models gets right; for how many test examples the attribution is the best; "
-        "networks trained for it; seconds to compute or read the scores, without training.",
+        "The columns after the ceiling are the scores on test examples that this share of the "
+        "judging models gets right; the last says how many networks an attribution took.",
     ]
     if result.ceiling is None:
         notes.append("The highest score possible is not known: --ceiling 50 measures it.")
@@ -81,21 +80,24 @@ def with_interval(score: Score) -> str:
 
 
 def _summary(result: Judgement) -> TextTable:
-    groups = [f"{group.low:.0%} to {group.high:.0%}" for group in result.groups]
-    columns = ("scores", "LDS", "95% interval", "ceiling", *groups, "best", "trained", "s")
+    groups = [f"right {100 * group.low:.0f}–{group.high:.0%}" for group in result.groups]
+    columns = ("scores", "LDS", "95% interval", "behind the best", "of ceiling", *groups, "trained")
     return TextTable(columns, [_row(each) for each in result.judged])
+
+
+def _interval(score: Score) -> str:
+    return f"{decimal(score.low, 3)} to {decimal(score.high, 3)}"
 
 
 def _row(each: Judged) -> tuple[str, ...]:
     return (
         each.name,
         decimal(each.score.lds, 3),
-        f"{decimal(each.score.low, 3)} to {decimal(each.score.high, 3)}",
+        _interval(each.score),
+        MISSING if each.behind is None else _interval(each.behind),
         percent(each.share, 0),
         *(decimal(score.lds, 3) for score in each.by_difficulty),
-        f"{each.best_for:,}",
         MISSING if each.trainings is None else f"{each.trainings:,}",
-        f"{each.seconds:.1f}",
     )
 
 
