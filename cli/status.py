@@ -3,8 +3,6 @@
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
     _Ask = Callable[[ObjectStore, Study], StudyStatus | None]
 
-_THREADS = 8
 _MOST_READ = 200  # shards of a large study
 
 _OF_CLUSTER = (
@@ -81,13 +78,9 @@ def _rows(store: ObjectStore, ask: "_Ask") -> list[dict[str, Any]]:
             click.echo(f"Warning: {error}", err=True)
             return None
 
-    rows: list[dict[str, Any] | None] = []
     contents, file = Contents(), _file_of_contents(store.location)
     contents.load(file)
-    listed = catalogue.listed.every(store, contents)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        while some := list(islice(listed, 8 * _THREADS)):
-            rows += pool.map(lambda each: row(*each), some)
+    rows = list(catalogue.listed.mapped(store, contents, row))
     if store.location.startswith("s3://"):  # a folder lists no digests: its files are read
         contents.save(file)
     return [each for each in rows if each is not None]
@@ -101,10 +94,8 @@ def _file_of_contents(location: str) -> Path:
 
 def _cluster_status(of_all: bool) -> "_Ask":
     """How to ask for a study's status with Redis; None if no cluster is configured or answers."""
-    from memtail_core.settings import settings as read_settings
-
-    settings = read_settings()
-    if settings.broker_url is None:
+    given = settings()
+    if given.broker_url is None:
         return lambda store, study: None
     try:
         from services import broker
@@ -113,8 +104,8 @@ def _cluster_status(of_all: bool) -> "_Ask":
         def of_one(store: ObjectStore, study: Study) -> "StudyStatus":
             return study_status(store, client, study)
 
-        with broker.reached(settings):
-            client = broker.connect(settings)
+        with broker.reached(given):
+            client = broker.connect(given)
             client.ping()
             status = statuses(client) if of_all else of_one
     except (MemtailError, ModuleNotFoundError) as error:
@@ -123,7 +114,7 @@ def _cluster_status(of_all: bool) -> "_Ask":
 
     def ask(store: ObjectStore, study: Study) -> "StudyStatus | None":
         try:
-            with broker.reached(settings):
+            with broker.reached(given):
                 return status(store, study)
         except broker.BrokerError as error:
             click.echo(f"Warning: the status of the cluster is unknown: {error}", err=True)

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from memtail_core.errors import MemtailError
 from memtail_core.settings import Settings, ambiguity
 from memtail_core.store import tls
+from memtail_core.study import ID
 from services import records
 from services.records import Record
 
@@ -44,7 +45,7 @@ class _Submission(Record):
     """What was submitted, cancelled or retried, and the number of that submission."""
 
     number: int
-    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}-[0-9a-f]{10}$")]
+    study: Annotated[str, Field(pattern=f"^{ID}$")]
 
 
 class BrokerError(MemtailError):

@@ -3,8 +3,6 @@
 import logging
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 
 import redis
 
@@ -16,8 +14,6 @@ from memtail_core.study import Study
 from services import orders
 
 log = logging.getLogger(__name__)
-
-_THREADS = 8
 
 
 class Finder:
@@ -36,11 +32,7 @@ class Finder:
     def every(self) -> list[Study]:
         """Those of the whole store, by one listing of it."""
         begun = time.monotonic()
-        listed = catalogue.listed.every(self._store, self._contents)
-        found: list[Study | None] = []
-        with ThreadPoolExecutor(_THREADS) as pool:
-            while some := list(islice(listed, 8 * _THREADS)):
-                found += pool.map(lambda each: self._unless_settled(*each), some)
+        found = list(catalogue.listed.mapped(self._store, self._contents, self._unless_settled))
         self.seconds = time.monotonic() - begun
         return [study for study in found if study is not None]
 

@@ -5,9 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 
 from memtail_core import catalogue
 from memtail_core.catalogue import reports
@@ -33,7 +31,6 @@ _SHARE = 0.02  # of the time is spent on those
 _LATELY = 60.0  # seconds after a change during which a study is read every time
 _LONG = 1.0  # seconds; a study that takes longer to read is read a tenth of the time
 _MANY = 20  # studies to read, from which on one listing of the whole store is faster
-_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -202,12 +199,8 @@ class SnapshotReader:
 
     def _read_all(self, due: set[str]) -> None:
         """Read many studies by one listing of the store, several at a time."""
-        listed = catalogue.listed.every(self._store, self._contents)
-        wanted = ((name, each) for name, each in listed if name in due)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            while some := list(islice(wanted, 8 * _THREADS)):
-                list(pool.map(lambda each: self._read_one(*each), some))
-                due -= {name for name, _ in some}
+        for name in catalogue.listed.mapped(self._store, self._contents, self._read_one, set(due)):
+            due.discard(name)
         for name in due - self._known.keys():
             self._note_unread(name)
 
@@ -224,8 +217,8 @@ class SnapshotReader:
             self._read_one(name, self._view(name))
             self._allowance -= known.seconds
 
-    def _read_one(self, name: str, listed: ObjectStore) -> None:
-        """Read a study, or keep a sentence that says why it cannot be read.
+    def _read_one(self, name: str, listed: ObjectStore) -> str:
+        """Read a study, or keep a sentence that says why it cannot be read; return its name.
 
         Raises:
             StoreError: the store cannot be reached.
@@ -249,6 +242,7 @@ class SnapshotReader:
             known.read, known.seconds = now, now - begun
         else:
             self._note_unread(name)
+        return name
 
     def _note_unread(self, name: str) -> None:
         """Note that a folder is no study that can be read, or none yet."""
