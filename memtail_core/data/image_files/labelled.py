@@ -1,8 +1,8 @@
 """Decodes images whose labels are known, and says which of them cannot be used."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,14 @@ Broken = Literal["error", "skip"]
 _NAMED_FAULTS = 10
 
 
+class Fault(NamedTuple):
+    """What cannot be read: its name, where it is, and why."""
+
+    name: str
+    place: str
+    why: str
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """Images that are not decoded yet: those of the training set, then those of the test set.
@@ -27,11 +35,12 @@ class Labelled:
     Attributes:
         root: where they all are, for messages.
         files: n images.
-        names: n different names, for messages and, if ``is_named``, of the examples.
+        names: n names, of the examples if ``is_named``, else for examples that are left over.
         y: int64 [n], indices of ``classes``.
         n_train: how many are the training set; the test set is drawn from them if there are n.
-        faults: what cannot be read and is in no row, with the reason.
-        path: the whole name of an image, for messages, by its name.
+        place: says where a row is, as ``'photos/cat/1.png'``.
+        is_named: whether the names say more than the position.
+        faults: of what is in no row.
     """
 
     root: str
@@ -40,9 +49,9 @@ class Labelled:
     y: NDArray[np.int64]
     classes: Sequence[str]
     n_train: int
+    place: Callable[[int], str]
     is_named: bool = True
-    faults: Mapping[str, str] = field(default_factory=dict)
-    path: Callable[[str], str] = str
+    faults: Sequence[Fault] = ()
 
 
 def image_splits(
@@ -62,7 +71,8 @@ def image_splits(
     if size is not None and not 1 <= size <= 4096:
         raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
     images = read_images(given.files, size)
-    faults = {**given.faults, **{given.names[row]: why for row, why in images.faults.items()}}
+    own = (Fault(given.names[i], given.place(i), why) for i, why in images.faults.items())
+    faults = [*given.faults, *own]
     _check(given, faults, images, broken)
     kept = np.setdiff1d(np.arange(len(given.names)), list(images.faults))
     if lost := set(range(len(given.classes))) - set(given.y[kept].tolist()):
@@ -79,14 +89,15 @@ def image_splits(
     return Splits(x[:n], y[:n], x[n:], y[n:], given.classes, names[:n], names[n:], account=account)
 
 
-def _check(given: Labelled, faults: Mapping[str, str], images: Images, broken: Broken) -> None:
+def _check(given: Labelled, faults: Sequence[Fault], images: Images, broken: Broken) -> None:
     """Raise one DatasetError that names all faults found."""
     wrong = []
     if len(faults) == 1 and broken == "error":
-        ((name, why),) = faults.items()
-        wrong.append(f"cannot read the image '{given.path(name)}', remove or replace it: {why}")
+        wrong.append(
+            f"cannot read the image {faults[0].place}, remove or replace it: {faults[0].why}"
+        )
     elif faults and broken == "error":
-        listed = [f"'{name}' ({why})" for name, why in list(faults.items())[:_NAMED_FAULTS]]
+        listed = [f"'{each.name}' ({each.why})" for each in faults[:_NAMED_FAULTS]]
         more = f" and {len(faults) - len(listed):,} more" if len(faults) > len(listed) else ""
         wrong.append(
             f"cannot read {len(faults):,} files of '{given.root}', remove or replace them or set "
@@ -96,8 +107,7 @@ def _check(given: Labelled, faults: Mapping[str, str], images: Images, broken: B
         (w, h), (w2, h2) = sorted(images.sizes, key=lambda size: images.sizes[size])[:2]
         wrong.append(
             f"the images of '{given.root}' have different sizes ({w} × {h}, and {w2} × {h2} in "
-            f"'{given.path(given.names[images.sizes[w2, h2]])}'): set [dataset] size = 64, say, to "
-            "resize them"
+            f"{given.place(images.sizes[w2, h2])}): set [dataset] size = 64, say, to resize them"
         )
     if not wrong and not images.sizes:
         wrong.append(f"'{given.root}': no image can be read")
@@ -105,7 +115,7 @@ def _check(given: Labelled, faults: Mapping[str, str], images: Images, broken: B
         raise DatasetError("; and ".join(wrong))
 
 
-def _account(images: Images, faults: Mapping[str, str], names: list[str]) -> Account:
+def _account(images: Images, faults: Sequence[Fault], names: list[str]) -> Account:
     """What is to be said of the pixels."""
     return Account(tuple(_scale_line(images)), tuple(_warnings(images, faults, names)))
 
@@ -118,9 +128,9 @@ def _scale_line(images: Images) -> Iterable[str]:
         )
 
 
-def _warnings(images: Images, faults: Mapping[str, str], names: list[str]) -> Iterable[str]:
+def _warnings(images: Images, faults: Sequence[Fault], names: list[str]) -> Iterable[str]:
     if faults:
-        listed = [f"{name} ({why})" for name, why in faults.items()]
+        listed = [f"{each.name} ({each.why})" for each in faults]
         yield f"{counted(len(faults), 'file')} left out that cannot be read: {some(listed)}"
     if images.scale and images.n_deep < len(names):
         yield (

@@ -7,9 +7,12 @@ from typing import Literal
 import numpy as np
 
 from memtail_core.data.image_files.index import folder_index
-from memtail_core.data.image_files.labelled import Broken, Labelled, image_splits
+from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, image_splits
+from memtail_core.data.sources import image_metadata
+from memtail_core.data.sources.table.images import ImageColumn
+from memtail_core.data.sources.table.options import Missing, Options
 from memtail_core.data.splits import Splits
-from memtail_core.errors import DatasetError
+from memtail_core.errors import DatasetError, StudyError
 
 
 def load(
@@ -19,6 +22,8 @@ def load(
     size: int | None = None,
     class_folders: Literal["top", "leaf"] | None = None,
     broken: Broken = "error",
+    label: str | None = None,
+    missing: Missing = "error",
 ) -> Splits:
     """Read the images below ``path``; without ``train/``, its folders are classes.
 
@@ -28,11 +33,22 @@ def load(
         class_folders: whether the highest folders are the classes, or those that hold the images,
             where they differ.
         broken: "error" refuses files that cannot be read, "skip" leaves them out and says so.
+        label: a column of ``metadata.csv`` or ``metadata.jsonl``, which says the classes then; its
+            column ``file_name`` has the paths of the images.
+        missing: "drop" leaves out rows of that file without an image or label.
     """
     root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise DatasetError(f"there is no folder '{root.absolute()}'")
-    index = folder_index(str(root), class_folders)
+    if label is not None:
+        if class_folders is not None:
+            raise StudyError("[dataset] label and class_folders: one of them says the classes")
+        images = ImageColumn(image_metadata.IMAGES, size, broken)
+        return image_metadata.load_described(root, label, images, Options(missing=missing))
+    try:
+        index = folder_index(str(root), class_folders)
+    except DatasetError as error:
+        raise DatasetError(f"{error}{image_metadata.hint(root)}") from error
     names = [name for group in index.sets.values() for name in group]
     given = Labelled(
         str(root),
@@ -41,7 +57,7 @@ def load(
         np.array([label for labels in index.labels.values() for label in labels], np.int64),
         index.classes,
         n_train=len(index.sets["train"]),
-        faults=index.faults,
-        path=index.path,
+        place=lambda row: f"'{index.path(names[row])}'",
+        faults=[Fault(name, f"'{index.path(name)}'", why) for name, why in index.faults.items()],
     )
     return image_splits(given, size, broken, index.account)
