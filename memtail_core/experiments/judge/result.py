@@ -89,10 +89,10 @@ class Judged(BaseModel):
         score: over all test examples.
         behind: how much higher the best score is, for the same models; None for the best.
         share: of the ceiling that its score reaches; None without a ceiling.
-        share_low, share_high: its interval; None where the ceiling itself may be 0.
         by_class: a score for each class.
         by_difficulty: a score for each group of test examples.
         best_for: test examples for which it has the highest score of all that were judged.
+        share_low, share_high: the interval of share; None where the ceiling itself may be 0.
         by_memorization: a score for each group of training examples: of the sum over those alone.
         mislabeled: how well it finds wrong labels, by each score it has of a training example.
         duplicates: how often near-duplicates are among the highest scores.
@@ -107,11 +107,11 @@ class Judged(BaseModel):
     score: Score
     behind: Score | None
     share: Number
-    share_low: Number = None
-    share_high: Number = None
     by_class: list[Score]
     by_difficulty: list[Score]
     best_for: int
+    share_low: Number = None
+    share_high: Number = None
     by_memorization: list[Score] = Field(default_factory=list)
     mislabeled: list[Detection] = Field(default_factory=list)
     duplicates: list[Recall] = Field(default_factory=list)
