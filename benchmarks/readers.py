@@ -70,9 +70,21 @@ _EXAMPLES = 50  # that the readers request
 )
 @click.option("--think", default=1.0, show_default=True, help="Seconds between two requests.")
 @click.option("--shards", "per_second", default=1.0, show_default=True, help="Landing a second.")
+@click.option(
+    "--least",
+    default=0,
+    show_default=True,
+    help="Go on until each reader has asked so often after the start.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def main(
-    readers: int, seconds: float, first: float, think: float, per_second: float, as_json: bool
+    readers: int,
+    seconds: float,
+    first: float,
+    think: float,
+    per_second: float,
+    least: int,
+    as_json: bool,
 ) -> None:
     """Measure a dashboard with many readers while shards arrive."""
     with tempfile.TemporaryDirectory() as folder, redis_server() as queue:
@@ -87,11 +99,12 @@ def main(
             )
             landing.start()
             before = sum(process.cpu_times()[:2])
-            found = _read(address, study, readers, first, seconds, think)
+            reading = Reading(first, seconds, think, least)
+            found = _read(address, study, readers, reading)
             spent = sum(process.cpu_times()[:2]) - before
             ended.set()
             landing.join()
-    cold = found.seconds.pop("the first seconds")
+    cold = found.seconds.pop("the first seconds", [float("nan")])
     for name, times in sorted(found.seconds.items()):
         show(
             {
@@ -111,7 +124,8 @@ def main(
             "readers": readers,
             "requests": len(every),
             "errors": sum(found.errors.values()),
-            "requests_a_second": len(every) / seconds,
+            "seconds": found.span,
+            "requests_a_second": len(every) / found.span,
             "p50_ms": 1e3 * float(np.percentile(every, 50)),
             "p99_ms": 1e3 * float(np.percentile(every, 99)),
             "first_seconds_p50_ms": 1e3 * float(np.percentile(cold, 50)),
@@ -127,11 +141,22 @@ def main(
     )
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How long and how fast each reader reads; see the options."""
+
+    first: float
+    seconds: float
+    think: float
+    least: int
+
+
 @dataclass
 class Found:
     """What the readers measured.
 
     Attributes:
+        span: the seconds after the start.
         seconds: the time of each request, by what was requested.
         errors: the number of answers other than 200, or without an answer, by what was requested.
         said: what the errors were.
@@ -139,6 +164,7 @@ class Found:
         late: seconds by which the readers themselves woke too late, on a shared machine.
     """
 
+    span: float = 0.0
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     said: set[str] = field(default_factory=set)
@@ -149,6 +175,7 @@ class Found:
         """Add the measurements of another reader."""
         for name, times in other.seconds.items():
             self.seconds.setdefault(name, []).extend(times)
+        self.span = max(self.span, other.span)
         self.errors += other.errors
         self.said |= other.said
         self.events += other.events
@@ -235,31 +262,25 @@ def _served(store: str) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(30)
 
 
-def _read(
-    address: str, study: Study, readers: int, first: float, seconds: float, think: float
-) -> Found:
+def _read(address: str, study: Study, readers: int, reading: Reading) -> Found:
     """Run all readers in a few processes."""
     context = multiprocessing.get_context("spawn")
     share = [len(range(each, readers, _PROCESSES)) for each in range(_PROCESSES)]
     with context.Pool(_PROCESSES) as pool:
-        asked = [(address, study.id, n, first, seconds, think, i) for i, n in enumerate(share)]
+        asked = [(address, study.id, n, reading, i) for i, n in enumerate(share)]
         found = Found()
         for each in pool.starmap(_readers, asked):
             found.add(each)
     return found
 
 
-def _readers(
-    address: str, study: str, readers: int, first: float, seconds: float, think: float, seed: int
-) -> Found:
+def _readers(address: str, study: str, readers: int, reading: Reading, seed: int) -> Found:
     """Run the readers of one process."""
-    return asyncio.run(_all(address, study, readers, first, seconds, think, seed))
+    return asyncio.run(_all(address, study, readers, reading, seed))
 
 
-async def _all(
-    address: str, study: str, readers: int, first: float, seconds: float, think: float, seed: int
-) -> Found:
-    found, until = Found(), time.monotonic() + first + seconds
+async def _all(address: str, study: str, readers: int, reading: Reading, seed: int) -> Found:
+    found, started = Found(), time.monotonic() + reading.first
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
         n_listeners = round(readers * _LISTENERS)
@@ -267,12 +288,11 @@ async def _all(
         listening = [asyncio.create_task(_listen(client, study, found)) for _ in range(n_listeners)]
         await asyncio.gather(
             *(
-                _reader(
-                    client, study, think, seconds, until, random.Random(f"{seed} {each}"), found
-                )
+                _reader(client, study, reading, started, random.Random(f"{seed} {each}"), found)
                 for each in range(readers - n_listeners)
             )
         )
+        found.span = time.monotonic() - started
         for each in (*listening, lateness):
             each.cancel()
         await asyncio.gather(*listening, lateness, return_exceptions=True)
@@ -282,17 +302,17 @@ async def _all(
 async def _reader(
     client: httpx.AsyncClient,
     study: str,
-    think: float,
-    seconds: float,
-    until: float,
+    reading: Reading,
+    started: float,
     rng: random.Random,
     found: Found,
 ) -> None:
     """Ask, pause, ask for something else."""
-    await asyncio.sleep(rng.uniform(0, think))
-    while time.monotonic() < until:
+    await asyncio.sleep(rng.uniform(0, reading.think))
+    n_asked = 0
+    while time.monotonic() < started + reading.seconds or n_asked < reading.least:
         name, path = _asked(study, rng)
-        begun = time.perf_counter()
+        begun, is_first = time.perf_counter(), time.monotonic() < started
         try:
             answer = await client.get(path)
             if answer.status_code != 200:
@@ -302,9 +322,9 @@ async def _reader(
             found.errors[name] += 1
             found.said.add(repr(error))
         taken = time.perf_counter() - begun
-        is_first = time.monotonic() - taken < until - seconds
         found.seconds.setdefault("the first seconds" if is_first else name, []).append(taken)
-        await asyncio.sleep(think * rng.uniform(0.5, 1.5))
+        n_asked += not is_first
+        await asyncio.sleep(reading.think * rng.uniform(0.5, 1.5))
 
 
 def _asked(study: str, rng: random.Random) -> tuple[str, str]:

@@ -14,6 +14,9 @@ A worker tries again after a StoreError, an OutOfMemoryError and a MachineError.
 DatasetError and any other TrainingError would come again: they stop the study.
 """
 
+from collections import deque
+from collections.abc import Iterator
+
 
 class MemtailError(Exception):
     """Base of every error that a user can mend."""
@@ -49,6 +52,23 @@ class MachineError(TrainingError):
 
 class EstimationError(MemtailError):
     """The stored trials do not allow the estimate that was asked for."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that it comes from, each once: a chain of errors may lead back to itself.
+
+    urllib3 keeps the cause of an error in its ``args``.
+    """
+    seen: set[int] = set()
+    waiting = deque([error])
+    while waiting:
+        each = waiting.popleft()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [each.__cause__, each.__context__]
+        waiting += [part for part in each.args if isinstance(part, BaseException)]
 
 
 def did_you_mean(word: str, known: "list[str] | tuple[str, ...]") -> str:

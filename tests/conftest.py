@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tests import programs
 
 _HEAVY = [{"cluster", "s3"}, {"gated"}, {"served"}, {"browser"}]  # fixtures of a test
 
+# A runner in the background may ignore Ctrl-C, and every program started from it would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 use_one_core()  # as every training process does; two test processes on two threads each would crawl
 
 

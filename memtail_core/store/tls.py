@@ -2,10 +2,9 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
-from memtail_core.errors import StudyError
+from memtail_core.errors import StudyError, causes
 
 _PATIENCE = 2.0  # seconds for a server to begin a handshake
 _ANOTHER_NAME = {62, 64}  # OpenSSL's codes: another host name, another IP address
@@ -34,7 +33,7 @@ def trusted(file: Path | None) -> str | None:
 
 def is_refused(error: BaseException) -> bool:
     """Whether the server's certificate was refused: trying again would not change that."""
-    return any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error))
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in causes(error))
 
 
 def fault(error: BaseException, host: str, port: int, plain: str, encrypted: str) -> str | None:
@@ -48,7 +47,7 @@ def fault(error: BaseException, host: str, port: int, plain: str, encrypted: str
     Returns:
         A phrase about the server; None if encryption is not what is wrong.
     """
-    for each in _chain(error):
+    for each in causes(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             return _of_certificate(each, host)
     if _answers_in_plain(host, port):
@@ -98,17 +97,3 @@ def _answers_in_plain(host: str, port: int) -> bool:
             return connection.recv(1) in _BEGINNINGS
     except OSError:
         return False
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what it comes from; urllib3 keeps causes in ``args``."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop(0)
-        if each is None or id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield each
-        waiting += [each.__cause__, each.__context__]
-        waiting += [part for part in each.args if isinstance(part, BaseException)]

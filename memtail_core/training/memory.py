@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from memtail_core.errors import MemtailError, OutOfMemoryError
+from memtail_core.errors import MemtailError, OutOfMemoryError, causes
 
 _MESSAGES = (  # of allocators, the driver and the libraries, in lower case
     "can't allocate memory",
@@ -19,15 +19,12 @@ _MESSAGES = (  # of allocators, the driver and the libraries, in lower case
 )
 
 
-def is_out_of_memory(error: BaseException | None) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, here or in what was handled when ``error`` was raised."""
-    if error is None:
-        return False
-    message = str(error).lower()
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or any(text in message for text in _MESSAGES)
-        or is_out_of_memory(error.__context__)
+    return any(
+        isinstance(each, MemoryError | torch.OutOfMemoryError)
+        or any(text in str(each).lower() for text in _MESSAGES)
+        for each in causes(error)
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from memtail_core import catalogue
 from memtail_core.data.near_duplicates import in_test_set
 from memtail_core.report import publish
 from memtail_core.running import execution
@@ -177,7 +178,7 @@ def test_too_few_models_and_empty_thresholds_are_said(
     assert "choose other --thresholds" in said
     for shard in sorted((folder / trained.study.prefix / "shards").iterdir())[2:]:
         shard.unlink()
-    (folder / trained.study.prefix / "goal.json").write_text('{"trials": 10}')
+    catalogue.shrink(FilesStore(folder), trained.study, 10)
     assert "has 10 models, too few to split" in refused(memtail("removal", "digits"))
     assert "two halves to compare take 4 complete blocks" in refused(memtail("stability", "digits"))
     assert "held out by only 3 of 10 models" in refused(memtail("subgroups", "digits"))

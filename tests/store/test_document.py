@@ -14,6 +14,8 @@ from memtail_core.store.document import document
 ROOT = Path(__file__).parents[2]
 _OF_ITS_OWN = {  # what a client of the dashboard sends, which has bounds of its own
     "services/dashboard/study_file.py",
+    "services/dashboard/readers/study_text.py",
+    "services/dashboard/readers/isolation.py",
 }
 
 

@@ -21,11 +21,11 @@ def digits() -> Dataset:
 class _Digits(EngineContract):
     training: dict[str, Any]
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def dataset(self) -> Dataset:
         return digits()
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def engine(self, dataset: Dataset) -> Engine:
         precision = self.training.get("precision", "float32")
         return training.resolve(self.training, dataset, 175).engine("cpu", Tuning(1, precision))
@@ -42,14 +42,14 @@ class TestMLPInBfloat16(_Digits):
 class _Stacked(_Digits):
     """Three at once, on subsets of one size."""
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def engine(self, dataset: Dataset) -> Engine:
         recipe = training.resolve(self.training, dataset, 175)
         return recipe.engine("cpu", Tuning(3, self.precision))
 
     precision = "float32"
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def subsets(self, dataset: Dataset) -> np.ndarray:
         rng = np.random.default_rng(0)
         return np.stack([rng.permutation(250) < 175 for _ in range(3)])
@@ -104,11 +104,11 @@ class TestUserFunction(_Digits):
 
 
 class TestMLPOnATable(EngineContract):
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def dataset(self) -> Dataset:
         return load(DatasetTable(source="sklearn:wine"))
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def engine(self, dataset: Dataset) -> Engine:
         return training.resolve({"widths": [32], "epochs": 100}, dataset, 100).engine("cpu")
 

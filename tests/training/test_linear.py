@@ -27,21 +27,21 @@ class _Solved(EngineContract):
 
 
 class TestImages(_Solved):
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def dataset(self) -> Dataset:
         return digits()
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def engine(self, dataset: Dataset) -> Engine:
         return training.resolve({"recipe": "linear"}, dataset, 175).engine("cpu")
 
 
 class TestFeatures(_Solved):
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def dataset(self) -> Dataset:
         return load(DatasetTable(source="sklearn:wine"))
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def engine(self, dataset: Dataset) -> Engine:
         return training.resolve({"recipe": "linear"}, dataset, 100).engine("cpu")
 

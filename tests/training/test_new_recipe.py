@@ -1,5 +1,6 @@
 """A new recipe is one file, here the class below, and one line of the registry, the fixture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,17 +49,19 @@ class Centroids(Recipe):
         return predict
 
 
-@pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry._BY_NAME, "centroids", Centroids)
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry._BY_NAME, "centroids", Centroids)
+        yield
 
 
 class TestCentroids(EngineContract):
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def dataset(self) -> Dataset:
         return digits()
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def engine(self, dataset: Dataset) -> Engine:
         return training.resolve({"recipe": "centroids", "share": 0.1}, dataset, 175).engine("cpu")
 

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import json
 import math
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
+from pydantic_core import from_json
 
 from memtail_core.data.image_files.formats import Packed, formats_by_ending
 from memtail_core.data.image_files.labelled import Broken
@@ -176,10 +176,10 @@ def _label(sample: _Sample, ending: str, field: str) -> str | None:
         return None
     try:
         text = sample.parts[ending]().decode()
-        value: Any = json.loads(text) if field else text.strip()
+        value: Any = from_json(text) if field else text.strip()
         for part in field.split(".") if field else ():
             value = value.get(part)
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):
         raise ValueError("is no JSON object" if field else "is no text") from None
     if isinstance(value, dict | list):
         raise ValueError(f"has no class as {field}, but a JSON {type(value).__name__}")

@@ -44,7 +44,9 @@ class Download:
             while piece := response.read(_PIECE):
                 self._got.extend(piece)
         except HTTPError as error:
-            raise NoByteError(str(error)) if len(self._got) == had else error from error
+            if len(self._got) == had:
+                raise NoByteError(str(error)) from error
+            raise
         finally:
             response.close()
             response.release_conn()

@@ -16,7 +16,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from memtail_core.errors import StoreError
+from memtail_core.errors import StoreError, causes
 from memtail_core.settings import ambiguity
 from memtail_core.store import tls
 
@@ -170,9 +170,7 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, SSLError):
         return f"no encrypted connection ({error})"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, socket.gaierror):
-            return cause.strerror[0].lower() + cause.strerror[1:]
-        cause = cause.__cause__ or cause.__context__
+    for each in causes(error):
+        if isinstance(each, OSError) and each.strerror and not isinstance(each, socket.gaierror):
+            return each.strerror[0].lower() + each.strerror[1:]
     return "the connection was cut"

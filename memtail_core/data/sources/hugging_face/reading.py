@@ -1,6 +1,5 @@
 """Reads one split of a Hugging Face dataset; its features say what the columns are."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+from pydantic_core import from_json
 
 from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.image_cells import is_images
@@ -96,10 +96,10 @@ def _classes(metadata: dict[bytes, bytes], folder: Path) -> dict[str, list[str]]
 def _features(text: bytes, *path: str) -> dict[str, Any]:
     """What stands at ``path`` in a JSON text; nothing where it is not there."""
     try:
-        found: Any = json.loads(text)
+        found: Any = from_json(text)
         for name in path:
             found = found[name]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
 

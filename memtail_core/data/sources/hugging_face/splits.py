@@ -1,12 +1,13 @@
 """Finds the files of each split in the folder of a Hugging Face dataset."""
 
-import json
 import os
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from memtail_core.data.image_files.tree import is_hidden
 from memtail_core.data.wording import some
@@ -117,8 +118,8 @@ def _get(entry: object, name: str) -> object:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = from_json(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise DatasetError(f"cannot read '{file}': {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise DatasetError(f"'{file}' is not what Hugging Face writes")

@@ -1,10 +1,10 @@
 """Reads a Parquet file, with what pandas wrote about its index."""
 
-import json
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
+from pydantic_core import from_json
 
 from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.paths import existing
@@ -28,7 +28,7 @@ def read(path: str) -> File:
 def _indices(metadata: dict[bytes, bytes]) -> list[str]:
     """Columns that were the index of a frame; a RangeIndex has none."""
     try:
-        pandas: Any = json.loads(metadata.get(b"pandas", b"{}"))
+        pandas: Any = from_json(metadata.get(b"pandas", b"{}"))
         return [nfc(name) for name in pandas.get("index_columns", []) if isinstance(name, str)]
-    except (ValueError, AttributeError, TypeError, RecursionError):  # another program's
+    except (ValueError, AttributeError, TypeError):  # another program's
         return []
