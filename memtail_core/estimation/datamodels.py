@@ -29,8 +29,8 @@ _COPIES = 2 + FOLDS  # of them that are in memory, about
 
 
 @dataclass(frozen=True, eq=False)
-class Datamodels:
-    """The models of some test examples.
+class Fit:
+    """The datamodels of some test examples.
 
     Attributes:
         first: the first of them; the others follow.
@@ -58,7 +58,7 @@ def datamodels(
     device: str = "cpu",
     threads: int = 1,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[Datamodels]:
+) -> Iterator[Fit]:
     """Fit every test example, some at a time.
 
     Args:
@@ -79,7 +79,12 @@ def datamodels(
         raise ValueError("trials of at least two blocks are needed")
     whole = Inclusion.of(subset, n, device)
     splits = [
-        (rows, Inclusion.of(subset[rows], n, device), others, Inclusion.of(subset[others], n, device))
+        (
+            rows,
+            Inclusion.of(subset[rows], n, device),
+            others,
+            Inclusion.of(subset[others], n, device),
+        )
         for rows in parts
         for others in [np.setdiff1d(np.arange(len(subset)), rows)]
     ]
@@ -93,7 +98,7 @@ def datamodels(
         ]
         penalty = _best(problems.alpha, fitted)
         problems.descend_to(penalty)
-        yield Datamodels(first, problems.weights, problems.intercept, penalty)
+        yield Fit(first, problems.weights, problems.intercept, penalty)
         if progress is not None:
             progress(len(y))
 
@@ -106,9 +111,7 @@ def _best(largest: Floats, fitted: list[tuple[Problems, Floats, Inclusion]]) -> 
         fitted: for each fold its problems, and the outcomes and regressors that it held out.
     """
     alpha, best = largest.copy(), largest.copy()
-    least = sum(
-        ((held - problems.mean[:, None]) ** 2).sum(axis=1) for problems, held, _ in fitted
-    )
+    least = sum(((held - problems.mean[:, None]) ** 2).sum(axis=1) for problems, held, _ in fitted)
     patience, which = np.full(len(alpha), _PATIENCE), np.flatnonzero(largest > 0)
     while len(which):
         alpha[which] *= STEP

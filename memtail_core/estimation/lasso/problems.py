@@ -92,13 +92,13 @@ class Problems:
     @property
     def intercept(self) -> Floats:
         """b, float64 [q]."""
-        return self.mean - self.weights @ self.inclusion.share
+        return np.asarray(self.mean - self.weights @ self.inclusion.share)
 
     def predictions(self, inclusion: Inclusion, which: Indices) -> Floats:
         """Return what solutions predict of other trials, float64 [len(which), T']."""
         weights = self.weights[which]
         level = self.mean[which] - weights @ self.inclusion.share
-        return inclusion.predictions(weights) + level[:, None]
+        return np.asarray(inclusion.predictions(weights) + level[:, None])
 
     def _descend(self, rows: Indices, alpha: Floats, tolerance: float) -> Indices:
         descend(
