@@ -50,7 +50,11 @@ def figures(result: Datamodels) -> dict[str, CaptionedFigure]:
         .encode(
             x=x,
             y=y,
-            size=alt.Size("n:Q", scale=alt.Scale(type="log", range=[10, 160]), legend=None),
+            size=alt.Size(
+                "n:Q",
+                scale=alt.Scale(type="log", domain=[1, max(10, *places.values())], range=[10, 160]),
+                legend=None,
+            ),
             tooltip="tooltip:N",
             description="tooltip:N",
         )
