@@ -12,3 +12,10 @@ def test_judging_is_measured_beside_the_plain_way() -> None:
     assert found["gigaflop"] == pytest.approx(2 * 300 * 80 * 40 / 1e9)
     assert 0 < found["product_limit_seconds"] < found["ours"]
     assert found["our_peak_bytes"] > 10**7
+
+
+def test_ours_is_measured_alone_with_scores_of_another_type() -> None:
+    sizes = ("--train", "80", "--test", "20", "--trials", "40")
+    (found,) = ran("judge", *sizes, "--dtype", "float16", "--alone")
+    assert found["theirs"] is None
+    assert found["what"].endswith("float16 scores on disk")

@@ -110,14 +110,16 @@ def test_there_must_be_near_duplicates() -> None:
 
 
 def reading(trained: Trained, highest: np.ndarray[Any, Any]) -> Reading:
-    return cast("Reading", SimpleNamespace(highest=highest))
+    scores = SimpleNamespace(name="My scores (5 runs)")
+    return cast("Reading", SimpleNamespace(highest=highest, scores=scores))
 
 
 def test_every_arm_leaves_out_as_many(trained: Trained) -> None:
     highest = np.random.default_rng(0).permuted(np.tile(np.arange(300)[:, None], (1, 3)), axis=0)
     two, five = removals(trained.study, [reading(trained, highest)], np.array([0, 2]), (2, 5))
     assert two.study.id != five.study.id
-    assert two.study.name == "digits-top-2"
+    assert two.study.name == "digits-my-scores-5-runs-top-2"
+    assert two.study.shard_size == 3, "a repeat is a shard"
     subsets = designs.subsets(five.study, range(6), five.arms)
     assert (subsets.sum(axis=1) == 295).all()
     for arm, column in ((1, 0), (2, 2), (4, 0), (5, 2)):

@@ -70,6 +70,10 @@ def run(host: Host, options: JudgeOptions) -> Iterator[Judgement]:
     _check(options, subject)
     study, dataset = subject.study, subject.dataset
     wrong = None if options.wrong_labels is None else wrong_labels(options.wrong_labels, dataset)
+    pairs = None
+    if options.duplicates:
+        with host.status("looking for near-duplicates"):
+            pairs = duplicates(dataset)
     making = options.from_trials
     if making is None:
         is_made = any(not trainings.is_file(each) for each in options.scores)
@@ -85,10 +89,6 @@ def run(host: Host, options: JudgeOptions) -> Iterator[Judgement]:
         if not options.ceiling:
             host.say_plan({"networks": 0}, "nothing would be trained")
         return
-    pairs = None
-    if options.duplicates:
-        with host.status("looking for near-duplicates"):
-            pairs = duplicates(dataset)
     removed_for = designs.drawn_tests(study, options.tests if options.remove else 0)
     columns = np.union1d(removed_for, [] if pairs is None else pairs.tests).astype(np.int64)
     most = max([*options.remove, *(AMONG if pairs is not None else ())], default=0)

@@ -1,5 +1,6 @@
 """What is trained to judge: some subsets again, and all examples but the highest-scored."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,13 +85,28 @@ def removals(
     for reading in readings:
         for k in removed:
             arms = _arms(reading.highest[:k, columns], source.dataset.n_train)
-            name = f"{source.name[: 35 - len(str(k))].rstrip('-')}-top-{k}"
-            table = ArmsTable(count=len(arms), sha256=arms.sha256)
-            most = range(1, source.shard_size + 1)
-            size = max(each for each in most if len(arms) % each == 0)  # repeats are whole shards
-            study = source.model_copy(update={"name": name, "subsets": table, "shard_size": size})
+            study = source.model_copy(
+                update={
+                    "name": _name(source.name, reading.scores.name, k),
+                    "shard_size": _shard_size(len(arms), source.shard_size),
+                    "subsets": ArmsTable(count=len(arms), sha256=arms.sha256),
+                }
+            )
             planned.append(Removal(reading, k, study, arms))
     return planned
+
+
+def _name(source: str, scores: str, k: int) -> str:
+    """``digits-counted-margins-top-10``, of at most 40 characters."""
+    slug = re.sub("[^a-z0-9]+", "-", scores.lower()).strip("-")
+    end = f"-top-{k}"
+    return "-".join([source[:14].rstrip("-"), slug])[: 40 - len(end)].rstrip("-") + end
+
+
+def _shard_size(arms: int, most: int) -> int:
+    """Return a size by which repeats are whole shards, if it is not much smaller than ``most``."""
+    size = max(each for each in range(1, most + 1) if arms % each == 0)
+    return size if 2 * size >= most else most
 
 
 def costs(

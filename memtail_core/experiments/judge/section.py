@@ -106,22 +106,27 @@ def _notes(result: Judgement) -> list[str]:
     else:
         notes.append(
             f"The ceiling comes from {result.retrained:,} of the subsets, trained on once more by "
-            "another seed. The share of it varies with both."
+            "another seed. With too few of them a share of it has no interval: raise --ceiling."
         )
     if result.tests:
         notes.append(
-            f"Removal: {result.repeats} networks were trained on all training examples without the "
-            f"highest-scored ones, for each of {count(result.tests, 'test example')} drawn at "
-            "random, and as many without random ones, from the same weights. Intervals are over "
-            "networks and test examples."
+            f"Loss: for each of {count(result.tests, 'test example')} drawn at random, "
+            f"{result.repeats} networks were trained on all training examples but those that score "
+            f"highest for it, and from the same weights as many without random ones. The loss is "
+            f"how much lower the {result.outcome} is. Intervals are over networks and test "
+            "examples; they are in the figure and the table."
         )
     if result.wrong_labels:
         notes.append(
-            "Harm is minus the mean score over test examples; self-influence is the score of a "
+            "AUROC: how well scores tell training examples with wrong labels from the others. Harm "
+            "is minus the mean score over test examples; self-influence is the score of a "
             "training example for itself, where an attribution has one."
         )
     if result.with_duplicate:
-        notes.append("Near-duplicates count where training and test example have one label.")
+        notes.append(
+            "Duplicate in 10: for how many test examples with a near-duplicate of their class in the "
+            "training set it is among the 10 highest scores."
+        )
     if result.undecided:
         notes.append(
             f"{count(result.undecided, 'test example')} had the same outcome in all models: they "
@@ -139,9 +144,9 @@ def with_interval(score: Score) -> str:
 
 def _summary(result: Judgement) -> TextTable:
     columns = ["scores", "LDS", "95% interval", "behind the best", "of ceiling"]
-    columns += [f"loss without {loss.removed:,}" for loss in result.judged[0].losses]
-    columns += [f"wrong labels by {by}" for by in _by(result)]
-    columns += [f"duplicates in {each.among:,}" for each in result.judged[0].duplicates]
+    columns += [f"loss of {loss.removed:,}" for loss in result.judged[0].losses]
+    columns += [f"AUROC, {by}" for by in _by(result)]
+    columns += [f"duplicate in {each.among:,}" for each in result.judged[0].duplicates]
     return TextTable((*columns, "trained"), [_row(each, _by(result)) for each in result.judged])
 
 
@@ -157,8 +162,10 @@ def _interval(score: Score) -> str:
 def _share(each: Judged) -> str:
     if each.share is None:
         return MISSING
-    ends = f"[{percent(each.share_low, 0)}, {percent(each.share_high, 0)}]"
-    return f"{percent(each.share, 0)} {ends}"
+    share = percent(each.share, 0)
+    if each.share_low is None or each.share_high is None:
+        return share
+    return f"{share} [{each.share_low:.0%}, {each.share_high:.0%}]"
 
 
 def _row(each: Judged, by: Sequence[str]) -> tuple[str, ...]:
@@ -169,7 +176,7 @@ def _row(each: Judged, by: Sequence[str]) -> tuple[str, ...]:
         _interval(each.score),
         MISSING if each.behind is None else _interval(each.behind),
         _share(each),
-        *(f"{loss.loss:.3f} [{loss.low:.3f}, {loss.high:.3f}]" for loss in each.losses),
+        *(decimal(loss.loss, 3) for loss in each.losses),
         *(area.get(name, MISSING) for name in by),
         *(percent(recall.share, 0) for recall in each.duplicates),
         MISSING if each.trainings is None else f"{each.trainings:,}",
