@@ -9,6 +9,7 @@ runs in a process that does nothing else. ``seconds`` are of the attribution, wi
 The other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
 """
 
+import os
 import resource
 import sys
 import tempfile
@@ -22,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
+os.environ["TQDM_DISABLE"] = "1"  # progress bars of the other projects
 
 from benchmarks.at_scale.sides import alone
-from benchmarks.peers.attributions import PEERS, Networks, quiet
+from benchmarks.peers.attributions import PEERS, Networks
 from benchmarks.table import run, show
 from cli.options import find_study, store_option
 from memtail_core import approximations, catalogue
@@ -103,8 +105,7 @@ def _attributed(
     rows, columns = np.arange(trials.n), np.arange(trials.n_test)
     start = time.perf_counter()
     if name in PEERS:
-        with quiet():
-            scores = PEERS[name][1](_networks(setting, runs))
+        scores = PEERS[name][1](_networks(setting, runs))
     elif name.startswith("combined"):
         scores = combine(dataset, drawn, runs).mean(rows, columns)
     elif name in OWN[:2]:

@@ -7,11 +7,9 @@ network, so their scores are averaged over networks.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,7 +88,6 @@ def dattri_trak(networks: Networks) -> Scores:
 
     model = deepcopy(networks.trained[0])
 
-    @flatten_func(model)  # type: ignore[misc]
     def probability(params: dict[str, Tensor], pair: tuple[Tensor, Tensor]) -> Tensor:
         return torch.sigmoid(_of_one(model, 1.0)(params, pair))
 
@@ -98,7 +95,10 @@ def dattri_trak(networks: Networks) -> Scores:
         loss_func=_of_one(model, 1.0), model=model, checkpoints=_states(networks.trained)
     )
     attributor = TRAKAttributor(
-        task, probability, projector_kwargs={"proj_dim": _DIMENSIONS}, regularization=1e-3
+        task,
+        flatten_func(model)(probability),
+        projector_kwargs={"proj_dim": _DIMENSIONS},
+        regularization=1e-3,
     )
     train, test = networks.loaders
     attributor.cache(train)
@@ -261,19 +261,6 @@ def _averaged(networks: Networks, of: Callable[[nn.Module], Scores]) -> Scores:
 
 def _array(scores: Tensor) -> Scores:
     return scores.detach().cpu().numpy().astype(np.float32)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep progress bars of other projects off the terminal."""
-    import tqdm
-
-    before = tqdm.tqdm.__init__
-    tqdm.tqdm.__init__ = lambda self, *a, **k: before(self, *a, **{**k, "disable": True})
-    try:
-        yield
-    finally:
-        tqdm.tqdm.__init__ = before
 
 
 PEERS: dict[str, tuple[str, Callable[[Networks], Scores]]] = {

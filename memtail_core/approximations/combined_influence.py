@@ -6,13 +6,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.approximations import Run
+from memtail_core.approximations.method import InfluenceMethod
 from memtail_core.approximations.methods.linearised_retraining import LinearisedRetraining
+from memtail_core.approximations.run import Run
 from memtail_core.data import Dataset
 from memtail_core.estimation.combined import CombinedInfluence, combined_influence
 from memtail_core.running.trials import Trials
 
-GRADIENTS = LinearisedRetraining()
+GRADIENTS: InfluenceMethod = LinearisedRetraining()
+"""The prior of influence."""
 
 Outcome = Literal["margin", "probability", "correctness"]
 

@@ -125,12 +125,8 @@ class LinearisedRetraining:
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
         """See :class:`.InfluenceMethod`. Holds n × 2,048 numbers for each run."""
         del dataset
-        weight = doubt(runs) ** _POWER
-        curvature = mean_over(runs, _curvature_of)
-        sides = []
-        for run in runs:
-            phi = run.part(GRADIENTS)
-            sides.append((removed(phi["train"], run.subset, curvature), phi["test"]))
+        weight, curvature = doubt(runs) ** _POWER, mean_over(runs, _curvature_of)
+        sides = [(_removed(run, curvature), run.part(GRADIENTS)["test"]) for run in runs]
 
         def block(train: Indices, test: Indices) -> NDArray[np.float32]:
             total = np.zeros((len(train), len(test)), np.float32)
@@ -140,3 +136,14 @@ class LinearisedRetraining:
             return np.asarray(total * scale, dtype=np.float32)
 
         return block
+
+    def itself(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
+        """See :class:`.KnowsItself`."""
+        del dataset
+        curvature = mean_over(runs, _curvature_of)
+        own = [(_removed(r, curvature) * r.part(GRADIENTS)["train"]).sum(axis=1) for r in runs]
+        return np.asarray(np.mean(own, axis=0, dtype=np.float64) * doubt(runs) ** _POWER)
+
+
+def _removed(run: Run, curvature: Floats) -> NDArray[np.float32]:
+    return removed(run.part(GRADIENTS)["train"], run.subset, curvature)
