@@ -1,12 +1,12 @@
-"""How well attribution methods predict retrained networks: memtail's beside those of other projects.
+"""How well attribution methods predict retrained networks: memtail's and other projects'.
 
     memtail run digits --set subsets.ratio=0.5 --trials 600
     python benchmarks/attribution.py digits --runs 10 --from-trials 300
 
 All methods read the same ``--runs`` networks, the first of the study; ``counted`` and ``combined``
-count the first ``--from-trials`` models besides. All other models judge (docs/judge.md). Each method
-runs in a process that does nothing else. ``seconds`` are of the attribution, without the trainings.
-The other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
+count the first ``--from-trials`` models besides. All other models judge (docs/judge.md). Each
+method runs in a process that does nothing else; ``seconds`` are its own, without the trainings. The
+other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
 """
 
 import os
