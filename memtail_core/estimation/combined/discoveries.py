@@ -11,7 +11,7 @@ are grouped by level, 16 to a decade, so that counts and sums by level are all o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,10 @@ class Discoveries:
         """The 95% intervals, float64 [P] each."""
         half = Z95 * self.standard_error
         return self.influence - half, self.influence + half
+
+    def of_harm(self) -> "Discoveries":
+        """Read what a search for harm gave as influence: negative."""
+        return replace(self, influence=-self.influence)
 
     def __len__(self) -> int:
         return len(self.train)
