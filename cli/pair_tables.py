@@ -14,8 +14,16 @@ def pair_console(*, stderr: bool = False) -> Console:
     return Console(highlight=False, soft_wrap=True, stderr=stderr)
 
 
-def print_pairs(console: Console, rows: list[dict[str, Any]]) -> None:
-    """Print rows of a table of pairs, see :func:`memtail_core.report.tables.pairs_table`."""
+def print_pairs(console: Console, rows: list[dict[str, Any]], rate: str = "p_value") -> None:
+    """Print rows of a table of pairs, see :func:`memtail_core.report.tables.pairs_table`.
+
+    Args:
+        console: where.
+        rows: of the table.
+        rate: the column that says how often chance does as much, ``p_value`` or
+            ``false_sign_rate``.
+    """
+    titles = [*_TITLES[:-2], "p" if rate == "p_value" else "wrong sign", _TITLES[-1]]
     cells = [
         (
             Named(row["train_index"], row["train_name"]),
@@ -25,9 +33,9 @@ def print_pairs(console: Console, rows: list[dict[str, Any]]) -> None:
             row["test_class"],
             f"{row['influence']:.2f} ± {row['standard_error']:.2f}",
             f"{row['ci_low']:.2f} … {row['ci_high']:.2f}",
-            f"{row['p_value']:.1g}",
+            f"{row[rate]:.1g}",
             f"{row['q_value']:.1g}",
         )
         for row in rows
     ]
-    print_table(console, _TITLES, cells, texts={0, 1, 3, 4})
+    print_table(console, titles, cells, texts={0, 1, 3, 4})

@@ -7,6 +7,8 @@ import click
 from cli import formatting
 from cli import output as out
 from cli.calibrated_pairs import list_calibrated, refuse
+from cli.combined_pairs import list_combined
+from cli.combined_pairs import refuse as refuse_combined
 from cli.options import (
     Threshold,
     any_class_option,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
 
 _SHOWN = 20
+_RUNS = 5
 
 
 @click.command()
@@ -65,6 +68,16 @@ _SHOWN = 20
     is_flag=True,
     help="The same as --estimator calibrated.",
 )
+@click.option(
+    "--combined",
+    is_flag=True,
+    help="Estimate influence from gradients and counting together.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 100),
+    help="With --combined, read gradients of this many networks. [default: 5]",
+)
 @any_class_option
 @fdr_option
 @click.option("--top", type=click.IntRange(1), help="Keep only this many of the strongest pairs.")
@@ -86,6 +99,8 @@ def pairs(
     theta_mem: float | None,
     estimator: "Estimator",
     is_calibrated: bool,
+    combined: bool,
+    runs: int | None,
     any_class: bool,
     fdr: float | None,
     harmful: bool,
@@ -105,6 +120,10 @@ def pairs(
 
     With --calibrated, pairs are ranked by an estimate that learns from the models what counting
     does not show, which is much better with few models; the counted influence is printed beside it.
+
+    With --combined, a few networks are trained again while being recorded (once: they are stored).
+    Their gradients, corrected by what all models show, give influence on the probability of the
+    right answer, with an interval, the probability of a wrong sign, and a q-value.
     """
     from memtail_core.analysis.pair_queries import PairQuery
     from memtail_core.estimation.calibrated import CALIBRATED
@@ -114,6 +133,30 @@ def pairs(
     if as_json and output:
         raise click.UsageError("--json prints; for a file say --output pairs.json alone")
     format_ = out.format_of(output, format_, out.FORMATS)
+    if runs is not None and not combined:
+        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
+    if combined:
+        if is_calibrated:
+            raise click.UsageError("--combined or --calibrated: not both")
+        refuse_combined({"--permutations": permutations > 0, "--memory": memory is not None})
+        if theta_mem is None and not train:
+            theta_mem = 0.25
+        list_combined(
+            name,
+            location,
+            question=PairQuery(train, test, classes, not any_class, theta_mem),
+            estimator=estimator,
+            n_runs=runs or _RUNS,
+            device=device,
+            theta=theta,
+            fdr=fdr,
+            harmful=harmful,
+            top=top,
+            format_=format_,
+            output=output,
+            as_json=as_json,
+        )
+        return
     if is_calibrated or estimator is CALIBRATED:
         refuse(
             {

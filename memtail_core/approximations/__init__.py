@@ -11,7 +11,14 @@ from memtail_core.approximations.evaluation import Cost, Evaluation, evaluated, 
 from memtail_core.approximations.method import AnyMethod, Block, InfluenceMethod, Method
 from memtail_core.approximations.pair_evaluation import PairEvaluation, pairs_evaluated
 from memtail_core.approximations.recording import missing, recorded
-from memtail_core.approximations.registry import ALL, INFLUENCE_METHODS, METHODS, Chosen, named
+from memtail_core.approximations.registry import (
+    ALL,
+    INFLUENCE_METHODS,
+    METHODS,
+    Chosen,
+    named,
+    why_not,
+)
 from memtail_core.approximations.run import Run, Setting
 from memtail_core.approximations.study_evaluation import StudyEvaluation, evaluate
 
@@ -39,4 +46,5 @@ __all__ = [
     "pairs_evaluated",
     "recorded",
     "reference",
+    "why_not",
 ]

@@ -15,6 +15,7 @@ from memtail_core.approximations.methods.gradient_norm import GradientNorm
 from memtail_core.approximations.methods.input_curvature import InputCurvature
 from memtail_core.approximations.methods.input_neighbours import InputNeighbours
 from memtail_core.approximations.methods.last_layer_gradient import LastLayerGradient
+from memtail_core.approximations.methods.linearised_retraining import LinearisedRetraining
 from memtail_core.approximations.methods.projected_gradients import ProjectedGradients
 from memtail_core.approximations.methods.representation_similarity import RepresentationSimilarity
 from memtail_core.approximations.methods.variability import Variability
@@ -46,6 +47,7 @@ INFLUENCE_METHODS: tuple[InfluenceMethod, ...] = (
     RepresentationSimilarity(),
     WeightedSimilarity(),
     ProjectedGradients(),
+    LinearisedRetraining(),
 )
 
 

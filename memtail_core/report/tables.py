@@ -14,6 +14,7 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.analysis.calibrated_pairs import Candidates
 from memtail_core.data import Dataset
 from memtail_core.estimation import Memorization
+from memtail_core.estimation.combined import Discoveries
 from memtail_core.estimation.influence import Pairs, StrongestPartners
 from memtail_core.report.spreadsheet import harmless
 
@@ -91,6 +92,30 @@ def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> p
             "train_label": dataset.y_train[train],
             "test_label": dataset.y_test[test],
             **_words(dataset, train, test),
+        }
+    )
+
+
+def combined_pairs_table(
+    found: Discoveries, dataset: Dataset, memorization: NDArray[np.float64]
+) -> pa.Table:
+    """Make one row per pair; ``memorization``, float64 [n], is of all training examples."""
+    low, high = found.interval
+    mem = memorization[found.train]
+    return pa.table(
+        {
+            "train_index": found.train,
+            "test_index": found.test,
+            "influence": found.influence,
+            "standard_error": found.standard_error,
+            "ci_low": low,
+            "ci_high": high,
+            "false_sign_rate": found.false_sign_rate,
+            "q_value": found.q_value,
+            "memorization": pa.array(mem, mask=np.isnan(mem)),
+            "train_label": dataset.y_train[found.train],
+            "test_label": dataset.y_test[found.test],
+            **_words(dataset, found.train, found.test),
         }
     )
 

@@ -70,13 +70,21 @@ def test_the_highest_scores_are_removed_and_wrong_labels_looked_for(
 def test_an_approximation_is_judged_by_models_it_did_not_train(
     memtail: Memtail, report: Path
 ) -> None:
-    judge = ("judge", "digits", "projected-gradients", "counted", "--runs", "2")
+    methods = "combined", "projected-gradients", "linearised-retraining", "counted"
+    judge = ("judge", "digits", *methods, "--runs", "2")
     plan = memtail(*judge, "--dry-run")
-    assert plan.stdout == "2 networks would be trained for projected-gradients\n"
+    assert plan.stdout == "2 networks would be trained for combined\n"
     found = json.loads(memtail(*judge, "--json").stdout)
+    trainings = {each["name"]: each["trainings"] for each in found["judged"]}
+    assert trainings == {
+        "combined (20 models, 2 runs)": 20,
+        "linearised-retraining (2 runs)": 2,
+        "projected-gradients (2 runs)": 2,
+        "counted": 20,
+    }
     best = found["judged"][0]
-    assert (best["name"], best["trainings"]) == ("projected-gradients (2 runs)", 2)
-    assert best["score"]["lds"] > 0.05
+    assert best["name"].startswith("combined")
+    assert best["score"]["lds"] > 0.1
     assert found["first"] == 20
 
 
@@ -87,6 +95,9 @@ def test_what_cannot_be_judged_is_refused(memtail: Memtail, report: Path, tmp_pa
     assert "the same name" in refused(memtail("judge", "digits", "counted", "counted"))
     assert "raise --from-trials" in refused(
         memtail("judge", "digits", "counted", "--from-trials", "0")
+    )
+    assert "combined needs at least 4 models" in refused(
+        memtail("judge", "digits", "combined", "--from-trials", "0", "--runs", "1")
     )
     assert "at least 3" in refused(memtail("judge", "digits", "counted", "--ceiling", "2"))
     assert "more than half of the 300" in refused(

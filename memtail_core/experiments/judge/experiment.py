@@ -51,11 +51,11 @@ def run(host: Host, options: JudgeOptions) -> Iterator[Judgement]:
     """Judge attribution methods by the models of STUDY.
 
     SCORES are files, .npy, .npz or .zarr, with a number for each training and test example, or
-    methods: counted, counted-margins, counted-probabilities, projected-gradients,
-    weighted-similarity, representation-similarity. Models that no score was made from tell how
-    well the scores, summed over a model's subset, predict what the model does (the linear
-    datamodeling score). If only files are judged, all models judge, unless --from-trials says
-    otherwise.
+    methods: combined, counted, counted-margins, counted-probabilities, linearised-retraining,
+    projected-gradients, weighted-similarity, representation-similarity. Models that no score was
+    made from tell how well the scores, summed over a model's subset, predict what the model does
+    (the linear datamodeling score). If only files are judged, all models judge, unless
+    --from-trials says otherwise.
     """
     import numpy as np
 

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.approximations import INFLUENCE_METHODS, InfluenceMethod, Run
+from memtail_core.approximations.combined_influence import combine
 from memtail_core.approximations.method import KnowsItself
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
+from memtail_core.estimation.combined import FEWEST_TRIALS
 from memtail_core.experiments.judge.matrices import (
     CORRECTNESS,
     MARGIN,
@@ -26,7 +28,8 @@ COUNTED = {
     "counted-margins": MARGIN,
     "counted-probabilities": PROBABILITY,
 }
-NAMES = (*COUNTED, *(method.name for method in INFLUENCE_METHODS))
+COMBINED = "combined"
+NAMES = (*COUNTED, COMBINED, *(method.name for method in INFLUENCE_METHODS))
 
 Floats = NDArray[np.float64]
 
@@ -54,6 +57,33 @@ def counted(name: str, trials: Trials) -> Scores:
         len(trials),
         lambda: _on_itself(trials, outcome),
     )
+
+
+def combined(dataset: Dataset, trials: Trials, runs: Sequence[Run]) -> Scores:
+    """Score by gradients and counting together: :mod:`memtail_core.estimation.combined`.
+
+    Args:
+        dataset: the study's data.
+        trials: what to count.
+        runs: the study's first trials, trained while being recorded.
+
+    Raises:
+        EstimationError: the trials are too few.
+    """
+    if len(trials) < FEWEST_TRIALS:
+        raise EstimationError(
+            f"{COMBINED} needs at least {FEWEST_TRIALS} models to count: raise --from-trials"
+        )
+
+    def blocks() -> Iterator[tuple[int, NDArray[Any]]]:
+        influence, every = combine(dataset, trials, runs), np.arange(trials.n_test)
+        step = rows_at_once(trials.n_test)
+        for start in range(0, trials.n, step):
+            yield start, influence.mean(np.arange(start, min(start + step, trials.n)), every)
+
+    used = np.union1d(trials.trials, np.arange(len(runs)))
+    name = f"{COMBINED} ({len(trials)} models, {len(runs)} {'run' if len(runs) == 1 else 'runs'})"
+    return Scores(name, blocks, used, len(used))
 
 
 def approximated(method: InfluenceMethod, dataset: Dataset, runs: Sequence[Run]) -> Scores:

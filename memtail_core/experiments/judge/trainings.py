@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import approximations, catalogue
+from memtail_core.approximations import InfluenceMethod, Run
+from memtail_core.approximations.combined_influence import GRADIENTS
 from memtail_core.errors import EstimationError
 from memtail_core.experiments.experiment import Host, Subject
 from memtail_core.experiments.judge import named
@@ -60,20 +62,26 @@ def every(host: Host, options: Chosen, subject: Subject, parts: Split) -> list[S
                 raise EstimationError(f"{name} needs models to count: raise --from-trials")
             every.append(named.counted(name, parts.making))
         else:
-            method = named.method_of(name)
-            scores = _approximated(host, options.runs, subject, method.name)
-            if scores is None:
+            method = GRADIENTS if name == named.COMBINED else named.method_of(name)
+            runs = _recorded(host, options.runs, subject, method, name)
+            if runs is None:
                 return None
-            every.append(scores)
+            if name == named.COMBINED:
+                every.append(named.combined(dataset, parts.making, runs))
+            else:
+                every.append(named.approximated(method, dataset, runs))
     if len({each.name for each in every}) < len(every):
         raise EstimationError("two of the scores have the same name: rename a file")
     return every
 
 
-def _approximated(host: Host, count: int, subject: Subject, name: str) -> Scores | None:
+def _recorded(
+    host: Host, count: int, subject: Subject, method: InfluenceMethod, name: str
+) -> list[Run] | None:
+    """Return the networks a method reads, trained where missing; None in a dry run."""
     device = resolve_device(host.device)
     setting = approximations.Setting(subject.store, subject.study, subject.dataset, device)
-    chosen, left_out = approximations.named([name]).applicable(setting.recipe, subject.dataset)
+    _, left_out = approximations.named([method.name]).applicable(setting.recipe, subject.dataset)
     if left_out:
         raise EstimationError(f"{name} does not apply: {next(iter(left_out))}")
     if host.is_dry_run:
@@ -81,8 +89,7 @@ def _approximated(host: Host, count: int, subject: Subject, name: str) -> Scores
         host.say_plan({"networks": missing}, f"{missing} networks would be trained for {name}")
         return None
     with host.progress("training", count, "networks") as advance:
-        runs = approximations.recorded(setting, count, progress=lambda _: advance(1))
-    return named.approximated(chosen.of_influence[0], subject.dataset, runs)
+        return approximations.recorded(setting, count, progress=lambda _: advance(1))
 
 
 def again(

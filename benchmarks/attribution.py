@@ -1,0 +1,141 @@
+"""How well attribution methods predict retrained networks: memtail's and other projects'.
+
+    memtail run digits --set subsets.ratio=0.5 --trials 600
+    python benchmarks/attribution.py digits --runs 10 --from-trials 300
+
+All methods read the same ``--runs`` networks, the first of the study; ``counted`` and ``combined``
+count the first ``--from-trials`` models besides. All other models judge (docs/judge.md). Each
+method runs in a process that does nothing else; ``seconds`` are its own, without the trainings. The
+other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
+os.environ["TQDM_DISABLE"] = "1"  # progress bars of the other projects
+
+from benchmarks.at_scale.sides import alone
+from benchmarks.peers.attributions import PEERS, Networks
+from benchmarks.table import run, show
+from cli.options import find_study, store_option
+from memtail_core import approximations, catalogue
+from memtail_core.approximations.combined_influence import combine, outcomes
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.datamodeling import datamodeling_score
+from memtail_core.plan import designs
+from memtail_core.running import loading
+from memtail_core.running.trials import Trials
+from memtail_core.training.device import machine_kind
+
+OWN = ("counted", "counted margins", "projected-gradients", "linearised-retraining")
+
+
+@click.command()
+@click.argument("study")
+@store_option
+@click.option("--runs", default=10, show_default=True, help="Networks that are attributed.")
+@click.option("--from-trials", "making", default=300, show_default=True, help="Models to count.")
+@click.option("--only", multiple=True, help="Measure only this method; repeatable.")
+@click.option("--json", "as_json", is_flag=True)
+def main(
+    study: str, location: str, runs: int, making: int, only: tuple[str, ...], as_json: bool
+) -> None:
+    """Judge attribution methods by the models of STUDY that they did not see."""
+    store, found = find_study(location, study)
+    trials, _ = loading.load(store, found, values=True)
+    judging = trials.taken(np.flatnonzero(trials.trials >= max(making, runs)))
+    if len(judging) < 20:
+        raise EstimationError(f"{len(judging)} models are left to judge: train more")
+    setting = approximations.Setting(store, found, catalogue.load_dataset(store, found), "cpu")
+    approximations.recorded(setting, runs)
+    subset = np.unpackbits(judging.subset, axis=1, count=judging.n).astype(np.float32)
+    group = judging.trials // designs.block(found)
+    methods: list[tuple[str, int, int]] = [
+        *((name, making, 0) for name in OWN[:2]),
+        *((name, 0, runs) for name in OWN[2:]),
+        *((name, 0, runs) for name, (package, _) in PEERS.items() if find_spec(package)),
+        (f"combined, {runs} models", runs, runs),
+        (f"combined, {making} models", making, runs),
+    ]
+    for name, counted, networks in methods:
+        if only and name not in only:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(Path(folder) / "scores.npy")
+            seconds, peak = alone(_attributed, location, study, name, counted, networks, file)
+            scores = np.load(file)
+        predicted = subset @ scores
+        mean = datamodeling_score(predicted, outcomes(judging, "margin"), group).mean()
+        assert mean is not None
+        measured: dict[str, Any] = {
+            "what": f"{name}, {found.name}",
+            "lds": mean.value,
+            "low": mean.low,
+            "high": mean.high,
+            "trainings": max(counted, networks),
+            "seconds": seconds,
+            "peak_bytes": peak,
+            "judging": len(judging),
+            "machine": machine_kind("cpu"),
+        }
+        show(measured, as_json)
+
+
+def _attributed(
+    location: str, study: str, name: str, counted: int, networks: int, file: str
+) -> tuple[float, int]:
+    """Write the scores of one method; return seconds and the peak memory in bytes."""
+    store, found = find_study(location, study)
+    dataset = catalogue.load_dataset(store, found)
+    setting = approximations.Setting(store, found, dataset, "cpu")
+    runs = approximations.recorded(setting, networks) if networks else []
+    trials, _ = loading.load(store, found, values=True)
+    drawn = trials.taken(np.flatnonzero(trials.trials < counted))
+    rows, columns = np.arange(trials.n), np.arange(trials.n_test)
+    start = time.perf_counter()
+    if name in PEERS:
+        scores = PEERS[name][1](_networks(setting, runs))
+    elif name.startswith("combined"):
+        scores = combine(dataset, drawn, runs).mean(rows, columns)
+    elif name in OWN[:2]:
+        scores = _counted(drawn, is_margin=name == OWN[1])
+    else:
+        (method,) = approximations.named([name]).of_influence
+        scores = method.between(dataset, runs)(rows, columns)
+    seconds = time.perf_counter() - start
+    np.save(file, scores)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _networks(setting: approximations.Setting, runs: list[approximations.Run]) -> Networks:
+    data = setting.data
+    return Networks(
+        trained=[run.networks.at(-1) for run in runs],
+        snapshots=[run.networks.at(k) for run in runs for k in range(len(run.networks))],
+        train=(data.inputs(data.x_train).float(), data.y_train),
+        test=(data.inputs(data.x_test).float(), data.y_test),
+    )
+
+
+def _counted(trials: Trials, *, is_margin: bool) -> NDArray[np.float32]:
+    """The mean outcome of trials that trained on an example, less that of the others."""
+    inside = np.unpackbits(trials.subset, axis=1, count=trials.n).astype(np.float32)
+    outcome = outcomes(trials, "margin" if is_margin else "correctness")
+    n_in = inside.sum(axis=0)[:, None]
+    of_in, total = inside.T @ outcome, outcome.sum(axis=0)
+    return np.asarray(of_in / n_in - (total - of_in) / (len(trials) - n_in), dtype=np.float32)
+
+
+if __name__ == "__main__":
+    run(main)
