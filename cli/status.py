@@ -168,7 +168,7 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
     if len(loaded) == 0:
         return detail
     detail["accuracy"] = loaded.accuracies().means()
-    detail["seconds_per_model"] = float(loaded.seconds.mean())
+    detail["seconds_per_model"] = loaded.seconds_per_trial
     if study.is_experiment:
         return detail
     fit = estimation.fit(loaded.counted())
@@ -209,6 +209,7 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
         )
     if "accuracy" in detail:
         console.print(f"  accuracy  {formatting.accuracies(detail['accuracy'], 2)}")
+    if detail.get("seconds_per_model") is not None:
         console.print(f"  speed     {detail['seconds_per_model']:.2f} s per model and process")
     if "running" in detail:
         console.print(

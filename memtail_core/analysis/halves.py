@@ -116,8 +116,10 @@ class Half:
     @cached_property
     def memorization(self) -> Floats:
         """Of every training example, float64 [n]; NaN where missing."""
-        subset, correct = self.study.subset[self.at], self.study.train_correct[self.at]
-        return estimation.memorization(subset, correct, self.study.n).memorization
+        correct = self.study.train_correct
+        return estimation.memorization(
+            self.study.subset[self.at], None if correct is None else correct[self.at], self.study.n
+        ).memorization
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -10,7 +10,7 @@ from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.estimator import UNKNOWN, Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
 from memtail_core.estimation.label_noise import label_noise
 from memtail_core.experiments.subgroups.result import (
@@ -145,7 +145,12 @@ def label_probability(trials: Trials, y: Indices) -> Floats:
     Args:
         trials: with margins or without.
         y: int64 [n], the classes.
+
+    Raises:
+        EstimationError: imported trials have no outcomes of training examples.
     """
+    if trials.train_correct is None:
+        raise EstimationError(UNKNOWN)
     total, judges = np.zeros(trials.n), np.zeros(trials.n)
     for k, subset in enumerate(trials.subset):
         inside = np.unpackbits(subset, count=trials.n).astype(bool)
