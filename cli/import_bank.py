@@ -10,7 +10,7 @@ from cli.options import json_option, print_json, store_option
 from cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from memtail_core.data import Dataset
+    from memtail_core.study import DatasetTable
 
 
 @click.command("import")
@@ -52,6 +52,7 @@ def import_bank(
     grow; everything that reads a study reads it too. Labels have to come with the models, from
     --labels, or with the examples themselves from --data.
     """
+    from memtail_core import data
     from memtail_core.errors import DatasetError
     from memtail_core.exchange import labels, registry
     from memtail_core.exchange.importing import import_bank as store_bank
@@ -67,7 +68,8 @@ def import_bank(
     store, path = open_store(location), path.expanduser()
     chosen = registry.named(format_, registry.READ) if format_ else registry.recognised(path)
     assert chosen.read is not None
-    dataset = _dataset(source) if source else None
+    table = _table(source) if source else None
+    dataset = data.load(table) if table else None
     splits = labels.read(labels_file.expanduser()) if labels_file else None
     known = dataset.y_train if dataset else splits.y_train if splits else None
     bank = chosen.read(path, known)
@@ -82,7 +84,7 @@ def import_bank(
     elif not bank.n_test:
         dataset = labels.without_test(dataset)
     with progress_bar("importing", 2 * bank.trials, "models") as advance:
-        origin = source or f"{bank.origin}:{path.name}"
+        origin = table.source if table else f"{bank.origin}:{path.name}"
         study = store_bank(store, bank, dataset, called, origin, advance)
     if as_json:
         print_json(
@@ -107,14 +109,12 @@ def import_bank(
         say(f"  memtail {command:6} {study.id}   {what}")
 
 
-def _dataset(source: str) -> "Dataset":
-    """Read the examples: of a source, or of the ``[dataset]`` of a study file."""
-    from memtail_core import data
+def _table(source: str) -> "DatasetTable":
+    """Return what to read: a source, or the ``[dataset]`` of a study file."""
     from memtail_core.study import DatasetTable, Spec
 
-    if source.endswith(".toml"):
-        return data.load(Spec.load(source).dataset)
-    return data.load(DatasetTable(source=source))
+    is_file = source.endswith(".toml")
+    return Spec.load(source).dataset if is_file else DatasetTable(source=source)
 
 
 def _outcomes(n: int, n_test: int) -> str:

@@ -162,6 +162,7 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],
         "set_aside": list(store.list(f"{study.prefix}damaged/")),
         "failures": [failure.model_dump() for failure in failures.read(store, study)],
+        "mend": "import it again" if study.is_imported else "memtail run trains it again",
         "training": study.training,
         "subsets": study.subsets.model_dump(),
     }
@@ -169,7 +170,7 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
         return detail
     detail["accuracy"] = loaded.accuracies().means()
     detail["seconds_per_model"] = loaded.seconds_per_trial
-    if study.is_experiment:
+    if study.is_experiment or loaded.train_correct is None:
         return detail
     fit = estimation.fit(loaded.counted())
     return {
@@ -219,7 +220,7 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     if detail["state"] != "complete":
         _print_worker_errors(console, detail.get("worker_errors", []))
     for damaged in detail["damaged"]:
-        console.print(f"  damaged   {damaged}; memtail run trains it again")
+        console.print(f"  damaged   {damaged}; {detail['mend']}")
     for key in detail["set_aside"]:
         console.print(f"  set aside {key}: it was damaged")
     for warning in detail.get("warnings", []):

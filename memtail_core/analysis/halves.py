@@ -13,7 +13,6 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import estimation
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.agreement import (
     MOST_PAIRS,
@@ -116,10 +115,7 @@ class Half:
     @cached_property
     def memorization(self) -> Floats:
         """Of every training example, float64 [n]; NaN where missing."""
-        correct = self.study.train_correct
-        return estimation.memorization(
-            self.study.subset[self.at], None if correct is None else correct[self.at], self.study.n
-        ).memorization
+        return self.study.taken(self.at).counted().memorization
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -100,8 +100,8 @@ class Study(Table):
         """Raise StudyError if memtail cannot train its trials."""
         if self.is_imported:
             raise StudyError(
-                f"{self.id} was imported: memtail has no recipe to train its models (memtail "
-                "report, scores, pairs, judge and others read what is there)"
+                "the models were imported, and memtail has no recipe to train others: report, "
+                "scores, pairs, judge and what else trains nothing work on those that are there"
             )
 
     @property

@@ -59,6 +59,10 @@ def run(host: Host, options: JudgeOptions) -> Iterator[Judgement]:
         raise EstimationError("--ceiling takes at least 3 subsets")
     is_margin = options.outcome == "margin"
     (subject,) = host.subjects(margins=True, unfinished=True)
+    if not subject.trials.n_test:
+        raise EstimationError(
+            f"{subject.study.id} was imported without test outcomes: there is nothing to judge by"
+        )
     if is_margin and subject.trials.test_values is None:
         raise EstimationError(
             f"{subject.study.id} keeps no margins: judge with --outcome correctness"

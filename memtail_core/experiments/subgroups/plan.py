@@ -180,7 +180,8 @@ def near_duplicates(
     is_test = distances[1] < distances[0]
     partner = np.where(is_test, in_test.partner, in_train.partner)
     exists = np.isfinite(np.minimum(*distances))
-    label = np.where(is_test, dataset.y_test[in_test.partner], dataset.y_train[in_train.partner])
+    label = dataset.y_train[in_train.partner]
+    label[is_test] = dataset.y_test[in_test.partner[is_test]]
     has_other_label = exists & (label != dataset.y_train)
     return np.where(exists, partner, -1), is_test & exists, has_other_label
 
