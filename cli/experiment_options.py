@@ -31,12 +31,12 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 
     name = "numbers"
 
-    def __init__(self, number: Number) -> None:
+    def __init__(self, number: click.ParamType) -> None:  # type: ignore[type-arg]
         self._number = number
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
+    ) -> tuple[float, ...] | tuple[int, ...]:
         """Parse and check."""
         if isinstance(value, tuple):
             return value
@@ -61,8 +61,10 @@ def options_of(model: type[Options]) -> Iterator[Callable[..., Any]]:
 
 def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
     bounds, default, description = _bounds(field.metadata), field.default, field.description
-    if field.annotation == int | None:
-        return {"type": click.IntRange(**bounds), "help": description}
+    if field.annotation in (int | None, str | None):
+        of_file = field.annotation == str | None
+        kind = {"metavar": "FILE"} if of_file else {"type": click.IntRange(**bounds)}
+        return {**kind, "help": description}
     if field.annotation is bool:
         return {"is_flag": True, "help": description}
     settings = {"default": default, "show_default": True, "help": description}
@@ -74,14 +76,14 @@ def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
         return settings | {"type": click.Choice(get_args(field.annotation))}
     if get_origin(field.annotation) is tuple:
         number, *bounded = get_args(get_args(field.annotation)[0])
-        if number is float:
-            metadata = [each for info in bounded for each in info.metadata]
+        if number in (int, float):
+            bounds = _bounds([each for info in bounded for each in info.metadata])
             numbers = [f"{each:g}" for each in default]
             is_long = len(numbers) > _MOST_SHOWN
             return {
-                "default": ",".join(numbers),
-                "show_default": f"{numbers[0]} … {numbers[-1]}" if is_long else True,
-                "type": Numbers(Number(**_bounds(metadata))),
+                "default": ",".join(numbers) or (),
+                "show_default": f"{numbers[0]} … {numbers[-1]}" if is_long else bool(numbers),
+                "type": Numbers((Number if number is float else click.IntRange)(**bounds)),
                 "help": description,
             }
     raise TypeError(f"the option {name} has a type that no command can take: {field.annotation}")

@@ -1,7 +1,7 @@
 """The protocol of an approximation: scores of examples, or pairs, from a few trainings."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,15 @@ class InfluenceMethod(Protocol):
 
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
         """Return a function that scores training × test examples: float32 [a, b]."""
+        ...
+
+
+@runtime_checkable
+class KnowsItself(Protocol):
+    """What an estimate of influence can do besides: score a training example for itself."""
+
+    def itself(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
+        """Return the influence of each training example on itself, float64 [n]."""
         ...
 
 

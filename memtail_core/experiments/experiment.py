@@ -34,8 +34,9 @@ class Options(BaseModel):
     """Base of the options of a command.
 
     Each field is one option: ``min_influence`` is ``--min-influence``, its description is the help
-    text, its bounds are checked. Types: bool, int, float, Literal of words, and tuples of floats. A
-    tuple of words takes what follows STUDY on the command line, one or more.
+    text, its bounds are checked. Types: bool, int, float, Literal of words, tuples of numbers, and
+    ``str | None`` for a file. A tuple of words takes what follows STUDY on the command line, one or
+    more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -34,6 +34,6 @@ def rank_correlation(one: Floats, other: Floats) -> Number:
     return float(spearmanr(one[known], other[known]).statistic)
 
 
-def listed(values: Floats) -> list[Number]:
-    """Return the values for JSON, rounded to five digits; None where one is missing."""
-    return [None if np.isnan(v) else round(float(v), _DIGITS) for v in values]
+def listed(values: Floats, digits: int = _DIGITS) -> list[Number]:
+    """Return the values for JSON, rounded to some decimals; None where one is missing."""
+    return [None if np.isnan(v) else round(float(v), digits) for v in values]

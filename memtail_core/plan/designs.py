@@ -28,7 +28,7 @@ from memtail_core.study import ArmsTable, Study
 
 # One independent random stream per purpose. Arms have their own, so that their models do not depend
 # on the models by which the examples were chosen.
-_SUBSETS, _TRAINING, _ARM_SUBSETS, _ARM_TRAINING, _WHOLE = range(5)
+_SUBSETS, _TRAINING, _ARM_SUBSETS, _ARM_TRAINING, _WHOLE, _TESTS = range(6)
 _SMALLEST_BLOCK = 10
 
 
@@ -77,6 +77,13 @@ def whole_seed(study: Study, number: int = 0) -> int:
     """Return the seed of a network that is trained on all examples; experiments train the first."""
     word = _sequence(study.seed, _WHOLE, number).generate_state(1, np.uint64)[0]
     return int(word >> np.uint64(1))
+
+
+def drawn_tests(study: Study, count: int) -> NDArray[np.int64]:
+    """Return test examples that an experiment looks at, drawn at random, ascending."""
+    n_test = study.dataset.n_test
+    rng = np.random.default_rng(_sequence(study.seed, _TESTS, 0))
+    return np.sort(rng.permutation(n_test)[:count])
 
 
 def block_size(ratio: float) -> int:

@@ -1,5 +1,6 @@
 """The linear datamodeling score against scipy, in worlds where the right answer is known."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from memtail_core.estimation.datamodeling import ceiling, datamodeling_score
+from memtail_core.estimation.datamodeling import datamodeling_score
+from memtail_core.estimation.noise_ceiling import ceiling
 
 Floats = NDArray[np.float64]
 
@@ -158,3 +160,40 @@ def test_the_ceiling_is_right_where_it_is_known() -> None:
     assert noise.low == 0
     assert noise.value < 0.1
     assert ceiling(np.ones((5, 2)), np.arange(3), np.ones((3, 2))) is None
+
+
+def test_the_interval_of_the_share_of_the_ceiling_covers() -> None:
+    """Measured once over 200 worlds: 99.5% of the shares, and 97% of the ceilings."""
+    rng = np.random.default_rng(6)
+    population = LinearWorld(4_000, rng)
+    signal = (population.weight**2).sum(axis=0)
+    r2 = signal / (signal + 4 * population.sigma**2)
+    top = float(np.sqrt(6 / np.pi * np.arcsin(r2 / 2)).mean())
+    truth = population.truth(population.scores) / top
+    covered, widths = [], []
+    for _ in range(80):
+        world = LinearWorld(30, rng)
+        inside = (rng.random((60, len(world.weight))) < 0.5).astype(float)
+        outcome, rows = world.outcomes(inside, rng), np.sort(rng.permutation(60)[:20])
+        best = ceiling(outcome, rows, world.outcomes(inside[rows], rng))
+        assert best is not None
+        share = best.share(datamodeling_score(inside @ world.scores, outcome))
+        assert share is not None and share.low is not None and share.high is not None
+        covered.append((share.low <= truth <= share.high, best.low <= top <= best.high))
+        widths.append(share.high - share.low)
+    assert (np.mean(covered, axis=0) >= 0.93).all()
+    assert np.mean(widths) < 0.4
+
+
+def test_the_share_of_a_ceiling_that_may_be_0_has_no_end() -> None:
+    outcome = np.random.default_rng(7).normal(size=(40, 20))
+    score, same = datamodeling_score(outcome, outcome), ceiling(outcome, np.arange(40), outcome)
+    assert same is not None
+    exact = same.share(score)
+    assert exact is not None and exact.low is not None and exact.high is not None
+    assert exact.low < 1 < exact.high
+    assert exact.high - exact.low < 0.1
+    unknown = replace(same, variance=1.0).share(score)
+    assert unknown is not None
+    assert (unknown.value, unknown.low, unknown.high) == (exact.value, None, None)
+    assert replace(same, value=0.0).share(score) is None

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
-from memtail_core.estimation.roc import Histogram, Roc, keys
+from memtail_core.estimation.roc import Histogram, Roc, auc_interval, auc_of_columns, keys
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -76,3 +77,23 @@ def test_the_slope_is_the_curves() -> None:
     threshold = np.arange(10_000, 0, -1, dtype=np.int32)
     found = Roc(threshold, fpr, np.sqrt(fpr), 10, 10)
     assert found.slope(0.01) == pytest.approx(5, rel=0.05)
+
+
+@pytest.mark.parametrize("apart", [0.0, 1.0, 3.0])
+def test_the_interval_of_an_area_covers(apart: float) -> None:
+    rng, covered = np.random.default_rng(4), []
+    truth = float(norm.cdf(apart / 2**0.5))
+    is_member = np.arange(220) < 20
+    for _ in range(300):
+        area = auc_of_columns(rng.normal(size=(220, 1)) + apart * is_member[:, None],
+                              is_member[:, None])  # fmt: skip
+        low, high = auc_interval(float(area[0]), 20, 200)
+        covered.append(low <= truth <= high)
+    assert np.mean(covered) >= 0.92
+
+
+def test_an_area_of_1_has_an_interval_too() -> None:
+    low, high = auc_interval(1.0, 20, 280)
+    assert high == 1
+    assert 0.9 < low < 0.97
+    assert auc_interval(0.0, 20, 280) == pytest.approx((0, 1 - low))

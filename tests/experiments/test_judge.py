@@ -1,5 +1,6 @@
 """The judge: what it reads, what it sums, whom it lets judge."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ import pytest
 from scipy.stats import spearmanr
 
 from memtail_core.errors import EstimationError
-from memtail_core.experiments.judge import plan
+from memtail_core.experiments.judge import reading
 from memtail_core.experiments.judge.matrices import included
 from memtail_core.experiments.judge.named import counted, method_of
-from memtail_core.experiments.judge.plan import ceiling_study, judge, predictions, split
+from memtail_core.experiments.judge.plan import Known, Split, asked, check_independent, split
+from memtail_core.experiments.judge.plan import judge as judged
+from memtail_core.experiments.judge.reading import BY_MEMORIZATION, Question, read
+from memtail_core.experiments.judge.result import Judgement
+from memtail_core.experiments.judge.retraining import ceiling_study
 from memtail_core.experiments.judge.scores import Scores, from_file
 from memtail_core.experiments.judge.section import section
 from memtail_core.plan import designs
@@ -33,35 +38,87 @@ def dense() -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).normal(size=(300, 100))
 
 
-def test_predictions_are_sums_over_subsets(
+def question_of(
+    trials: Trials, making: int = 0, tests: Sequence[int] = (), most: int = 0
+) -> Question:
+    """What the trials from ``making`` on are asked for, of margins."""
+    judging = trials.taken(np.arange(making, len(trials)))
+    parts = Split(trials.taken(np.arange(making)), judging, judging.trials // 10)
+    return asked(trials, parts, "margin", np.array(tests, np.int64), most)
+
+
+def judge(trained: Trained, parts: Split, every: Sequence[Scores], **known: Any) -> Judgement:
+    """Read and judge, by margins."""
+    question = asked(parts.judging, parts, "margin", np.zeros(0, np.int64), 0)
+    readings = [read(each, question) for each in every]
+    return judged(
+        trained.study, trained.dataset, parts, question, readings,
+        outcome="margin", known=Known(**known),
+    )  # fmt: skip
+
+
+def scores_of(trained: Trained, array: np.ndarray[Any, Any], path: Path) -> Scores:
+    np.save(path / "mine.npy", array)
+    return from_file(str(path / "mine.npy"), trained.dataset, trained.study.id)
+
+
+def test_sums_over_subsets_are_ranked(
     trained: Trained, trials: Trials, dense: np.ndarray[Any, Any], tmp_path: Path
 ) -> None:
     inside = np.unpackbits(trials.subset, axis=1, count=300)
-    np.save(tmp_path / "mine.npy", dense)
-    scores = from_file(str(tmp_path / "mine.npy"), trained.dataset, trained.study.id)
-    np.testing.assert_allclose(predictions(scores, trials), inside @ dense, rtol=1e-4, atol=1e-4)
+    found = read(scores_of(trained, dense, tmp_path), question_of(trials, tests=[3, 50], most=7))
+    assert trials.test_values is not None
+    predicted, margins = inside @ dense, trials.test_values.astype(float)
+    rho = [spearmanr(predicted[:, z], margins[:, z]).statistic for z in range(100)]
+    np.testing.assert_allclose(found.score.rho, rho, atol=1e-4)
+    np.testing.assert_allclose(found.harm, -dense.mean(axis=1))
+    np.testing.assert_array_equal(found.highest, np.argsort(-dense[:, [3, 50]], axis=0)[:7])
     for start, step in ((0, 8), (296, 8), (64, 500)):
         part = inside[:, start : start + step]
         np.testing.assert_array_equal(included(trials, start, step), part)
 
 
-def test_blocks_are_summed_as_the_whole_is(
+def test_each_group_by_memorization_predicts_by_itself(
+    trained: Trained, trials: Trials, dense: np.ndarray[Any, Any], tmp_path: Path
+) -> None:
+    question = question_of(trials)
+    found = read(scores_of(trained, dense, tmp_path), question)
+    inside = np.unpackbits(trials.subset, axis=1, count=300)
+    memorization = trials.counted().memorization
+    assert sum(question.memorized) == (~np.isnan(memorization)).sum() == 300
+    for (low, high), mean, size in zip(
+        BY_MEMORIZATION, found.by_memorization, question.memorized, strict=True
+    ):
+        group = (memorization > low - 1e-6) & ((memorization < high - 1e-6) | (high == 1))
+        assert size == group.sum() > 0
+        rho = [
+            spearmanr(inside[:, group] @ dense[group, z], question.outcome[:, z]).statistic
+            for z in range(100)
+        ]
+        assert mean is not None
+        assert mean.value == pytest.approx(np.mean(rho), abs=1e-4)
+
+
+def test_blocks_are_read_as_the_whole_is(
     trained: Trained,
     trials: Trials,
     dense: np.ndarray[Any, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    np.save(tmp_path / "mine.npy", dense)
-    scores = from_file(str(tmp_path / "mine.npy"), trained.dataset, trained.study.id)
-    whole = predictions(scores, trials)
+    dense[40:60, 3] = dense[0, 3]  # ties, across blocks
+    scores, question = scores_of(trained, dense, tmp_path), question_of(trials, tests=[3], most=50)
+    whole = read(scores, question)
     monkeypatch.setattr("memtail_core.experiments.judge.scores.BLOCK_BYTES", 4 * 100 * 24)
     assert len(list(scores.blocks())) == 13
-    monkeypatch.setattr(plan, "rows_at_once", lambda _: 24)
-    np.testing.assert_allclose(predictions(scores, trials), whole, rtol=1e-5, atol=1e-4)
+    monkeypatch.setattr(reading, "rows_at_once", lambda _: 24)
+    parts = read(scores, question)
+    np.testing.assert_allclose(parts.score.rho, whole.score.rho, atol=1e-6)
+    np.testing.assert_array_equal(parts.highest, whole.highest)
+    np.testing.assert_array_equal(parts.harm, whole.harm)
 
 
-@pytest.mark.parametrize("name", ["counted", "counted-margins"])
+@pytest.mark.parametrize("name", ["counted", "counted-margins", "counted-probabilities"])
 def test_counting_is_the_mean_with_less_the_mean_without(trials: Trials, name: str) -> None:
     assert trials.test_values is not None
     outcome = (
@@ -69,6 +126,8 @@ def test_counting_is_the_mean_with_less_the_mean_without(trials: Trials, name: s
         if name == "counted"
         else trials.test_values.astype(float)
     )
+    if name == "counted-probabilities":
+        outcome = 1 / (1 + np.exp(-outcome))
     inside = np.unpackbits(trials.subset, axis=1, count=300).astype(bool)
     ((start, block),) = counted(name, trials).blocks()
     assert start == 0
@@ -95,16 +154,15 @@ def test_a_judgement_is_scipys_mean_over_trials_that_nobody_counted(
     assert len(parts.making) == 20
     assert not set(parts.making.trials) & set(parts.judging.trials)
     result = judge(
-        trained.study,
-        trained.dataset,
+        trained,
         parts,
         [counted("counted", parts.making), counted("counted-margins", parts.making)],
-        is_margin=True,
     )
     assert (result.trials, result.first, result.outcome) == (20, 20, "margin")
     of = {each.name: each for each in result.judged}
     assert parts.judging.test_values is not None
-    predicted = predictions(counted("counted-margins", parts.making), parts.judging)
+    ((_, block),) = counted("counted-margins", parts.making).blocks()
+    predicted = np.unpackbits(parts.judging.subset, axis=1, count=300) @ block
     outcome = parts.judging.test_values.astype(float)
     rho = [spearmanr(predicted[:, z], outcome[:, z]).statistic for z in range(100)]
     assert of["counted-margins"].score.lds == pytest.approx(np.mean(rho), abs=1e-6)
@@ -135,11 +193,9 @@ def test_the_ceiling_is_measured_on_the_subsets_that_judge(
     assert len(set(designs.training_seeds(study, range(5)).tolist())) == 5
     retrained = parts.judging.taken(rows)  # as if the same seeds had been used
     result = judge(
-        trained.study,
-        trained.dataset,
+        trained,
         parts,
         [Scores("nothing", lambda: iter([(0, np.zeros((300, 100)))]))],
-        is_margin=True,
         again=(rows, retrained),
     )
     assert result.ceiling is not None
@@ -209,10 +265,10 @@ def test_scores_made_from_the_judges_are_refused(
     np.savez(file, scores=dense, study=trained.study.id, trials=np.arange(15))
     scores = from_file(str(file), trained.dataset, trained.study.id)
     with pytest.raises(EstimationError, match=r"5 of the trials .* trial 10: .*--from-trials 15"):
-        judge(trained.study, trained.dataset, parts, [scores], is_margin=True)
+        check_independent(scores, parts.judging)
     np.savez(file, scores=dense, study="another-0123456789", trials=np.arange(15))
     scores = from_file(str(file), trained.dataset, trained.study.id)
-    judge(trained.study, trained.dataset, parts, [scores], is_margin=True)
+    check_independent(scores, parts.judging)
 
 
 def test_too_few_judges_and_sums_without_end_are_refused(trained: Trained, trials: Trials) -> None:
@@ -220,6 +276,6 @@ def test_too_few_judges_and_sums_without_end_are_refused(trained: Trained, trial
         split(trained.study, trials, 30)
     huge = Scores("huge", lambda: iter([(0, np.full((300, 100), 1e308))]))
     with np.errstate(over="ignore"), pytest.raises(EstimationError, match="huge are too large"):
-        predictions(huge, trials)
+        read(huge, question_of(trials))
     with pytest.raises(EstimationError, match=r"neither a file .*did you mean 'counted'"):
         method_of("countd")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memtail_core.approximations.example_gradients import Factors, factors
-from memtail_core.approximations.method import Block, Indices
+from memtail_core.approximations.method import Block, Floats, Indices
 from memtail_core.approximations.methods.confidence import doubt
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
 from memtail_core.data import Dataset
@@ -89,13 +89,21 @@ class ProjectedGradients:
     def between(self, dataset: Dataset, runs: Sequence[Run]) -> Block:
         """See :class:`.InfluenceMethod`."""
         del dataset
-        sides, weight = [], doubt(runs)
-        for run in runs:
-            phi = run.part(PROJECTIONS)
-            sides.append((preconditioned(phi["train"], run.subset), phi["test"]))
+        weight = doubt(runs)
+        sides = [(_preconditioned(run), run.part(PROJECTIONS)["test"]) for run in runs]
 
         def block(train: Indices, test: Indices) -> NDArray[np.float32]:
             effect = np.mean([a[train] @ b[test].T for a, b in sides], axis=0)
             return np.asarray(effect * weight[train, None], dtype=np.float32)
 
         return block
+
+    def itself(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
+        """See :class:`.KnowsItself`: φ_iᵀ (ΦᵀΦ + λ I)⁻¹ φ_i (1 − p_i)."""
+        del dataset
+        lengths = [(_preconditioned(r) * r.part(PROJECTIONS)["train"]).sum(axis=1) for r in runs]
+        return np.asarray(np.mean(lengths, axis=0, dtype=np.float64) * doubt(runs))
+
+
+def _preconditioned(run: Run) -> NDArray[np.float32]:
+    return preconditioned(run.part(PROJECTIONS)["train"], run.subset)

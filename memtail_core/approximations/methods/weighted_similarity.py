@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from memtail_core.approximations.last_features import FEATURES
-from memtail_core.approximations.method import Block
+from memtail_core.approximations.method import Block, Floats
 from memtail_core.approximations.methods.confidence import doubt
 from memtail_core.approximations.methods.representation_similarity import RepresentationSimilarity
 from memtail_core.approximations.run import CURVES, Run
@@ -28,3 +28,8 @@ class WeightedSimilarity(RepresentationSimilarity):
         """See :class:`.InfluenceMethod`."""
         similarity, weight = super().between(dataset, runs), doubt(runs).astype(np.float32)
         return lambda train, test: similarity(train, test) * weight[train, None]
+
+    def itself(self, dataset: Dataset, runs: Sequence[Run]) -> Floats:
+        """See :class:`.KnowsItself`: the cosine is 1, so only 1 − p_y is left."""
+        del dataset
+        return doubt(runs)

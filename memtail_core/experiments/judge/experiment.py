@@ -1,8 +1,7 @@
 """``memtail judge``: its options, and what it trains and computes."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -11,21 +10,15 @@ from memtail_core.experiments.judge.result import Judgement
 from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from memtail_core.data import Dataset
     from memtail_core.drawing.section import Section
-    from memtail_core.experiments.judge.plan import Split
-    from memtail_core.experiments.judge.scores import Scores
-    from memtail_core.running.trials import Trials
 
 
 class JudgeOptions(Options):
     """The options of the command."""
 
     scores: tuple[str, ...] = Field(description="Files of scores, or names of methods.")
-    outcome: Literal["margin", "correctness"] = Field(
+    outcome: Literal["margin", "probability", "correctness"] = Field(
         "margin", description="What the scores are to predict of a model."
     )
     from_trials: int | None = Field(
@@ -41,122 +34,100 @@ class JudgeOptions(Options):
         le=10_000,
         description="Train again on this many subsets, to know the highest score possible.",
     )
+    wrong_labels: str | None = Field(
+        None, description="Read which labels are wrong, and say how well scores find them."
+    )
+    duplicates: bool = Field(
+        False, description="Say whether scores find near-duplicates of test examples."
+    )
+    remove: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (), description="Remove so many highest-scored examples, and train again."
+    )
+    tests: int = Field(20, ge=2, le=10_000, description="Do so for this many test examples.")
+    repeats: int = Field(5, ge=2, le=1_000, description="Train this many networks each time.")
 
 
 def run(host: Host, options: JudgeOptions) -> Iterator[Judgement]:
     """Judge attribution methods by the models of STUDY.
 
-    SCORES are files, .npy or .npz, with a number for each training and test example, or methods:
-    counted, counted-margins, projected-gradients, weighted-similarity, representation-similarity.
-    Models that no score was made from tell how well the scores, summed over a model's subset,
-    predict what the model does (the linear datamodeling score). If only files are judged, all
-    models judge, unless --from-trials says otherwise.
+    SCORES are files, .npy, .npz or .zarr, with a number for each training and test example, or
+    methods: counted, counted-margins, counted-probabilities, projected-gradients,
+    weighted-similarity, representation-similarity. Models that no score was made from tell how
+    well the scores, summed over a model's subset, predict what the model does (the linear
+    datamodeling score). If only files are judged, all models judge, unless --from-trials says
+    otherwise.
+    """
+    import numpy as np
+
+    from memtail_core.experiments.judge import trainings
+    from memtail_core.experiments.judge.duplicates import AMONG, duplicates
+    from memtail_core.experiments.judge.plan import Known, asked, check_independent, judge, split
+    from memtail_core.experiments.judge.reading import read
+    from memtail_core.experiments.judge.wrong_labels import wrong_labels
+    from memtail_core.plan import designs
+
+    (subject,) = host.subjects(margins=True, unfinished=True)
+    _check(options, subject)
+    study, dataset = subject.study, subject.dataset
+    wrong = None if options.wrong_labels is None else wrong_labels(options.wrong_labels, dataset)
+    making = options.from_trials
+    if making is None:
+        is_made = any(not trainings.is_file(each) for each in options.scores)
+        making = len(subject.trials) // 2 if is_made else 0
+    parts = split(study, subject.trials, making)
+    every = trainings.every(host, options, subject, parts)
+    if every is None:
+        return
+    for scores in every:
+        check_independent(scores, parts.judging)
+    again = trainings.again(host, options.ceiling, subject, parts)
+    if host.is_dry_run and not options.remove:
+        if not options.ceiling:
+            host.say_plan({"networks": 0}, "nothing would be trained")
+        return
+    pairs = None
+    if options.duplicates:
+        with host.status("looking for near-duplicates"):
+            pairs = duplicates(dataset)
+    removed_for = designs.drawn_tests(study, options.tests if options.remove else 0)
+    columns = np.union1d(removed_for, [] if pairs is None else pairs.tests).astype(np.int64)
+    most = max([*options.remove, *(AMONG if pairs is not None else ())], default=0)
+    question = asked(subject.trials, parts, options.outcome, columns, most)
+    with host.progress("judging", len(every) * len(dataset.y_train), "examples") as progress:
+        readings = [read(each, question, progress) for each in every]
+    losses = None
+    if options.remove:
+        places = np.searchsorted(columns, removed_for)
+        losses = trainings.losses(host, options, subject, readings, removed_for, places)
+        if losses is None:
+            return
+    known = Known(again, wrong, pairs, losses, len(removed_for), options.repeats)
+    yield judge(study, dataset, parts, question, readings, outcome=options.outcome, known=known)
+
+
+def _check(options: JudgeOptions, subject: Subject) -> None:
+    """Refuse options that cannot be, before anything is trained.
+
+    Raises:
+        EstimationError: which, and why.
     """
     from memtail_core.errors import EstimationError
-    from memtail_core.experiments.judge.plan import judge, split
 
-    if 0 < options.ceiling < 3:
-        raise EstimationError("--ceiling takes at least 3 subsets")
-    is_margin = options.outcome == "margin"
-    (subject,) = host.subjects(margins=True, unfinished=True)
+    n = len(subject.dataset.y_train)
     if not subject.trials.n_test:
         raise EstimationError(
             f"{subject.study.id} was imported without test outcomes: there is nothing to judge by"
         )
-    if is_margin and subject.trials.test_values is None:
+    if 0 < options.ceiling < 3:
+        raise EstimationError("--ceiling takes at least 3 subsets")
+    if options.outcome != "correctness" and subject.trials.test_values is None:
         raise EstimationError(
             f"{subject.study.id} keeps no margins: judge with --outcome correctness"
         )
-    names = [each for each in options.scores if not _is_file(each)]
-    making = options.from_trials
-    if making is None:
-        making = len(subject.trials) // 2 if names else 0
-    parts = split(subject.study, subject.trials, making)
-    every = _every(host, options, subject, parts)
-    again = _again(host, options.ceiling, subject, parts) if every is not None else None
-    if every is None or (options.ceiling and again is None):
-        return
-    total = len(every) * len(subject.dataset.y_train)
-    with host.progress("judging", total, "examples") as progress:
-        yield judge(
-            subject.study,
-            subject.dataset,
-            parts,
-            every,
-            is_margin=is_margin,
-            again=again,
-            progress=progress,
+    if options.remove and max(options.remove) > n // 2:
+        raise EstimationError(
+            f"--remove {max(options.remove)} is more than half of the {n:,} training examples"
         )
-
-
-def _is_file(name: str) -> bool:
-    return Path(name).suffix in (".npy", ".npz") or Path(name).exists()
-
-
-def _every(
-    host: Host, options: JudgeOptions, subject: Subject, parts: "Split"
-) -> "list[Scores] | None":
-    """Read or compute all scores; None in a dry run that would train for them."""
-    from memtail_core.errors import EstimationError
-    from memtail_core.experiments.judge import named
-    from memtail_core.experiments.judge.scores import from_file
-
-    every, study, dataset = [], subject.study, subject.dataset
-    for name in options.scores:
-        if _is_file(name):
-            every.append(from_file(name, dataset, study.id))
-        elif name in (named.COUNTED, named.COUNTED_MARGINS):
-            if not len(parts.making):
-                raise EstimationError(f"{name} needs models to count: raise --from-trials")
-            every.append(named.counted(name, parts.making))
-        else:
-            method = named.method_of(name)
-            scores = _approximated(host, options.runs, subject, method.name)
-            if scores is None:
-                return None
-            every.append(scores)
-    if len({each.name for each in every}) < len(every):
-        raise EstimationError("two of the scores have the same name: rename a file")
-    return every
-
-
-def _approximated(host: Host, count: int, subject: Subject, name: str) -> "Scores | None":
-    from memtail_core import approximations
-    from memtail_core.errors import EstimationError
-    from memtail_core.experiments.judge import named
-    from memtail_core.training.device import resolve_device
-
-    device = resolve_device(host.device)
-    setting = approximations.Setting(subject.store, subject.study, subject.dataset, device)
-    chosen, left_out = approximations.named([name]).applicable(setting.recipe, subject.dataset)
-    if left_out:
-        raise EstimationError(f"{name} does not apply: {next(iter(left_out))}")
-    if host.is_dry_run:
-        missing = len(approximations.missing(setting, count))
-        host.say_plan({"networks": missing}, f"{missing} networks would be trained for {name}")
-        return None
-    with host.progress("training", count, "networks") as advance:
-        runs = approximations.recorded(setting, count, progress=lambda _: advance(1))
-    return named.approximated(chosen.of_influence[0], subject.dataset, runs)
-
-
-def _again(
-    host: Host, count: int, subject: Subject, parts: "Split"
-) -> "tuple[NDArray[np.int64], Trials] | None":
-    """Train again on ``count`` subsets; None if nobody asked, and in a dry run."""
-    from memtail_core import catalogue
-    from memtail_core.experiments.judge.plan import ceiling_study
-    from memtail_core.running import loading
-
-    if not count:
-        return None
-    study, arms, rows = ceiling_study(subject.study, parts.judging, count)
-    if not host.is_dry_run:
-        catalogue.register_arms(subject.store, study, arms)
-    if host.train(subject.store, study, subject.dataset, len(arms)) is None:
-        return None
-    trained, _ = loading.load(subject.store, study, values=True)
-    return rows, trained
 
 
 def section(result: Judgement, dataset: "Dataset") -> "Section":

@@ -2,16 +2,40 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from memtail_core.running.trials import Trials
 
+MARGIN, PROBABILITY, CORRECTNESS = "margin", "probability", "correctness"
 
-def outcomes(trials: Trials, *, is_margin: bool) -> NDArray[np.float32]:
-    """Return the outcomes of T trials on the test examples, float32 [T, n_test]."""
-    if is_margin:
-        assert trials.test_values is not None  # its callers refuse studies without margins
-        return trials.test_values.astype(np.float32)
-    return np.unpackbits(trials.test_correct, axis=1, count=trials.n_test).astype(np.float32)
+
+def outcomes(trials: Trials, outcome: str) -> NDArray[np.float32]:
+    """Return the outcomes of T trials on the test examples, float32 [T, n_test].
+
+    Args:
+        trials: with margins, unless ``outcome`` is correctness.
+        outcome: ``margin``, ``probability`` (of the label) or ``correctness``.
+    """
+    if outcome == CORRECTNESS:
+        return _bits(trials.test_correct, trials.n_test)
+    assert trials.test_values is not None  # its callers refuse studies without margins
+    return _scaled(trials.test_values, outcome)
+
+
+def ranked(trials: Trials, outcome: str) -> NDArray[np.float32]:
+    """Return what has the ranks of the outcomes, float32 [T, n_test].
+
+    A probability grows with its margin, but close to 1 it has no digits left to tell two apart.
+    """
+    return outcomes(trials, MARGIN if outcome == PROBABILITY else outcome)
+
+
+def own_outcomes(trials: Trials, outcome: str) -> NDArray[np.float32]:
+    """Return the outcomes of T trials on the training examples, float32 [T, n]."""
+    if outcome == CORRECTNESS:
+        return _bits(trials.train_correct, trials.n)
+    assert trials.train_values is not None  # as above
+    return _scaled(trials.train_values, outcome)
 
 
 def included(trials: Trials, start: int, step: int) -> NDArray[np.uint8]:
@@ -24,3 +48,12 @@ def included(trials: Trials, start: int, step: int) -> NDArray[np.uint8]:
     count = min(step, trials.n - start)
     packed = trials.subset[:, start // 8 : (start + count + 7) // 8]
     return np.unpackbits(packed, axis=1, count=count)
+
+
+def _bits(packed: NDArray[np.uint8], n: int) -> NDArray[np.float32]:
+    return np.unpackbits(packed, axis=1, count=n).astype(np.float32)
+
+
+def _scaled(margins: NDArray[np.float16], outcome: str) -> NDArray[np.float32]:
+    whole = margins.astype(np.float32)
+    return whole if outcome == MARGIN else np.asarray(expit(whole), np.float32)

@@ -7,31 +7,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.approximations import INFLUENCE_METHODS, InfluenceMethod, Run
+from memtail_core.approximations.method import KnowsItself
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
-from memtail_core.experiments.judge.matrices import included, outcomes
+from memtail_core.experiments.judge.matrices import (
+    CORRECTNESS,
+    MARGIN,
+    PROBABILITY,
+    included,
+    outcomes,
+    own_outcomes,
+)
 from memtail_core.experiments.judge.scores import Scores, rows_at_once
 from memtail_core.running.trials import Trials
 
-COUNTED, COUNTED_MARGINS = "counted", "counted-margins"
-NAMES = (COUNTED, COUNTED_MARGINS, *(method.name for method in INFLUENCE_METHODS))
+COUNTED = {
+    "counted": CORRECTNESS,
+    "counted-margins": MARGIN,
+    "counted-probabilities": PROBABILITY,
+}
+NAMES = (*COUNTED, *(method.name for method in INFLUENCE_METHODS))
+
+Floats = NDArray[np.float64]
 
 
 def counted(name: str, trials: Trials) -> Scores:
     """Score by counting: the mean outcome of trials trained on an example, less that of the others.
 
-    This is Feldman & Zhang's influence for the bits of correctness, and the same for margins.
+    This is Feldman & Zhang's influence for the bits of correctness, and the same for margins and
+    probabilities. Of an example on itself it is its memorization.
 
     Args:
-        name: ``counted`` or ``counted-margins``.
-        trials: what to count, with margins for the latter.
+        name: one of ``COUNTED``.
+        trials: what to count, with margins for all but ``counted``.
 
     Raises:
         EstimationError: there are no margins.
     """
-    if name == COUNTED_MARGINS and trials.test_values is None:
-        raise EstimationError(f"{COUNTED_MARGINS}: the study keeps no margins")
-    return Scores(name, lambda: _counted(name, trials), trials.trials, len(trials))
+    outcome = COUNTED[name]
+    if outcome != CORRECTNESS and trials.test_values is None:
+        raise EstimationError(f"{name}: the study keeps no margins")
+    return Scores(
+        name,
+        lambda: _counted(trials, outcome),
+        trials.trials,
+        len(trials),
+        lambda: _on_itself(trials, outcome),
+    )
 
 
 def approximated(method: InfluenceMethod, dataset: Dataset, runs: Sequence[Run]) -> Scores:
@@ -45,7 +67,10 @@ def approximated(method: InfluenceMethod, dataset: Dataset, runs: Sequence[Run])
             yield start, between(rows, every)
 
     name = f"{method.name} ({len(runs)} {'run' if len(runs) == 1 else 'runs'})"
-    return Scores(name, blocks, np.arange(len(runs)), len(runs))
+    itself = None
+    if isinstance(method, KnowsItself):
+        itself = lambda: method.itself(dataset, runs)  # noqa: E731
+    return Scores(name, blocks, np.arange(len(runs)), len(runs), itself)
 
 
 def method_of(name: str) -> InfluenceMethod:
@@ -58,18 +83,36 @@ def method_of(name: str) -> InfluenceMethod:
         if method.name == name:
             return method
     raise EstimationError(
-        f"'{name}' is neither a file of scores (.npy, .npz) nor one of {', '.join(NAMES)}"
+        f"'{name}' is neither a file of scores (.npy, .npz, .zarr) nor one of {', '.join(NAMES)}"
         f"{did_you_mean(name, list(NAMES))}"
     )
 
 
-def _counted(name: str, trials: Trials) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    outcome = outcomes(trials, is_margin=name == COUNTED_MARGINS)
-    total, step = outcome.sum(axis=0, dtype=np.float64), rows_at_once(trials.n_test)
+def _counted(trials: Trials, outcome: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    of_tests = outcomes(trials, outcome)
+    total, step = of_tests.sum(axis=0, dtype=np.float64), rows_at_once(trials.n_test)
     for start in range(0, trials.n, step):
         inside = included(trials, start, step)
         n_in = inside.sum(axis=0)
-        of_in = inside.astype(np.float32).T @ outcome
-        with np.errstate(divide="ignore", invalid="ignore"):
-            influence = of_in / n_in[:, None] - (total - of_in) / (len(trials) - n_in)[:, None]
-        yield start, np.where(np.isfinite(influence), influence, 0).astype(np.float32)
+        of_in = inside.astype(np.float32).T @ of_tests
+        difference = _difference(of_in, n_in[:, None], total - of_in, len(trials) - n_in[:, None])
+        yield start, difference.astype(np.float32)
+
+
+def _on_itself(trials: Trials, outcome: str) -> Floats:
+    """Return the mean outcome of each example in trials trained on it less that in the others."""
+    own = own_outcomes(trials, outcome)
+    inside = np.unpackbits(trials.subset, axis=1, count=trials.n).astype(bool)
+    of_in = np.where(inside, own, 0).sum(axis=0, dtype=np.float64)
+    n_in = inside.sum(axis=0)
+    total = own.sum(axis=0, dtype=np.float64)
+    return _difference(of_in, n_in, total - of_in, len(trials) - n_in)
+
+
+def _difference(
+    of_in: NDArray[Any], n_in: NDArray[Any], of_out: NDArray[Any], n_out: NDArray[Any]
+) -> Floats:
+    """Return the difference of means, 0 where one of them is of nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = of_in / n_in - of_out / n_out
+    return np.where(np.isfinite(difference), difference, 0)

@@ -4,8 +4,7 @@ The attribution predicts the outcome of each judging trial by the sum of its sco
 subset; the linear datamodeling score (:mod:`memtail_core.estimation.datamodeling`) says how well.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,16 +12,25 @@ from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
-from memtail_core.estimation import datamodeling
-from memtail_core.estimation.datamodeling import DatamodelingScore, datamodeling_score
-from memtail_core.experiments.experiment import ProgressCallback
-from memtail_core.experiments.judge.matrices import included, outcomes
-from memtail_core.experiments.judge.result import Difficulty, Judged, Judgement, Score
-from memtail_core.experiments.judge.scores import Scores, rows_at_once
+from memtail_core.estimation.datamodeling import Mean
+from memtail_core.estimation.noise_ceiling import ceiling
+from memtail_core.experiments.judge.duplicates import Duplicates, recalls
+from memtail_core.experiments.judge.matrices import CORRECTNESS, outcomes, ranked
+from memtail_core.experiments.judge.reading import BY_MEMORIZATION, Question, Reading
+from memtail_core.experiments.judge.result import (
+    Detection,
+    Difficulty,
+    Judged,
+    Judgement,
+    Loss,
+    Memorized,
+    Score,
+)
+from memtail_core.experiments.judge.scores import Scores
+from memtail_core.experiments.judge.wrong_labels import detection
 from memtail_core.plan import designs
-from memtail_core.plan.arms import Arms
 from memtail_core.running.trials import Trials
-from memtail_core.study import ArmsTable, Study
+from memtail_core.study import Study
 
 FEWEST = 20  # trials that judge
 _DIFFICULTIES = ((0.0, 0.5), (0.5, 0.9), (0.9, 1.0))
@@ -62,98 +70,126 @@ def split(study: Study, trials: Trials, making: int) -> Split:
     return Split(made, judging, judging.trials // block)
 
 
-def predictions(
-    scores: Scores, judging: Trials, progress: ProgressCallback | None = None
-) -> NDArray[np.float32]:
-    """Return Σ_{i ∈ S_j} τ(i, z) for every judging trial and test example, float32 [m, n_test].
+def asked(
+    trials: Trials, parts: Split, outcome: str, tests: NDArray[np.int64], most: int
+) -> Question:
+    """Put together what scores are read for.
 
-    Sums are taken in float64 where the scores are: only what is ranked is rounded.
-
-    Raises:
-        EstimationError: a score, or a sum, is not finite.
+    Args:
+        trials: all of the study; they say what is memorized.
+        parts: those that judge.
+        outcome: what the scores are to predict.
+        tests, most: test examples whose ``most`` highest-scored training examples are wanted.
     """
-    predicted = np.zeros((len(judging), judging.n_test))
-    step = rows_at_once(judging.n_test)
-    for start, block in scores.blocks():
-        precise = block.dtype if block.dtype == np.float64 else np.dtype(np.float32)
-        inside = included(judging, start, step).astype(precise)
-        predicted += inside @ block.astype(precise, copy=False)
-        if progress is not None:
-            progress(len(block))
-    if not np.isfinite(predicted).all():
-        raise EstimationError(f"the scores of {scores.name} are too large to be summed")
-    return predicted.astype(np.float32)
-
-
-def ceiling_study(
-    source: Study, judging: Trials, count: int
-) -> tuple[Study, Arms, NDArray[np.int64]]:
-    """Return the study that trains on ``count`` judging subsets again, its arms, and their rows."""
-    rows = np.unique(np.linspace(0, len(judging) - 1, count).round().astype(np.int64))
-    inside = np.unpackbits(judging.subset[rows], axis=1, count=judging.n).astype(bool)
-    arms = Arms(~inside, np.zeros(len(rows), np.int64))
-    study = source.model_copy(
-        update={
-            "name": f"{source.name[:32].rstrip('-')}-ceiling",
-            "shard_size": min(source.shard_size, len(rows)),
-            "subsets": ArmsTable(design="unpaired-arms", count=len(arms), sha256=arms.sha256),
-        }
+    return Question(
+        judging=parts.judging,
+        outcome=ranked(parts.judging, outcome),
+        group=parts.group,
+        memorization=trials.counted().memorization,
+        tests=tests,
+        most=most,
     )
-    return study, arms, rows
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known besides, where the user asks for it.
+
+    Attributes:
+        again: rows of the judging trials, and the trials that trained on their subsets again.
+        wrong: bool [n], training examples whose labels are wrong.
+        pairs: near-duplicates.
+        losses: by the name of the scores, what removing the highest costs; for how many test
+            examples, and repeats.
+    """
+
+    again: tuple[NDArray[np.int64], Trials] | None = None
+    wrong: NDArray[np.bool_] | None = None
+    pairs: Duplicates | None = None
+    losses: Mapping[str, list[Loss]] | None = None
+    tests: int = 0
+    repeats: int = 0
+
+
+NOTHING = Known()
 
 
 def judge(
     study: Study,
     dataset: Dataset,
     parts: Split,
-    every: Sequence[Scores],
+    question: Question,
+    readings: Sequence[Reading],
     *,
-    is_margin: bool,
-    again: tuple[NDArray[np.int64], Trials] | None = None,
-    progress: ProgressCallback | None = None,
+    outcome: str,
+    known: Known = NOTHING,
 ) -> Judgement:
     """Judge attributions.
 
     Args:
         study, dataset: what they are of.
         parts: the trials that judge, and those that do not.
-        every: the attributions.
-        is_margin: whether they predict margins, or else correctness.
-        again: rows of the judging trials, and the trials that trained on their subsets again.
-        progress: called with training examples whose scores were read.
-
-    Raises:
-        EstimationError: scores were made from trials that judge, or are not finite.
+        question, readings: what they were read for, and what was read of them.
+        outcome: what they are to predict.
+        known: what else they are judged by.
     """
-    judging = parts.judging
-    for scores in every:
-        check_independent(scores, judging)
-    outcome = outcomes(judging, is_margin=is_margin)
-    best = None if again is None else _ceiling(outcome, *again, is_margin=is_margin)
-    marked = []
-    for scores in every:
-        start = time.perf_counter()
-        predicted = predictions(scores, judging, progress)
-        seconds = time.perf_counter() - start
-        marked.append((scores, seconds, datamodeling_score(predicted, outcome, parts.group)))
-    right = outcomes(judging, is_margin=False).mean(axis=0)
-    highest = np.max([each.rho for _, _, each in marked], axis=0)
-    marked.sort(key=lambda each: -(mean.value if (mean := each[2].mean()) else 0.0))
-    judged = [
-        _judged(scores, seconds, each, marked[0][2], dataset, right, highest, best)
-        for scores, seconds, each in marked
-    ]
+    judging, best = parts.judging, None
+    if known.again is not None:
+        rows, trained = known.again
+        retrained = ranked(trained.taken(np.arange(len(rows))), outcome)
+        best = ceiling(question.outcome, rows, retrained)
+    right = outcomes(judging, CORRECTNESS).mean(axis=0)
+    highest = np.max([each.score.rho for each in readings], axis=0)
+    ordered = sorted(readings, key=lambda each: -_value(each.score.mean()))
+    judged = []
+    for reading in ordered:
+        score, leader = reading.score, ordered[0].score
+        share = None if best is None else best.share(score)
+        judged.append(
+            Judged(
+                name=reading.scores.name,
+                trainings=reading.scores.trainings,
+                seconds=reading.seconds,
+                score=_score(score.mean()),
+                behind=None if score is leader else _score(leader.lead_over(score).mean()),
+                share=None if share is None else share.value,
+                share_low=None if share is None else share.low,
+                share_high=None if share is None else share.high,
+                by_class=[
+                    _score(score.mean(dataset.y_test == c)) for c in range(len(dataset.classes))
+                ],
+                by_difficulty=[
+                    _score(score.mean((low <= right) & ((right < high) | (high == 1))))
+                    for low, high in _DIFFICULTIES
+                ],
+                best_for=int((score.rho >= highest - _TINY).sum()),
+                by_memorization=[_score(each) for each in reading.by_memorization],
+                mislabeled=_mislabeled(reading, known.wrong),
+                duplicates=[]
+                if known.pairs is None
+                else recalls(known.pairs, question.tests, reading.highest),
+                losses=[] if known.losses is None else known.losses[reading.scores.name],
+            )
+        )
     return Judgement(
         study=study.id,
         trials=len(judging),
-        outcome="margin" if is_margin else "correctness",
+        outcome=outcome,
         first=int(judging.trials[0]),
         judged=judged,
         classes=list(dataset.classes),
         groups=[Difficulty(low=low, high=high) for low, high in _DIFFICULTIES],
         undecided=int(np.isnan(highest).sum()),
-        ceiling=best,
-        retrained=0 if again is None else len(again[0]),
+        ceiling=None if best is None and known.again is None else _score(best),
+        retrained=0 if known.again is None else len(known.again[0]),
+        memorized=[
+            Memorized(low=low, high=high, examples=examples)
+            for (low, high), examples in zip(BY_MEMORIZATION, question.memorized, strict=True)
+        ],
+        wrong_labels=0 if known.wrong is None else int(known.wrong.sum()),
+        with_duplicate=0 if known.pairs is None else len(known.pairs.tests),
+        tests=0 if known.losses is None else known.tests,
+        repeats=0 if known.losses is None else known.repeats,
     )
 
 
@@ -168,43 +204,20 @@ def check_independent(scores: Scores, judging: Trials) -> None:
         )
 
 
-def _ceiling(
-    outcome: NDArray[np.float32], rows: NDArray[np.int64], again: Trials, *, is_margin: bool
-) -> Score:
-    retrained = outcomes(again.taken(np.arange(len(rows))), is_margin=is_margin)
-    return _score(datamodeling.ceiling(outcome, rows, retrained))
+def _mislabeled(reading: Reading, wrong: NDArray[np.bool_] | None) -> list[Detection]:
+    if wrong is None:
+        return []
+    found = [detection("harm", reading.harm, wrong)]
+    if reading.scores.itself is not None:
+        found.insert(0, detection("self-influence", reading.scores.itself(), wrong))
+    return found
 
 
-def _judged(
-    scores: Scores,
-    seconds: float,
-    of: DatamodelingScore,
-    leader: DatamodelingScore,
-    dataset: Dataset,
-    right: NDArray[np.float32],
-    highest: NDArray[np.float64],
-    ceiling: Score | None,
-) -> Judged:
-    whole, share = _score(of.mean()), None
-    if ceiling is not None and ceiling.lds and whole.lds is not None:
-        share = whole.lds / ceiling.lds
-    return Judged(
-        name=scores.name,
-        trainings=scores.trainings,
-        seconds=seconds,
-        score=whole,
-        behind=None if of is leader else _score(leader.lead_over(of).mean()),
-        share=share,
-        by_class=[_score(of.mean(dataset.y_test == c)) for c in range(len(dataset.classes))],
-        by_difficulty=[
-            _score(of.mean((low <= right) & ((right < high) | (high == 1))))
-            for low, high in _DIFFICULTIES
-        ],
-        best_for=int((of.rho >= highest - _TINY).sum()),
-    )
+def _value(mean: Mean | None) -> float:
+    return 0.0 if mean is None else mean.value
 
 
-def _score(mean: datamodeling.Mean | None) -> Score:
+def _score(mean: Mean | None) -> Score:
     if mean is None:
         return Score(lds=None, low=None, high=None, examples=0)
     return Score(lds=mean.value, low=mean.low, high=mean.high, examples=mean.examples)

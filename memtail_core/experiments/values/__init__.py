@@ -1,0 +1,1 @@
+"""What is each training example worth to the accuracy on the test set?"""
