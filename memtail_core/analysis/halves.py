@@ -21,6 +21,7 @@ from memtail_core.estimation.agreement import (
     high_pairs,
     pairs_overlap,
 )
+from memtail_core.estimation.estimator import UNKNOWN
 from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
@@ -114,7 +115,13 @@ class Half:
 
     @cached_property
     def memorization(self) -> Floats:
-        """Of every training example, float64 [n]; NaN where missing."""
+        """Of every training example, float64 [n]; NaN where missing.
+
+        Raises:
+            EstimationError: imported trials have no outcomes of training examples.
+        """
+        if self.study.train_correct is None:
+            raise EstimationError(UNKNOWN)
         return self.study.taken(self.at).counted().memorization
 
     @cached_property

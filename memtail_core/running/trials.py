@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.errors import EstimationError
-
 if TYPE_CHECKING:
     from memtail_core.estimation import Memorization
     from memtail_core.estimation.influence import Evidence
@@ -116,16 +114,9 @@ class Trials:
         return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
 
     def counted(self) -> "Memorization":
-        """Estimate memorization as the paper does, by counting.
-
-        Raises:
-            EstimationError: imported trials have no outcomes of training examples.
-        """
+        """Estimate memorization as the paper does, by counting; all missing where none is known."""
         from memtail_core.estimation import memorization
-        from memtail_core.estimation.estimator import UNKNOWN
 
-        if self.train_correct is None:
-            raise EstimationError(UNKNOWN)
         return memorization(self.subset, self.train_correct, self.n)
 
     def accuracies(self) -> "Accuracies":

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from memtail_core.exchange import registry
 from memtail_core.exchange.exporting import export
 from memtail_core.exchange.stored import StoredStudy
+from memtail_core.experiments.judge.plan import asked, split
+from memtail_core.experiments.judge.reading import read
+from memtail_core.experiments.judge.scores import Scores
 from memtail_core.running import loading
 from memtail_core.running.trials import Trials
+from memtail_core.study import Study
 from tests.conftest import Trained
 
 
@@ -32,3 +37,9 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Expo
         export(StoredStudy(trained.store, trained.study), registry.FORMATS[name], root / name)
     trials, _ = loading.load(trained.store, trained.study, values=True)
     return Exported(trained, trials, root)
+
+
+def datamodeling_scores(study: Study, trials: Trials, scores: Scores, making: int) -> np.ndarray:
+    """The judge's score of each test example, float64 [n_test], by the trials after ``making``."""
+    parts = split(study, trials, making)
+    return read(scores, asked(trials, parts, "margin", np.zeros(0, np.int64), 0)).score.rho
