@@ -1,6 +1,6 @@
 """A bank: trials that someone else trained, read a few at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,57 @@ class Bank:
     has_train: bool
     data: Splits | None = None
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_arrays(
+        cls,
+        origin: str,
+        arrays: Mapping[str, NDArray[Any]],
+        data: Splits | None = None,
+        rows: NDArray[np.intp] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> "Bank":
+        """Return the bank of matrices with a row for each model: ``subset``, some of ``OUTCOMES``.
+
+        Args:
+            origin, data, notes: as above.
+            arrays: by name; they may be mapped files.
+            rows: which of the models count, if not all.
+
+        Raises:
+            DatasetError: their shapes do not fit each other.
+        """
+        first = {"train": "subset"}
+        for name, array in arrays.items():
+            of = "test" if name.startswith("test") else "train"
+            like = first.setdefault(of, name)
+            shape, expected = list(array.shape), list(arrays[like].shape)
+            if array.ndim != 2 or len(array) != len(arrays["subset"]):
+                subset = list(arrays["subset"].shape)
+                raise DatasetError(
+                    f"{name} has the shape {shape}, and subset {subset}: both need a row for each "
+                    "model"
+                )
+            if shape != expected:
+                raise DatasetError(
+                    f"{name} has the shape {shape}, and {like} {expected}: both are of the same "
+                    "examples"
+                )
+
+        def read(start: int, end: int) -> dict[str, NDArray[Any]]:
+            chosen = slice(start, end) if rows is None else rows[start:end]
+            return {name: np.asarray(array[chosen]) for name, array in arrays.items()}
+
+        return cls(
+            origin,
+            len(arrays["subset"]) if rows is None else len(rows),
+            arrays["subset"].shape[1],
+            arrays[first["test"]].shape[1] if "test" in first else 0,
+            read,
+            any(name.startswith("train") for name in arrays),
+            data,
+            notes,
+        )
 
     @property
     def trial_bytes(self) -> int:

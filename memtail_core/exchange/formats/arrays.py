@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memtail_core.errors import DatasetError
 from memtail_core.exchange import array_files, labels
@@ -37,27 +36,8 @@ def _read(path: Path, given: Labels) -> Bank:
             f"'{file}' holds {', '.join(sorted(arrays)) or 'nothing'}: 'subset' and one of "
             f"{', '.join(OUTCOMES)} are needed"
         )
-    shape = trials["subset"].shape
-    for name, array in trials.items():
-        if array.ndim != 2 or array.shape[0] != shape[0]:
-            raise DatasetError(
-                f"{name} has the shape {list(array.shape)}, and subset {list(shape)}: both need a "
-                "row for each model"
-            )
-    tests = [array for name, array in trials.items() if name.startswith("test")]
-
-    def read(first: int, last: int) -> dict[str, NDArray[Any]]:
-        return {name: np.asarray(array[first:last]) for name, array in trials.items()}
-
-    return Bank(
-        FORMAT.name,
-        shape[0],
-        shape[1],
-        tests[0].shape[1] if tests else 0,
-        read,
-        any(name.startswith("train") for name in trials),
-        labels.of_arrays(arrays, file) if "y_train" in arrays else None,
-    )
+    data = labels.of_arrays(arrays, file) if "y_train" in arrays else None
+    return Bank.of_arrays(FORMAT.name, trials, data)
 
 
 def _write(study: StoredStudy, folder: Path) -> None:

@@ -10,7 +10,6 @@ most log(C − 1) less. memtail adds ``train_correct…npy``, ``test_correct…n
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +51,6 @@ def _read(path: Path, given: Labels) -> Bank:
             arrays[name] = array_files.npy(folder / f"{stem}.npy")
     if len(arrays) == 1:
         raise DatasetError(f"'{folder}' has no {' or '.join(sorted(names.values()))} (.npy)")
-    for name, array in arrays.items():
-        if array.ndim != 2 or len(array) != len(subset):
-            raise DatasetError(
-                f"{name} has the shape {list(array.shape)}, and the masks have "
-                f"{list(subset.shape)}: both need a row for each model"
-            )
     rows: NDArray[np.intp] | None = None
     if (folder / "_completed.npy").exists():
         is_complete = np.asarray(array_files.npy(folder / "_completed.npy"))
@@ -70,21 +63,7 @@ def _read(path: Path, given: Labels) -> Bank:
             rows = np.flatnonzero(is_complete)
             notes.append(f"left out: {len(subset) - len(rows):,} models that are not completed")
 
-    def read(first: int, last: int) -> dict[str, NDArray[Any]]:
-        chosen = slice(first, last) if rows is None else rows[first:last]
-        return {name: np.asarray(array[chosen]) for name, array in arrays.items()}
-
-    tests = [array for name, array in arrays.items() if name.startswith("test")]
-    return Bank(
-        FORMAT.name,
-        len(subset) if rows is None else len(rows),
-        subset.shape[1],
-        tests[0].shape[1] if tests else 0,
-        read,
-        any(name.startswith("train") for name in arrays),
-        labels.beside(folder),
-        tuple(notes),
-    )
+    return Bank.of_arrays(FORMAT.name, arrays, labels.beside(folder), rows, tuple(notes))
 
 
 def _write(study: StoredStudy, folder: Path) -> None:
