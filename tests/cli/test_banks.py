@@ -20,6 +20,13 @@ MARGINS = {
 LABELS = {"y_train": np.arange(N) % 2, "y_test": np.arange(N_TEST) % 2}
 
 
+@pytest.fixture(autouse=True)
+def _figures_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are defined all the same; turning them into pixels takes most of the time."""
+    for name in ("png", "svg"):
+        monkeypatch.setattr(f"memtail_core.report.publication.{name}", lambda _: b"")
+
+
 def bank(*names: str, **changed: Any) -> None:
     arrays = {"subset": SUBSET, **{n: MARGINS[n] for n in names or MARGINS}, **LABELS, **changed}
     np.savez("bank.npz", **{k: v for k, v in arrays.items() if v is not None})  # type: ignore[arg-type]
