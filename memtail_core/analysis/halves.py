@@ -102,12 +102,12 @@ def sizes(trials: Indices, block: int) -> Indices:
 
 
 @dataclass(frozen=True, eq=False)
-class Half:
+class Sample:
     """Some of the trials of a study, treated as a study.
 
     Attributes:
         study: its trials.
-        at: int64 [t], the positions of those that this half has.
+        at: int64 [t], the positions of those it has.
     """
 
     study: Trials
@@ -133,14 +133,14 @@ class Half:
 
 @dataclass(frozen=True)
 class PairComparison:
-    """Which examples and pairs of a half count, and how pairs are found.
+    """Which examples and pairs of a sample count, and how pairs are found.
 
     Attributes:
         y_train, y_test: int64 [n], [n_test].
-        rule: which training examples pairs are looked for at: those that this half memorizes.
+        rule: which training examples pairs are looked for at: those that this sample memorizes.
         influence_thresholds: from which influence on.
         counter: counts the pairs, on the CPU or a GPU.
-        most: how many pairs of a half may be listed.
+        most: how many pairs of a sample may be listed.
     """
 
     y_train: Indices
@@ -150,7 +150,7 @@ class PairComparison:
     counter: PairCounter
     most: int = MOST_PAIRS
 
-    def pairs(self, sides: Sequence[Half]) -> list[HighPairs]:
+    def pairs(self, sides: Sequence[Sample]) -> list[HighPairs]:
         """Find each side's pairs, of the training examples that all of them have a score for."""
         missing = np.isnan([side.memorization for side in sides]).any(axis=0)
         found = []

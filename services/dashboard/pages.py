@@ -6,6 +6,7 @@ templates.
 """
 
 import time
+from collections import defaultdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -16,6 +17,8 @@ from memtail_core.study import MOST_TRIALS, shipped
 from services.dashboard import endpoints, formatting, published_report, static_files, study_file
 from services.dashboard.dashboard import API, Dashboard, dashboard_of, root_of
 from services.dashboard.snapshot import Snapshot, StudyView
+from services.last_errors import LastError
+from services.leases import Lease
 
 _MOST = 200  # studies on one page
 _FILES = {  # of a report, and their contents
@@ -88,15 +91,21 @@ def workers(request: Request) -> HTMLResponse:
     """The workers, and what each of them does."""
     dashboard = dashboard_of(request)
     snapshot = dashboard.monitor.latest()
-    held = [lease for each in snapshot.studies for lease in each.status.at_work]
-    rows = [(one, [e for e in held if e.worker == one.name]) for one in snapshot.workers]
+    held: dict[str, list[Lease]] = defaultdict(list)
+    errors: dict[str, list[LastError]] = defaultdict(list)
+    for each in snapshot.studies:
+        for lease in each.status.at_work:
+            held[lease.worker].append(lease)
+        for error in each.status.errors if each.is_under_way else ():
+            errors[error.worker].append(error)
+    rows = [(one, held[one.name], errors[one.name]) for one in snapshot.workers]
     here = dashboard.store.location.rstrip("/")
     return _page(
         request,
         "workers.html",
         events="/events",
         rows=rows,
-        busy=sum(bool(each) for _, each in rows),
+        busy=sum(bool(of_worker) for _, of_worker, _ in rows),
         elsewhere=sorted({e.store for e in snapshot.workers if e.store.rstrip("/") != here}),
     )
 

@@ -1,7 +1,7 @@
 """The options of an experiment become those of a command, with their bounds and help."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import click
 import pytest
@@ -17,6 +17,8 @@ class Every(Options):
 
     thresholds: tuple[Threshold, ...] = Field((0.1, 0.25), description="Cut here.")
     shares: tuple[Share, ...] = Field((0.5,), description="Of the set.")
+    counts: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="So many.")
+    known: str | None = Field(None, description="Read this.")
     repeats: int = Field(5, ge=2, le=10, description="Do it so often.")
     min_influence: Threshold = Field(0.15, description="At least.")
     l2: float = Field(1e-3, gt=0, description="Penalty.")
@@ -50,10 +52,12 @@ def test_defaults_are_those_of_the_model(call: Callable[..., Any]) -> None:
 def test_every_type_is_read(call: Callable[..., Any]) -> None:
     given = call(
         *("--thresholds", "0.5, 0.1,0.5", "--shares", "0.9,0.1", "--repeats", "10"),
+        *("--counts", "50,10", "--known", "a.txt"),
         *("--min-influence", "-1", "--l2", "2", "--every-layer"),
     )
     assert given == Every(
-        thresholds=(0.1, 0.5), shares=(0.1, 0.9), repeats=10, min_influence=-1, l2=2,
+        thresholds=(0.1, 0.5), shares=(0.1, 0.9), counts=(10, 50), known="a.txt",
+        repeats=10, min_influence=-1, l2=2,
         every_layer=True,
     )  # fmt: skip
 
@@ -67,6 +71,8 @@ def test_every_type_is_read(call: Callable[..., Any]) -> None:
         ("--thresholds", "nan"),
         ("--shares", "0"),
         ("--shares", "0.5,1"),
+        ("--counts", "0"),
+        ("--counts", "1.5"),
         ("--repeats", "1"),
         ("--repeats", "11"),
         ("--min-influence", "nan"),
@@ -84,6 +90,7 @@ def test_what_is_out_of_bounds_is_refused(
 def test_the_help_has_descriptions_and_defaults(call: Callable[..., Any]) -> None:
     text = " ".join(call("--help").split())
     assert "Cut here. [default: 0.1,0.25]" in text
+    assert "--counts NUMBERS So many. --known FILE Read this. --repeats" in text
     assert "Do it so often. [default: 5; 2<=x<=10]" in text
     assert "--every-layer All of them." in text
 

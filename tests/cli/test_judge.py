@@ -38,7 +38,32 @@ def test_methods_and_a_file_are_judged_by_the_same_models(
     plan = memtail(*judge, "--ceiling", "5", "--dry-run", "--json")
     assert json.loads(plan.stdout)["missing"] == 5
     memtail("judge", "digits", "chance.npy", "--output", "judge.csv")
-    assert len((tmp_path / "judge.csv").read_text().splitlines()) == 1 + 14
+    assert len((tmp_path / "judge.csv").read_text().splitlines()) == 1 + 17
+
+
+@pytest.mark.slow
+def test_the_highest_scores_are_removed_and_wrong_labels_looked_for(
+    memtail: Memtail, report: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "wrong.npy", np.arange(3, 9))
+    judge = ("judge", "digits", "counted-margins", "--outcome", "probability")
+    removal = ("--remove", "9,4", "--tests", "3", "--repeats", "2")
+    plan = json.loads(memtail(*judge, *removal, "--dry-run", "--json").stdout)
+    assert [each["missing"] for each in plan] == [8] * 2
+    known = (*removal, "--wrong-labels", "wrong.npy", "--workers", "1")
+    found = json.loads(memtail(*judge, *known, "--json").stdout)
+    assert (found["outcome"], found["tests"], found["repeats"]) == ("probability", 3, 2)
+    assert found["wrong_labels"] == 6
+    for each in found["judged"]:
+        assert [loss["removed"] for loss in each["losses"]] == [4, 9]
+        assert [area["by"] for area in each["mislabeled"]] == ["self-influence", "harm"]
+        assert all(-1 <= loss["loss"] <= 1 for loss in each["losses"])
+        assert all(loss["low"] < loss["loss"] < loss["high"] for loss in each["losses"])
+    printed = memtail(*judge, *known)
+    assert "Without the 4 training examples that score highest" in printed.stdout
+    assert "finds the 6 wrong labels best" in printed.stdout
+    assert (report / "figures" / "judge-removal.svg").exists()
+    assert not list(tmp_path.glob("runs/studies/*-top-*/report")), "no study of its own to read"
 
 
 @pytest.mark.slow
@@ -64,5 +89,12 @@ def test_what_cannot_be_judged_is_refused(memtail: Memtail, report: Path, tmp_pa
         memtail("judge", "digits", "counted", "--from-trials", "0")
     )
     assert "at least 3" in refused(memtail("judge", "digits", "counted", "--ceiling", "2"))
+    assert "more than half of the 300" in refused(
+        memtail("judge", "digits", "counted", "--remove", "10,151")
+    )
+    assert "No such file" in refused(
+        memtail("judge", "digits", "counted", "--wrong-labels", "none.txt")
+    )
+    assert memtail("judge", "digits", "counted", "--remove", "0").exit_code == 2
     assert memtail("judge", "digits").exit_code == 2
     assert memtail("judge", "digits", "counted", "--outcome", "loss").exit_code == 2

@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import importlib
+import io
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -117,6 +118,15 @@ def in_class_order(truth: Truth) -> Truth:
     return replace(truth, **parts)
 
 
+def _numbered(truth: Truth, name: str) -> Truth:
+    """Name the examples of each part by their number."""
+    names = {
+        f"{part}_names": tuple(name.format(i) for i in range(len(getattr(truth, f"y_{part}"))))
+        for part in ("train", "test")
+    }
+    return replace(truth, **names)
+
+
 def _arrays(truth: Truth) -> dict[str, Any]:
     names = ("x_train", "y_train", "x_test", "y_test")
     return {n: getattr(truth, n) for n in names if getattr(truth, n) is not None}
@@ -224,6 +234,98 @@ def write_parquet(folder: Path, truth: Truth, patch: Any = None) -> dict[str, An
     return _write_tables(folder, truth, "parquet", write)
 
 
+def _each(truth: Truth) -> list[tuple[str, list[Any], list[str]]]:
+    """Each part that a truth has, its images for Pillow, and their classes."""
+    parts = [part for part in ("train", "test") if getattr(truth, f"x_{part}") is not None]
+    return [
+        (part, [Image.fromarray(x) for x in getattr(truth, f"x_{part}")], truth.words(part))
+        for part in parts
+    ]
+
+
+def _png(image: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_parquet_of_images(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write PNG files as bytes into a column, beside one that is neither image nor label."""
+    for part, pictures, words in _each(truth):
+        columns = {"picture": [_png(each) for each in pictures], "animal": words, "n": words}
+        pyarrow.parquet.write_table(pyarrow.table(columns), folder / f"{part}.parquet")
+    return {"source": f"parquet:{folder}/train.parquet", "image": "picture", "label": "animal"}
+
+
+def _write_described(folder: Path, truth: Truth, name: str) -> None:
+    """Write PNG files and a list of them with their classes."""
+    for part, pictures, words in _each(truth):
+        (folder / part).mkdir()
+        rows = ["file_name,animal"]
+        for number, (each, word) in enumerate(zip(pictures, words, strict=True)):
+            each.save(folder / part / f"{number}.png")
+            rows.append(f"{number}.png,{word}")
+        (folder / part / name).write_text("\n".join(rows))
+
+
+def write_csv_of_paths(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write PNG files and lists of them."""
+    _write_described(folder, truth, "list.csv")
+    return {
+        "source": f"csv:{folder}/train/list.csv",
+        "test": f"{folder}/test/list.csv",
+        "image": "file_name",
+        "label": "animal",
+    }
+
+
+def write_folder_with_metadata(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write PNG files without class folders, as Hugging Face's ImageFolder takes them."""
+    _write_described(folder, truth, "metadata.csv")
+    return {"source": f"folder:{folder}", "label": "animal"}
+
+
+def write_webdataset(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write two shards a part with webdataset's own writer."""
+    import webdataset  # here: only these tests pay for it
+
+    for part, pictures, words in _each(truth):
+        half = len(words) // 2
+        for shard, at in enumerate((range(half), range(half, len(words)))):
+            with webdataset.TarWriter(str(folder / f"{part}-{shard:03}.tar")) as tar:
+                for i in at:
+                    tar.write({"__key__": f"{i:06}", "png": pictures[i], "cls": words[i].encode()})
+    shards = "-{000..001}.tar"
+    return {"source": f"webdataset:{folder}/train{shards}", "test": f"{folder}/test{shards}"}
+
+
+def write_hf(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write splits of images with datasets' own ``save_to_disk``."""
+    import datasets
+
+    features = datasets.Features(
+        {"picture": datasets.Image(), "animal": datasets.ClassLabel(names=list(truth.classes))}
+    )
+    splits = {
+        part: datasets.Dataset.from_dict({"picture": pictures, "animal": words}, features=features)
+        for part, pictures, words in _each(truth)
+    }
+    datasets.DatasetDict(splits).save_to_disk(str(folder / "saved"))
+    return {"source": f"hf:{folder}/saved"}
+
+
+def write_hf_parquet(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write a table as it lies in a repository, with datasets' own ``to_parquet``."""
+    import datasets
+
+    (folder / "data").mkdir()
+    columns = _columns(truth, "train")
+    classes = datasets.ClassLabel(names=list(truth.classes))
+    written = datasets.Dataset.from_dict(columns).cast_column("animal", classes)
+    written.to_parquet(str(folder / "data" / "train-00000-of-00001.parquet"))
+    return {"source": f"hf:{folder}"}
+
+
 def write_python(folder: Path, truth: Truth, patch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Write a module that returns a dict of arrays, with names, and enter its folder."""
     module = f"reader_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
@@ -273,13 +375,21 @@ KINDS = {
     "sklearn digits": Kind(_digits(), write_nothing("digits"), ()),
     "sklearn iris": Kind(_iris(), write_nothing("iris"), ()),
     "folder": Kind(in_class_order(images((6, 5, 3))), write_folder),
+    "folder with metadata": Kind(
+        _numbered(images((6, 5, 3)), "{}.png"), write_folder_with_metadata
+    ),
     "folder without test": Kind(in_class_order(images((6, 5, 1), test=None)), write_folder),
     "npz": Kind(images((6, 5, 4)), write_npz),
     "npz without test": Kind(features(test=None), write_npz),
     "csv": Kind(features(), write_csv),
+    "csv of paths": Kind(_numbered(images((6, 5, 3)), "{}.png"), write_csv_of_paths),
     "csv without test": Kind(features(test=None), write_csv),
     "parquet": Kind(features(), write_parquet),
+    "parquet of images without test": Kind(images((6, 5, 3), test=None), write_parquet_of_images),
     "parquet without test": Kind(features(test=None), write_parquet),
+    "hf": Kind(images((6, 5, 3)), write_hf),
+    "hf without test": Kind(features(test=None), write_hf_parquet),
+    "webdataset": Kind(_numbered(images((6, 5, 3)), "{:06}"), write_webdataset),
     "python": Kind(images((6, 5, 3)), write_python, takes_any_option=True),
     "python without test": Kind(_NAMED, write_python, takes_any_option=True),
 }

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
 from memtail_core.analysis.disagreements import Counts, disagreements, p_values
-from memtail_core.analysis.halves import Half, PairComparison
+from memtail_core.analysis.halves import PairComparison, Sample
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.influence.bit_counter import BitCounter
@@ -312,7 +312,7 @@ def test_pairs_that_only_one_has_are_counted_one_by_one() -> None:
     tests, values = {}, {}
     n_tested = 0
     for s, trials in enumerate((one, other)):
-        scores = Half(trials, np.arange(len(trials))).memorization
+        scores = Sample(trials, np.arange(len(trials))).memorization
         subset = np.unpackbits(trials.subset, axis=1, count=40).astype(bool)
         correct = np.unpackbits(trials.test_correct, axis=1, count=16).astype(bool)
         for i in range(40):

@@ -179,7 +179,8 @@ def test_a_judgement_is_scipys_mean_over_trials_that_nobody_counted(
     assert other.behind.low is not None
     is_close = "It may be no better than" in " ".join(section(result).findings)
     assert is_close == (other.behind.low <= 0)
-    assert len(section(result).table) == 2 * (1 + 10 + 3)
+    assert len(section(result).table) == 2 * (1 + 10 + 3 + 3) + 1
+    assert list(section(result).figures) == ["judge", "judge-groups"]
 
 
 def test_the_ceiling_is_measured_on_the_subsets_that_judge(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from memtail_core.analysis.halves import Half, PairComparison, halves, sizes
+from memtail_core.analysis.halves import PairComparison, Sample, halves, sizes
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.growth import Curve, Needed, PowerLaw, Reliability
 from memtail_core.estimation.influence import PairsRule
@@ -191,7 +191,7 @@ def test_pairs_of_an_example_that_one_side_has_no_score_for_are_no_disagreement(
     trials = of_bits(subset, subset, subset[:, :2])
     labels = np.zeros(3, np.int64), np.zeros(2, np.int64)
     look = PairComparison(*labels, PairsRule(), (0.5,), BitCounter(1))
-    one, other = Half(trials, np.arange(40)), Half(trials, np.arange(40, 80))
+    one, other = Sample(trials, np.arange(40)), Sample(trials, np.arange(40, 80))
     assert np.isnan(one.memorization).tolist() == [True, False, False]
     assert [each.key.tolist() for each in look.pairs([other, other])] == [[0, 3]] * 2
     assert [each.key.tolist() for each in look.pairs([one, other])] == [[3]] * 2

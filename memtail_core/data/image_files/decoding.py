@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from memtail_core.data.image_files.formats import open_image
+from memtail_core.data.image_files.formats import ImageFile, open_image
 from memtail_core.data.image_files.grey_scale import GreyScale, Range
 
 SEVERAL_FRAMES = "several frames"
@@ -53,11 +53,11 @@ class Decoded:
     notes: frozenset[str] = frozenset()
 
 
-def decode(path: str, size: int | None, scale: GreyScale | None = None) -> Decoded:
+def decode(file: ImageFile, size: int | None, scale: GreyScale | None = None) -> Decoded:
     """Read one image.
 
     Args:
-        path: the file.
+        file: where it is.
         size: resize to size × size pixels.
         scale: of the dataset's deep grey values; without it, their range is all that is returned.
 
@@ -65,7 +65,7 @@ def decode(path: str, size: int | None, scale: GreyScale | None = None) -> Decod
         ImageFileError: the file cannot be read.
     """
     try:
-        with open_image(path) as image:
+        with open_image(file) as image:
             notes = {DEEP_COLOUR} if _has_deep_colour(image) else set()
             image.load()
             limits, pixels = None, None
@@ -81,7 +81,7 @@ def decode(path: str, size: int | None, scale: GreyScale | None = None) -> Decod
     except (ImageFileError, MemoryError):
         raise
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
-        raise ImageFileError(_reason(path, error)) from error
+        raise ImageFileError(_reason(file, error)) from error
 
 
 def _pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
@@ -139,11 +139,12 @@ def _has_several_frames(image: Image.Image) -> bool:
         return True
 
 
-def _reason(path: str, error: Exception) -> str:
+def _reason(file: ImageFile, error: Exception) -> str:
     with suppress(OSError):
-        if Path(path).stat().st_size == 0:
+        if not (Path(file).stat().st_size if isinstance(file, str) else len(file.read())):
             return "the file is empty"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    reason = str(error).replace(f" {path!r}", "").strip() or type(error).__name__
-    return reason.splitlines()[0]
+    if isinstance(error, UnidentifiedImageError):
+        return "cannot identify image file"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

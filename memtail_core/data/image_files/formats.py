@@ -1,6 +1,8 @@
 """Says which files are images: those whose ending or first bytes Pillow knows, and can decode."""
 
+import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +19,23 @@ _PICTURES = {  # endings of what a user may take for an image, but Pillow cannot
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".raw", ".ai", ".xcf"),
     *(".mp4", ".mov", ".avi", ".mkv", ".mpg", ".mpeg", ".npy", ".npz", ".pdf"),
 }
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An image file that lies within another file: in a row of a table, or in an archive.
+
+    Attributes:
+        name: what it is called there; its ending, if there is one, tells the format.
+        read: returns its bytes.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+
+
+ImageFile = str | Packed
+"""A path, or where else the bytes of an image file are."""
 
 
 @cache
@@ -55,10 +74,11 @@ def is_image(path: str) -> bool:
         return False
 
 
-def open_image(path: str) -> Image.Image:
+def open_image(file: ImageFile) -> Image.Image:
     """Open an image by its content, whatever its ending says."""
-    named = formats_by_ending().get(ending(path))
-    return Image.open(path, formats=[*_signatures(), *([named] if named else [])])
+    named = formats_by_ending().get(ending(file if isinstance(file, str) else file.name))
+    formats = [*_signatures(), *([named] if named else [])]
+    return Image.open(file if isinstance(file, str) else io.BytesIO(file.read()), formats=formats)
 
 
 @cache

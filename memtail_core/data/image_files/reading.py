@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from memtail_core.data.image_files.decoding import Decoded, ImageFileError, decode
-from memtail_core.data.image_files.formats import formats_by_ending
+from memtail_core.data.image_files.formats import ImageFile, formats_by_ending
 from memtail_core.data.image_files.grey_scale import GreyScale, Range
 
 _AHEAD = 8  # images per thread that are read before they are taken
@@ -47,7 +47,7 @@ class Images:
     complaints: set[str] = field(default_factory=set)
 
 
-def read_images(files: Sequence[str], size: int | None) -> Images:
+def read_images(files: Sequence[ImageFile], size: int | None) -> Images:
     """Read ``files``; deep grey values are put on one scale, in a second pass over their files."""
     images = Images()
     with _complaints_into(images.complaints):
@@ -92,7 +92,7 @@ def _complaints_into(complaints: set[str]) -> Iterator[None]:
 
 
 def decoded(
-    files: Sequence[str], size: int | None, scale: GreyScale | None = None
+    files: Sequence[ImageFile], size: int | None, scale: GreyScale | None = None
 ) -> Iterator[Decoded | ImageFileError]:
     """Yield each of ``files`` decoded, or its fault, in order.
 
@@ -101,7 +101,7 @@ def decoded(
 
     formats_by_ending()  # loads Pillow's plugins before threads want them
 
-    def read(file: str) -> Decoded | ImageFileError:
+    def read(file: ImageFile) -> Decoded | ImageFileError:
         try:
             return decode(file, size, scale)
         except ImageFileError as fault:
@@ -111,7 +111,7 @@ def decoded(
 
 
 def _in_threads(
-    read: Callable[[str], Decoded | ImageFileError], files: Sequence[str]
+    read: Callable[[ImageFile], Decoded | ImageFileError], files: Sequence[ImageFile]
 ) -> Iterator[Decoded | ImageFileError]:
     n_threads = min(32, os.cpu_count() or 1)
     pool = ThreadPoolExecutor(n_threads)

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from memtail_core.errors import DatasetError
 
-_TRAIN = ("train", "training")
-_TEST = ("test", "testing")
-_VALIDATION = ("val", "valid", "validation")
-SPLITS = (*_TRAIN, *_TEST, *_VALIDATION)
+TRAIN = ("train", "training")
+TEST = ("test", "testing")
+VALIDATION = ("val", "valid", "validation")
+SPLITS = (*TRAIN, *TEST, *VALIDATION)
 
 
 def set_folders(
@@ -29,11 +29,11 @@ def set_folders(
     direct = {top: sum(i.count("/") < depth for i in group) for top, group in tops.items()}
     is_flat = {top: direct[top] == len(group) for top, group in tops.items()}
     like = [top for top in tops if top.lower() in SPLITS]
-    if len(like) == 1 and len(tops) > 1 and like[0].lower() not in _TEST:
+    if len(like) == 1 and len(tops) > 1 and like[0].lower() not in TEST:
         (top,) = like
         if 2 * direct[top] >= len(tops[top]):
             return None  # a class that is called train, or valid
-    train = _one(like, _TRAIN, here)
+    train = _one(like, TRAIN, here)
     if train is None:
         if not like:
             return None
@@ -46,7 +46,7 @@ def set_folders(
             f"'{here}/{train}' has no class folders: expected {here}/{train}/CLASS/*.png"
         )
     flat = []
-    for kind in (_TEST, _VALIDATION):
+    for kind in (TEST, VALIDATION):
         held_out = _one(like, kind, here)
         if held_out is not None and not is_flat[held_out]:
             return {"train": train, "test": held_out}
@@ -54,7 +54,7 @@ def set_folders(
     empty = [
         folder.removeprefix(start)
         for folder in folders
-        if folder.startswith(start) and folder.removeprefix(start).lower() in (*_TEST, *_VALIDATION)
+        if folder.startswith(start) and folder.removeprefix(start).lower() in (*TEST, *VALIDATION)
     ]
     if unlabelled := flat + empty:
         other = f"{here}/{unlabelled[0]}"

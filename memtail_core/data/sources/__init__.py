@@ -10,11 +10,13 @@ the source to ``tests/data/contract.py``: every source must pass these tests.
 
 from memtail_core.data.sources import (
     folder,
+    hugging_face,
     npz,
     python_function,
     sklearn_datasets,
     table,
     torchvision_datasets,
+    webdataset,
 )
 from memtail_core.data.splits import Source
 
@@ -25,5 +27,7 @@ SOURCES: dict[str, Source] = {
     "npz": npz.load,
     "csv": table.load_csv,
     "parquet": table.load_parquet,
+    "hf": hugging_face.load,
+    "webdataset": webdataset.load,
     "python": python_function.load,
 }

@@ -19,7 +19,7 @@ from memtail_core.analysis.disagreements import (
     disagreements,
     p_values,
 )
-from memtail_core.analysis.halves import Half, PairComparison, halves, sizes
+from memtail_core.analysis.halves import PairComparison, Sample, halves, sizes
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.agreement import MOST_PAIRS, HighPairs, Overlap, agreement
 from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
@@ -77,7 +77,7 @@ def compare(
         raise ValueError("only studies of the same examples can be compared")
     look = PairComparison(y_train, y_test, rule, influence_thresholds, counter, most)
     most_halved = [_largest(side) for side in (one, other)]
-    whole = [Half(side.trials, np.arange(len(side.trials))) for side in (one, other)]
+    whole = [Sample(side.trials, np.arange(len(side.trials))) for side in (one, other)]
     counts = [Counts.of(side.trials) for side in (one, other)]
     scores = agreement(whole[0].memorization, whole[1].memorization, thresholds)
     high = look.pairs(whole)
@@ -174,7 +174,7 @@ def _reliability(side: Side, size: int, splits: int, seed: int) -> float:
     for split in range(splits):
         rng = np.random.default_rng([seed, size, split])
         at = halves(side.trials.trials, side.block, rng, size)
-        one, other = (Half(side.trials, each).memorization for each in at)
+        one, other = (Sample(side.trials, each).memorization for each in at)
         correlations.append(agreement(one, other, ()).pearson)
     r, k = float(np.mean(correlations)), len(side.trials) / size
     return k * r / (1 + (k - 1) * r)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.analysis.halves import Half, PairComparison, halves, whole_blocks
+from memtail_core.analysis.halves import PairComparison, Sample, halves, whole_blocks
 from memtail_core.estimation.agreement import Agreement, Overlap, agreement
 from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.plan import designs
@@ -80,8 +80,8 @@ def yardstick(
     for split in range(splits):
         rng = np.random.default_rng([seed, size, split])
         a, b, c, d = _four(one, other, per_side, rng)
-        sides = [Half(one.trials, a), Half(one.trials, b)]
-        sides += [Half(other.trials, c), Half(other.trials, d)]
+        sides = [Sample(one.trials, a), Sample(one.trials, b)]
+        sides += [Sample(other.trials, c), Sample(other.trials, d)]
         pairs = look.pairs(sides)
         compared.append([])
         for i, j in ((0, 1), (2, 3), (0, 2), (1, 3)):

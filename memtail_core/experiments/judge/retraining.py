@@ -86,7 +86,9 @@ def removals(
             arms = _arms(reading.highest[:k, columns], source.dataset.n_train)
             name = f"{source.name[: 35 - len(str(k))].rstrip('-')}-top-{k}"
             table = ArmsTable(count=len(arms), sha256=arms.sha256)
-            study = source.model_copy(update={"name": name, "subsets": table})
+            most = range(1, source.shard_size + 1)
+            size = max(each for each in most if len(arms) % each == 0)  # repeats are whole shards
+            study = source.model_copy(update={"name": name, "subsets": table, "shard_size": size})
             planned.append(Removal(reading, k, study, arms))
     return planned
 

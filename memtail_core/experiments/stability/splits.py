@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.analysis.halves import Half, PairComparison, halves, sizes, whole_blocks
+from memtail_core.analysis.halves import PairComparison, Sample, halves, sizes, whole_blocks
 from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, Overlap, agreement
 from memtail_core.estimation.growth import Curve, power_law, reliability, shared
 from memtail_core.estimation.influence import PairCounter, PairsRule
@@ -147,7 +147,7 @@ def split_agreement(
     for size in grid.tolist():
         for split in range(splits):
             rng = np.random.default_rng([seed, size, split])
-            sides = [Half(trials, at) for at in halves(trials.trials, block, rng, size)]
+            sides = [Sample(trials, at) for at in halves(trials.trials, block, rng, size)]
             scores = agreement(sides[0].memorization, sides[1].memorization, thresholds)
             compared.append((scores, look.overlap(*look.pairs(sides))))
             if progress is not None:

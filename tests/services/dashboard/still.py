@@ -20,6 +20,7 @@ from services.dashboard.app import create_app
 from services.dashboard.dashboard import Dashboard
 from services.dashboard.monitor import Monitor
 from services.dashboard.snapshot import Snapshot, StudyView
+from services.last_errors import LastError
 from services.leases import Lease
 from services.orders import Device, Order
 from services.pace import Stored
@@ -60,6 +61,7 @@ def viewed(
     n_failures: int = 0,
     recent: tuple[Stored, ...] | None = None,
     report: Manifest | None = None,
+    errors: tuple[LastError, ...] = (),
 ) -> StudyView:
     """A study of 400 models in this state, of which so many are stored."""
     every = shards.planned(study, 400)
@@ -85,7 +87,7 @@ def viewed(
     is_ordered = state != "unfinished" and device is not None
     order = Order(device=device or "cpu", cancelled=state == "cancelled") if is_ordered else None
     progress = Progress(study, 400, tuple(every[:n_stored]), attempts)
-    status = StudyStatus(progress, order, at_work, workers, recent)
+    status = StudyStatus(progress, order, at_work, workers, recent, errors)
     assert StudyView(status, report).state == state
     return StudyView(status, report, updated=1.0)
 

@@ -14,6 +14,7 @@ from memtail_core.data import Dataset
 from memtail_core.store import FilesStore
 from memtail_core.study import ArmsTable, Study
 from services.dashboard import static_files
+from services.last_errors import LastError
 from services.leases import Lease
 from services.presence import Presence
 from tests.services.dashboard.still import Parsed, client, parsed, viewed
@@ -202,6 +203,31 @@ def test_workers_and_what_they_do(folder: FilesStore, prepared: tuple[Study, Dat
     assert "No aggregator is running" in text
     assert "Some workers use the store s3://elsewhere" in text
     assert "one 10–14 for 5 min 2" in parsed(found, f"/studies/{study.id}").text
+
+
+def test_what_went_wrong_at_a_worker_is_told_with_the_study_and_with_the_worker(
+    folder: FilesStore, prepared: tuple[Study, Dataset]
+) -> None:
+    study, when = prepared[0], time.time() - 120
+    errors = (
+        LastError(worker="one", study=study.id, reason=HOSTILE, when=when, is_aside=True),
+        LastError(worker="two", study=study.id, reason="no memory", when=when, in_a_row=3),
+    )
+    workers = tuple(
+        Presence(name=name, role="worker", host="h", device="cpu", store="s", since=when)
+        for name in ("one", "two", "three")
+    )
+    found = client(folder, viewed(study, "waiting", errors=errors), workers=workers)
+    of_study, of_workers = (
+        parsed(found, path).text for path in (f"/studies/{study.id}", "/workers")
+    )
+    assert f"one leaves it to other workers: {HOSTILE} (2 min ago)" in of_study
+    assert "two failed 3 times in a row: no memory (2 min ago)" in of_study
+    assert f"{study.id}: leaves it to other workers: {HOSTILE} (2 min ago)" in of_workers
+    assert f"{study.id}: failed 3 times in a row: no memory (2 min ago)" in of_workers
+    assert of_workers.count(study.id) == 2
+    complete = client(folder, viewed(study, "complete", errors=errors))
+    assert "no memory" not in parsed(complete, f"/studies/{study.id}").text
 
 
 def test_trouble_is_told_on_every_page_that_lives(

@@ -5,11 +5,13 @@
 :mod:`.account` says what became of every column. A training and a test table are read together.
 """
 
+from memtail_core.data.image_files.labelled import Broken
 from memtail_core.data.sources.table import csv_file, parquet_file
 from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import File
+from memtail_core.data.sources.table.images import ImageColumn, load_images
 from memtail_core.data.sources.table.options import Decimal, Kind, Missing, Options
-from memtail_core.data.sources.table.reading import load
+from memtail_core.data.sources.table.reading import Read, load
 from memtail_core.data.sources.table.text import nfc
 from memtail_core.data.splits import Splits
 
@@ -27,6 +29,9 @@ def load_csv(
     decimal: Decimal | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
+    image: str | None = None,
+    size: int | None = None,
+    broken: Broken = "error",
 ) -> Splits:
     """Read a CSV file with a header.
 
@@ -43,6 +48,9 @@ def load_csv(
             refused where it could be either.
         delimiter: what separates columns; by default what makes ``label`` a column: , ; tab |.
         encoding: of the file; by default UTF-8, or what its byte-order mark says.
+        image: the column that holds images, as paths seen from the file's folder or, in a Parquet
+            file, as bytes; then other columns are left out.
+        size, broken: of images, as for ``folder:``.
 
     Raises:
         StudyError: an option is wrong.
@@ -53,7 +61,7 @@ def load_csv(
     def read(file: str, faults: Faults) -> File:
         return csv_file.read(file, nfc(label), delimiter, encoding, faults)
 
-    return load(read, path, label, test, options)
+    return _load(read, path, label, test, ImageColumn(image, size, broken), options)
 
 
 def load_parquet(
@@ -67,7 +75,20 @@ def load_parquet(
     missing: Missing = "error",
     na_values: list[str] | None = None,
     decimal: Decimal | None = None,
+    image: str | None = None,
+    size: int | None = None,
+    broken: Broken = "error",
 ) -> Splits:
     """Read a Parquet file; the options are those of :func:`load_csv`."""
     options = Options(ignore or (), decimal, na_values or (), missing, types)
-    return load(lambda file, _: parquet_file.read(file), path, label, test, options)
+    images = ImageColumn(image, size, broken)
+    return _load(lambda file, _: parquet_file.read(file), path, label, test, images, options)
+
+
+def _load(
+    read: Read, path: str, label: str, test: str | None, images: ImageColumn, options: Options
+) -> Splits:
+    images.check(options)
+    if images.name is None:
+        return load(read, path, label, test, options)
+    return load_images(read, path, label, test, images, options)

@@ -87,6 +87,9 @@ def _read(name: str, column: Any, rows: Rows, options: Options, faults: Faults) 
     if types.is_binary(kind) or types.is_large_binary(kind):
         faults.add(f"the label '{name}' holds bytes that are not UTF-8 text")
         return None
+    if types.is_struct(kind) or types.is_map(kind):
+        faults.add(f"the label '{name}' of '{rows.files[0].path}' is {kind}: it is no class")
+        return None
     if is_text(column.type):
         return _of_text(name, Text.of(column, options.na_values), rows, faults)
     is_missing = column.is_null(nan_is_null=True).to_numpy()

@@ -31,11 +31,8 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
         DatasetError: what is wrong with the tables, all of it.
     """
     faults = Faults()
-    files = [read(each, faults) for each in (path, *([test] if test else []))]
-    for file in files:
-        _check(file, nfc(label), faults)
-    rows = Rows(files)
-    name = matching(nfc(label), files[0].table.column_names) or label
+    rows = Rows(read_files(read, path, label, test, faults))
+    name = matching(nfc(label), rows.files[0].table.column_names) or label
     answers = labels.read(name, rows, options, faults)
     decided = decide(rows, name, options, faults)
     columns = [c for c in decided if isinstance(c, Column) and finite(c, rows, faults)]
@@ -60,7 +57,7 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
     answers = Labels(answers.values[is_kept], answers.is_missing[is_kept])
     features = [feature(column, n_train, options.missing) for column in columns]
     lines = [
-        *(account.of_file(file) for file in files),
+        *(account.of_file(file) for file in rows.files),
         account.of_label(name, answers.classes(n_train)),
         *account.of_columns(decided),
         *dropped([unlabelled, *(gaps if options.missing == "drop" else [])], is_kept, rows),
@@ -73,6 +70,14 @@ def load(read: Read, path: str, label: str, test: str | None, options: Options) 
     ]
     said = Account(tuple(lines), tuple(warnings))
     return _splits(features, answers, is_kept, rows, n_train, said)
+
+
+def read_files(read: Read, path: str, label: str, test: str | None, faults: Faults) -> list[File]:
+    """Read the training table, and the test table if there is one; each must have the label."""
+    files = [read(each, faults) for each in (path, *([test] if test else []))]
+    for file in files:
+        _check(file, nfc(label), faults)
+    return files
 
 
 def _check(file: File, label: str, faults: Faults) -> None:
