@@ -80,13 +80,9 @@ class PairSearch:
     def load(self) -> "LoadedStudy":
         """Load what the study has, and say if some of it is damaged."""
         from memtail_core.analysis.loaded_study import LoadedStudy
-        from memtail_core.errors import EstimationError
 
         found = LoadedStudy.load(self._store, self._study)
-        if not found.trials.n_test:
-            raise EstimationError(
-                f"{self._study.id} was imported without test outcomes: influence is unknown"
-            )
+        found.trials.check_tested()
         if found.n_damaged:
             self._console.print(
                 f"[yellow]Warning:[/] {formatting.count(found.n_damaged, 'damaged shard')} left "

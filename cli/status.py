@@ -19,7 +19,7 @@ from memtail_core.errors import MemtailError
 from memtail_core.plan.shards import Shard
 from memtail_core.settings import settings
 from memtail_core.store import Contents, ListedStore, ObjectStore, open_store
-from memtail_core.study import Study
+from memtail_core.study import IMPORTED, Study
 
 if TYPE_CHECKING:
     from services.status import StudyStatus
@@ -162,7 +162,6 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
         "damaged": [f"{each.key}: {each.reason}" for each in damaged],
         "set_aside": list(store.list(f"{study.prefix}damaged/")),
         "failures": [failure.model_dump() for failure in failures.read(store, study)],
-        "mend": "import it again" if study.is_imported else "memtail run trains it again",
         "training": study.training,
         "subsets": study.subsets.model_dump(),
     }
@@ -220,7 +219,9 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     if detail["state"] != "complete":
         _print_worker_errors(console, detail.get("worker_errors", []))
     for damaged in detail["damaged"]:
-        console.print(f"  damaged   {damaged}; {detail['mend']}")
+        is_imported = detail["recipe"] == IMPORTED
+        mend = "import it again" if is_imported else "memtail run trains it again"
+        console.print(f"  damaged   {damaged}; {mend}")
     for key in detail["set_aside"]:
         console.print(f"  set aside {key}: it was damaged")
     for warning in detail.get("warnings", []):

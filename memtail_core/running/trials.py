@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.errors import EstimationError
+
 if TYPE_CHECKING:
     from memtail_core.estimation import Memorization
     from memtail_core.estimation.influence import Evidence
@@ -102,6 +104,14 @@ class Trials:
         """The mean of ``seconds``; None where nobody knows."""
         mean = float(self.seconds.mean())
         return None if np.isnan(mean) else mean
+
+    def check_tested(self) -> None:
+        """Raise EstimationError if imported trials have no test outcomes."""
+        if not self.n_test:
+            raise EstimationError(
+                "the models were imported without test outcomes: influence, and what an example is "
+                "worth to the test set, are unknown"
+            )
 
     def without_values(self) -> "Trials":
         """Return the same trials with their bits alone."""

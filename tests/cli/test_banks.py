@@ -95,9 +95,13 @@ def test_without_training_outcomes_memorization_is_unknown(memtail: Memtail) -> 
 def test_without_test_outcomes_influence_is_unknown(memtail: Memtail) -> None:
     bank("train_margins", y_test=None)
     assert "outcomes  of 40 training examples" in memtail("import", "bank.npz").stdout
-    for command in (["pairs", "bank"], ["influence", "bank", "--test", "0"]):
-        assert "influence is unknown" in refused(memtail(*command))
-    assert "nothing to judge by" in refused(memtail("judge", "bank", "counted"))
+    for command in (
+        ["pairs", "bank"],
+        ["influence", "bank", "--test", "0"],
+        ["judge", "bank", "counted"],
+        ["values", "bank"],
+    ):
+        assert "imported without test outcomes" in refused(memtail(*command))
     summary = json.loads(memtail("report", "bank", "--json").stdout)
     assert summary["accuracy"]["test"]["mean"] is None and summary["memorization"]["scored"] == N
     for command in ("scores", "stability", "subgroups", "privacy"):

@@ -114,10 +114,7 @@ def _check(options: JudgeOptions, subject: Subject) -> None:
     from memtail_core.errors import EstimationError
 
     n = len(subject.dataset.y_train)
-    if not subject.trials.n_test:
-        raise EstimationError(
-            f"{subject.study.id} was imported without test outcomes: there is nothing to judge by"
-        )
+    subject.trials.check_tested()
     if 0 < options.ceiling < 3:
         raise EstimationError("--ceiling takes at least 3 subsets")
     if options.outcome != "correctness" and subject.trials.test_values is None:
