@@ -61,6 +61,7 @@ def command_of(experiment: Experiment[Any], command: Command[Any]) -> click.Comm
         *((estimator_option,) if command.takes_estimator else ()),
         *(_TABLE if command.writes_table else ()),
         *(_TRAINING if command.trains else ()),
+        *((device_option,) if command.takes_device else ()),
         json_option,
     ]
     for decorator in reversed(decorators):

@@ -129,6 +129,7 @@ class Command(Generic[O]):
             is the help text of the command.
         trains: whether it trains networks, and so takes ``--workers``, ``--device``, ``--submit``
             and ``--dry-run``.
+        takes_device: whether it computes on the GPU without training, and so takes ``--device``.
         takes_estimator: whether its results hold with any estimator of memorization, which
             ``--estimator`` then names; all other commands count.
         writes_table: whether the table of its section can be written to a file (``--output``).
@@ -139,6 +140,7 @@ class Command(Generic[O]):
     options: type[O]
     run: Callable[[Host, O], Iterable[Result]]
     trains: bool = False
+    takes_device: bool = False
     takes_estimator: bool = False
     writes_table: bool = False
     takes_several: bool = False

@@ -22,6 +22,7 @@ FOLDERS = (  # each holds ``experiment.py``, which defines EXPERIMENT
     "memtail_core.experiments.consistency",
     "memtail_core.experiments.privacy",
     "memtail_core.experiments.judge",
+    "memtail_core.experiments.datamodels",
     "memtail_core.experiments.values",
     "memtail_core.experiments.stopping",
 )

@@ -55,7 +55,11 @@ def figures(result: Values) -> dict[str, CaptionedFigure]:
             places.items(), key=lambda each: each[0][2] != "neither"
         )
     ]
-    size = alt.Size("n:Q", scale=alt.Scale(type="log", range=[10, 160]), legend=None)
+    size = alt.Size(
+        "n:Q",
+        scale=alt.Scale(type="log", domain=[1, max(10, *places.values())], range=[10, 160]),
+        legend=None,
+    )
     dots = (
         alt.Chart(values(rows))
         .mark_point(filled=True, opacity=0.8)
