@@ -14,7 +14,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.experiments.judge.duplicates import Duplicates, duplicates, recalls
 from memtail_core.experiments.judge.named import counted
 from memtail_core.experiments.judge.reading import Reading
-from memtail_core.experiments.judge.retraining import costs, removals
+from memtail_core.experiments.judge.retraining import _shard_size, costs, removals
 from memtail_core.experiments.judge.wrong_labels import detection, wrong_labels
 from memtail_core.plan import designs
 from memtail_core.running import loading
@@ -162,3 +162,12 @@ def test_the_drawn_tests_are_the_same_each_time(trained: Trained) -> None:
     assert drawn.tolist() == sorted(drawn.tolist())
     assert drawn.tolist() == designs.drawn_tests(trained.study, 20).tolist()
     assert len(designs.drawn_tests(trained.study, 1_000)) == 100
+
+
+@pytest.mark.parametrize(
+    ("arms", "most", "size"), [(21, 50, 21), (21, 10, 7), (101, 10, 10), (3, 5, 3), (40, 1, 1)]
+)
+def test_a_repeat_is_whole_shards_unless_they_would_be_small(
+    arms: int, most: int, size: int
+) -> None:
+    assert _shard_size(arms, most) == size

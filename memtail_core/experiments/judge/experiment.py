@@ -115,6 +115,8 @@ def _check(options: JudgeOptions, subject: Subject) -> None:
 
     n = len(subject.dataset.y_train)
     subject.trials.check_tested()
+    if options.ceiling or options.remove:
+        subject.study.check_trainable()
     if 0 < options.ceiling < 3:
         raise EstimationError("--ceiling takes at least 3 subsets")
     if options.outcome != "correctness" and subject.trials.test_values is None:

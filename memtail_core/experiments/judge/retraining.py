@@ -104,9 +104,12 @@ def _name(source: str, scores: str, k: int) -> str:
 
 
 def _shard_size(arms: int, most: int) -> int:
-    """Return a size by which repeats are whole shards, if it is not much smaller than ``most``."""
-    size = max(each for each in range(1, most + 1) if arms % each == 0)
-    return size if 2 * size >= most else most
+    """Return a size by which repeats are whole shards, so that no model is trained for nothing.
+
+    If only small sizes do that, it is ``most``: models that train together are fast.
+    """
+    size = max(each for each in range(1, min(arms, most) + 1) if arms % each == 0)
+    return size if 2 * size >= min(arms, most) else most
 
 
 def costs(

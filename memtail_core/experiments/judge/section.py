@@ -124,8 +124,8 @@ def _notes(result: Judgement) -> list[str]:
         )
     if result.with_duplicate:
         notes.append(
-            "Duplicate in 10: for how many test examples with a near-duplicate of their class in "
-            "the training set it is among the 10 highest scores."
+            "Duplicate in 10: of the test examples with a near-duplicate of their class in the "
+            "training set, those for which it is among the 10 highest scores."
         )
     if result.undecided:
         notes.append(
