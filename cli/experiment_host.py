@@ -57,6 +57,7 @@ class CommandLine:
         self, store: "ObjectStore", study: "Study", dataset: "Dataset", trials: int
     ) -> "Trials | None":
         """Train what is missing of a study; None in a dry run."""
+        study.check_trainable()
         if self.is_dry_run and self.as_json:
             print_json(self._plan(store, study, dataset, trials))
             return None
@@ -81,6 +82,8 @@ class CommandLine:
         self, store: "ObjectStore", studies: "Sequence[tuple[Study, Dataset]]", trials: int
     ) -> "list[Trials] | None":
         """Train what is missing of several studies; None in a dry run."""
+        for study, _ in studies:
+            study.check_trainable()
         if self.is_dry_run and self.as_json:
             print_json([self._plan(store, study, data, trials) for study, data in studies])
             return None

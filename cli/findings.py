@@ -33,6 +33,7 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
         + ", ".join(
             f"{name} {accuracy[key]['mean']:.2%}"
             for key, name in (("held_in", "held in"), ("held_out", "held out"), ("test", "test"))
+            if accuracy[key]["mean"] is not None
         )
         + f"; {summary['trials']:,} models"
     )

@@ -12,7 +12,9 @@ from cli.dashboard import dashboard
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.experiment import commands as experiment_commands
+from cli.export import export
 from cli.fetch import fetch
+from cli.import_bank import import_bank
 from cli.influence import influence
 from cli.pairs import pairs
 from cli.report import report
@@ -28,6 +30,7 @@ from memtail_core.errors import MemtailError
 _SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Studies": (demo, run, status, report, dashboard, doctor),
     "Results": (scores, pairs, influence, approximate),
+    "Other projects": (import_bank, export),
     "Experiments": tuple(experiment_commands()),
     "Cluster": (submit, watch, workers, cancel, retry, fetch),
 }

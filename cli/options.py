@@ -131,6 +131,7 @@ def open_study(
         study = catalogue.find(store, name)
         if assignments:
             raise StudyError("--set changes a study file; a stored study never changes")
+        study.check_trainable()
         goal = trials or catalogue.goal(store, study)
         if not goal:
             raise StudyError(f"the store has no number of models for {study.id}: give --trials")

@@ -82,6 +82,7 @@ class PairSearch:
         from memtail_core.analysis.loaded_study import LoadedStudy
 
         found = LoadedStudy.load(self._store, self._study)
+        found.trials.check_tested()
         if found.n_damaged:
             self._console.print(
                 f"[yellow]Warning:[/] {formatting.count(found.n_damaged, 'damaged shard')} left "

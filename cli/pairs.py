@@ -184,7 +184,7 @@ def pairs(
     store, study = find_study(location, name)
     search = PairSearch(store, study, counter, memory)
     material = search.load()
-    if theta_mem is None and not train:
+    if theta_mem is None and not train and material.trials.train_correct is not None:
         theta_mem = 0.25
     question = PairQuery(train, test, classes, not any_class, theta_mem)
     family = question.family(material)

@@ -50,8 +50,10 @@ def scores(
     counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
     from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.errors import EstimationError
     from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.counted import COUNTED
+    from memtail_core.estimation.estimator import UNKNOWN
     from memtail_core.report import analyse_stored, tables
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
@@ -60,6 +62,8 @@ def scores(
         raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
     analysis = analyse_stored(store, study)
+    if analysis.trials.train_correct is None:
+        raise EstimationError(UNKNOWN)
     if format_ == "npz":
         content = tables.to_npz(analysis)
     else:

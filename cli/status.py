@@ -19,7 +19,7 @@ from memtail_core.errors import MemtailError
 from memtail_core.plan.shards import Shard
 from memtail_core.settings import settings
 from memtail_core.store import Contents, ListedStore, ObjectStore, open_store
-from memtail_core.study import Study
+from memtail_core.study import IMPORTED, Study
 
 if TYPE_CHECKING:
     from services.status import StudyStatus
@@ -168,8 +168,8 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
     if len(loaded) == 0:
         return detail
     detail["accuracy"] = loaded.accuracies().means()
-    detail["seconds_per_model"] = float(loaded.seconds.mean())
-    if study.is_experiment:
+    detail["seconds_per_model"] = loaded.seconds_per_trial
+    if study.is_experiment or loaded.train_correct is None:
         return detail
     fit = estimation.fit(loaded.counted())
     return {
@@ -209,6 +209,7 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
         )
     if "accuracy" in detail:
         console.print(f"  accuracy  {formatting.accuracies(detail['accuracy'], 2)}")
+    if detail.get("seconds_per_model") is not None:
         console.print(f"  speed     {detail['seconds_per_model']:.2f} s per model and process")
     if "running" in detail:
         console.print(
@@ -218,7 +219,9 @@ def _print_one(detail: dict[str, Any], where: str) -> None:
     if detail["state"] != "complete":
         _print_worker_errors(console, detail.get("worker_errors", []))
     for damaged in detail["damaged"]:
-        console.print(f"  damaged   {damaged}; memtail run trains it again")
+        is_imported = detail["recipe"] == IMPORTED
+        mend = "import it again" if is_imported else "memtail run trains it again"
+        console.print(f"  damaged   {damaged}; {mend}")
     for key in detail["set_aside"]:
         console.print(f"  set aside {key}: it was damaged")
     for warning in detail.get("warnings", []):

@@ -25,6 +25,7 @@ ROOMS = [  # of memtail_core, from the ground up
     "approximations",
     "experiments",
     "report",
+    "exchange",
 ]
 PACKAGES = ["memtail_core", "services", "cli"]  # likewise
 FILES = {

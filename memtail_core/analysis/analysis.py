@@ -12,7 +12,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Fit, Memorization
 from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.estimator import UNKNOWN, Estimator
 from memtail_core.estimation.influence import (
     Evidence,
     Family,
@@ -95,27 +95,31 @@ class Analysis:
     def warnings(self) -> list[str]:
         """What a reader must know before believing the scores, a sentence each."""
         found = [self.fit.warning] if self.fit.warning else []
+        imported = self.study.is_imported
+        more = "" if imported else "; train more (--trials)"
         if self.is_provisional:
             found.append(f"provisional: {len(self.trials)} of {self.goal} models are trained")
         if self.damaged:
             found.append(
-                f"{len(self.damaged)} stored shards are damaged and were left out; memtail run "
-                "trains them again"
+                f"{len(self.damaged)} stored shards are damaged and were left out; "
+                + ("import them again" if imported else "memtail run trains them again")
             )
         if self.widened:
             found.append(
                 f"{self.widened} of the examples alone decided when to stop (--until): their "
                 "intervals are widened for it"
             )
-        if self.n_missing:
+        if self.trials.train_correct is None:
+            found.append(UNKNOWN)
+        elif self.n_missing:
             found.append(
                 f"{self.n_missing} of {self.trials.n} examples have no score: no model held them "
-                "out, or none trained on them; train more (--trials)"
+                f"out, or none trained on them{more}"
             )
         elif (few := int(self.scores.n_out.min())) < _FEW_OUT:
             found.append(
                 f"some examples were held out by only {few} models: their scores are rough, as "
-                "their intervals say; train more (--trials)"
+                f"their intervals say{more}"
             )
         share = self.trials.rates
         if (share < 1).any():
@@ -129,8 +133,10 @@ class Analysis:
         if chance >= max(0.5, _MUCH_CHANCE * len(self.pairs)) and len(self.pairs):
             found.append(
                 f"about {chance:,.0f} of the {len(self.pairs):,} high-influence pairs are expected "
-                "by chance with so few models; train more (--trials)"
+                f"by chance with so few models{more}"
             )
+        if not self.trials.n_test:
+            found.append("the imported models have no test outcomes: nothing is known of influence")
         if any(_differ(about, self.trials.about[0]) for about in self.trials.about):
             found.append("the models were trained by different machines or versions of software")
         return found
@@ -148,9 +154,9 @@ class Analysis:
             "provisional": self.is_provisional,
             "warnings": self.warnings,
             "accuracy": {
-                name: {"mean": float(values.mean()), "sd": float(values.std(ddof=1))}
+                name: {"mean": _known(values.mean()), "sd": _known(values.std(ddof=1))}
                 if len(values) > 1
-                else {"mean": float(values.mean()), "sd": None}
+                else {"mean": _known(values.mean()), "sd": None}
                 for name, values in vars(self.accuracies).items()
             },
             "fit": vars(self.fit),
@@ -184,7 +190,7 @@ class Analysis:
                 "test_examples": len(by_test),
                 "test_examples_in_one_pair": int((by_test == 1).sum()),
             },
-            "seconds_per_model": float(self.trials.seconds.mean()),
+            "seconds_per_model": self.trials.seconds_per_trial,
             "trained_by": list(self.trials.about),
         }
 
@@ -262,6 +268,10 @@ def _permuted(
     return float(
         pairs_of_permuted(evidence, family, pairs.threshold, seeds, counter=counter).mean()
     )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _differ(about: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.estimator import UNKNOWN
 from memtail_core.estimation.intervals import Z95
 from memtail_core.estimation.memorization import column_sums
 from memtail_core.running.trials import Trials
@@ -33,7 +35,13 @@ class Counts:
 
     @classmethod
     def of(cls, trials: Trials) -> "Counts":
-        """Count for every training example, int64 [n]."""
+        """Count for every training example, int64 [n].
+
+        Raises:
+            EstimationError: imported trials have no outcomes of training examples.
+        """
+        if trials.train_correct is None:
+            raise EstimationError(UNKNOWN)
         n_in = column_sums(trials.subset, trials.n)
         in_correct = column_sums(trials.subset & trials.train_correct, trials.n)
         correct = column_sums(trials.train_correct, trials.n)

@@ -13,7 +13,6 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core import estimation
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.agreement import (
     MOST_PAIRS,
@@ -22,6 +21,7 @@ from memtail_core.estimation.agreement import (
     high_pairs,
     pairs_overlap,
 )
+from memtail_core.estimation.estimator import UNKNOWN
 from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
@@ -115,9 +115,14 @@ class Sample:
 
     @cached_property
     def memorization(self) -> Floats:
-        """Of every training example, float64 [n]; NaN where missing."""
-        subset, correct = self.study.subset[self.at], self.study.train_correct[self.at]
-        return estimation.memorization(subset, correct, self.study.n).memorization
+        """Of every training example, float64 [n]; NaN where missing.
+
+        Raises:
+            EstimationError: imported trials have no outcomes of training examples.
+        """
+        if self.study.train_correct is None:
+            raise EstimationError(UNKNOWN)
+        return self.study.taken(self.at).counted().memorization
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -21,7 +21,7 @@ def observations(trials: Trials, dataset: Dataset) -> Observations:
         n=trials.n,
         labels=dataset.y_train,
         values=trials.train_values,
-        find_context=lambda: context(dataset),
+        find_context=(lambda: context(dataset)) if dataset.is_shown else None,
     )
 
 

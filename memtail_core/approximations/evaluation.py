@@ -14,6 +14,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.agreement import agreement
+from memtail_core.estimation.estimator import UNKNOWN
 from memtail_core.estimation.intervals import reaches
 from memtail_core.estimation.roc import auc_of_columns
 from memtail_core.estimation.thresholds import THETA_MEM
@@ -95,8 +96,10 @@ def reference(trials: Trials, used: int) -> tuple[Trials, Memorization]:
         used: the number of used trials, 0 … used − 1.
 
     Raises:
-        EstimationError: too few are left.
+        EstimationError: too few are left, or imported ones have no outcomes of training examples.
     """
+    if trials.train_correct is None:
+        raise EstimationError(UNKNOWN)
     rest = trials.taken(np.flatnonzero(trials.trials >= used))
     if len(rest) < _FEWEST:
         raise EstimationError(

@@ -43,7 +43,12 @@ def put_encoded(
 
 
 def register_arms(store: ObjectStore, study: Study, arms: Arms) -> None:
-    """Put an experiment's arms, before its study is registered or trained; replace damaged ones."""
+    """Put an experiment's arms, before its study is registered or trained; replace damaged ones.
+
+    Raises:
+        StudyError: nothing can be trained, since the study it is about was imported.
+    """
+    study.check_trainable()
     content = arms.to_npz()
     if _digest(store, study.arms_key) != hashlib.sha256(content).hexdigest():
         store.put(study.arms_key, content)

@@ -42,7 +42,10 @@ def register(
 
     Raises:
         StoreError: another study is stored under this id.
+        StudyError: an imported study is to have more trials than are stored.
     """
+    if study.is_imported and trials > _n_models(store, study):
+        study.check_trainable()
     key = f"{study.prefix}study.json"
     is_new = not store.exists(key)
     if not is_new:

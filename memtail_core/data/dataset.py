@@ -63,6 +63,11 @@ class Dataset:
         return self.train.shape
 
     @property
+    def is_shown(self) -> bool:
+        """Whether anything but labels and names is known of the examples."""
+        return self.train.example_bytes > 0
+
+    @property
     def feed(self) -> Feed:
         """How examples become a network's inputs."""
         return self.modality.feed(self.shape)

@@ -72,13 +72,13 @@ class Examples(Protocol):
         return len(self) * prod(self.shape)
 
     def chunks(self, rows: int | None = None) -> Iterator[NDArray[Any]]:
-        """Yield all examples in order, [≤ rows, \\*shape] at a time.
+        """Yield all examples in order, [≤ rows, \\*shape] at a time; one empty chunk of none.
 
         Args:
             rows: examples in a chunk; by default as many as fit into 16 MiB, at least one.
         """
         step = max(1, CHUNK_BYTES // max(1, self.example_bytes)) if rows is None else rows
-        for start in range(0, len(self), step):
+        for start in range(0, max(1, len(self)), step):
             yield self.take(slice(start, start + step))
 
 

@@ -62,6 +62,8 @@ class Nearest:
 
 def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
     """Find each training example's nearest other training example."""
+    if not dataset.is_shown:
+        return _none(len(dataset.train))
     comparison = dataset.modality.comparison()
     train, _ = comparison.prepared(dataset.train, dataset.test, device)
     return _nearest(train, train, comparison, is_same_set=True)
@@ -69,19 +71,26 @@ def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
 
 def in_test_set(dataset: Dataset, device: str = "cpu") -> Nearest:
     """Find each training example's nearest test example."""
+    if not (dataset.is_shown and len(dataset.test)):
+        return _none(len(dataset.train))
     comparison = dataset.modality.comparison()
     train, test = comparison.prepared(dataset.train, dataset.test, device)
     return _nearest(train, test, comparison, is_same_set=False)
+
+
+def _none(n: int) -> Nearest:
+    """Return what is known where nothing can be compared: no example has a near-duplicate."""
+    return Nearest(np.zeros(n, np.int64), np.full(n, np.inf, np.float32), np.ones(n, np.float32))
 
 
 def _nearest(
     queries: Comparable, among: Comparable, comparison: Comparison, *, is_same_set: bool
 ) -> Nearest:
     n, k = len(queries.rows), min(_CANDIDATES, len(among.rows) - is_same_set)
-    partner = np.zeros(n, np.int64)
-    distance, ratio = np.full(n, np.inf, np.float32), np.ones(n, np.float32)
+    none = _none(n)
     if k < 2:
-        return Nearest(partner, distance, ratio)
+        return none
+    partner, distance, ratio = none.partner, none.distance, none.ratio
     squares = among.descriptors.square().sum(1)
     for start in range(0, n, _ROWS):
         rows = slice(start, start + _ROWS)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.examples import Examples
 from memtail_core.data.moments import moments
+from memtail_core.errors import DatasetError
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -57,8 +58,10 @@ class Space:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Space":
-        """Standardize and project every example."""
+        """Standardize and project every example; those of which nothing is known have p = 0."""
         n = len(dataset.train)
+        if not dataset.is_shown:
+            return cls(*(np.zeros((len(x), 0), np.float32) for x in (dataset.train, dataset.test)))
         evenly = np.linspace(0, n - 1, min(n, _FITTED)).round().astype(np.int64)
         embed = dataset.modality.embed
         sample = embed(dataset.train.take(evenly), _LARGEST_SIDE)
@@ -98,7 +101,15 @@ def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
     """Embed all training examples at their full size, float32 [n, p·c] of :class:`.Modality`.
 
     ``standardize``: scale each of the c quantities to mean 0 and deviation 1 over the training set.
+
+    Raises:
+        DatasetError: nothing but labels is known of the examples.
     """
+    if not dataset.is_shown:
+        raise DatasetError(
+            "only the labels of the examples are known, which cannot be compared: import the "
+            "models again with --data SOURCE"
+        )
     embed, examples = dataset.modality.embed, dataset.train
     d = embed(examples.take([0]))[0].size
     made = np.empty((len(examples), d), np.float32)  # filled in place: there is no second copy
@@ -152,6 +163,8 @@ def _exact(queries: Floats, among: Floats, k: int, own: Indices | None = None) -
     index = np.full((len(queries), k), -1, np.int64)
     distance = np.full((len(queries), k), np.nan, np.float32)
     there = min(k, len(among) - (own is not None))
+    if not (among.size and len(queries)):
+        return Neighbours(index, distance)
     looked_at = min(len(among), k + _SPARE + (own is not None))
     search = NearestNeighbors(n_neighbors=looked_at, algorithm="brute").fit(among)
     for start in range(0, len(queries), _ROWS):

@@ -12,7 +12,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.errors import EstimationError
 from memtail_core.estimation.memorization import Memorization, memorization
+
+UNKNOWN = (
+    "the imported models have no outcomes of training examples, so memorization is unknown: only "
+    "what rests on test examples can be asked"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +43,7 @@ class Observations:
 
     Attributes:
         subset: uint8 [T, ⌈n/8⌉], which examples each trial trained on (numpy.packbits).
-        correct: uint8 [T, ⌈n/8⌉], which it classified correctly.
+        correct: uint8 [T, ⌈n/8⌉], which it classified correctly; None where nobody knows.
         n: the number of training examples.
         labels: int64 [n], 0 … C − 1.
         values: float16 [T, n], the margin log p_y − log(1 − p_y) of each trial and example; None
@@ -46,7 +52,7 @@ class Observations:
     """
 
     subset: NDArray[np.uint8]
-    correct: NDArray[np.uint8]
+    correct: NDArray[np.uint8] | None
     n: int
     labels: NDArray[np.int64]
     values: NDArray[np.float16] | None = None
@@ -66,7 +72,13 @@ class Observations:
         return None if self.find_context is None else self.find_context()
 
     def unpacked(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return ``subset`` and ``correct`` as bool [T, n], a byte for each bit."""
+        """Return ``subset`` and ``correct`` as bool [T, n], a byte for each bit.
+
+        Raises:
+            EstimationError: nobody knows what was correct.
+        """
+        if self.correct is None:
+            raise EstimationError(UNKNOWN)
         inside, correct = (
             np.unpackbits(bits, axis=1, count=self.n).astype(np.bool_)
             for bits in (self.subset, self.correct)

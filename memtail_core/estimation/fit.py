@@ -23,19 +23,19 @@ class Fit:
     """How well models fit their own subsets.
 
     Attributes:
-        held_in: mean accuracy over (trial, example in its subset).
+        held_in: mean accuracy over (trial, example in its subset); None where nobody knows.
         held_in_hard: the same over the hard examples, or None with fewer than 5 of them.
         n_hard: how many examples held-out models get wrong more often than not.
     """
 
-    held_in: float
+    held_in: float | None
     held_in_hard: float | None
     n_hard: int
 
     @property
     def warning(self) -> str | None:
         """One sentence if the fit is too poor for memorization to mean anything, else None."""
-        if self.held_in < ENOUGH_HELD_IN:
+        if self.held_in is not None and self.held_in < ENOUGH_HELD_IN:
             return (
                 f"held-in accuracy is only {self.held_in:.1%}: models that do not fit their "
                 "training set cannot be seen to memorize; use a model that fits better: for a "
@@ -54,6 +54,8 @@ class Fit:
 def fit(scores: Memorization) -> Fit:
     """Judge the fit from the held-in and held-out accuracies."""
     seen = scores.n_in > 0
+    if np.isnan(scores.accuracy_in[seen]).all():
+        return Fit(None, None, 0)
     held_in = float(np.average(scores.accuracy_in[seen], weights=scores.n_in[seen]))
     with np.errstate(invalid="ignore"):
         hard = seen & (scores.accuracy_out < _HARD)

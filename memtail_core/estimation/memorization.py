@@ -40,16 +40,20 @@ class Memorization:
 
 
 def memorization(
-    subset: NDArray[np.uint8], train_correct: NDArray[np.uint8], n: int
+    subset: NDArray[np.uint8], train_correct: NDArray[np.uint8] | None, n: int
 ) -> Memorization:
     """Estimate memorization from packed bits.
 
     Args:
         subset: uint8 [T, ⌈n/8⌉], which examples each trial trained on (numpy.packbits).
-        train_correct: uint8 [T, ⌈n/8⌉], which it classified correctly.
+        train_correct: uint8 [T, ⌈n/8⌉], which it classified correctly; None where nobody knows,
+            so that every estimate is missing.
         n: the number of training examples.
     """
     n_in = column_sums(subset, n)
+    if train_correct is None:
+        nan = np.full(n, np.nan)
+        return Memorization(nan, nan, nan, nan, n_in, len(subset) - n_in, nan, nan)
     correct = column_sums(train_correct, n)
     in_correct = column_sums(subset & train_correct, n)
     n_out, out_correct = len(subset) - n_in, correct - in_correct

@@ -94,5 +94,5 @@ def seconds_per_model(store: ObjectStore, study: Study, stored: Sequence[Shard])
             trials = load_shard(store, study, shard)
         except (StoreError, KeyError):
             continue
-        return float(trials.seconds.mean())
+        return trials.seconds_per_trial
     return None

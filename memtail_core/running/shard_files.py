@@ -11,6 +11,7 @@ at the end of the zip archive: a file proves itself wherever it is copied.
         about                                 JSON: study id, versions, device, tuning
         values                                SHA-256 of the file of values, where there is one
     values/F-L.npz                            the values, where the recipe gives them
+                                              (imported trials may lack some, and train_correct)
         train_values [K, n], test_values      float16
         trials [K]                            int64
         about                                 JSON: study id
@@ -63,13 +64,12 @@ def encode(trials: Trials, key: bytes | None = None) -> Encoded:
 
     With a ``key`` the bits are signed, and with them the values, whose digest they hold.
     """
-    arrays: Arrays = {name: getattr(trials, name) for name in BITS}
+    arrays: Arrays = _there(trials, BITS)
     arrays |= {"trials": trials.trials, "seconds": trials.seconds, "about": _json(trials.about[0])}
     if trials.rate_share is not None:
         arrays["rate_share"] = trials.rate_share
-    if trials.train_values is None or trials.test_values is None:
+    if not (values := _there(trials, VALUES)):
         return Encoded(archive.packed(arrays, key), None)
-    values: Arrays = {name: getattr(trials, name) for name in VALUES}
     about = _json({"study": trials.about[0]["study"]})
     content = archive.packed(values | {"trials": trials.trials, "about": about})
     arrays["values"] = np.array(_sha256(content))
@@ -85,7 +85,7 @@ def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None)
     """
     arrays = archive.unpacked(content, key)
     optional = (name for name in (*_VALUES_OF_0_1, "rate_share") if name in arrays)
-    about = _verified(arrays, (*BITS, "seconds", *optional), study, shard)
+    about = _verified(arrays, (*_expected(BITS, arrays, study), "seconds", *optional), study, shard)
     train_values, test_values = (arrays.get(name) for name in _VALUES_OF_0_1)
     trials = Trials(
         n=study.dataset.n_train,
@@ -96,7 +96,9 @@ def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None)
         seconds=arrays["seconds"],
         about=(about,),
         rate_share=arrays.get("rate_share"),
-        **{name: arrays[name] for name in BITS},
+        subset=arrays["subset"],
+        train_correct=arrays.get("train_correct"),
+        test_correct=arrays["test_correct"],
     )
     return Bits(trials, str(arrays["values"]) if "values" in arrays else None)
 
@@ -108,10 +110,10 @@ def with_values(bits: Bits, content: bytes, study: Study, shard: Shard) -> Trial
         DamagedError: it is damaged, or not the file that was stored with the bits.
     """
     arrays = archive.unpacked(content)
-    _verified(arrays, VALUES, study, shard)
+    _verified(arrays, _expected(VALUES, arrays, study), study, shard)
     if _sha256(content) != bits.values:
         raise DamagedError("its values were not stored with its bits")
-    train_values, test_values = (arrays[name] for name in VALUES)
+    train_values, test_values = (arrays.get(name) for name in VALUES)
     return replace(bits.trials, train_values=train_values, test_values=test_values)
 
 
@@ -132,6 +134,12 @@ def _verified(arrays: Arrays, names: tuple[str, ...], study: Study, shard: Shard
     return about
 
 
+def _expected(names: tuple[str, ...], arrays: Arrays, study: Study) -> tuple[str, ...]:
+    """Return the arrays that a file must have: imported trials may lack some outcomes."""
+    optional = (*VALUES, "train_correct") if study.is_imported else ()
+    return tuple(name for name in names if name in arrays or name not in optional)
+
+
 def _type(name: str, study: Study) -> tuple[str, tuple[int, ...]]:
     """The dtype of an array of this name, and the shape of what a trial has in it."""
     if name in ("seconds", "rate_share"):
@@ -143,6 +151,12 @@ def _type(name: str, study: Study) -> tuple[str, tuple[int, ...]]:
 def _fits(array: NDArray[Any], of: tuple[str, tuple[int, ...]], n_trials: int) -> bool:
     dtype, shape = of
     return array.dtype == np.dtype(dtype) and array.shape == (n_trials, *shape)
+
+
+def _there(trials: Trials, names: tuple[str, ...]) -> Arrays:
+    """Return the arrays of these names that the trials have."""
+    every = {name: getattr(trials, name) for name in names}
+    return {name: array for name, array in every.items() if array is not None}
 
 
 def _json(value: dict[str, Any]) -> NDArray[Any]:

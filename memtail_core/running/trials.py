@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.errors import EstimationError
+
 if TYPE_CHECKING:
     from memtail_core.estimation import Memorization
     from memtail_core.estimation.influence import Evidence
@@ -23,12 +25,13 @@ class Trials:
 
     Attributes:
         n, n_test: the numbers of training and test examples.
-        subset, train_correct: uint8 [T, ⌈n/8⌉]; test_correct: uint8 [T, ⌈n_test/8⌉].
+        subset, train_correct: uint8 [T, ⌈n/8⌉]; test_correct: uint8 [T, ⌈n_test/8⌉]. Imported
+            trials may lack what became of the training examples: ``train_correct`` is None.
         train_values, test_values: float16 [T, n], [T, n_test], what the recipe says of each
             example besides the bit (the margin log p − log(1 − p) of its label); None if the
             recipe gives none or nobody asked for them.
         trials: int64 [T], the trials' indices, ascending.
-        seconds: float64 [T], what each trial took.
+        seconds: float64 [T], what each trial took; NaN where nobody knows.
         about: provenance, one dict for each different one among the shards.
         rate_share: float64 [T], the share of the recipe's learning rate that each trial was trained
             at; None where all were trained as the recipe says.
@@ -37,7 +40,7 @@ class Trials:
     n: int
     n_test: int
     subset: NDArray[np.uint8]
-    train_correct: NDArray[np.uint8]
+    train_correct: NDArray[np.uint8] | None
     test_correct: NDArray[np.uint8]
     train_values: NDArray[np.float16] | None
     test_values: NDArray[np.float16] | None
@@ -96,6 +99,20 @@ class Trials:
             arrays[name] = None if whole is None else whole[rows]
         return replace(self, **arrays)
 
+    @property
+    def seconds_per_trial(self) -> float | None:
+        """The mean of ``seconds``; None where nobody knows."""
+        mean = float(self.seconds.mean())
+        return None if np.isnan(mean) else mean
+
+    def check_tested(self) -> None:
+        """Raise EstimationError if imported trials have no test outcomes."""
+        if not self.n_test:
+            raise EstimationError(
+                "the models were imported without test outcomes: influence, and what an example is "
+                "worth to the test set, are unknown"
+            )
+
     def without_values(self) -> "Trials":
         """Return the same trials with their bits alone."""
         return replace(self, train_values=None, test_values=None)
@@ -107,20 +124,23 @@ class Trials:
         return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
 
     def counted(self) -> "Memorization":
-        """Estimate memorization as the paper does, by counting."""
+        """Estimate memorization as the paper does, by counting; all missing where none is known."""
         from memtail_core.estimation import memorization
 
         return memorization(self.subset, self.train_correct, self.n)
 
     def accuracies(self) -> "Accuracies":
         """Every trial's accuracy on what it was trained on, what was held out, and the test set."""
-        accuracies = np.empty((len(self), 3))
+        accuracies = np.full((len(self), 3), np.nan)
         for k in range(len(self)):
-            inside = np.unpackbits(self.subset[k], count=self.n).astype(bool)
-            correct = np.unpackbits(self.train_correct[k], count=self.n)
-            test = np.unpackbits(self.test_correct[k], count=self.n_test)
-            held_out = correct[~inside].mean() if not inside.all() else np.nan
-            accuracies[k] = correct[inside].mean(), held_out, test.mean()
+            if self.train_correct is not None:
+                inside = np.unpackbits(self.subset[k], count=self.n).astype(bool)
+                correct = np.unpackbits(self.train_correct[k], count=self.n)
+                accuracies[k, 0] = correct[inside].mean()
+                if not inside.all():
+                    accuracies[k, 1] = correct[~inside].mean()
+            if self.n_test:
+                accuracies[k, 2] = np.unpackbits(self.test_correct[k], count=self.n_test).mean()
         return Accuracies(*accuracies.T)
 
 
@@ -128,7 +148,7 @@ class Trials:
 class Accuracies:
     """Accuracy of each trial, float64 [T]: held in (trained on), held out, and test.
 
-    Held out is NaN for a trial that trained on everything.
+    Held out is NaN for a trial that trained on everything; imported trials may lack others.
     """
 
     held_in: NDArray[np.float64]
@@ -136,10 +156,6 @@ class Accuracies:
     test: NDArray[np.float64]
 
     def means(self) -> dict[str, float | None]:
-        """The mean of each over the trials; held out is None if none of them held anything out."""
-        known = self.held_out[~np.isnan(self.held_out)]
-        return {
-            "held_in": float(self.held_in.mean()),
-            "held_out": float(known.mean()) if len(known) else None,
-            "test": float(self.test.mean()),
-        }
+        """The mean of each over the trials; None where no trial has one."""
+        known = {name: values[~np.isnan(values)] for name, values in vars(self).items()}
+        return {name: float(each.mean()) if len(each) else None for name, each in known.items()}

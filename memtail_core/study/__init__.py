@@ -1,7 +1,7 @@
 """A study: the file a user writes (a Spec), and the immutable description that is trained."""
 
 from memtail_core.study.spec import Spec, name_of, shipped
-from memtail_core.study.study import DatasetIdentity, Study, dataset_key
+from memtail_core.study.study import IMPORTED, DatasetIdentity, Study, dataset_key
 from memtail_core.study.tables import (
     ID,
     MOST_TRIALS,
@@ -13,6 +13,7 @@ from memtail_core.study.tables import (
 
 __all__ = [
     "ID",
+    "IMPORTED",
     "MOST_TRIALS",
     "ArmsTable",
     "DatasetIdentity",

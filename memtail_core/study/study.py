@@ -16,6 +16,8 @@ from pydantic import ConfigDict, Field
 from memtail_core.errors import StudyError
 from memtail_core.study.tables import NAME, ArmsTable, SubsetsTable, Table
 
+IMPORTED = "imported"  # the recipe of a study whose trials were trained elsewhere
+
 
 def dataset_key(sha256: str) -> str:
     """Where the data of this digest are in a store."""
@@ -30,7 +32,7 @@ class DatasetIdentity(Table):
     kind: str  # the name of a modality
     shape: tuple[int, ...]
     n_train: Annotated[int, Field(ge=1, le=10**9)]
-    n_test: Annotated[int, Field(ge=1, le=10**9)]
+    n_test: Annotated[int, Field(ge=0, le=10**9)]  # 0: imported without test outcomes
     classes: tuple[str, ...]
 
 
@@ -88,6 +90,19 @@ class Study(Table):
     def is_experiment(self) -> bool:
         """Whether its trials leave examples out on purpose, so that no score comes of them."""
         return isinstance(self.subsets, ArmsTable)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its trials were trained elsewhere: it has no recipe and cannot grow."""
+        return self.training.get("recipe") == IMPORTED
+
+    def check_trainable(self) -> None:
+        """Raise StudyError if memtail cannot train its trials."""
+        if self.is_imported:
+            raise StudyError(
+                "the models were imported, and memtail has no recipe to train others: report, "
+                "scores, pairs, judge and what else trains nothing work on those that are there"
+            )
 
     @property
     def arms_key(self) -> str:

@@ -5,8 +5,10 @@ from typing import Any
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
+from memtail_core.study import IMPORTED
 from memtail_core.study.validation import validated
 from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.imported import Imported
 from memtail_core.training.linear.recipe import Linear
 from memtail_core.training.predictors.python_recipe import PythonRecipe
 from memtail_core.training.predictors.sklearn_recipe import SklearnRecipe
@@ -17,6 +19,7 @@ _BY_NAME: dict[str, type[Recipe]] = {
     "cnn": CNN,
     "resnet9": ResNet9,
     "linear": Linear,
+    IMPORTED: Imported,
 }
 _BY_PREFIX: dict[str, type[Recipe]] = {
     "torchvision": TorchvisionNetwork,

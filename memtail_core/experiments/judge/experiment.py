@@ -114,6 +114,7 @@ def _check(options: JudgeOptions, subject: Subject) -> None:
     from memtail_core.errors import EstimationError
 
     n = len(subject.dataset.y_train)
+    subject.trials.check_tested()
     if 0 < options.ceiling < 3:
         raise EstimationError("--ceiling takes at least 3 subsets")
     if options.outcome != "correctness" and subject.trials.test_values is None:

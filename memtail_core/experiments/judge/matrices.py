@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.estimator import UNKNOWN
 from memtail_core.running.trials import Trials
 
 MARGIN, PROBABILITY, CORRECTNESS = "margin", "probability", "correctness"
@@ -31,10 +33,15 @@ def ranked(trials: Trials, outcome: str) -> NDArray[np.float32]:
 
 
 def own_outcomes(trials: Trials, outcome: str) -> NDArray[np.float32]:
-    """Return the outcomes of T trials on the training examples, float32 [T, n]."""
-    if outcome == CORRECTNESS:
+    """Return the outcomes of T trials on the training examples, float32 [T, n].
+
+    Raises:
+        EstimationError: imported trials have none.
+    """
+    if trials.train_correct is None or (outcome != CORRECTNESS and trials.train_values is None):
+        raise EstimationError(UNKNOWN)
+    if outcome == CORRECTNESS or trials.train_values is None:
         return _bits(trials.train_correct, trials.n)
-    assert trials.train_values is not None  # as above
     return _scaled(trials.train_values, outcome)
 
 

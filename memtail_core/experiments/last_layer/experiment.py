@@ -34,6 +34,7 @@ def run(host: Host, options: LastLayerOptions) -> Iterator[LastLayer]:
 
     (subject,) = host.subjects()
     store, study, trials = subject.store, subject.study, subject.trials
+    study.check_trainable()
     n_trials = int(trials.trials[-1]) + 1
     every = options.every_layer
     if host.is_dry_run and not is_represented(store, study, every_layer=every):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.estimator import UNKNOWN
 from memtail_core.estimation.intervals import Z95
 from memtail_core.estimation.membership import (
     FEWEST,
@@ -47,6 +48,8 @@ def audit(study: Study, trials: Trials, progress: ProgressCallback | None = None
     Raises:
         EstimationError: there are no margins, or too few trials.
     """
+    if trials.train_correct is None:
+        raise EstimationError(UNKNOWN)
     if trials.train_values is None:
         raise EstimationError(
             f"{study.id} keeps no margins, which the attack needs: train a study with margins "

@@ -10,7 +10,7 @@ from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.estimator import UNKNOWN, Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
 from memtail_core.estimation.label_noise import label_noise
 from memtail_core.experiments.subgroups.result import (
@@ -145,7 +145,12 @@ def label_probability(trials: Trials, y: Indices) -> Floats:
     Args:
         trials: with margins or without.
         y: int64 [n], the classes.
+
+    Raises:
+        EstimationError: imported trials have no outcomes of training examples.
     """
+    if trials.train_correct is None:
+        raise EstimationError(UNKNOWN)
     total, judges = np.zeros(trials.n), np.zeros(trials.n)
     for k, subset in enumerate(trials.subset):
         inside = np.unpackbits(subset, count=trials.n).astype(bool)
@@ -175,7 +180,8 @@ def near_duplicates(
     is_test = distances[1] < distances[0]
     partner = np.where(is_test, in_test.partner, in_train.partner)
     exists = np.isfinite(np.minimum(*distances))
-    label = np.where(is_test, dataset.y_test[in_test.partner], dataset.y_train[in_train.partner])
+    label = dataset.y_train[in_train.partner]
+    label[is_test] = dataset.y_test[in_test.partner[is_test]]
     has_other_label = exists & (label != dataset.y_train)
     return np.where(exists, partner, -1), is_test & exists, has_other_label
 

@@ -35,8 +35,9 @@ def values(
         fdr: the false discovery rate of either.
 
     Raises:
-        EstimationError: there are too few trials, or they have no such outcome.
+        EstimationError: there are too few trials, or they have no such outcome or no test outcomes.
     """
+    trials.check_tested()
     if len(trials) < FEWEST:
         raise EstimationError(
             f"{len(trials)} models of {study.id} are trained, at least {FEWEST} are needed: train "

@@ -1,0 +1,1 @@
+"""The formats, one file each; :mod:`memtail_core.exchange.registry` lists them."""
