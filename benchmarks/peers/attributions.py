@@ -83,7 +83,6 @@ def _loss_of_one(model: nn.Module) -> Callable[..., Tensor]:
 def dattri_trak(networks: Networks) -> Scores:
     """TRAK of dattri, over all networks."""
     from dattri.algorithm.trak import TRAKAttributor
-    from dattri.func.utils import flatten_func
     from dattri.task import AttributionTask
 
     model = deepcopy(networks.trained[0])
@@ -96,7 +95,7 @@ def dattri_trak(networks: Networks) -> Scores:
     )
     attributor = TRAKAttributor(
         task,
-        flatten_func(model)(probability),
+        probability,
         projector_kwargs={"proj_dim": _DIMENSIONS},
         regularization=1e-3,
     )
@@ -106,8 +105,8 @@ def dattri_trak(networks: Networks) -> Scores:
 
 
 def dattri_influence(networks: Networks) -> Scores:
-    """Influence functions of dattri, by Arnoldi's iteration (Schioppa et al. 2022)."""
-    from dattri.algorithm.influence_function import IFAttributorArnoldi
+    """Influence functions of dattri, by conjugate gradients (Koh & Liang 2017)."""
+    from dattri.algorithm.influence_function import IFAttributorCG
     from dattri.task import AttributionTask
 
     def of(network: nn.Module) -> Scores:
@@ -118,7 +117,7 @@ def dattri_influence(networks: Networks) -> Scores:
             checkpoints=[network.state_dict()],
             target_func=_of_one(model, -1.0),
         )
-        attributor = IFAttributorArnoldi(task, proj_dim=100, max_iter=150, regularization=1e-2)
+        attributor = IFAttributorCG(task, max_iter=10, regularization=1e-2)
         train, test = networks.loaders
         attributor.cache(_whole(networks.train))
         return _array(attributor.attribute(train, test))
