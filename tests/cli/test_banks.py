@@ -100,6 +100,7 @@ def test_without_test_outcomes_influence_is_unknown(memtail: Memtail) -> None:
         ["influence", "bank", "--test", "0"],
         ["judge", "bank", "counted"],
         ["values", "bank"],
+        ["datamodels", "bank"],
     ):
         assert "imported without test outcomes" in refused(memtail(*command))
     summary = json.loads(memtail("report", "bank", "--json").stdout)

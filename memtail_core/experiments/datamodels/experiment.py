@@ -52,6 +52,7 @@ def run(host: Host, options: DatamodelsOptions) -> Iterator[Datamodels]:
         raise EstimationError(f"--weights {path}: name an .npz file in a folder that exists")
     device = resolve_device(host.device)
     (subject,) = host.subjects(margins=True, unfinished=True)
+    subject.trials.check_tested()
     if options.outcome != "correctness" and subject.trials.test_values is None:
         raise EstimationError(f"{subject.study.id} keeps no margins: predict --outcome correctness")
     parts = parts_of(subject.study, subject.trials, options.from_trials)
