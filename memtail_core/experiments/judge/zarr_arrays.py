@@ -4,7 +4,6 @@ What compresses an array is named in its metadata, and one of zarr's codecs unpi
 run what it reads. So the metadata are read first, and only codecs of this list are used.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from memtail_core.errors import EstimationError
 from memtail_core.experiments.judge.sources import Source
+from memtail_core.store.document import document
 
 _METADATA = (".zarray", "zarr.json")
 _CODECS = {
@@ -63,8 +63,8 @@ def _codecs(folder: Path) -> Iterator[str]:
     """
     for file in sorted(each for name in _METADATA for each in folder.rglob(name)):
         try:
-            metadata = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            metadata = document(file.read_bytes())
+        except (OSError, ValueError) as error:
             raise EstimationError(
                 f"cannot read the scores '{folder}': {file.name} is damaged"
             ) from error
