@@ -19,6 +19,7 @@ from celery import Celery
 from redis import Redis
 
 from memtail_core import catalogue
+from memtail_core.catalogue import reports
 from memtail_core.plan.shards import Shard
 from memtail_core.settings import Settings
 from memtail_core.store import ObjectStore, open_store
@@ -224,9 +225,19 @@ class Cluster:
         logs = "\n".join(f"--- {s.log.name}\n{s.log.read_text()[-4000:]}" for s in self.services)
         raise AssertionError(f"never: {what}\n{logs}")
 
+    def published(self) -> int:
+        """The number of models that the published report is of; 0 if it is not whole."""
+        manifest = reports.whole(self.store, self.study)
+        return manifest.trials if manifest else 0
+
     def finish(self) -> bytes:
-        """Watch the study to its end; return the published scores."""
+        """Watch the study to its end; return the published scores.
+
+        On a busy machine an aggregator that was just started may come after what is watched.
+        """
         self.memtail("watch", self.study.id)
+        n = len(self.stored()) * self.study.shard_size
+        self.wait_until("the report is published", lambda: self.published() == n)
         return self.store.get(f"{self.study.prefix}report/scores.parquet")
 
 

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from memtail_core.catalogue import reports
+from services import presence
 from tests.services.cluster import Cluster
 
 SMALL = ("small.toml", "--stack", "3", "--trials", "12")
@@ -33,6 +34,9 @@ def test_a_study_from_submission_to_report(
     cluster.worker()
     cluster.aggregator()
     cluster.wait_until("a shard under way", cluster.leases)
+    cluster.wait_until(
+        "the aggregator is there", lambda: presence.running(cluster.client, "aggregator")
+    )
     there = json.loads(cluster.memtail("workers", "--json").stdout)
     assert len(there["workers"]) == 1
     assert there["workers"][0]["device"] == "cpu"
