@@ -21,7 +21,7 @@ from cli.options import (
 )
 from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import pair_console, print_pairs
-from memtail_core.estimation.thresholds import THETA_INFL
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,7 +140,7 @@ def pairs(
             raise click.UsageError("--combined or --calibrated: not both")
         refuse_combined({"--permutations": permutations > 0, "--memory": memory is not None})
         if theta_mem is None and not train:
-            theta_mem = 0.25
+            theta_mem = THETA_MEM
         list_combined(
             name,
             location,
@@ -173,7 +173,7 @@ def pairs(
             location,
             question=PairQuery(train, test, classes),
             theta=theta,
-            theta_mem=0.25 if theta_mem is None else theta_mem,
+            theta_mem=THETA_MEM if theta_mem is None else theta_mem,
             top=top,
             format_=format_,
             output=output,
@@ -185,7 +185,7 @@ def pairs(
     search = PairSearch(store, study, counter, memory)
     material = search.load()
     if theta_mem is None and not train and material.trials.train_correct is not None:
-        theta_mem = 0.25
+        theta_mem = THETA_MEM
     question = PairQuery(train, test, classes, not any_class, theta_mem)
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, StoreError
-from memtail_core.estimation.datamodeling import Mean, datamodeling_score
+from memtail_core.estimation.datamodeling import datamodeling_score
 from memtail_core.estimation.datamodels import Fit, datamodels
 from memtail_core.estimation.lasso import Inclusion
 from memtail_core.experiments.datamodels.result import Datamodels, OfTest
@@ -139,9 +139,9 @@ def fit_and_judge(
         outcome=outcome,
         made_from=len(making),
         examples=making.n,
-        lds=_score(score.mean()),
-        counted=_score(counted.mean()),
-        lead=_score(score.lead_over(counted).mean()),
+        lds=Score.of(score.mean()),
+        counted=Score.of(counted.mean()),
+        lead=Score.of(score.lead_over(counted).mean()),
         r2=float(np.nanmean(r2)) if not np.isnan(r2).all() else None,
         of_test=OfTest(
             lds=listed(score.rho),
@@ -192,9 +192,3 @@ def _explained(predicted: Floats, outcome: NDArray[np.float32], mean: Floats) ->
     with np.errstate(divide="ignore", invalid="ignore"):
         share = 1 - missed.sum(axis=0) / all_of_it.sum(axis=0)
     return np.where(np.ptp(whole, axis=0) > 0, share, np.nan)
-
-
-def _score(mean: Mean | None) -> Score:
-    if mean is None:
-        return Score(lds=None, low=None, high=None, examples=0)
-    return Score(lds=mean.value, low=mean.low, high=mean.high, examples=mean.examples)

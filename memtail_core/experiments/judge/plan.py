@@ -150,20 +150,20 @@ def judge(
                 name=reading.scores.name,
                 trainings=reading.scores.trainings,
                 seconds=reading.seconds,
-                score=_score(score.mean()),
-                behind=None if score is leader else _score(leader.lead_over(score).mean()),
+                score=Score.of(score.mean()),
+                behind=None if score is leader else Score.of(leader.lead_over(score).mean()),
                 share=None if share is None else share.value,
                 share_low=None if share is None else share.low,
                 share_high=None if share is None else share.high,
                 by_class=[
-                    _score(score.mean(dataset.y_test == c)) for c in range(len(dataset.classes))
+                    Score.of(score.mean(dataset.y_test == c)) for c in range(len(dataset.classes))
                 ],
                 by_difficulty=[
-                    _score(score.mean((low <= right) & ((right < high) | (high == 1))))
+                    Score.of(score.mean((low <= right) & ((right < high) | (high == 1))))
                     for low, high in _DIFFICULTIES
                 ],
                 best_for=int((score.rho >= highest - _TINY).sum()),
-                by_memorization=[_score(each) for each in reading.by_memorization],
+                by_memorization=[Score.of(each) for each in reading.by_memorization],
                 mislabeled=_mislabeled(reading, known.wrong),
                 duplicates=[]
                 if known.pairs is None
@@ -180,7 +180,7 @@ def judge(
         classes=list(dataset.classes),
         groups=[Difficulty(low=low, high=high) for low, high in _DIFFICULTIES],
         undecided=int(np.isnan(highest).sum()),
-        ceiling=None if best is None and known.again is None else _score(best),
+        ceiling=None if best is None and known.again is None else Score.of(best),
         retrained=0 if known.again is None else len(known.again[0]),
         memorized=[
             Memorized(low=low, high=high, examples=examples)
@@ -215,9 +215,3 @@ def _mislabeled(reading: Reading, wrong: NDArray[np.bool_] | None) -> list[Detec
 
 def _value(mean: Mean | None) -> float:
     return 0.0 if mean is None else mean.value
-
-
-def _score(mean: Mean | None) -> Score:
-    if mean is None:
-        return Score(lds=None, low=None, high=None, examples=0)
-    return Score(lds=mean.value, low=mean.low, high=mean.high, examples=mean.examples)

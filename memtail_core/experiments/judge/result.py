@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from memtail_core.estimation.datamodeling import Mean
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
 
@@ -22,6 +23,13 @@ class Score(BaseModel):
     low: Number
     high: Number
     examples: int
+
+    @classmethod
+    def of(cls, mean: Mean | None) -> "Score":
+        """The score that a mean is; without one, none."""
+        if mean is None:
+            return cls(lds=None, low=None, high=None, examples=0)
+        return cls(lds=mean.value, low=mean.low, high=mean.high, examples=mean.examples)
 
 
 class Detection(BaseModel):
