@@ -1,12 +1,14 @@
 """How well attributions predict models on subsets that they were not made from."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memtail_core.estimation.datamodeling import Mean
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
+
+if TYPE_CHECKING:
+    from memtail_core.estimation.datamodeling import Mean  # imports SciPy
 
 
 class Score(BaseModel):
@@ -25,7 +27,7 @@ class Score(BaseModel):
     examples: int
 
     @classmethod
-    def of(cls, mean: Mean | None) -> "Score":
+    def of(cls, mean: "Mean | None") -> "Score":
         """The score that a mean is; without one, none."""
         if mean is None:
             return cls(lds=None, low=None, high=None, examples=0)
