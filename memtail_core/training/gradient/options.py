@@ -1,7 +1,7 @@
 """The options that all network recipes share, and the memory a network needs."""
 
 from abc import abstractmethod
-from math import ceil
+from math import ceil, prod
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -13,6 +13,9 @@ from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
 from memtail_core.errors import StudyError
 from memtail_core.training.recipe import Recipe
+
+_SMALL_NETWORK = 2**24  # weights
+_SMALL_EXAMPLE = 64 * 64 * 3  # numbers
 
 
 class GradientOptions(Recipe):
@@ -80,7 +83,7 @@ class GradientOptions(Recipe):
         return self.epochs or self.default_epochs
 
     def check(self, dataset: Dataset) -> None:
-        """Check the shapes by running two examples through, without memory or arithmetic."""
+        """Check the shapes by running two examples through."""
         if (self.flip or self.crop) and not dataset.feed.can_augment:
             name = dataset.modality.name
             raise StudyError(f"[training] flip and crop are for images; these data are {name}")
@@ -108,12 +111,17 @@ class GradientOptions(Recipe):
         return 24 * weights + activations * min(self.batch_size, len(dataset.y_train))
 
     def _on_paper(self, dataset: Dataset) -> tuple[nn.Module, int]:
-        """Build the network and run two examples through, without memory where possible.
+        """Build the network and run two examples through, if large without memory or arithmetic.
 
-        The second value is how many bytes each example keeps for the gradients.
+        The second value is how many bytes each example keeps for the gradients. Arithmetic of a
+        small network takes milliseconds; without it, torch first imports its compiler for seconds.
         """
         try:
-            return self._tried(dataset, "meta")
+            with torch.device("meta"):
+                network = self.network(dataset.feed.shape, len(dataset.classes))
+            weights = sum(parameter.numel() for parameter in network.parameters())
+            is_small = weights <= _SMALL_NETWORK and prod(dataset.feed.shape) <= _SMALL_EXAMPLE
+            return self._tried(dataset, "cpu" if is_small else "meta")
         except NotImplementedError:  # RegNets compute their widths with tensors
             return self._tried(dataset, "cpu")
 
