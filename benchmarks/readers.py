@@ -53,7 +53,7 @@ from services.pace import Stored
 from tests.servers import redis_server
 from tests.servers.process import free_port
 
-_TRIALS, _FEWER, _SHARD = 400, 300, 5
+_SHARD = 5
 _PROCESSES = 2  # of readers
 _LISTENERS = 0.1  # of the readers
 _EXAMPLES = 50  # that the readers request
@@ -70,6 +70,7 @@ _EXAMPLES = 50  # that the readers request
 )
 @click.option("--think", default=1.0, show_default=True, help="Seconds between two requests.")
 @click.option("--shards", "per_second", default=1.0, show_default=True, help="Landing a second.")
+@click.option("--trials", default=400, show_default=True, help="Models of the study.")
 @click.option(
     "--least",
     default=0,
@@ -83,13 +84,14 @@ def main(
     first: float,
     think: float,
     per_second: float,
+    trials: int,
     least: int,
     as_json: bool,
 ) -> None:
     """Measure a dashboard with many readers while shards arrive."""
     with tempfile.TemporaryDirectory() as folder, redis_server() as queue:
         os.environ["MEMTAIL_BROKER_URL"] = queue.url
-        study, published, later = _trained(Path(folder))
+        study, published, later = _trained(Path(folder), trials)
         store = FilesStore(f"{folder}/runs")
         with _served(f"{folder}/runs") as (address, process):
             ended = threading.Event()
@@ -182,22 +184,27 @@ class Found:
         self.late += other.late
 
 
-def _trained(folder: Path) -> tuple[Study, dict[int, dict[str, bytes]], dict[Shard, bytes]]:
+def _trained(
+    folder: Path, n_trials: int
+) -> tuple[Study, dict[int, dict[str, bytes]], dict[Shard, bytes]]:
     """A study of digits with half of its shards stored; two reports, and the other half."""
     spec = {
-        "study": {"trials": _TRIALS, "shard_size": _SHARD},
+        "study": {"trials": n_trials, "shard_size": _SHARD},
         "dataset": {"source": "sklearn:digits"},
         "training": {"recipe": "mlp", "widths": [16], "epochs": 10},
     }
     study, dataset = prepare(Spec.parse(spec))
     store = FilesStore(folder / "runs")
-    trials = execution.run(study, store, dataset, _TRIALS, workers=2)
-    catalogue.register(store, study, dataset, _TRIALS)
+    trials = execution.run(study, store, dataset, n_trials, workers=2)
+    catalogue.register(store, study, dataset, n_trials)
     orders.place(store, study, Order(device="cpu"))
-    published = {n: _report(study, dataset, trials.taken(np.arange(n))) for n in (_TRIALS, _FEWER)}
-    reports.write(store, study, published[_TRIALS], _TRIALS)
+    published = {
+        n: _report(study, dataset, trials.taken(np.arange(n)))
+        for n in (n_trials, n_trials * 3 // 4)
+    }
+    reports.write(store, study, published[n_trials], n_trials)
     later = {}
-    for shard in shards.planned(study, _TRIALS)[_TRIALS // _SHARD // 2 :]:
+    for shard in shards.planned(study, n_trials)[n_trials // _SHARD // 2 :]:
         later[shard] = store.get(shard.key(study))
         store.delete(shard.key(study))
     return study, published, later
@@ -223,7 +230,7 @@ def _land(
     landed: list[float],
 ) -> None:
     """Store one shard after another, and all of them again when there are no more."""
-    client = broker.connect(Settings())
+    client, (most, fewer) = broker.connect(Settings()), published
     for number in range(10**6):
         shard = list(later)[number % len(later)]
         if number and number % len(later) == 0:
@@ -235,7 +242,7 @@ def _land(
         pace.report(client, study.id, done)
         landed.append(now)
         if number % 20 == 10:
-            n_trials = _FEWER if number % 40 == 10 else _TRIALS
+            n_trials = fewer if number % 40 == 10 else most
             reports.write(store, study, published[n_trials], n_trials)
         if ended.wait(1 / per_second):
             return

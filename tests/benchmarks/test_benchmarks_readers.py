@@ -6,7 +6,7 @@ from tests.benchmarks.test_benchmarks import ran_afresh
 
 
 def test_readers_are_answered_while_shards_land() -> None:
-    small = "--readers 12 --first 1 --seconds 1 --least 3 --think 0.2 --shards 5"
+    small = "--readers 12 --first 1 --seconds 1 --least 3 --think 0.2 --shards 5 --trials 40"
     *each, every = ran_afresh("readers", *small.split())
     assert every["errors"] == 0, every["said"]
     assert every["requests"] == sum(one["requests"] for one in each) > 20
