@@ -33,11 +33,11 @@ servers: .venv/.installed-test
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("memtail needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -e .
 	touch $@
 
 .venv/.installed-test: .venv/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -e '.[test]'
 	touch $@
 
 # Remove what these commands made.
