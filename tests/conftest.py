@@ -19,7 +19,7 @@ from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 from memtail_core.training.device import use_one_core
-from tests import programs
+from tests import drawn_once, programs
 
 _HEAVY = [{"cluster", "s3"}, {"gated"}, {"served"}, {"browser"}]  # fixtures of a test
 
@@ -70,10 +70,20 @@ class Trained:
         return analyse(self.study, self.dataset, self.trials)
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run of pytest have."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _training_processes_start_at_once() -> Iterator[None]:
+def _what_is_slow_to_start_starts_at_once(common: Path) -> Iterator[None]:
+    """Training processes, and what draws charts: in this process, and in the programs it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(processes, "pool", programs.pool)
+        patch.setenv(drawn_once.FOLDER, str(common / "drawn"))
+        drawn_once.keep_in(common / "drawn")
         yield
 
 
@@ -81,13 +91,11 @@ Shared = Callable[[str], AbstractContextManager[Path]]
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+def shared(common: Path) -> Shared:
     """Open a folder that all processes of this run of pytest have, one process at a time.
 
     What the first has put there the others find: memtail trains only what is missing.
     """
-    own = tmp_path_factory.getbasetemp()
-    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     @contextmanager
     def opened(name: str) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import loky
@@ -31,6 +31,7 @@ _IMPORTED = [
     "pytest",  # else each fork would: it is the main program of this process
     "tests.servers.ends_with_parent",
     "tests.programs",
+    "tests.drawn_once",
     "cli.main",
     "memtail_core.report",
     "memtail_core.estimation.influence",
@@ -132,8 +133,22 @@ def run(
 @contextmanager
 def pool(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
     """What :func:`memtail_core.running.processes.pool` gives, of forked processes."""
-    context = _forking()
     parent = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    with _pool(workers, _forking(), parent) as made:
+        yield made
+
+
+@contextmanager
+def _pool_of_program(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
+    """The same for a program that is a fork: its training processes are forks of itself."""
+    with _pool(workers, multiprocessing.get_context("fork"), os.getpid()) as made:
+        with processes.interrupts_held():
+            made.submit(int)
+        yield made
+
+
+@contextmanager
+def _pool(workers: int, context: BaseContext, parent: int) -> Iterator[loky.ProcessPoolExecutor]:
     made = loky.ProcessPoolExecutor(
         workers,
         timeout=None,
@@ -166,6 +181,7 @@ def _become(
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False, buffering=1)
+    processes.pool = _pool_of_program
     sys.argv = [program, *arguments]
     sys.path[:0] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     try:

@@ -1,4 +1,4 @@
-"""Training processes start as they do for users: these tests are about them."""
+"""Training processes that start as they do for users, for the tests that are about that."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from memtail_core.running import processes
 _POOL = processes.pool
 
 
-@pytest.fixture(autouse=True)
-def _training_processes_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def new_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start new training processes, not forks."""
     monkeypatch.setattr(processes, "pool", _POOL)

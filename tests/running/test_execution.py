@@ -44,6 +44,7 @@ def assert_same_numbers(one: Trials, other: Trials) -> None:
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
+@pytest.mark.usefixtures("new_processes")
 @pytest.mark.parametrize("workers", [2, None])
 def test_the_bits_do_not_depend_on_the_number_of_workers(
     trained: Trained, tmp_path: Path, workers: int | None
@@ -95,6 +96,7 @@ def test_damaged_shards_are_trained_again_to_the_same_bits(
     assert_same_numbers(found, trained.trials)
 
 
+@pytest.mark.usefixtures("new_processes")
 def test_the_fastest_number_of_workers_is_measured_on_real_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:
         execution.run(study, FilesStore(tmp_path), dataset, 40, workers=2)
 
 
+@pytest.mark.usefixtures("new_processes")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_recipe_out_of_memory_continues_in_half_as_many_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
@@ -147,6 +150,7 @@ def test_a_recipe_out_of_memory_continues_in_half_as_many_processes(
     assert len(recorder.done) == len(set(recorder.done)) == 8
 
 
+@pytest.mark.usefixtures("new_processes")
 def test_a_process_that_dies_once_costs_its_shard_in_flight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

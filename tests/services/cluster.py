@@ -256,13 +256,18 @@ class GatedCluster(Cluster):
         }
 
     def mid_shard(self, worker: Service, stored: int = 0) -> None:
-        """Let it train until so many shards are stored and this worker holds the lease of one."""
+        """Let it train until so many shards are stored and this worker is about to train a model.
+
+        A worker that has its lease may still have to read what it trains.
+        """
 
         def is_there() -> bool:
             if len(self.stored()) < stored:
                 self.gate.let_one_through()
                 return False
-            return any(lease.worker == worker.name for lease in self.leases())
+            return any(
+                lease.worker == worker.name for lease in self.leases()
+            ) and self.gate.is_waited_at_by(worker.processes)
 
         self.wait_until(f"a shard under way, {stored} stored", is_there)
 

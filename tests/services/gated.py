@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 GATE = "MEMTAIL_TEST_GATE"
 """The environment variable that names the gate's folder; without it nothing waits."""
@@ -48,6 +49,10 @@ class Gate:
         passed = self.folder / "passed"
         return passed.stat().st_size if passed.exists() else 0
 
+    def is_waited_at_by(self, processes: list[psutil.Process]) -> bool:
+        """Whether one of these processes waits."""
+        return any((self.folder / f"waits-{process.pid}").exists() for process in processes)
+
 
 def nearest(x: Any, y: Any, *, seed: int, device: str, n_classes: int) -> Callable[[Any], Any]:
     """Predict the label of the nearest of a hundred training examples, in whole numbers."""
@@ -64,10 +69,21 @@ def nearest(x: Any, y: Any, *, seed: int, device: str, n_classes: int) -> Callab
 
 
 def _pass(gate: str | None) -> None:
-    while gate and not Path(gate, "open").exists():
+    if gate is None:
+        return
+    waits = Path(gate, f"waits-{os.getpid()}")
+    waits.touch()
+    try:
+        _wait(Path(gate))
+    finally:
+        waits.unlink()
+
+
+def _wait(gate: Path) -> None:
+    while not (gate / "open").exists():
         with suppress(FileNotFoundError):
-            Path(gate, "one").unlink()
-            with Path(gate, "passed").open("ab") as passed:
+            (gate / "one").unlink()
+            with (gate / "passed").open("ab") as passed:
                 passed.write(b".")
             return
         time.sleep(0.01)
