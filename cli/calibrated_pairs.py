@@ -6,17 +6,13 @@ import click
 from rich.console import Console
 
 from cli import formatting
-from cli import output as out
-from cli.options import find_study, print_json
-from cli.pair_tables import pair_console
+from cli.options import find_study
+from cli.pair_tables import Destination
 from cli.text_tables import Named, print_table
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from memtail_core.analysis.pair_queries import PairQuery
 
-_SHOWN = 20
 _WHY_NOT = {
     "--fdr": "it has no p-values",
     "--permutations": "it has no p-values",
@@ -42,9 +38,7 @@ def list_calibrated(
     theta: float,
     theta_mem: float,
     top: int | None,
-    format_: str | None,
-    output: str | None,
-    as_json: bool,
+    destination: Destination,
 ) -> None:
     """List the pairs, or write them."""
     from memtail_core.analysis.calibrated_pairs import calibrate_pairs_stored
@@ -71,24 +65,15 @@ def list_calibrated(
         "candidates": int(among.sum()),
         "found": len(rows),
     }
-    if format_ and not as_json:
-        out.write(out.encode(table, format_), output)
-    elif as_json:
-        print_json({**summary, "pairs": table.to_pylist()})
-        return
-    _say(summary, table, shown=not format_)
-
-
-def _say(summary: dict[str, Any], table: "pa.Table", *, shown: bool) -> None:
-    console = pair_console(stderr=not shown)
-    console.print(
-        f"[bold]{summary['found']:,} pairs[/] of {summary['candidates']:,} of a memorized training "
-        "example and a test example of its class"
+    destination.take(
+        table,
+        summary,
+        [
+            f"[bold]{len(rows):,} pairs[/] of {summary['candidates']:,} of a memorized training "
+            "example and a test example of its class"
+        ],
+        _print,
     )
-    if shown and len(table):
-        _print(console, table.slice(0, _SHOWN).to_pylist())
-        if len(table) > _SHOWN:
-            console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")
 
 
 def _print(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -1,22 +1,18 @@
 """``memtail pairs --combined``: pairs by gradients and counting together."""
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import formatting
-from cli import output as out
-from cli.options import find_study, print_json
-from cli.pair_tables import pair_console, print_pairs
+from cli.options import find_study
+from cli.pair_tables import Destination, print_pairs
 from cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from memtail_core.analysis.pair_queries import PairQuery
     from memtail_core.estimation.estimator import Estimator
-
-_SHOWN = 20
 
 
 def refuse(given: dict[str, bool]) -> None:
@@ -38,9 +34,7 @@ def list_combined(
     fdr: float | None,
     harmful: bool,
     top: int | None,
-    format_: str | None,
-    output: str | None,
-    as_json: bool,
+    destination: Destination,
 ) -> None:
     """List the pairs, or write them; train the networks whose gradients are missing."""
     from memtail_core import approximations
@@ -81,23 +75,14 @@ def list_combined(
         "found": found.n_found,
         "fdr": fdr,
     }
-    if format_ and not as_json:
-        out.write(out.encode(table, format_), output)
-    elif as_json:
-        print_json({**summary, "pairs": table.to_pylist()})
-        return
-    _say(summary, table, shown=not format_)
-
-
-def _say(summary: dict[str, Any], table: "pa.Table", *, shown: bool) -> None:
-    console = pair_console(stderr=not shown)
-    console.print(
-        f"[bold]{summary['found']:,} pairs[/] of {summary['tested']:,}, from "
-        f"{formatting.count(summary['trials'], 'model')} and the gradients of "
-        f"{formatting.count(summary['runs'], 'network')}: influence on the probability of the "
-        "right answer"
+    destination.take(
+        table,
+        summary,
+        [
+            f"[bold]{found.n_found:,} pairs[/] of {found.n_tested:,}, from "
+            f"{formatting.count(len(material.trials), 'model')} and the gradients of "
+            f"{formatting.count(n_runs, 'network')}: influence on the probability of the right "
+            "answer"
+        ],
+        partial(print_pairs, rate="false_sign_rate"),
     )
-    if shown and len(table):
-        print_pairs(console, table.slice(0, _SHOWN).to_pylist(), rate="false_sign_rate")
-        if len(table) > _SHOWN:
-            console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")

@@ -1,10 +1,19 @@
-"""How pairs look on a terminal."""
+"""How pairs look on a terminal, and where a list of them goes."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from cli import output as out
+from cli.options import print_json
 from cli.text_tables import Named, print_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = 20
 
 _TITLES = ("train", "class", "mem.", "test", "class", "influence", "95% interval", "p", "q")
 
@@ -39,3 +48,46 @@ def print_pairs(console: Console, rows: list[dict[str, Any]], rate: str = "p_val
         for row in rows
     ]
     print_table(console, titles, cells, texts={0, 1, 3, 4})
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a list of pairs goes: JSON, else a file or standard output, else the terminal.
+
+    Attributes:
+        format_: of the list, see :mod:`cli.output`; None: a table for people.
+        output: the file; None: standard output.
+        as_json: the summary and the pairs, as JSON.
+    """
+
+    format_: str | None
+    output: str | None
+    as_json: bool
+
+    def take(
+        self,
+        table: "pa.Table",
+        summary: dict[str, Any],
+        sentences: Sequence[str],
+        show: Callable[[Console, list[dict[str, Any]]], None] = print_pairs,
+    ) -> None:
+        """Write or print the pairs, and say what they are.
+
+        Args:
+            table: the pairs, the strongest first.
+            summary: what JSON says beside them.
+            sentences: what people are told.
+            show: prints rows of the table.
+        """
+        if self.as_json:
+            print_json({**summary, "pairs": table.to_pylist()})
+            return
+        if self.format_:
+            out.write(out.encode(table, self.format_), self.output)
+        console = pair_console(stderr=bool(self.format_))
+        for sentence in sentences:
+            console.print(sentence)
+        if len(table) and not self.format_:
+            show(console, table.slice(0, _SHOWN).to_pylist())
+            if len(table) > _SHOWN:
+                console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")

@@ -15,20 +15,16 @@ from cli.options import (
     estimator_option,
     fdr_option,
     find_study,
-    print_json,
     store_option,
     study_argument,
 )
 from cli.pair_search import PairSearch, pair_search_options
-from cli.pair_tables import pair_console, print_pairs
+from cli.pair_tables import Destination
 from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from memtail_core.estimation.estimator import Estimator
 
-_SHOWN = 20
 _RUNS = 5
 
 
@@ -132,7 +128,7 @@ def pairs(
 
     if as_json and output:
         raise click.UsageError("--json prints; for a file say --output pairs.json alone")
-    format_ = out.format_of(output, format_, out.FORMATS)
+    destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
     if runs is not None and not combined:
         raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
     if combined:
@@ -152,9 +148,7 @@ def pairs(
             fdr=fdr,
             harmful=harmful,
             top=top,
-            format_=format_,
-            output=output,
-            as_json=as_json,
+            destination=destination,
         )
         return
     if is_calibrated or estimator is CALIBRATED:
@@ -175,9 +169,7 @@ def pairs(
             theta=theta,
             theta_mem=THETA_MEM if theta_mem is None else theta_mem,
             top=top,
-            format_=format_,
-            output=output,
-            as_json=as_json,
+            destination=destination,
         )
         return
     counter = counter_for(device)
@@ -215,28 +207,19 @@ def pairs(
     table = tables.pairs_table(
         found.of_harm() if harmful else found, material.dataset, material.scores.memorization
     )
-    if format_ and not as_json:
-        out.write(out.encode(table, format_), output)
-    elif as_json:
-        print_json({**summary, "pairs": table.to_pylist()})
-        return
-    _say(summary, table, shown=not format_, err=bool(format_))
+    destination.take(table, summary, _sentences(summary))
 
 
-def _say(summary: dict[str, Any], table: "pa.Table", *, shown: bool, err: bool) -> None:
-    console = pair_console(stderr=err)
+def _sentences(summary: dict[str, Any]) -> list[str]:
     n, about = summary["found"], formatting.about(summary["expected_by_chance"])
-    console.print(
+    sentences = [
         f"[bold]{n:,} pairs[/] of {summary['tested']:,}; without any influence about {about} of "
         "them would be found by chance"
-    )
+    ]
     if "found_with_permuted_trials" in summary:
         counted = summary["found_with_permuted_trials"]
-        console.print(
+        sentences.append(
             f"with permuted trials: {sum(counted) / len(counted):,.1f} found, on average of "
             f"{len(counted)}"
         )
-    if shown and len(table):
-        print_pairs(console, table.slice(0, _SHOWN).to_pylist())
-        if len(table) > _SHOWN:
-            console.print(f"the {_SHOWN} strongest of {len(table):,}; all: --output pairs.csv")
+    return sentences
