@@ -30,11 +30,12 @@ from benchmarks.peers.attributions import PEERS, Networks
 from benchmarks.table import run, show
 from cli.options import find_study, store_option
 from memtail_core import approximations, catalogue
-from memtail_core.approximations.combined_influence import combine, outcomes
+from memtail_core.approximations.combined_influence import combine
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.datamodeling import datamodeling_score
 from memtail_core.plan import designs
 from memtail_core.running import loading
+from memtail_core.running.matrices import outcomes
 from memtail_core.running.trials import Trials
 from memtail_core.training.device import machine_kind
 

@@ -10,12 +10,16 @@ projections do not need the gradient itself. Normalisations and other layers are
 few weights.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from memtail_core.approximations.run import Networks
+
+_ROWS = 128  # examples at a time
 
 Factors = tuple[Tensor, Tensor]  # a [B, L, inputs + 1] and δ [B, L, outputs]
 
@@ -53,6 +57,28 @@ def factors(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, list[Fact
     for parameter in network.parameters():
         parameter.grad = None
     return margin.detach(), list(by_layer.values())
+
+
+def reduced(networks: Networks, reduce: Callable[[list[Factors]], Tensor]) -> dict[str, Tensor]:
+    """Reduce the gradients of all examples in the trained network to k numbers each.
+
+    Args:
+        networks: of a training.
+        reduce: takes the factors of B examples, returns [B, k].
+
+    Returns:
+        ``train``, [n, k], and ``test``, [n_test, k], in main memory.
+    """
+    data, network = networks.setting.data, networks.at(-1)
+    sides = (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test))
+    found = {}
+    for name, x, y in sides:
+        parts = []
+        for rows, labels in zip(x.split(_ROWS), y.split(_ROWS), strict=True):
+            _, layers = factors(network, data.inputs(rows).float(), labels)
+            parts.append(reduce(layers).cpu())
+        found[name] = torch.cat(parts)
+    return found
 
 
 @contextmanager

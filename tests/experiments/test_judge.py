@@ -11,7 +11,6 @@ from scipy.stats import spearmanr
 
 from memtail_core.errors import EstimationError
 from memtail_core.experiments.judge import reading
-from memtail_core.experiments.judge.matrices import included
 from memtail_core.experiments.judge.named import counted, method_of
 from memtail_core.experiments.judge.plan import Known, Split, asked, check_independent, split
 from memtail_core.experiments.judge.plan import judge as judged
@@ -22,6 +21,7 @@ from memtail_core.experiments.judge.scores import Scores, from_file
 from memtail_core.experiments.judge.section import section
 from memtail_core.plan import designs
 from memtail_core.running import loading
+from memtail_core.running.matrices import included
 from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore
 from tests.conftest import Trained

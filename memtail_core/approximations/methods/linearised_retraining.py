@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.approximations.example_gradients import Factors, factors
+from memtail_core.approximations.example_gradients import Factors, reduced
 from memtail_core.approximations.method import Block, Floats, Indices
 from memtail_core.approximations.methods.confidence import doubt
 from memtail_core.approximations.per_run import mean_over
@@ -32,7 +32,6 @@ from memtail_core.data import Dataset
 from memtail_core.store.archive import Arrays
 
 DIMENSIONS = 2048
-_ROWS = 128
 _SEED = 0
 _POWER = 1.5
 _MOST_HELD = 0.99  # of v φᵀ H⁻¹ φ, the share of its own prediction that an example holds
@@ -72,15 +71,7 @@ def gradients(networks: Networks) -> Arrays:
 
     No unit is needed: τ is the same whatever it is.
     """
-    data, network = networks.setting.data, networks.at(-1)
-    sides = (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test))
-    found = {}
-    for name, x, y in sides:
-        parts = []
-        for rows, labels in zip(x.split(_ROWS), y.split(_ROWS), strict=True):
-            _, layers = factors(network, data.inputs(rows).float(), labels)
-            parts.append(narrowed(layers, DIMENSIONS).cpu())
-        found[name] = torch.cat(parts)
+    found = reduced(networks, lambda layers: narrowed(layers, DIMENSIONS))
     unit = float(found["train"].square().mean().sqrt()) or 1.0
     return {name: (phi / unit).clamp(-6e4, 6e4).half().numpy() for name, phi in found.items()}
 

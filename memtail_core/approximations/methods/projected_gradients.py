@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.approximations.example_gradients import Factors, factors
+from memtail_core.approximations.example_gradients import Factors, reduced
 from memtail_core.approximations.method import Block, Floats, Indices
 from memtail_core.approximations.methods.confidence import doubt
 from memtail_core.approximations.run import CURVES, Networks, Part, Run
@@ -29,7 +29,6 @@ from memtail_core.data import Dataset
 from memtail_core.store.archive import Arrays
 
 DIMENSIONS = 1024
-_ROWS = 128
 _SEED = 0
 _RIDGE = 0.1  # λ, of the mean eigenvalue of ΦᵀΦ
 
@@ -52,16 +51,8 @@ def projected(layers: Sequence[Factors], dimensions: int, seed: int = _SEED) -> 
 
 def projections(networks: Networks) -> Arrays:
     """φ of all examples in the trained network: float32 [n, k] and [n_test, k]."""
-    data, network = networks.setting.data, networks.at(-1)
-    result = {}
-    sides = (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test))
-    for name, x, y in sides:
-        parts = []
-        for rows, labels in zip(x.split(_ROWS), y.split(_ROWS), strict=True):
-            _, layers = factors(network, data.inputs(rows).float(), labels)
-            parts.append(projected(layers, DIMENSIONS).cpu())
-        result[name] = torch.cat(parts).numpy()
-    return result
+    found = reduced(networks, lambda layers: projected(layers, DIMENSIONS))
+    return {name: phi.numpy() for name, phi in found.items()}
 
 
 PROJECTIONS = Part(f"projections-{DIMENSIONS}", projections)

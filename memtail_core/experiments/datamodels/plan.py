@@ -13,17 +13,16 @@ from memtail_core.estimation.datamodels import Fit, datamodels
 from memtail_core.estimation.lasso import Inclusion
 from memtail_core.experiments.datamodels.result import Datamodels, OfTest
 from memtail_core.experiments.experiment import ProgressCallback
-from memtail_core.experiments.judge.matrices import included, outcomes
+from memtail_core.experiments.judge.named import counted_influence
 from memtail_core.experiments.judge.plan import FEWEST, Split, split
 from memtail_core.experiments.judge.result import Score
 from memtail_core.experiments.per_example import listed
 from memtail_core.plan import designs
+from memtail_core.running.matrices import included, outcomes
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
 
 Floats = NDArray[np.float64]
-
-_AT_ONCE = 4096  # training examples, a multiple of 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,14 +160,8 @@ def fit_and_judge(
 def counted_predictions(making: Trials, judging: Trials, outcome: NDArray[np.float32]) -> Floats:
     """Return the sums, over each judging trial's subset, of influence counted from the others."""
     predicted = np.zeros((len(judging), outcome.shape[1]))
-    total = outcome.sum(axis=0, dtype=np.float64)
-    for start in range(0, making.n, _AT_ONCE):
-        inside = included(making, start, _AT_ONCE)
-        n_in = inside.sum(axis=0, dtype=np.float64)[:, None]
-        of_in = inside.T.astype(np.float32) @ outcome
-        with np.errstate(divide="ignore", invalid="ignore"):
-            influence = of_in / n_in - (total - of_in) / (len(making) - n_in)
-        predicted += included(judging, start, _AT_ONCE) @ np.nan_to_num(influence)
+    for start, influence in counted_influence(making, outcome):
+        predicted += included(judging, start, len(influence)) @ influence
     return predicted
 
 

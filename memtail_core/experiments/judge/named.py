@@ -12,7 +12,8 @@ from memtail_core.approximations.method import KnowsItself
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError, did_you_mean
 from memtail_core.estimation.combined import FEWEST_TRIALS
-from memtail_core.experiments.judge.matrices import (
+from memtail_core.experiments.judge.scores import Scores, rows_at_once
+from memtail_core.running.matrices import (
     CORRECTNESS,
     MARGIN,
     PROBABILITY,
@@ -20,7 +21,6 @@ from memtail_core.experiments.judge.matrices import (
     outcomes,
     own_outcomes,
 )
-from memtail_core.experiments.judge.scores import Scores, rows_at_once
 from memtail_core.running.trials import Trials
 
 COUNTED = {
@@ -52,7 +52,10 @@ def counted(name: str, trials: Trials) -> Scores:
         raise EstimationError(f"{name}: the study keeps no margins")
     return Scores(
         name,
-        lambda: _counted(trials, outcome),
+        lambda: (
+            (start, influence.astype(np.float32))
+            for start, influence in counted_influence(trials, outcomes(trials, outcome))
+        ),
         trials.trials,
         len(trials),
         lambda: _on_itself(trials, outcome),
@@ -118,15 +121,21 @@ def method_of(name: str) -> InfluenceMethod:
     )
 
 
-def _counted(trials: Trials, outcome: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    of_tests = outcomes(trials, outcome)
+def counted_influence(
+    trials: Trials, of_tests: NDArray[np.float32]
+) -> Iterator[tuple[int, Floats]]:
+    """Yield influence counted from trials by blocks: the first example, float64 [b, n_test].
+
+    Args:
+        trials: T of them.
+        of_tests: what each says of each test example, float32 [T, n_test].
+    """
     total, step = of_tests.sum(axis=0, dtype=np.float64), rows_at_once(trials.n_test)
     for start in range(0, trials.n, step):
         inside = included(trials, start, step)
-        n_in = inside.sum(axis=0)
+        n_in = inside.sum(axis=0)[:, None]
         of_in = inside.astype(np.float32).T @ of_tests
-        difference = _difference(of_in, n_in[:, None], total - of_in, len(trials) - n_in[:, None])
-        yield start, difference.astype(np.float32)
+        yield start, _difference(of_in, n_in, total - of_in, len(trials) - n_in)
 
 
 def _on_itself(trials: Trials, outcome: str) -> Floats:

@@ -15,7 +15,6 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation.datamodeling import Mean
 from memtail_core.estimation.noise_ceiling import ceiling
 from memtail_core.experiments.judge.duplicates import Duplicates, recalls
-from memtail_core.experiments.judge.matrices import CORRECTNESS, outcomes, ranked
 from memtail_core.experiments.judge.reading import BY_MEMORIZATION, Question, Reading
 from memtail_core.experiments.judge.result import (
     Detection,
@@ -29,6 +28,7 @@ from memtail_core.experiments.judge.result import (
 from memtail_core.experiments.judge.scores import Scores
 from memtail_core.experiments.judge.wrong_labels import detection
 from memtail_core.plan import designs
+from memtail_core.running.matrices import CORRECTNESS, outcomes, ranked
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
 

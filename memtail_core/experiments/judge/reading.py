@@ -18,8 +18,8 @@ from memtail_core.estimation.datamodeling import DatamodelingScore, Mean, datamo
 from memtail_core.estimation.intervals import is_between
 from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.experiments.experiment import ProgressCallback
-from memtail_core.experiments.judge.matrices import included
 from memtail_core.experiments.judge.scores import Scores, rows_at_once
+from memtail_core.running.matrices import included
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]

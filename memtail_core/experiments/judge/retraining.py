@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.estimation.crossed import crossed_mean
-from memtail_core.experiments.judge.matrices import CORRECTNESS, outcomes
 from memtail_core.experiments.judge.reading import Reading
 from memtail_core.experiments.judge.result import Loss
 from memtail_core.plan.arms import Arms
+from memtail_core.running.matrices import CORRECTNESS, outcomes
 from memtail_core.running.trials import Trials
 from memtail_core.study import ArmsTable, Study
 
