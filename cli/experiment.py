@@ -92,6 +92,7 @@ def _run(
     )
     for result in command.run(host, options):
         _finish(host, experiment, result, format_, output)
+    host.print_plans()
 
 
 def _finish(

@@ -42,6 +42,7 @@ class CommandLine:
     as_json: bool
     estimator: "Estimator"
     _subjects: dict[str, Subject] = field(default_factory=dict)
+    _plans: list[Any] = field(default_factory=list)
 
     def subjects(self, *, margins: bool = False, unfinished: bool = False) -> Sequence[Subject]:
         """Read the studies that the user names."""
@@ -59,7 +60,7 @@ class CommandLine:
         """Train what is missing of a study; None in a dry run."""
         study.check_trainable()
         if self.is_dry_run and self.as_json:
-            print_json(self._plan(store, study, dataset, trials))
+            self._plans.append(self._plan(store, study, dataset, trials))
             return None
         if self.is_submitted:
             from cli import cluster_training
@@ -85,7 +86,7 @@ class CommandLine:
         for study, _ in studies:
             study.check_trainable()
         if self.is_dry_run and self.as_json:
-            print_json([self._plan(store, study, data, trials) for study, data in studies])
+            self._plans.append([self._plan(store, study, data, trials) for study, data in studies])
             return None
         trained = [self.train(store, study, data, trials) for study, data in studies]
         return None if self.is_dry_run else [each for each in trained if each is not None]
@@ -93,9 +94,14 @@ class CommandLine:
     def say_plan(self, plan: dict[str, Any], sentence: str) -> None:
         """Say in a dry run what would be trained."""
         if self.as_json:
-            print_json(plan)
+            self._plans.append(plan)
         else:
             click.echo(sentence)
+
+    def print_plans(self) -> None:
+        """Print as one JSON document what a dry run would train: one plan, or a list of them."""
+        if self._plans:
+            print_json(self._plans[0] if len(self._plans) == 1 else self._plans)
 
     def progress(
         self, task: str, total: int, unit: str

@@ -50,6 +50,9 @@ def test_the_highest_scores_are_removed_and_wrong_labels_looked_for(
     removal = ("--remove", "9,4", "--tests", "3", "--repeats", "2")
     plan = json.loads(memtail(*judge, *removal, "--dry-run", "--json").stdout)
     assert [each["missing"] for each in plan] == [8] * 2
+    ceiling = ("--ceiling", "5", "--dry-run", "--json")
+    again, removals = json.loads(memtail(*judge, *removal, *ceiling).stdout)  # one document
+    assert (again["missing"], removals) == (5, plan)
     known = (*removal, "--wrong-labels", "wrong.npy", "--workers", "1")
     found = json.loads(memtail(*judge, *known, "--json").stdout)
     assert (found["outcome"], found["tests"], found["repeats"]) == ("probability", 3, 2)

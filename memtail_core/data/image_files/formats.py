@@ -22,7 +22,7 @@ _PICTURES = {  # endings of what a user may take for an image, but Pillow cannot
 
 
 @dataclass(frozen=True)
-class Packed:
+class Embedded:
     """An image file that lies within another file: in a row of a table, or in an archive.
 
     Attributes:
@@ -34,7 +34,7 @@ class Packed:
     read: Callable[[], bytes]
 
 
-ImageFile = str | Packed
+ImageFile = str | Embedded
 """A path, or where else the bytes of an image file are."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow
 from pydantic_core import from_json
 
-from memtail_core.data.image_files.formats import Packed, formats_by_ending
+from memtail_core.data.image_files.formats import Embedded, formats_by_ending
 from memtail_core.data.image_files.labelled import Broken
 from memtail_core.data.image_files.tree import is_hidden
 from memtail_core.data.sources.table.faults import Faults, rows_beside
@@ -188,8 +188,8 @@ def _label(sample: _Sample, ending: str, field: str) -> str | None:
 
 def _image(sample: _Sample, ending: str | None) -> ImageCell | None:
     """The image of an example: of this ending, or the first that is an image's."""
-    formats = formats_by_ending()
+    formats, ending = formats_by_ending(), None if ending is None else ending.lower()
     for part, read in sample.parts.items():
         if part == ending or (ending is None and f".{part.rpartition('.')[2]}" in formats):
-            return ImageCell(Packed(f"{sample.key}.{part}", read), sample.key)
+            return ImageCell(Embedded(f"{sample.key}.{part}", read), sample.key)
     return None

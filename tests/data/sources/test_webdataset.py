@@ -57,6 +57,12 @@ def test_a_label_can_be_a_field_of_json(tmp_path: Path) -> None:
     assert words(dataset) == [WORDS[row] for row in rows(dataset)]
 
 
+def test_endings_have_no_case(tmp_path: Path) -> None:
+    parts = {name.replace(".png", ".PNG"): part for name, part in whole().items()}
+    dataset = read(shard(tmp_path / "a.tar", parts), image="Png", label="CLS")
+    assert words(dataset) == [str(row % 3) for row in rows(dataset)]
+
+
 @pytest.mark.parametrize("pattern", ["{0..1}/{08..09}.tar", "*/*.tar", "[01]/{08..09}.tar"])
 def test_ranges_and_patterns_stand_for_files_in_order(tmp_path: Path, pattern: str) -> None:
     for number in range(4):

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.compute as pc
 
-from memtail_core.data.image_files.formats import ImageFile, Packed
+from memtail_core.data.image_files.formats import Embedded, ImageFile
 from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.text import is_text, matching
@@ -78,7 +78,7 @@ def _reader(cells: Any, row: int) -> Callable[[], bytes]:
 
 def _cell(path: str | None, read: Callable[[], bytes] | None, file: File) -> ImageCell | None:
     if read is not None:
-        return ImageCell(Packed(path or "", read), path)
+        return ImageCell(Embedded(path or "", read), path)
     if path is None:
         return None
     return ImageCell(str(Path(os.path.expanduser(file.path)).parent / path), path)
