@@ -23,8 +23,10 @@ from memtail_core.estimation.lasso.inclusion import Inclusion
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-STEP = 0.85  # from one penalty to the next
+STEP = 0.85  # from one penalty to the next, where each is looked at
+_STRIDE = 0.55  # where only the last one counts
 _AHEAD = 0.3  # of a step: how much a gradient may grow; what grows more costs another round
+_MOST_AHEAD = 0.12  # the same, of the penalty
 _ROUNDING = 1e-5  # of a gradient in float32, in relation to the penalty
 _PORTIONS = 8  # of work for each thread
 
@@ -66,7 +68,8 @@ class Problems:
         One step of a path; :meth:`descend_to` goes further.
         """
         which = np.arange(len(self)) if which is None else which
-        reach = np.maximum(alpha - _AHEAD * (self.alpha - alpha), 0.0)
+        ahead = np.minimum(_AHEAD * (self.alpha - alpha), _MOST_AHEAD * alpha)
+        reach = np.maximum(alpha - ahead, 0.0)
         self._is_member[which] = self.weights[which] != 0
         self._apart(lambda rows: admit(self._gradient, rows, reach, self._is_member), which)
         limit, pending = alpha * (1 + _ROUNDING), which
@@ -83,11 +86,11 @@ class Problems:
     def descend_to(self, alpha: Floats, tolerance: float = 1e-6) -> None:
         """Solve all problems at penalties float64 [q], by way of larger ones."""
         while len(which := np.flatnonzero(self.alpha > alpha)):
-            is_last = self.alpha * STEP <= alpha
+            is_last = self.alpha * _STRIDE <= alpha
             for chosen, its in ((~is_last, 1e-3), (is_last, tolerance)):
                 rows = which[chosen[which]]
                 if len(rows):
-                    self.advance(np.maximum(self.alpha * STEP, alpha), rows, its)
+                    self.advance(np.maximum(self.alpha * _STRIDE, alpha), rows, its)
 
     @property
     def intercept(self) -> Floats:

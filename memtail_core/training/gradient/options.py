@@ -117,7 +117,7 @@ class GradientOptions(Recipe):
         small network takes milliseconds; without it, torch first imports its compiler for seconds.
         """
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), torch.random.fork_rng(devices=[]):
                 network = self.network(dataset.feed.shape, len(dataset.classes))
             weights = sum(parameter.numel() for parameter in network.parameters())
             is_small = weights <= _SMALL_NETWORK and prod(dataset.feed.shape) <= _SMALL_EXAMPLE
