@@ -22,6 +22,7 @@ def pairs_of(question: PairQuery, material: LoadedStudy) -> set[tuple[int, int]]
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_material_is_what_is_stored(material: LoadedStudy, trained: Trained) -> None:
     np.testing.assert_array_equal(material.trials.subset, trained.trials.subset)
     assert material.evidence.trials == 40

@@ -169,6 +169,7 @@ def test_the_strongest_pairs_are_of_one_class_and_in_order(labels: Labels) -> No
     assert (labels.y_train[train] == labels.y_test[test]).all()
 
 
+@pytest.mark.slow
 def test_a_whole_study_is_evaluated(
     dataset: Dataset, runs: Sequence[Run], trained: Trained
 ) -> None:

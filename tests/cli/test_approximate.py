@@ -63,6 +63,7 @@ def test_a_study_file_that_nothing_was_trained_of(memtail: Memtail) -> None:
     assert "to train: 1 network on 120 examples" in whole.stdout
 
 
+@pytest.mark.slow
 def test_evaluated_beside_the_studys_own_scores(memtail: Memtail, folder: Path) -> None:
     result = memtail("approximate", "digits", "--evaluate", "--runs", "2")
     assert result.exit_code == 0, result.output

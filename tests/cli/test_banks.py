@@ -32,6 +32,7 @@ def bank(*names: str, **changed: Any) -> None:
     np.savez("bank.npz", **{k: v for k, v in arrays.items() if v is not None})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_imported_study_is_read_by_what_trains_nothing(memtail: Memtail) -> None:
     bank()
     printed = memtail("import", "bank.npz")

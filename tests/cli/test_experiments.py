@@ -31,6 +31,7 @@ def page(trained: Trained, folder: Path) -> Path:
     return folder / trained.study.prefix / "report" / "index.html"
 
 
+@pytest.mark.slow
 def test_removal_retrains_once_and_reports(
     memtail: Memtail, trained: Trained, folder: Path, page: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_removal_retrains_once_and_reports(
     assert (page.parent / "figures" / "removal.svg").exists()
 
 
+@pytest.mark.slow
 def test_an_experiments_own_study_has_no_scores(
     memtail: Memtail, trained: Trained, folder: Path
 ) -> None:
@@ -81,6 +83,7 @@ def test_stability_says_how_many_models_it_takes(memtail: Memtail, folder: Path)
     assert found["pearson"] > 0.5
 
 
+@pytest.mark.slow
 def test_experiments_stay_in_the_report(memtail: Memtail, folder: Path, page: Path) -> None:
     memtail("stability", "digits")
     memtail("report", "digits")
@@ -88,6 +91,7 @@ def test_experiments_stay_in_the_report(memtail: Memtail, folder: Path, page: Pa
     assert "Would another study say the same?" in page.read_text()
 
 
+@pytest.mark.slow
 def test_the_last_layer_memorizes_less(memtail: Memtail, folder: Path, page: Path) -> None:
     plan = memtail("last-layer", "digits", "--dry-run")
     assert "one network on all 300 examples, then 40 linear models" in plan.stdout
@@ -134,6 +138,7 @@ def narrower(folder: Path) -> str:
     return study.id
 
 
+@pytest.mark.slow
 def test_studies_of_the_same_data_are_compared(
     memtail: Memtail, trained: Trained, folder: Path, page: Path, narrower: str
 ) -> None:
@@ -184,6 +189,7 @@ def test_too_few_models_and_empty_thresholds_are_said(
     assert "held out by only 3 of 10 models" in refused(memtail("subgroups", "digits"))
 
 
+@pytest.mark.slow
 def test_duplicates_of_test_examples_can_be_left_out(
     memtail: Memtail, trained: Trained, folder: Path, page: Path
 ) -> None:
@@ -204,6 +210,7 @@ def test_wrong_options_are_refused(memtail: Memtail, folder: Path) -> None:
     assert "holds no study 'nothing'" in refused(memtail("stability", "nothing"))
 
 
+@pytest.mark.slow
 def test_a_damaged_result_is_said_and_can_be_made_again(
     memtail: Memtail, trained: Trained, folder: Path
 ) -> None:

@@ -18,6 +18,7 @@ def report(trained: Trained, tmp_path: Path) -> Path:
     return tmp_path / "runs" / trained.study.prefix / "report"
 
 
+@pytest.mark.slow
 def test_methods_and_a_file_are_judged_by_the_same_models(
     memtail: Memtail, report: Path, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Experiment[Result]:
     return registry.experiments()[-1]
 
 
+@pytest.mark.slow
 def test_a_new_experiment_is_a_folder_and_a_line(
     memtail: Memtail,
     toy: Experiment[Result],

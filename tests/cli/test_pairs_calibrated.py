@@ -52,6 +52,7 @@ def test_pairs_are_listed_by_calibrated_influence(memtail: Memtail, trained: Tra
             assert row["influence"] is None
 
 
+@pytest.mark.slow
 def test_they_can_be_chosen_and_written(memtail: Memtail, trained: Trained) -> None:
     store = ("--store", str(trained.folder))
     every = json.loads(memtail("pairs", "digits", *store, *LOW, "--json").stdout)["pairs"]

@@ -100,6 +100,7 @@ def test_a_setting_makes_another_study(memtail: Memtail, study: str) -> None:
     assert len(ids) == 3
 
 
+@pytest.mark.slow
 def test_a_changed_study_under_an_old_name_says_what_changed(memtail: Memtail, study: str) -> None:
     memtail("run", study, "--workers", "1", "--set", "study.trials=5")
     changed = memtail("run", study, "--dry-run", "--set", "training.epochs=21")
@@ -120,6 +121,7 @@ def test_status_lists_and_details(memtail: Memtail, trained: Trained) -> None:
     assert as_json["accuracy"]["held_in"] == trained.trials.accuracies().held_in.mean()
 
 
+@pytest.mark.slow
 def test_status_warns_when_models_do_not_fit(memtail: Memtail, study: str) -> None:
     setting = ["--set", "training.epochs=1"]
     ran = memtail("run", study, "--workers", "1", *setting)
@@ -168,6 +170,7 @@ def test_scores_that_cannot_be_written_are_said(memtail: Memtail, trained: Train
     )
 
 
+@pytest.mark.slow
 def test_a_report_of_an_unfinished_study_is_provisional(memtail: Memtail, study: str) -> None:
     memtail("run", study, "--workers", "1")
     next(Path("runs").glob("studies/*/shards/*.npz")).unlink()
@@ -177,6 +180,7 @@ def test_a_report_of_an_unfinished_study_is_provisional(memtail: Memtail, study:
     assert summary["provisional"] is True
 
 
+@pytest.mark.slow
 def test_report_thresholds_are_options(memtail: Memtail, study: str) -> None:
     memtail("run", study, "--workers", "1")
     strict = json.loads(memtail("report", "odd", "--json", "--theta-mem", "0.9").stdout)
@@ -247,6 +251,7 @@ def test_what_the_users_code_prints_is_no_part_of_the_json(memtail: Memtail) -> 
     assert "read" in found.stderr
 
 
+@pytest.mark.slow
 def test_a_study_that_was_to_grow_goes_on_growing(memtail: Memtail, study: str) -> None:
     memtail("run", study, "--workers", "1", "--trials", "10")
     (goal,) = Path("runs").glob("studies/*/goal.json")
@@ -261,6 +266,7 @@ def test_a_study_that_was_to_grow_goes_on_growing(memtail: Memtail, study: str) 
     assert json.loads(memtail("status", "--json").stdout)[0]["state"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_study_file_names_its_own_study_among_several(memtail: Memtail, study: str) -> None:
     memtail("run", study, "--workers", "1")
     memtail("run", study, "--workers", "1", "--set", "study.seed=1", "--trials", "5")
@@ -286,6 +292,7 @@ def test_damage_is_not_called_complete(memtail: Memtail, trained: Trained) -> No
     assert "0 of 40, unfinished" in memtail("status", "digits").stdout
 
 
+@pytest.mark.slow
 def test_how_many_train_at_once_is_measured_or_asked_for(memtail: Memtail, study: str) -> None:
     measured = memtail("run", study, "--workers", "1", "--trials", "5")
     assert "  trains    " in measured.stderr

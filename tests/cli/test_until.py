@@ -41,6 +41,7 @@ def goal() -> int:
     return int(json.loads(found.read_text())["trials"])
 
 
+@pytest.mark.slow
 def test_a_run_stops_when_it_is_good_enough(memtail: Memtail) -> None:
     Path("odd.toml").write_text(STUDY)
     rules = ("--until", "se<=0.15", "--until", "memorized stable at 0.99", "--workers", "1")
@@ -70,6 +71,7 @@ def test_a_run_stops_when_it_is_good_enough(memtail: Memtail) -> None:
     assert memtail("status", "odd").stdout.count("complete") == 1
 
 
+@pytest.mark.slow
 def test_a_run_stops_in_time(memtail: Memtail) -> None:
     Path("odd.toml").write_text(STUDY)
     found = memtail("run", "odd.toml", "--hours", "0.000001", "--workers", "1")
@@ -105,6 +107,7 @@ def test_the_audit_lists_the_exposed(memtail: Memtail, trained: Trained, folder:
     assert memtail("privacy", "digits", "--output", "x.txt").exit_code == 2
 
 
+@pytest.mark.slow
 def test_consistency_trains_other_ratios_once(
     memtail: Memtail, trained: Trained, folder: Path
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_source_may_name_the_modality(
     assert Dataset.from_arrays(x, y, x, y).modality.name == "features"
 
 
+@pytest.mark.slow
 def test_a_study_of_a_third_modality_is_trained_stored_and_reported(
     registered: None, tmp_path: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_the_interval_of_the_difference_covers(t: int, t_other: int, kind: str) 
 
 @pytest.mark.parametrize("kind", ["any", "memorized"])
 @pytest.mark.parametrize(("t", "t_other"), TRIALS)
+@pytest.mark.slow
 def test_of_equal_networks_nothing_differs(t: int, t_other: int, kind: str) -> None:
     """Anything found is false: in at most 5% of 200 studies, up to what chance makes of that."""
     one, _ = worlds(kind, 1000)

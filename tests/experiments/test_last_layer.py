@@ -62,6 +62,7 @@ def test_what_has_no_layers_is_refused(trained: Trained, store: FilesStore) -> N
         represented(store, study, dataset, "cpu")
 
 
+@pytest.mark.slow
 def test_the_last_layer_is_trained_on_the_subsets_of_the_study(
     trained: Trained, store: FilesStore
 ) -> None:

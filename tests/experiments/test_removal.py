@@ -155,6 +155,7 @@ def test_one_repeat_is_too_few(trained: Trained, planned: Plan) -> None:
         analyse(trained.study, planned, made(planned, correct, trained))
 
 
+@pytest.mark.slow
 def test_without_any_difference_few_are_found(trained: Trained, planned: Plan) -> None:
     """All arms alike: a significant cut in at most about 5% of experiments (family-wise)."""
     rng = np.random.default_rng(1)
@@ -191,6 +192,7 @@ def test_repeats_that_agree_exactly_are_not_certain() -> None:
     assert p_of_none(one_lost, 1 / 114) > 0.1
 
 
+@pytest.mark.slow
 def test_an_experiment_of_real_networks_resumes(trained: Trained, planned: Plan, tmp_path) -> None:  # type: ignore[no-untyped-def]
     store = FilesStore(tmp_path)
     register_arms(store, planned.study, planned.arms)

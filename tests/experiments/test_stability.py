@@ -333,6 +333,7 @@ def test_what_a_quarter_measured_holds_at_half_and_at_twice_the_trials(seed: int
 
 
 @pytest.mark.parametrize(("jaccard", "is_measured"), [(0.8, True), (0.9, False)])
+@pytest.mark.slow
 def test_the_trials_needed_are_enough_and_not_far_too_many(
     jaccard: float, is_measured: bool
 ) -> None:
@@ -347,6 +348,7 @@ def test_the_trials_needed_are_enough_and_not_far_too_many(
     assert good >= 18
 
 
+@pytest.mark.slow
 def test_of_few_examples_the_law_does_not_follow_their_noise() -> None:
     """Some 60 memorized examples, halves of up to 120 trials: what two studies of 960 agree on.
 

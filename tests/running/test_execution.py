@@ -97,6 +97,7 @@ def test_damaged_shards_are_trained_again_to_the_same_bits(
 
 
 @pytest.mark.usefixtures("new_processes")
+@pytest.mark.slow
 def test_the_fastest_number_of_workers_is_measured_on_real_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_failing_recipe_ends_the_run_with_its_reason(tmp_path: Path) -> None:
     assert stored_shards(FilesStore(tmp_path), study) == []
 
 
+@pytest.mark.slow
 def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:
     recipe = {"recipe": "python:tests.training.user_recipe:dies"}
     study, dataset = prepare(digits().model_copy(update={"training": recipe}))
@@ -133,6 +135,7 @@ def test_processes_that_keep_dying_end_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("new_processes")
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.slow
 def test_a_recipe_out_of_memory_continues_in_half_as_many_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_recipe_out_of_memory_continues_in_half_as_many_processes(
 
 
 @pytest.mark.usefixtures("new_processes")
+@pytest.mark.slow
 def test_a_process_that_dies_once_costs_its_shard_in_flight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def descendants(process: Run) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
+@pytest.mark.slow
 def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path: Path) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     finish(toml, undisturbed)
@@ -143,6 +144,7 @@ def test_sigterm_stops_as_ctrl_c_does(toml: Path, tmp_path: Path) -> None:
     assert "of 60 models are stored" in errors
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_at_once_and_says_how_to_continue(toml: Path, tmp_path: Path) -> None:
     store = tmp_path / "runs"
     process = Run(toml, store)

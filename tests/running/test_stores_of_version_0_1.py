@@ -44,6 +44,7 @@ def test_it_opens_with_bits_and_values(store: FilesStore) -> None:
     assert (correct == (loaded.test_values > 0)).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_it_continues_and_its_scores_are_those_of_fresh_training(
     store: FilesStore, tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_retried_shard_is_trained_as_the_first_time(
         assert getattr(before, name).tobytes() == getattr(again, name).tobytes(), name
 
 
+@pytest.mark.slow
 def test_what_the_user_asks_for_is_used(tmp_path: Path) -> None:
     study, dataset = prepare(digits(training={"epochs": 2}))
     store = FilesStore(tmp_path)

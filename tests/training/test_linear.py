@@ -116,6 +116,7 @@ def test_seeds_do_not_matter() -> None:
     assert one.train_value.tobytes() == other.train_value.tobytes()
 
 
+@pytest.mark.slow
 def test_what_cannot_converge_says_what_to_do() -> None:
     recipe = Linear(tolerance=1e-30)
     with pytest.raises(

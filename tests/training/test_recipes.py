@@ -80,6 +80,7 @@ def test_flips_of_a_table_are_refused(features: Dataset) -> None:
     ["resnet18", "resnet50", "densenet121", "vgg11_bn", "mobilenet_v3_small", "efficientnet_b0"],
 )
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.slow
 def test_torchvision_networks_take_small_images(recipe: str, channels: int) -> None:
     x = np.zeros((4, 32, 32, channels), np.uint8)
     data = Dataset.from_arrays(x, [0, 1, 2, 1], x, [0, 1, 2, 1])

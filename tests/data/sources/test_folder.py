@@ -174,6 +174,7 @@ def test_a_file_that_is_no_image_is_refused_by_name(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*(EXIF|Tag data|File Read|Metadata):UserWarning")
 @pytest.mark.parametrize("ending", ["png", "gif", "bmp", "tif", "ppm"])
+@pytest.mark.slow
 def test_an_image_damaged_anywhere_is_refused_by_name_or_read(tmp_path, ending):
     put(tmp_path, pixels=COLOUR, each=2, ending=ending)
     victim = tmp_path / "bee" / f"1.{ending}"

@@ -35,6 +35,7 @@ def error(trials: Planted, estimate: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("with_margins", [True, False])
+@pytest.mark.slow
 def test_it_finds_far_more_than_counting(with_margins: bool) -> None:
     trials, found = of(20)
     if not with_margins:
@@ -82,6 +83,7 @@ def test_nothing_comes_of_nothing() -> None:
     assert np.abs(found.influence).mean() < 0.02
 
 
+@pytest.mark.slow
 def test_a_likeness_that_says_nothing_does_no_harm() -> None:
     trials, _ = of(40)
     mixed = np.random.default_rng(0).permutation(trials.likeness)

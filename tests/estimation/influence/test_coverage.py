@@ -19,6 +19,7 @@ SIZES = (0.1, 0.2, 0.3, 0.4, 0.5)
         pytest.param(40, -1.0, None, 10, id="the ten strongest"),
     ],
 )
+@pytest.mark.slow
 def test_of_the_intervals_of_chosen_pairs_at_most_5_percent_miss(
     counter: PairCounter,
     design: str,

@@ -18,6 +18,7 @@ DESIGNS = pytest.mark.parametrize("design", ["balanced", "independent"])
 
 @DESIGNS
 @pytest.mark.parametrize("shared", [0.3, 0.6])
+@pytest.mark.slow
 def test_of_the_pairs_found_no_more_are_false_than_was_allowed(
     counter: PairCounter, design: str, shared: float
 ) -> None:
@@ -52,6 +53,7 @@ def chosen(world: World, counter: PairCounter) -> Pairs:
 
 
 @pytest.mark.parametrize("trials", [100, 300])
+@pytest.mark.slow
 def test_the_rate_holds_among_examples_chosen_by_memorization_in_the_same_trials(
     counter: PairCounter, trials: int
 ) -> None:
@@ -64,6 +66,7 @@ def test_the_rate_holds_among_examples_chosen_by_memorization_in_the_same_trials
 
 
 @pytest.mark.parametrize("trials", [100, 300])
+@pytest.mark.slow
 def test_where_luck_alone_chooses_the_rate_holds_if_other_trials_choose(
     counter: PairCounter, trials: int
 ) -> None:

@@ -89,6 +89,7 @@ def test_the_least_influence_is_the_most_on_errors(counter: PairCounter, of: Whi
 
 @BOTH
 @pytest.mark.parametrize(("columns", "pairs"), [(1, 1), (7, 20), (1000, 30)])
+@pytest.mark.slow
 def test_the_size_of_a_step_changes_nothing(
     every_counter: PairCounter, monkeypatch: pytest.MonkeyPatch, of: Which, columns: int, pairs: int
 ) -> None:

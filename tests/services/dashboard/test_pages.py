@@ -273,6 +273,7 @@ def test_static_files_are_kept_for_good_and_nothing_else_is_served(folder: Files
         assert found.get(f"{static_files.PREFIX}/{name}").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_modules_that_results_need_are_imported_beforehand() -> None:
     code = "import sys; from services.dashboard import app; app._import(); print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
