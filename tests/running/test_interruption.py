@@ -107,9 +107,9 @@ def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path
     rng = random.Random()  # a different moment each time the test is run
     counts = []
     for attempt in range(5):
-        process = Run(toml, killed)
+        process = Run(toml, killed, fresh=attempt == 0)
         if attempt == 0:  # while the training processes are still starting
-            wait_for(lambda p=process: len(descendants(p)) >= 2, process)
+            wait_for(lambda p=process: len(descendants(p)) >= 3, process)
         else:
             wait_for_shards(process, killed, 3 * attempt)
         time.sleep(rng.uniform(0, 0.4))
@@ -147,7 +147,7 @@ def test_sigterm_stops_as_ctrl_c_does(toml: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_stops_at_once_and_says_how_to_continue(toml: Path, tmp_path: Path) -> None:
     store = tmp_path / "runs"
-    process = Run(toml, store)
+    process = Run(toml, store, fresh=True)
     wait_for_shards(process, store, 2)
     children = psutil.Process(process.pid).children(recursive=True)
     begun = time.monotonic()
