@@ -78,7 +78,7 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _what_is_slow_to_start_starts_at_once(common: Path) -> Iterator[None]:
+def _processes_and_charts_start_at_once(common: Path) -> Iterator[None]:
     """Training processes, and what draws charts: in this process, and in the programs it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(processes, "pool", programs.pool)

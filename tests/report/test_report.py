@@ -16,6 +16,7 @@ from memtail_core.report.figures import figures
 from memtail_core.report.page import page
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
 from memtail_core.store import FilesStore
+from tests import drawn_once
 from tests.conftest import Trained
 
 
@@ -47,7 +48,10 @@ def test_all_that_was_promised_is_published(trained: Trained, tmp_path: Path) ->
     assert summary["pairs"]["pairs"] == pairs.num_rows
 
 
-def test_publishing_twice_writes_the_same_bytes(trained: Trained, tmp_path: Path) -> None:
+def test_publishing_twice_writes_the_same_bytes(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_once.always(monkeypatch)
     publish(FilesStore(tmp_path / "one"), trained.analysis)
     publish(FilesStore(tmp_path / "two"), trained.analysis)
     one, two = (

@@ -10,6 +10,7 @@ from memtail_core.data import Dataset, load
 from memtail_core.errors import StudyError, TrainingError
 from memtail_core.study import DatasetTable, Spec, shipped
 from memtail_core.training.device import resolve_device
+from memtail_core.training.gradient import options
 from memtail_core.training.predictors import sklearn_recipe
 from tests.training.test_engines import digits
 
@@ -107,6 +108,18 @@ def test_a_models_memory_is_its_weights_and_what_a_batch_leaves(images: Dataset)
     weights = 64 * 32 + 32 + 32 * 10 + 10
     left = 4 * (64 + 32)  # the inputs of both products; ReLU's output is the second's input
     assert recipe.model_bytes(images) == 24 * weights + 50 * left
+
+
+@pytest.mark.parametrize(
+    "table", [{"recipe": "mlp"}, {"recipe": "cnn"}, {"recipe": "resnet9", "width": 8}]
+)
+def test_a_networks_memory_is_the_same_with_arithmetic_and_without(
+    images: Dataset, table: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = training.resolve(table, images, 175)
+    with_arithmetic = recipe.model_bytes(images)
+    monkeypatch.setattr(options, "_SMALL_NETWORK", 0)
+    assert recipe.model_bytes(images) == with_arithmetic
 
 
 def test_a_single_example_is_nothing_to_train_on(images: Dataset) -> None:
