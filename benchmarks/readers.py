@@ -230,7 +230,8 @@ def _land(
     landed: list[float],
 ) -> None:
     """Store one shard after another, and all of them again when there are no more."""
-    client, (most, fewer) = broker.connect(Settings()), published
+    client = broker.connect(Settings())
+    most, fewer = published
     for number in range(10**6):
         shard = list(later)[number % len(later)]
         if number and number % len(later) == 0:

@@ -1,4 +1,4 @@
-"""How pairs look on a terminal, and where a list of them goes."""
+"""Lists of pairs: a table on a terminal, a file, or JSON."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
