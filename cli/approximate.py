@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False),
     help="Write the strongest pairs to this file, for methods of influence.",
 )
+@click.option(
+    "--highest",
+    type=click.IntRange(min=1),
+    help="Write only this many training examples to --output: those that one --method scores "
+    "highest, as candidates of a targeted study.",
+)
 @out.format_option
 @out.output_option
 @device_option
@@ -55,6 +61,7 @@ def approximate(
     whole: bool,
     evaluate: bool,
     pairs_output: str | None,
+    highest: int | None,
     format_: str | None,
     output: str | None,
     device: str,
@@ -81,6 +88,8 @@ def approximate(
         if path
     }
     asked = approximations.named(methods)
+    if highest is not None and not (output and len(asked.methods) == 1):
+        raise click.UsageError("--highest: add one --method of memorization, and --output")
     if pairs_output and not asked.of_influence:
         raise EstimationError("--pairs: none of --method approximates influence")
     setting, goal = _opened(location, name, device, stored=evaluate)
@@ -108,7 +117,7 @@ def approximate(
     if stored_trials is not None:
         print_evaluation(setting.study, evaluation, as_json)
     else:
-        give(setting, approximated, files, len(runs), as_json)
+        give(setting, approximated, files, len(runs), highest, as_json)
 
 
 def _format(path: str, option: str, asked: str | None) -> str:

@@ -56,13 +56,18 @@ def give(
     approximated: "Approximated",
     files: dict[str, tuple[str, str]],
     runs: int,
+    highest: int | None,
     as_json: bool,
 ) -> None:
-    """Write the files, and print what the methods cost."""
+    """Write the files, and print what the methods cost; ``highest`` cuts the table of scores."""
     dataset = setting.dataset
     if "--output" in files:
         path, format_ = files["--output"]
-        out.write(out.encode(approximated.scores_table(dataset), format_), path)
+        scores = approximated.scores_table(dataset)
+        if highest is not None:
+            (name,) = approximated.scores
+            scores = scores.sort_by([(name.replace("-", "_"), "descending")]).slice(0, highest)
+        out.write(out.encode(scores, format_), path)
     if "--pairs" in files:
         path, format_ = files["--pairs"]
         out.write(out.encode(approximated.pairs_table(dataset), format_), path)

@@ -65,4 +65,7 @@ def say_kept(console: Console, study: Study, asked: int, goal: int) -> None:
 def _subsets(study: Study) -> str:
     if isinstance(study.subsets, ArmsTable):
         return f"{study.subsets.count} arms of up to {study.subset_size:,} examples"
-    return f"each on {study.subset_size:,} examples ({study.subsets.design} subsets)"
+    among = ""
+    if study.is_targeted:
+        among = f" of {len(study.candidates):,} candidates; all other examples are in each"
+    return f"each on {study.subset_size:,} examples ({study.subsets.design} subsets{among})"

@@ -30,12 +30,16 @@ use_one_core()  # as every training process does; two test processes on two thre
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave clusters, browsers and benchmarks to make test-all, but for what is marked smoke."""
+    """Leave clusters, browsers and benchmarks to make test-all, but for what is marked smoke.
+
+    That begins, so that no process waits for it in the end.
+    """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         is_heavy = item.path.parent.name == "benchmarks" or any(h <= fixtures for h in _HEAVY)
         if is_heavy and not item.get_closest_marker("smoke"):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("smoke") is None)
 
 
 def digits(**tables: dict[str, Any]) -> Spec:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import estimation
-from memtail_core.analysis.observations import observations
+from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Fit, Memorization
@@ -84,12 +84,18 @@ class Analysis:
     @property
     def n_scored(self) -> int:
         """Examples with an estimate."""
-        return self.trials.n - self.n_missing
+        return self.trials.n - int(np.isnan(self.scores.memorization).sum())
 
     @property
     def n_missing(self) -> int:
-        """Examples without an estimate: never held in, or never held out."""
-        return int(np.isnan(self.scores.memorization).sum())
+        """Candidates without an estimate: never held in, or never held out."""
+        return int(np.isnan(self.scores.memorization[self.study.candidates]).sum())
+
+    @property
+    def held_out_trials(self) -> tuple[int, int]:
+        """The fewest and the most trials that held out a candidate."""
+        n_out = self.scores.n_out[self.study.candidates]
+        return int(n_out.min()), int(n_out.max())
 
     @property
     def warnings(self) -> list[str]:
@@ -113,10 +119,10 @@ class Analysis:
             found.append(UNKNOWN)
         elif self.n_missing:
             found.append(
-                f"{self.n_missing} of {self.trials.n} examples have no score: no model held them "
-                f"out, or none trained on them{more}"
+                f"{self.n_missing} of {len(self.study.candidates)} examples have no score: no "
+                f"model held them out, or none trained on them{more}"
             )
-        elif (few := int(self.scores.n_out.min())) < _FEW_OUT:
+        elif (few := self.held_out_trials[0]) < _FEW_OUT:
             found.append(
                 f"some examples were held out by only {few} models: their scores are rough, as "
                 f"their intervals say{more}"
@@ -169,11 +175,12 @@ class Analysis:
                 "missing": self.n_missing,
                 "scored": self.n_scored,
                 "examples": self.trials.n,
+                "candidates": len(self.study.candidates),
                 "mean": float(scores.memorization[known].mean()) if known.any() else None,
                 "largest_standard_error": (
                     float(scores.standard_error[known].max()) if known.any() else None
                 ),
-                "held_out_trials": [int(scores.n_out.min()), int(scores.n_out.max())],
+                "held_out_trials": list(self.held_out_trials),
             },
             "pairs": {
                 "theta_mem": self.rule.theta_mem,
@@ -222,7 +229,7 @@ def analyse(
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
     rule = rule or PairsRule()
     seen = observations(trials, dataset)
-    scores = estimator.memorization(seen)
+    scores = estimate(study, seen, estimator)
     evidence = trials.evidence()
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     counter = counter_for("cpu")

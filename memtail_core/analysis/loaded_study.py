@@ -6,7 +6,7 @@ from typing import Self
 
 from memtail_core import catalogue
 from memtail_core.analysis.analysis import refuse_experiments
-from memtail_core.analysis.observations import estimate
+from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
@@ -23,6 +23,7 @@ from memtail_core.study import Study
 class LoadedStudy:
     """What a question is answered from: the data and every whole trial stored so far."""
 
+    study: Study
     dataset: Dataset
     trials: Trials
     n_damaged: int = 0
@@ -46,12 +47,14 @@ class LoadedStudy:
         loaded, damaged = loading.load(store, study, values=margins or estimator.needs_values)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
-        return cls(catalogue.load_dataset(store, study), loaded, len(damaged), estimator)
+        dataset = catalogue.load_dataset(store, study)
+        return cls(study, dataset, loaded, len(damaged), estimator)
 
     @cached_property
     def scores(self) -> Memorization:
         """The training examples' memorization, by the estimator."""
-        return estimate(self.trials, self.dataset, self.estimator)
+        seen = observations(self.trials, self.dataset)
+        return estimate(self.study, seen, self.estimator)
 
     @cached_property
     def evidence(self) -> Evidence:

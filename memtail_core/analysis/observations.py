@@ -1,5 +1,7 @@
 """What an estimator looks at, put together from a study's trials and its dataset."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from memtail_core.data import Dataset, neighbours
@@ -8,6 +10,7 @@ from memtail_core.estimation.calibrated import leave_one_out_scores
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Context, Estimator, Observations
 from memtail_core.running.trials import Trials
+from memtail_core.study import Study
 
 _NEIGHBOURS = 50
 _COMPONENTS = 60
@@ -39,6 +42,18 @@ def context(dataset: Dataset) -> Context:
     return Context(near.index, near.distance.astype(np.float64), kernel_scores)
 
 
-def estimate(trials: Trials, dataset: Dataset, estimator: Estimator = COUNTED) -> Memorization:
-    """Estimate the training examples' memorization from these trials."""
-    return estimator.memorization(observations(trials, dataset))
+def estimate(study: Study, seen: Observations, estimator: Estimator = COUNTED) -> Memorization:
+    """Estimate the training examples' memorization; it is missing of those that are no candidates.
+
+    An estimator may infer an example's memorization from others. But candidates are chosen for what
+    they are, so that nothing follows from them about the rest.
+    """
+    scores = estimator.memorization(seen)
+    if not study.is_targeted:
+        return scores
+    other = np.ones(seen.n, bool)
+    other[study.candidates] = False
+    names = ("memorization", "standard_error", "ci_low", "ci_high")
+    return replace(
+        scores, **{name: np.where(other, np.nan, getattr(scores, name)) for name in names}
+    )

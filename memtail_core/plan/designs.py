@@ -9,6 +9,9 @@ as the estimator asks (Feldman & Zhang 2020, section 2):
   block × m / n is no integer, one time more or less). The same estimator, fewer missing and
   noisier examples.
 
+A targeted study draws from its candidates alone: n is their number, and every other training
+example is in every subset.
+
 And one of experiments, which retrain without certain examples:
 
 - ``arms``: trial t trains on what arm t mod A leaves in, so that trials t of one t // A are a
@@ -40,18 +43,24 @@ def subsets(study: Study, trials: range, arms: Arms | None = None) -> NDArray[np
         trials: which.
         arms: of an experiment's study, and only of one.
     """
-    n, m, plan = study.dataset.n_train, study.subset_size, study.subsets
+    plan = study.subsets
     if isinstance(plan, ArmsTable):
         if arms is None or arms.sha256 != plan.sha256:
             raise ValueError(f"{study.id} needs its own arms")
         streams = ((t % plan.count, _sequence(study.seed, _ARM_SUBSETS, t)) for t in trials)
-        rows = [arms.subset(arm, np.random.default_rng(stream)) for arm, stream in streams]
-    elif plan.design == "independent":
+        return np.stack([arms.subset(arm, np.random.default_rng(each)) for arm, each in streams])
+    always = study.dataset.n_train - len(study.candidates)
+    n, m = len(study.candidates), study.subset_size - always
+    if plan.design == "independent":
         rows = [_independent(n, m, study.seed, trial) for trial in trials]
     else:
         size = block_size(plan.ratio)
         rows = [_block(n, m, size, study.seed, t // size)[t % size] for t in trials]
-    return np.stack(rows)
+    if not always:
+        return np.stack(rows)
+    subset = np.ones((len(trials), study.dataset.n_train), np.bool_)
+    subset[:, study.candidates] = rows
+    return subset
 
 
 def block(study: Study) -> int:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from memtail_core import data, training
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
+from memtail_core.plan.candidates import with_candidates
 from memtail_core.study import DatasetIdentity, Spec, Study
 
 
@@ -23,13 +24,16 @@ def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
         DatasetError: the data are missing or unusable.
     """
     dataset = data.load(spec.dataset) if dataset is None else dataset
-    subset_size = round(spec.subsets.ratio * len(dataset.y_train))
-    if not 0 < subset_size < len(dataset.y_train):
+    subsets, n = with_candidates(spec.subsets, dataset), len(dataset.y_train)
+    n_drawn_from = n if subsets.candidates is None else len(subsets.candidates)
+    drawn = round(subsets.ratio * n_drawn_from)
+    if not 0 < drawn < n_drawn_from:
+        what = "training examples" if subsets.candidates is None else "candidates"
         raise StudyError(
-            f"[subsets] ratio = {spec.subsets.ratio} of {len(dataset.y_train)} training examples "
-            f"is a subset of {subset_size}: at least 1 must be in and 1 out"
+            f"[subsets] ratio = {subsets.ratio} of {n_drawn_from} {what} "
+            f"is a subset of {drawn}: at least 1 must be in and 1 out"
         )
-    recipe = training.resolve(spec.training, dataset, subset_size, spec.study.name)
+    recipe = training.resolve(spec.training, dataset, n - n_drawn_from + drawn, spec.study.name)
     study = Study(
         name=spec.study.name,
         seed=spec.study.seed,
@@ -44,7 +48,7 @@ def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
             n_test=len(dataset.y_test),
             classes=dataset.classes,
         ),
-        subsets=spec.subsets,
+        subsets=subsets,
         training=recipe.described(),
     )
     return Prepared(study, dataset)

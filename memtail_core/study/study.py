@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from memtail_core.errors import StudyError
@@ -65,16 +67,33 @@ class Study(Table):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Study":
         """Copy it, with another id if ``update`` changes anything that the id is made of."""
         copied = super().model_copy(update=update, deep=deep)
-        for cached in ("id", "digest"):
+        for cached in ("id", "digest", "candidates"):
             vars(copied).pop(cached, None)
         return copied
 
     @property
     def subset_size(self) -> int:
-        """The number m of examples in each trial's subset: ratio × n, rounded; of arms the most."""
+        """The number of examples in each trial's subset; of arms the most.
+
+        All n that are no candidates, and ratio × those that are, rounded.
+        """
+        n = self.dataset.n_train
         if isinstance(self.subsets, ArmsTable):
-            return self.dataset.n_train
-        return round(self.subsets.ratio * self.dataset.n_train)
+            return n
+        n_candidates = len(self.candidates)
+        return n - n_candidates + round(self.subsets.ratio * n_candidates)
+
+    @cached_property
+    def candidates(self) -> NDArray[np.int64]:
+        """The training examples that some trials leave out, int64, ascending: those with scores."""
+        if isinstance(self.subsets, SubsetsTable) and self.subsets.candidates is not None:
+            return np.array(self.subsets.candidates, np.int64)
+        return np.arange(self.dataset.n_train)
+
+    @property
+    def is_targeted(self) -> bool:
+        """Whether only some training examples are candidates; the others are in every subset."""
+        return len(self.candidates) < self.dataset.n_train
 
     @property
     def prefix(self) -> str:

@@ -2,12 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 ID = rf"{NAME}-[0-9a-f]{{10}}"  # of a study: its name and the beginning of its digest
 
 MOST_TRIALS = 1_000_000  # the keys of shards have seven digits, and nobody trains more
+MOST_CANDIDATES = 20_000  # they are a part of study.json, which every list of studies reads
+
+
+def _candidates(value: object) -> object:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and 2 <= len(value) <= MOST_CANDIDATES:
+        rows = tuple(value)  # TOML and JSON have lists
+        if all(type(row) is int and row >= 0 for row in rows):
+            return rows
+    raise ValueError(
+        f"should be a file, 'class:NAME', or a list of 2 to {MOST_CANDIDATES:,} indices from 0"
+    )
+
+
+def _is_absent(value: object) -> bool:
+    return value is None  # a study without candidates has the id it had before there were any
+
+
+Candidates = Annotated[str | tuple[int, ...] | None, BeforeValidator(_candidates)]
 
 
 class Table(BaseModel):
@@ -43,10 +63,15 @@ class DatasetTable(Table):
 
 
 class SubsetsTable(Table):
-    """``[subsets]``: which random subsets the trials train on."""
+    """``[subsets]``: which random subsets the trials train on.
+
+    ``candidates`` are the only training examples that are ever left out; None: all of them. A study
+    file names a file or a class, or gives their indices; a study has the indices, ascending.
+    """
 
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.7
     design: Literal["balanced", "independent"] = "balanced"
+    candidates: Annotated[Candidates, Field(exclude_if=_is_absent)] = None
 
 
 class ArmsTable(Table):

@@ -44,6 +44,7 @@ def prepared(store: ObjectStore, spec: Spec) -> "Prepared":
         StudyError: the study file is invalid, or names what no client may use.
         DatasetError: the data are unusable.
     """
+    from memtail_core.plan import candidates
     from memtail_core.running.preparation import (
         prepare,  # imports torch, for which pages do not wait
     )
@@ -55,6 +56,11 @@ def prepared(store: ObjectStore, spec: Spec) -> "Prepared":
             "'stored:SHA256' (PUT the data first); use memtail submit for others"
         )
     check_recipe(spec.training)
+    if candidates.is_file(spec.subsets):
+        raise StudyError(
+            f"[subsets] candidates = '{spec.subsets.candidates}': the dashboard reads no files; "
+            "give the indices, or 'class:NAME'"
+        )
     if kind == "sklearn":
         return prepare(spec)
     if not _SHA256.fullmatch(argument):

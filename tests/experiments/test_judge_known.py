@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from memtail_core.data import Dataset
-from memtail_core.errors import EstimationError
+from memtail_core.errors import DatasetError, EstimationError, MemtailError
 from memtail_core.experiments.judge.duplicates import Duplicates, duplicates, recalls
 from memtail_core.experiments.judge.named import counted
 from memtail_core.experiments.judge.reading import Reading
@@ -47,7 +47,7 @@ def test_wrong_labels_that_are_none_are_refused(trained: Trained, tmp_path: Path
             np.save(file, content)
         else:
             file.write_text(content)
-        with pytest.raises(EstimationError) as raised:
+        with pytest.raises(MemtailError) as raised:
             wrong_labels(str(file), replace(trained.dataset, train_names=()))
         assert "\n" not in str(raised.value)
         return str(raised.value)
@@ -58,7 +58,7 @@ def test_wrong_labels_that_are_none_are_refused(trained: Trained, tmp_path: Path
     assert "names 300 of 300" in refusal("a.npy", np.ones(300, bool))
     assert "holds mine, other: 'wrong' is needed" in refusal("a.npz", {"mine": [1], "other": [2]})
     assert "line 2: '300' is no training example" in refusal("a.txt", "3\n300\n")
-    with pytest.raises(EstimationError, match="No such file"):
+    with pytest.raises(DatasetError, match="No such file"):
         wrong_labels(str(tmp_path / "none.txt"), trained.dataset)
 
 

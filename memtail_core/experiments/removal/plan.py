@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.analysis.halves import two_halves
-from memtail_core.analysis.observations import estimate
+from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
@@ -90,7 +90,7 @@ def plan(
     """
     rule = rule or PairsRule(fdr=0.05)
     choosing, judging = two_halves(source, trials)
-    scores = estimate(choosing, dataset, estimator).memorization
+    scores = estimate(source, observations(choosing, dataset), estimator).memorization
     left_out = np.zeros(trials.n, bool) if duplicates is None else duplicates
     cuts = [Cut(None, _in_pairs(choosing, dataset, rule, scores)[0])]
     cuts += [Cut(t, np.flatnonzero(reaches(scores, t))) for t in thresholds]
@@ -112,7 +112,7 @@ def plan(
         }
     )
     test_in_pairs = np.zeros(trials.n_test, bool)
-    judged = estimate(judging, dataset, estimator).memorization
+    judged = estimate(source, observations(judging, dataset), estimator).memorization
     test_in_pairs[_in_pairs(judging, dataset, rule, judged)[1]] = True
     dropped = sorted(set(thresholds) - {cut.threshold for cut in cuts})
     return Plan(

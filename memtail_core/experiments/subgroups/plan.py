@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from memtail_core.analysis.observations import estimate
+from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
@@ -59,13 +59,14 @@ def subgroups(
         EstimationError: too few trials held the examples out.
     """
     rule = rule or PairsRule(fdr=FDR)
-    counted = trials.counted()
-    if counted.n_out.min() < _FEWEST_OUT:
+    studied = study.candidates
+    fewest_out = trials.counted().n_out[studied].min()
+    if fewest_out < _FEWEST_OUT:
         raise EstimationError(
-            f"some examples were held out by only {counted.n_out.min()} of {len(trials)} models, "
+            f"some examples were held out by only {fewest_out} of {len(trials)} models, "
             "too few to tell a mislabeled example from a rare one: train more (--trials)"
         )
-    scores = estimate(trials, dataset, estimator)
+    scores = estimate(study, observations(trials, dataset), estimator)
     probability = label_probability(trials, dataset.y_train)
     noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
@@ -107,12 +108,13 @@ def subgroups(
         )
 
     order = np.lexsort((-scores.memorization, probability, -_ORDER[category]))
-    counts = np.bincount(category, minlength=len(CATEGORIES)).tolist()
+    order = order[np.isin(order, studied)]
+    counts = np.bincount(category[studied], minlength=len(CATEGORIES)).tolist()
     n_clusters = int(cluster.max(initial=-1)) + 1
     return Subgroups(
         study=study.id,
         trials=len(trials),
-        examples=trials.n,
+        examples=len(studied),
         counts=dict(zip(CATEGORIES, counts, strict=True)),
         carried=len(np.unique(pairs.test_index)),
         theta_mem=rule.theta_mem,

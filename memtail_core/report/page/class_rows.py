@@ -9,7 +9,7 @@ from memtail_core.analysis.analysis import Analysis
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its training examples, how many are memorized, mean score, held-out accuracy."""
+    """One class: its training examples with scores, those memorized, means of their scores."""
 
     name: str
     n: int
@@ -30,7 +30,7 @@ def class_rows(analysis: Analysis) -> list[ClassRow]:
         rows.append(
             ClassRow(
                 name=name,
-                n=int((y == label).sum()),
+                n=int(members.sum()),
                 memorized=int(analysis.rule.is_memorized(values).sum()),
                 mean=float(values.mean()),
                 held_out=float(scores.accuracy_out[members].mean()),

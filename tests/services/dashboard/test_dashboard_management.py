@@ -157,6 +157,14 @@ def test_other_data_are_refused_in_one_line(on_cluster: Shown, source: str) -> N
     assert list(on_cluster.store.list("")) == before
 
 
+def test_candidates_in_a_file_are_refused_unread(on_cluster: Shown) -> None:
+    body = {"dataset": {"source": "sklearn:iris"}, "subsets": {"candidates": "/etc/passwd"}}
+    found = submit(on_cluster, body)
+    assert (found.status_code, "reads no files" in found.text) == (422, True)
+    body["subsets"] = {"candidates": "class:setosa"}
+    assert submit(on_cluster, body).status_code == 202
+
+
 def test_a_hint_tells_how_stored_data_are_used(on_cluster: Shown, trained: Trained) -> None:
     source = f"stored:{trained.dataset.sha256}"
     found = submit(on_cluster, {"dataset": {"source": source, "train_limit": 10}})

@@ -202,7 +202,7 @@ def test_without_a_report_there_are_no_scores(show: Show, store: FilesStore) -> 
 def test_influence_of_one_example(
     shown: Shown, trained: Trained, of: str, index: int, harmful: bool
 ) -> None:
-    material = LoadedStudy(trained.dataset, trained.trials)
+    material = LoadedStudy(trained.study, trained.dataset, trained.trials)
     asked = {of: [index]}
     family = PairQuery(**asked, same_class=False).family(material)  # type: ignore[arg-type]
     evidence = material.evidence.of_errors() if harmful else material.evidence
