@@ -35,7 +35,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("study", type=click.Path(exists=True))
+@click.argument("study")
 @click.argument("output", type=click.Path(dir_okay=False))
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE")
 @click.option("--share", default=0.02, show_default=True, help="Of each kind.")
@@ -64,7 +64,7 @@ def plant(study: str, output: str, assignments: tuple[str, ...], share: float, s
         y_test=dataset.y_test,
         classes=np.array(dataset.classes),
     )
-    np.savez(_truth(output), flipped=flipped, copies=copies, sources=sources, n=n)
+    np.savez(truth_of(output), flipped=flipped, copies=copies, sources=sources, n=n)
     click.echo(f"{k} wrong labels and {k} near-duplicates among {n:,} examples: {output}")
 
 
@@ -74,7 +74,7 @@ def plant(study: str, output: str, assignments: tuple[str, ...], share: float, s
 @click.option("--json", "as_json", is_flag=True)
 def evaluate(groups: str, planted: str, as_json: bool) -> None:
     """Compare GROUPS.csv with what was planted in PLANTED.npz."""
-    with np.load(_truth(planted)) as file:
+    with np.load(truth_of(planted)) as file:
         flipped, copies, sources = (file[name] for name in ("flipped", "copies", "sources"))
         n = int(file["n"])
     category = np.full(n, CATEGORIES[0], dtype=object)
@@ -117,7 +117,8 @@ def _rates(said: NDArray[np.bool_], planted: NDArray[np.int64]) -> dict[str, flo
     return {"precision": hits / max(1, int(said.sum())), "recall": hits / len(planted)}
 
 
-def _truth(planted: str) -> str:
+def truth_of(planted: str) -> str:
+    """Where what was planted in a file is listed."""
     return f"{planted.removesuffix('.npz')}.truth.npz"
 
 

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--highest",
     type=click.IntRange(min=1),
-    help="Write only this many training examples to --output: those that one --method scores "
-    "highest, as candidates of a targeted study.",
+    help="Write only the examples that one --method scores highest to --output.",
 )
 @out.format_option
 @out.output_option

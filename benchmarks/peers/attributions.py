@@ -239,6 +239,7 @@ def traker_trak(networks: Networks) -> Scores:
             projector=projector,
             proj_dim=_DIMENSIONS,
             use_half_precision=False,
+            lambda_reg=1e-3,  # with more dimensions than examples there is no inverse without
             logging_level=30,
         )
         for number, state in enumerate(_states(networks.trained)):
