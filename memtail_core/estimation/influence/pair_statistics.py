@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.influence.chosen_examples import leeway, log_p_chosen
 from memtail_core.estimation.influence.count_thresholds import (
     AnyOf,
     CountThreshold,
@@ -90,7 +91,7 @@ def pair_statistics(
         )
 
     def reduce(found: CountedPairs) -> tuple[NDArray[np.int64], CountedPairs]:
-        level = levels(log_p_of(evidence, found))
+        level = levels(log_p_of(evidence, testable, found))
         counts = np.bincount(level, minlength=LEVELS)
         counts[:first] = 0
         values, _ = evidence.estimate(found.in_correct, found.train, found.test)
@@ -135,10 +136,24 @@ def by_chance(evidence: Evidence, testable: Family, threshold: CountThreshold) -
     return expected_pairs(census, least, evidence.trials)
 
 
-def log_p_of(evidence: Evidence, found: CountedPairs) -> NDArray[np.float64]:
-    """Return ln p of each pair found, float64 [P]: see :func:`log_p_values`."""
+def log_p_of(evidence: Evidence, family: Family, found: CountedPairs) -> NDArray[np.float64]:
+    """Return ln p of each pair found, float64 [P].
+
+    See :mod:`.null_distribution`, and :mod:`.chosen_examples` where memorization chose the family.
+    """
     n_in, n_correct = evidence.n_in[found.train], evidence.n_correct[found.test]
-    return log_p_values(found.in_correct, n_in, n_correct, evidence.trials)
+    log_p = log_p_values(found.in_correct, n_in, n_correct, evidence.trials)
+    room = leeway_of(evidence, family, found)
+    return log_p if room is None else log_p_chosen(log_p, evidence, found, room)
+
+
+def leeway_of(
+    evidence: Evidence, family: Family, found: CountedPairs
+) -> NDArray[np.float64] | None:
+    """Return :func:`.chosen_examples.leeway`; None if these trials did not choose the family."""
+    if family.above is None or evidence.own is None:
+        return None
+    return leeway(evidence, evidence.own, family.above, found)
 
 
 def _noted(n_tested: int) -> float:

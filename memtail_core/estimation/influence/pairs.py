@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.influence.chosen_examples import low_of_chosen
 from memtail_core.estimation.influence.count_thresholds import (
     AllOf,
     CountThreshold,
@@ -21,11 +22,12 @@ from memtail_core.estimation.influence.pair_statistics import (
     MOST_PAIRS,
     PairStatistics,
     by_chance,
+    leeway_of,
     log_p_of,
     pair_statistics,
 )
 from memtail_core.estimation.influence.scan import CountedPairs, Progress, joined, scan
-from memtail_core.estimation.intervals import agresti_caffo
+from memtail_core.estimation.intervals import agresti_caffo, centre_and_error
 
 _WRONG = 0.05  # of the intervals listed
 
@@ -139,13 +141,14 @@ def select(
         thresholds.append(PValueThreshold(log_threshold(lowest)))
     threshold = AllOf(thresholds)
     if seen.kept is not None:
-        found = seen.kept.where(levels(log_p_of(evidence, seen.kept)) >= lowest)
+        found = seen.kept.where(levels(log_p_of(evidence, seen.family, seen.kept)) >= lowest)
     else:
         tiles = {number for number, level in seen.best.items() if level >= lowest}
         parts = scan(
             evidence, seen.family, threshold, lambda found: found, counter=counter, only=tiles
         )
-        found = joined([part.value for part in parts])
+        reaching = joined([part.value for part in parts])
+        found = reaching.where(levels(log_p_of(evidence, seen.family, reaching)) >= lowest)
     chance = by_chance(evidence, seen.family, threshold)
     return _described(evidence, found, seen, chance, threshold, strongest)
 
@@ -163,9 +166,12 @@ def _described(
     listed = found.where(order)
     train, test, in_correct = listed.train, listed.test, listed.in_correct
     n_in, n_correct = evidence.n_in[train], evidence.n_correct[test]
-    log_p = log_p_of(evidence, listed)
+    log_p = log_p_of(evidence, seen.family, listed)
     z = -float(ndtri(_WRONG / 2 * max(1, len(train)) / max(1, seen.levels.n_tested)))
-    low, high = agresti_caffo(in_correct, n_in, n_correct - in_correct, evidence.trials - n_in, z)
+    counts = in_correct, n_in, n_correct - in_correct, evidence.trials - n_in
+    low, high = agresti_caffo(*counts, z)
+    if (room := leeway_of(evidence, seen.family, listed)) is not None:
+        low = low_of_chosen(*centre_and_error(*counts, z), z, room)
     return Pairs(
         train_index=train,
         test_index=test,
