@@ -6,7 +6,7 @@ what it gets right of the others.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,21 @@ class Setting:
         others = (effects.sum(axis=0) - effects) / (N - 1)
         train_correct = luck[0] < np.where(subset, ndtri(inside), ndtri(out))
         return World(subset, train_correct, luck[1] < ndtri(probability), effects - others)
+
+
+_NULL = Setting(planted=(), shared=0.6, memorized=0)
+NULLS: dict[str, Setting] = {
+    "no memorization": replace(_NULL, others=0.0),
+    "hardly any memorization": _NULL,
+    "five qualities": replace(_NULL, qualities=5),
+    "duplicated examples": replace(_NULL, duplicated=0.5),
+    "duplicated examples, equal trials": replace(_NULL, duplicated=0.5, shared=0.0),
+    "memorization without influence": replace(_NULL, memorized=0.3),
+    "memorization without influence, duplicated examples": replace(
+        _NULL, memorized=0.3, duplicated=0.5
+    ),
+}
+"""Trials in which nothing has any influence."""
 
 
 @dataclass(frozen=True)
