@@ -45,11 +45,25 @@ def log_p_chosen(log_p: Floats, evidence: Evidence, found: CountedPairs, leeway:
         evidence, found: the trials, and the pairs.
         leeway: float64 [P], of :func:`leeway`.
     """
+    least = _least_chosen(evidence, found, leeway)
     n_in, n_correct = evidence.n_in[found.train], evidence.n_correct[found.test]
-    per_count = evidence.trials / (n_in * (evidence.trials - n_in))
-    fewer = np.floor(np.minimum(leeway, 2.0) / per_count + SLACK).astype(np.int64)
-    log_chosen = log_p_values(found.in_correct - fewer, n_in, n_correct, evidence.trials)
-    return log_p - log_chosen
+    return log_p - log_p_values(least, n_in, n_correct, evidence.trials)
+
+
+def chance_of_chosen(
+    evidence: Evidence, found: CountedPairs, leeway: Floats, wanted: Counts
+) -> Floats:
+    """Return how probable a count of ``wanted``, int64 [P], or more is without influence.
+
+    P[X ≥ wanted | X ≥ x₀], float64 [P]; see :func:`log_p_chosen`.
+    """
+    least = _least_chosen(evidence, found, leeway)
+    n_in, n_correct = evidence.n_in[found.train], evidence.n_correct[found.test]
+    log_chosen, log_both = (
+        log_p_values(count, n_in, n_correct, evidence.trials)
+        for count in (least, np.maximum(least, wanted))
+    )
+    return np.exp(log_both - log_chosen)
 
 
 def low_of_chosen(centre: Floats, error: Floats, z: float, leeway: Floats) -> Floats:
@@ -100,6 +114,14 @@ def leeway(evidence: Evidence, own: Bits, above: Floats, found: CountedPairs) ->
         lengths,
     )
     return lengths
+
+
+def _least_chosen(evidence: Evidence, found: CountedPairs, leeway: Floats) -> Counts:
+    """Return x₀, int64 [P]; below the least possible count where every count would do."""
+    n_in = evidence.n_in[found.train]
+    per_count = evidence.trials / (n_in * (evidence.trials - n_in))
+    fewer = np.floor(np.minimum(leeway, 2.0) / per_count + SLACK)
+    return found.in_correct - fewer.astype(np.int64)
 
 
 @compiled

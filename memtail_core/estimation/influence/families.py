@@ -68,6 +68,20 @@ class Family:
         groups = tuple(group for group in left if len(group[0]) and len(group[1]))
         return Family(groups, self.above)
 
+    def drawn(self, size: int) -> tuple[Indices, Indices]:
+        """Draw pairs at random, always the same, int64 [size] each; all pairs if they are fewer."""
+        sizes = np.array([len(rows) * len(columns) for rows, columns in self.groups], np.int64)
+        ends = np.cumsum(sizes)
+        n = self.n_pairs
+        at = np.sort(np.random.default_rng(0).integers(n, size=size)) if n > size else np.arange(n)
+        parts = np.split(at, np.searchsorted(at, ends)[:-1]) if len(ends) else []
+        train, test = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for (rows, columns), part, start in zip(self.groups, parts, ends - sizes, strict=True):
+            row, column = np.divmod(part - start, len(columns))
+            train.append(rows[row])
+            test.append(columns[column])
+        return np.concatenate(train), np.concatenate(test)
+
     def census(self, n_in: NDArray[np.int64], n_correct: NDArray[np.int64]) -> "Census":
         """Count the pairs by n_in of the one and n_correct of the other, int64 of all examples."""
         sizes, size_of = np.unique(n_in, return_inverse=True)

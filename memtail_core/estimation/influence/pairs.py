@@ -42,12 +42,13 @@ class Pairs:
         ci_low, ci_high: float64 [P]. Chosen pairs have chosen errors: of 95% intervals far fewer
             than 95% hold. These are wider, so that on average at most 5% of those listed miss
             (Benjamini & Yekutieli 2005: at level 1 − 0.05 P / n_tested).
-        p_value: float64 [P], of so large a count or a larger one without influence, exact; 0 where
-            it is below the least float.
+        p_value: float64 [P], of so large a count or a larger one without influence, exact; given
+            the choice if the same trials chose the training examples; 0 below the least float.
         q_value: float64 [P], the least false discovery rate at which the pair is significant.
         n_tested: how many pairs were looked at of which something can be said; n_found: how many
             of them reach the rule, more than are listed if only the strongest are.
-        expected_by_chance: how many of them would be listed, were there no influence at all.
+        expected_by_chance: how many of them would be listed, were there no influence at all; given
+            that the same trials chose the training examples, if they did.
         threshold: what a pair has to reach to be listed; None if no pair is significant.
     """
 
@@ -149,7 +150,9 @@ def select(
         )
         reaching = joined([part.value for part in parts])
         found = reaching.where(levels(log_p_of(evidence, seen.family, reaching)) >= lowest)
-    chance = by_chance(evidence, seen.family, threshold)
+    chance = seen.chance if lowest == 0 else None
+    if chance is None:
+        chance = by_chance(evidence, seen.family, threshold)
     return _described(evidence, found, seen, chance, threshold, strongest)
 
 

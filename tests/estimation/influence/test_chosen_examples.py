@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from tests.estimation.influence.oracle import (
     Pair,
     all_pairs,
     evidence,
+    exact_influence,
     exact_p,
     packed,
 )
@@ -88,6 +90,22 @@ def low(pair: Pair, z: float) -> float:
     return float(brentq(excess, -1, p - q)) if excess(-1) < 0 else -1.0
 
 
+def chance(pair: Pair, theta: float) -> float:
+    """P[influence ≥ theta] among counts with which the example had been chosen."""
+    least = float(pair.influence) - leeway(pair.train, pair.test)
+    chosen, both = Fraction(0), Fraction(0)
+    for x in range(pair.n_in + 1):
+        influence = float(exact_influence(x, pair.n_in, pair.total, T))
+        ways = (
+            math.comb(pair.n_in, x) * math.comb(T - pair.n_in, pair.total - x)
+            if (0 <= pair.total - x <= T - pair.n_in)
+            else 0
+        )
+        chosen += ways * (influence >= least - 1e-9)
+        both += ways * (influence >= max(least, theta) - 1e-9)
+    return float(both / chosen)
+
+
 def pairs() -> list[Pair]:
     chosen = np.flatnonzero(SCORES >= THETA - 1e-9).tolist()
     return list(all_pairs(SUBSET, CORRECT, chosen, LABELS))
@@ -131,6 +149,28 @@ def test_every_number_is_that_of_the_pair_among_chosen_examples(
         assert row["ci_low"] == pytest.approx(min(usual[0], low(pair, z)), abs=1e-6)
         changed += each > 1.01 * float(pair.p_value)
     assert changed > (0 if fdr else 15)
+
+
+@pytest.mark.parametrize("theta", [0.0, 0.15, 0.4])
+def test_as_many_are_expected_by_chance_as_probabilities_given_the_choice_add_up_to(
+    counter: PairCounter, theta: float
+) -> None:
+    found = find(TRIALS, FAMILY, theta, counter=counter)
+    usual = find(replace(TRIALS, own=None), FAMILY, theta, counter=counter)
+    assert found.expected_by_chance == pytest.approx(sum(chance(pair, theta) for pair in pairs()))
+    assert found.expected_by_chance > 1.05 * usual.expected_by_chance
+
+
+def test_pairs_are_drawn_from_the_whole_family_alike() -> None:
+    train, test = FAMILY.drawn(10**6)
+    every = {(int(i), int(j)) for rows, columns in FAMILY.groups for i in rows for j in columns}
+    assert len(train) == FAMILY.n_pairs
+    assert set(zip(train.tolist(), test.tolist(), strict=True)) == every
+    wide = Family.of(np.arange(N), np.arange(N_TEST), LABELS)
+    drawn = np.column_stack(wide.drawn(wide.n_pairs - 1))
+    assert len(drawn) == wide.n_pairs - 1
+    assert (LABELS[0][drawn[:, 0]] == LABELS[1][drawn[:, 1]]).all()
+    assert 0.5 < len(np.unique(drawn, axis=0)) / len(drawn) < 0.75, "1 − 1/e with replacement"
 
 
 def test_it_makes_findings_rarer_and_intervals_wider_but_changes_no_estimate(
