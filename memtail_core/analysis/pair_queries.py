@@ -38,10 +38,12 @@ class PairQuery:
         """
         dataset = material.dataset
         train, test = self.examples(dataset)
+        above = None
         if self.theta_mem is not None:
             train = train[reaches(material.scores.memorization[train], self.theta_mem)]
+            above = material.scores.memorization - self.theta_mem
         labels_of = (dataset.y_train, dataset.y_test) if self.same_class else None
-        return Family.of(train, test, labels_of)
+        return Family.of(train, test, labels_of, above)
 
     def examples(self, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the training and the test examples, memorized or not.

@@ -31,14 +31,20 @@ def agresti_caffo(
 
     Where a count n is 0 the interval is missing (NaN): there is nothing to be said.
     """
+    centre, error = centre_and_error(in_correct, n_in, out_correct, n_out, z)
+    return np.maximum(centre - z * error, -1), np.minimum(centre + z * error, 1)
+
+
+def centre_and_error(
+    in_correct: Counts, n_in: Counts, out_correct: Counts, n_out: Counts, z: float
+) -> tuple[Floats, Floats]:
+    """Return p̃_in − p̃_out and its standard error, of which :func:`agresti_caffo` is made."""
     added = max(1.0, z * z / 4)
     of_in, of_out = n_in + 2 * added, n_out + 2 * added
     p_in, p_out = (in_correct + added) / of_in, (out_correct + added) / of_out
-    half = z * np.sqrt(p_in * (1 - p_in) / of_in + p_out * (1 - p_out) / of_out)
+    error = np.sqrt(p_in * (1 - p_in) / of_in + p_out * (1 - p_out) / of_out)
     is_missing = (np.asarray(n_in) == 0) | (np.asarray(n_out) == 0)
-    low = np.where(is_missing, np.nan, np.maximum(p_in - p_out - half, -1))
-    high = np.where(is_missing, np.nan, np.minimum(p_in - p_out + half, 1))
-    return low, high
+    return np.where(is_missing, np.nan, p_in - p_out), error
 
 
 def difference_of_proportions(

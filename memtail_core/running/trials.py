@@ -121,7 +121,7 @@ class Trials:
         """Turn the bits into what influence is estimated from."""
         from memtail_core.estimation.influence import Evidence  # and numba, only when it is needed
 
-        return Evidence.of(self.subset, self.test_correct, self.n, self.n_test)
+        return Evidence.of(self.subset, self.test_correct, self.n, self.n_test, self.train_correct)
 
     def counted(self) -> "Memorization":
         """Estimate memorization as the paper does, by counting; all missing where none is known."""

@@ -1,6 +1,6 @@
 """What influence is estimated from: who was trained on what, and who got what right."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,10 +20,13 @@ class Evidence:
     Attributes:
         members: which trials trained on each of the n training examples.
         correct: which trials got each of the n_test test examples right.
+        own: which trials got each of the n training examples itself right; None if that is unknown,
+            or if other trials choose the training examples that are tested.
     """
 
     members: Bits
     correct: Bits
+    own: Bits | None = None
 
     @classmethod
     def of(
@@ -32,15 +35,17 @@ class Evidence:
         test_correct: NDArray[np.uint8],
         n: int,
         n_test: int,
+        train_correct: NDArray[np.uint8] | None = None,
     ) -> "Evidence":
-        """Read packed bits, uint8 [T, ⌈n/8⌉] and [T, ⌈n_test/8⌉].
+        """Read packed bits, uint8 [T, ⌈n/8⌉], [T, ⌈n_test/8⌉] and [T, ⌈n/8⌉].
 
         Raises:
             EstimationError: there are no trials, or too many to count exactly.
         """
         if not 0 < len(subset) < _MOST_TRIALS:
             raise EstimationError(f"{len(subset)} trials: there must be 1 to {_MOST_TRIALS - 1}")
-        return cls(Bits.of(subset, n), Bits.of(test_correct, n_test))
+        own = None if train_correct is None else Bits.of(train_correct, n)
+        return cls(Bits.of(subset, n), Bits.of(test_correct, n_test), own)
 
     @property
     def trials(self) -> int:
@@ -72,7 +77,7 @@ class Evidence:
 
     def of_errors(self) -> "Evidence":
         """Return the evidence of getting test examples wrong: every influence changes its sign."""
-        return Evidence(self.members, self.correct.inverted())
+        return replace(self, correct=self.correct.inverted())
 
     def estimate(
         self,

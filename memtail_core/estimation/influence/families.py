@@ -18,9 +18,12 @@ class Family:
 
     Attributes:
         groups: (training examples, test examples), every pair of which belongs to the family.
+        above: float64 [n], by how much the memorization of each of all training examples exceeds
+            the threshold that chose those of the family; None if memorization did not choose.
     """
 
     groups: tuple[tuple[Indices, Indices], ...]
+    above: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -28,17 +31,19 @@ class Family:
         train: Indices,
         test: Indices,
         labels: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+        above: NDArray[np.float64] | None = None,
     ) -> "Family":
         """All pairs of these training and test examples; given labels, only within a class.
 
         Args:
             train, test: int64, the examples.
             labels: of all training and of all test examples, int64 [n] and [n_test].
+            above: see :class:`Family`.
         """
         if labels is None:
-            return cls(((train, test),) if len(train) and len(test) else ())
+            return cls(((train, test),) if len(train) and len(test) else (), above)
         mine, theirs = _by_label(train, labels[0]), _by_label(test, labels[1])
-        return cls(tuple((rows, theirs[c]) for c, rows in mine.items() if c in theirs))
+        return cls(tuple((rows, theirs[c]) for c, rows in mine.items() if c in theirs), above)
 
     @cached_property
     def n_pairs(self) -> int:
@@ -60,7 +65,22 @@ class Family:
         """
         keep, varies = evidence.is_estimable, evidence.varies
         left = ((rows[keep[rows]], columns[varies[columns]]) for rows, columns in self.groups)
-        return Family(tuple(group for group in left if len(group[0]) and len(group[1])))
+        groups = tuple(group for group in left if len(group[0]) and len(group[1]))
+        return Family(groups, self.above)
+
+    def drawn(self, size: int) -> tuple[Indices, Indices]:
+        """Draw pairs at random, always the same, int64 [size] each; all pairs if they are fewer."""
+        sizes = np.array([len(rows) * len(columns) for rows, columns in self.groups], np.int64)
+        ends = np.cumsum(sizes)
+        n = self.n_pairs
+        at = np.sort(np.random.default_rng(0).integers(n, size=size)) if n > size else np.arange(n)
+        parts = np.split(at, np.searchsorted(at, ends)[:-1]) if len(ends) else []
+        train, test = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for (rows, columns), part, start in zip(self.groups, parts, ends - sizes, strict=True):
+            row, column = np.divmod(part - start, len(columns))
+            train.append(rows[row])
+            test.append(columns[column])
+        return np.concatenate(train), np.concatenate(test)
 
     def census(self, n_in: NDArray[np.int64], n_correct: NDArray[np.int64]) -> "Census":
         """Count the pairs by n_in of the one and n_correct of the other, int64 of all examples."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.influence.chosen_examples import low_of_chosen
 from memtail_core.estimation.influence.count_thresholds import (
     AllOf,
     CountThreshold,
@@ -21,11 +22,12 @@ from memtail_core.estimation.influence.pair_statistics import (
     MOST_PAIRS,
     PairStatistics,
     by_chance,
+    leeway_of,
     log_p_of,
     pair_statistics,
 )
 from memtail_core.estimation.influence.scan import CountedPairs, Progress, joined, scan
-from memtail_core.estimation.intervals import agresti_caffo
+from memtail_core.estimation.intervals import agresti_caffo, centre_and_error
 
 _WRONG = 0.05  # of the intervals listed
 
@@ -40,12 +42,13 @@ class Pairs:
         ci_low, ci_high: float64 [P]. Chosen pairs have chosen errors: of 95% intervals far fewer
             than 95% hold. These are wider, so that on average at most 5% of those listed miss
             (Benjamini & Yekutieli 2005: at level 1 − 0.05 P / n_tested).
-        p_value: float64 [P], of so large a count or a larger one without influence, exact; 0 where
-            it is below the least float.
+        p_value: float64 [P], of so large a count or a larger one without influence, exact; given
+            the choice if the same trials chose the training examples; 0 below the least float.
         q_value: float64 [P], the least false discovery rate at which the pair is significant.
         n_tested: how many pairs were looked at of which something can be said; n_found: how many
             of them reach the rule, more than are listed if only the strongest are.
-        expected_by_chance: how many of them would be listed, were there no influence at all.
+        expected_by_chance: how many of them would be listed, were there no influence at all; given
+            that the same trials chose the training examples, if they did.
         threshold: what a pair has to reach to be listed; None if no pair is significant.
     """
 
@@ -139,14 +142,17 @@ def select(
         thresholds.append(PValueThreshold(log_threshold(lowest)))
     threshold = AllOf(thresholds)
     if seen.kept is not None:
-        found = seen.kept.where(levels(log_p_of(evidence, seen.kept)) >= lowest)
+        found = seen.kept.where(levels(log_p_of(evidence, seen.family, seen.kept)) >= lowest)
     else:
         tiles = {number for number, level in seen.best.items() if level >= lowest}
         parts = scan(
             evidence, seen.family, threshold, lambda found: found, counter=counter, only=tiles
         )
-        found = joined([part.value for part in parts])
-    chance = by_chance(evidence, seen.family, threshold)
+        reaching = joined([part.value for part in parts])
+        found = reaching.where(levels(log_p_of(evidence, seen.family, reaching)) >= lowest)
+    chance = seen.chance if lowest == 0 else None
+    if chance is None:
+        chance = by_chance(evidence, seen.family, threshold)
     return _described(evidence, found, seen, chance, threshold, strongest)
 
 
@@ -163,9 +169,12 @@ def _described(
     listed = found.where(order)
     train, test, in_correct = listed.train, listed.test, listed.in_correct
     n_in, n_correct = evidence.n_in[train], evidence.n_correct[test]
-    log_p = log_p_of(evidence, listed)
+    log_p = log_p_of(evidence, seen.family, listed)
     z = -float(ndtri(_WRONG / 2 * max(1, len(train)) / max(1, seen.levels.n_tested)))
-    low, high = agresti_caffo(in_correct, n_in, n_correct - in_correct, evidence.trials - n_in, z)
+    counts = in_correct, n_in, n_correct - in_correct, evidence.trials - n_in
+    low, high = agresti_caffo(*counts, z)
+    if (room := leeway_of(evidence, seen.family, listed)) is not None:
+        low = low_of_chosen(*centre_and_error(*counts, z), z, room)
     return Pairs(
         train_index=train,
         test_index=test,

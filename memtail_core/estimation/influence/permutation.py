@@ -5,6 +5,8 @@ has any influence, while test examples remain as alike as they are and training 
 trials; only what the exact distribution of a pair assumes is left to be seen.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +33,7 @@ def pairs_of_permuted(
     found = []
     for seed in seeds:
         order = np.random.default_rng(seed).permutation(evidence.trials)
-        dealt = Evidence(evidence.members, evidence.correct.permuted(order))
+        dealt = replace(evidence, correct=evidence.correct.permuted(order))
         counts = scan(dealt, family, threshold, lambda found: len(found.train), counter=counter)
         found.append(sum(part.value for part in counts))
     return np.array(found, np.int64)

@@ -40,4 +40,5 @@ class PairsRule:
         """Return the pairs the rule looks at: memorized training examples, one class if so."""
         labels = (y_train, y_test) if self.same_class else None
         memorized = np.flatnonzero(self.is_memorized(memorization))
-        return Family.of(memorized, np.arange(len(y_test)), labels)
+        above = memorization - self.theta_mem
+        return Family.of(memorized, np.arange(len(y_test)), labels, above)

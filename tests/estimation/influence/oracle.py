@@ -18,8 +18,9 @@ def packed(bits: Bools) -> NDArray[np.uint8]:
     return np.packbits(bits, axis=1)
 
 
-def evidence(subset: Bools, correct: Bools) -> Evidence:
-    return Evidence.of(packed(subset), packed(correct), subset.shape[1], correct.shape[1])
+def evidence(subset: Bools, correct: Bools, train_correct: Bools | None = None) -> Evidence:
+    own = None if train_correct is None else packed(train_correct)
+    return Evidence.of(packed(subset), packed(correct), subset.shape[1], correct.shape[1], own)
 
 
 @cache
