@@ -11,7 +11,7 @@ from memtail_core.data.neighbours import Neighbours
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Pairs, PairsRule
 from memtail_core.report.exploration.explorer_data import Exploration
-from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.feature_text import words_of
 from memtail_core.report.exploration.json_encoding import encoded
 from memtail_core.report.exploration.near_duplicates import UNKNOWN, NearDuplicates
 from memtail_core.report.exploration.strongest_influence import Partners
@@ -66,8 +66,8 @@ def simulated(
         test_accuracy=chance.beta(5, 0.5, n_test),
         categories=("atypical-useful", "likely-mislabeled", "duplicate") if subgroups else (),
         category=np.where(subgroups & (scores.memorization >= 0.25), chance.integers(0, 3, n), -1),
-        train_text=None if images else list(texts_of(dataset, dataset.train)),
-        test_text=None if images else list(texts_of(dataset, dataset.test)),
+        train_text=None if images else list(words_of(dataset, "train")),
+        test_text=None if images else list(words_of(dataset, "test")),
         supported=_partners(n, 5, train, test, influence, error),
         supporters=_partners(n_test, 8, test, train, influence, error),
         neighbours=Neighbours(
