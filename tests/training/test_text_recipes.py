@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from memtail_core.study import DatasetTable
 from memtail_core.training.gradient import rows
 from memtail_core.training.gradient.adamw import AdamW
 from memtail_core.training.gradient.stacked_layers import stacked
-from memtail_core.training.gradient.text_layers import HashedBag, Windows
+from memtail_core.training.gradient.text_layers import Windows
 from memtail_core.training.gradient.text_networks import Bag, Transformer
 from tests.texts import reviewed
 
@@ -80,39 +82,53 @@ def test_no_text_depends_on_its_batch_or_on_the_padding(name: str, k: int) -> No
         torch.testing.assert_close(alone[:, 0], together[:, 0])
 
 
-def test_a_bag_is_the_mean_over_tokens_and_pairs() -> None:
-    torch.manual_seed(0)
-    bag = HashedBag(vocabulary=7, buckets=11, width=4)
-    tokens = torch.tensor([[3, 5, 3, 0, 0], [2, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
-    pairs = bag._pairs(tokens)
-    assert (pairs[0, :2] > 7).all() and (pairs[0, :2] <= 18).all()
-    assert not pairs[0, 2:].any() and not pairs[1:].any()
-    terms = [[3, 5, 3, *pairs[0, :2].tolist()], [2]]
-    found = bag(tokens)
-    for row, own in enumerate(terms):
-        torch.testing.assert_close(found[row], bag.weight[own].mean(0))
-    assert not found[2].any()
+def terms_of(tokens: list[int], vocabulary: int, buckets: int) -> list[int]:
+    """The rows of a text, by the definition."""
+    pairs = (a * 0x9E3779B1 + b * 0x85EBCA77 for a, b in itertools.pairwise(tokens) if a and b)
+    hashed = [(mixed ^ (mixed >> 15)) % buckets for mixed in pairs]
+    return [*(t for t in tokens if t), *(1 + vocabulary + pair for pair in hashed)]
 
 
-@pytest.mark.parametrize("width", [3, 16])
-def test_gradients_of_rows_are_those_of_torch(width: int) -> None:
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_bag_is_the_mean_over_tokens_and_pairs_and_so_are_its_gradients(k: int) -> None:
+    """Our loop, torch's kernels and the definition agree."""
     rng = torch.Generator().manual_seed(1)
-    weight = torch.randn(20, width, generator=rng, requires_grad=True)
-    terms = torch.randint(20, (30,), generator=rng)
-    starts, shares = torch.tensor([0, 4, 4, 11, 29]), torch.rand(30, generator=rng)
-    outer = torch.randn(5, width, generator=rng)
-    ours = rows.sums(weight, terms, starts, shares)
-    torchs = functional.embedding_bag(terms, weight, starts, mode="sum", per_sample_weights=shares)
-    torch.testing.assert_close(ours, torchs)
-    for one, other in (
-        ((ours * outer).sum(), (torchs * outer).sum()),
-        (
-            (rows.looked_up(weight, terms) ** 2).sum(),
-            (functional.embedding(terms, weight) ** 2).sum(),
-        ),
-    ):
-        (found,), (expected,) = (torch.autograd.grad(each, weight) for each in (one, other))
-        torch.testing.assert_close(found, expected)
+    tokens = torch.randint(0, 8, (k, 5, 6), generator=rng)
+    tokens[:, 4] = 0
+    weight = torch.randn(k * 19, 4, generator=rng, requires_grad=True)
+    outer = torch.randn(k, 5, 4, generator=rng)
+    slow = torch.stack(
+        [
+            torch.stack(
+                [
+                    weight[[19 * i + t for t in own]].mean(0) if own else torch.zeros(4)
+                    for own in (terms_of(text, 7, 11) for text in texts)
+                ]
+            )
+            for i, texts in enumerate(tokens.tolist())
+        ]
+    )
+    (expected,) = torch.autograd.grad((slow * outer).sum(), weight)
+    for kind in (torch.float32, torch.float64):  # the second has no loop of ours
+        cast = weight.detach().to(kind).requires_grad_()
+        found = rows.means(cast, tokens, 7, 11)
+        (gradient,) = torch.autograd.grad((found * outer.to(kind)).sum(), cast)
+        torch.testing.assert_close(found.float(), slow)
+        torch.testing.assert_close(gradient.float(), expected)
+
+
+def test_gradients_of_rows_are_those_of_torch() -> None:
+    rng = torch.Generator().manual_seed(1)
+    weight = torch.randn(20, 3, generator=rng, requires_grad=True)
+    terms = torch.randint(20, (6, 5), generator=rng)
+    found, expected = (
+        torch.autograd.grad((each(terms) ** 2).sum(), weight)[0]
+        for each in (
+            lambda terms: rows.looked_up(weight, terms),
+            lambda terms: functional.embedding(terms, weight),
+        )
+    )
+    torch.testing.assert_close(found, expected)
 
 
 def test_windows_are_convolutions() -> None:

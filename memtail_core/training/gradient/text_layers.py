@@ -13,8 +13,6 @@ from torch.nn import functional
 
 from memtail_core.training.gradient import rows
 
-_MULTIPLIERS = 0x9E3779B1, 0x85EBCA77
-
 
 class HashedBag(nn.Module):
     """The mean of the vectors of a text's tokens and pairs of neighbouring tokens.
@@ -41,31 +39,10 @@ class HashedBag(nn.Module):
         return wide
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens [..., T] → means [..., width]; that of an empty text is 0."""
-        terms = torch.cat([tokens, self._pairs(tokens)], -1)
-        is_term = terms > 0
-        count = is_term.sum(-1, keepdim=True).clamp(min=1)
-        if self.copies > 1:
-            each = self.weight.shape[0] // self.copies
-            first = torch.arange(self.copies, device=tokens.device) * each
-            terms = terms + first.view(-1, *[1] * (terms.ndim - 1))
-        bags = terms.flatten(0, -2)
-        share = (is_term / count).to(self.weight.dtype).flatten(0, -2)
-        if tokens.device.type == "cpu":  # a GPU's recorded step needs one size of everything
-            there = is_term.flatten(0, -2)
-            ends = there.sum(1).cumsum(0)
-            starts = functional.pad(ends[:-1], (1, 0))
-            made = rows.sums(self.weight, bags[there], starts, share[there])
-        else:
-            made = functional.embedding_bag(bags, self.weight, mode="sum", per_sample_weights=share)
-        return made.view(*tokens.shape[:-1], -1)
-
-    def _pairs(self, tokens: Tensor) -> Tensor:
-        """The rows of the pairs of neighbouring tokens, 0 where one of them is missing."""
-        left, right = tokens[..., :-1], tokens[..., 1:]
-        mixed = left * _MULTIPLIERS[0] + right * _MULTIPLIERS[1]
-        hashed = (mixed ^ (mixed >> 15)) % self.buckets + 1 + self.vocabulary
-        return hashed * ((left > 0) & (right > 0))
+        """Tokens [B, T], or [K, B, T] of K layers → means [B, width], or [K, B, width]."""
+        each = tokens if tokens.ndim == 3 else tokens[None]
+        made = rows.means(self.weight, each, self.vocabulary, self.buckets)
+        return made if tokens.ndim == 3 else made[0]
 
 
 class Embedding(nn.Module):

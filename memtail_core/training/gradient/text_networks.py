@@ -62,12 +62,12 @@ class Bag(TextRecipe):
     """
 
     recipe: str = "bag"
-    default_epochs: ClassVar[int] = 15
-    fewest_steps: ClassVar[int] = 150
-    batch_size: Annotated[int, Field(ge=1)] = 256
-    learning_rate: Annotated[float, Field(gt=0)] = 0.02
+    default_epochs: ClassVar[int] = 8
+    fewest_steps: ClassVar[int] = 90
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    learning_rate: Annotated[float, Field(gt=0)] = 0.04
     width: _Width = 16
-    buckets: _Width = 16384
+    buckets: _Width = 8192
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """The mean of the vectors, then the logits."""

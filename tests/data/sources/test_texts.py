@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_a_folder_of_text_files(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read 1 file .*x.txt \(not UTF-8 text: set"):
         loaded(f"folder:{tmp_path}", text=True)
     assert len(loaded(f"folder:{tmp_path}", text=True, broken="skip").y_train) == 40
-    assert len(loaded(f"folder:{tmp_path}", text=True, encoding="cp1252").y_train) == 41
+    assert len(loaded(f"folder:{tmp_path}", text=True, encoding="latin-1").y_train) == 41
 
 
 def test_a_folder_of_texts_without_classes_says_so_in_words_of_texts(tmp_path: Path) -> None:
@@ -275,7 +276,7 @@ def test_the_users_tokenizer_is_used_and_is_part_of_the_digest(tmp_path: Path) -
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     source = write_parquet(tmp_path / "x.parquet", TEXTS, LABELS)
-    vocabulary = {"film": 3, "plot": 900, "[UNK]": 7}
+    vocabulary = {"film": 0, "plot": 900, "[UNK]": 1}
     own = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     own.pre_tokenizer = pre_tokenizers.Whitespace()
     digests = set()
@@ -285,9 +286,9 @@ def test_the_users_tokenizer_is_used_and_is_part_of_the_digest(tmp_path: Path) -
         own.save(str(file))
         dataset = loaded(source, text="review", label="stars", tokens={"tokenizer": str(file)})
         assert dataset.texts is not None
-        assert dataset.texts.vocabulary > 900 >= int(dataset.train.whole().max()) - 5
+        assert dataset.texts.vocabulary == 901
         for tokens, text in zip(dataset.train.whole(), dataset.texts.train, strict=True):
-            assert (4 in tokens) == ("film" in text.split() or "film." in text)
+            assert (1 in tokens) == bool(re.search(r"\bfilm\b", text))
         digests.add(dataset.sha256)
     digests.add(loaded(source, text="review", label="stars").sha256)
     assert len(digests) == 3
