@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -59,6 +59,23 @@ class Dataset:
     modality: Modality = field(kw_only=True)
     account: Account = field(default=NO_ACCOUNT, kw_only=True)
     texts: Texts | None = field(default=None, kw_only=True)
+
+    def with_texts(self, texts: Texts | None) -> "Dataset":
+        """Return the same data with the texts that its tokens were made of; itself without any.
+
+        Raises:
+            DatasetError: there are more or fewer texts than examples, or other tokens.
+        """
+        if texts is None:
+            return self
+        if (len(texts.train), len(texts.test)) != (len(self.y_train), len(self.y_test)):
+            raise DatasetError(
+                f"{len(texts.train)} and {len(texts.test)} texts for {len(self.y_train)} and "
+                f"{len(self.y_test)} examples"
+            )
+        if self.modality.name != "text" or self.vocabulary > texts.vocabulary:
+            raise DatasetError("the texts are not those of the examples")
+        return replace(self, texts=texts)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -250,15 +267,8 @@ class Dataset:
                 raise DatasetError(f"{train.dtype} of shape {train.shape} are no examples")
             named_parts = (tuple(part[name].tolist()) for name in _WORDS)
             labels = part["y_train"], part["y_test"]
-            dataset = cls(
-                train,
-                labels[0],
-                test,
-                labels[1],
-                *named_parts,
-                modality=of,
-                texts=Texts.of_arrays(part),
-            )
+            dataset = cls(train, labels[0], test, labels[1], *named_parts, modality=of)
+            dataset = dataset.with_texts(Texts.of_arrays(part))
         except MemoryError:
             raise
         except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes
