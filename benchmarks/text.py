@@ -57,7 +57,8 @@ def throughput(file: str, models: int, plain: int, stack: int, batch: int) -> No
     Both times are of the processor, so that other programs do not count.
     """
     use_one_core()
-    dataset = data.load(DatasetTable(source=f"csv:{file}", text="text", label="label"))  # type: ignore[call-arg]
+    table = {"source": f"csv:{file}", "text": "text", "label": "label"}
+    dataset = data.load(DatasetTable.model_validate(table))
     n = len(dataset.y_train)
     size = round(0.7 * n)
     recipe = training.resolve({"recipe": "bag"}, dataset, size)

@@ -114,7 +114,9 @@ def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
     embed = dataset.modality.embedding(examples)
     d = embed(examples.take([0]), None)[0].size
     made = np.empty((len(examples), d), np.float32)  # filled in place: there is no second copy
-    mean, deviation = moments(examples, embed) if standardize else (np.zeros(1), np.ones(1))
+    mean, deviation = (
+        moments(examples, lambda x: embed(x, None)) if standardize else (np.zeros(1), np.ones(1))
+    )
     shift = mean.astype(np.float32)
     scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
     start = 0

@@ -85,7 +85,7 @@ class TestStackedBag(_StackedTexts):
 
 
 class TestStackedTextCNN(_StackedTexts):
-    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 20}  # noqa: RUF012
+    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
 
 
 class TestStackedTransformer(_StackedTexts):
@@ -127,7 +127,7 @@ class TestBag(_Texts):
 
 
 class TestTextCNN(_Texts):
-    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 20}  # noqa: RUF012
+    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
 
 
 class TestTransformer(_Texts):

@@ -71,7 +71,7 @@ class Optimizer(ABC):
 
 
 def compute_in(network: nn.Module, dtype: torch.dtype) -> None:
-    """Make ``network`` compute in ``dtype``, except normalisations and the logits (float32).
+    """Make ``network`` compute in ``dtype``, except batch normalisation and the logits (float32).
 
     Logits rounded to bfloat16 would tie exactly where a prediction is uncertain.
     """

@@ -48,7 +48,7 @@ class Text(Modality):
         """Tokenize the texts; see :mod:`.tokenizing`."""
         if train.dtype.kind != "O":
             return Encoded(train, test)
-        made = tokenized(train, test, tokens or TokensTable())
+        made = tokenized(train.tolist(), test.tolist(), tokens or TokensTable())
         return Encoded(made.train, made.test, made.texts, made.account)
 
     def feed(self, shape: tuple[int, ...]) -> Feed:
