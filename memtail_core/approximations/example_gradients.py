@@ -75,7 +75,7 @@ def reduced(networks: Networks, reduce: Callable[[list[Factors]], Tensor]) -> di
     for name, x, y in sides:
         parts = []
         for rows, labels in zip(x.split(_ROWS), y.split(_ROWS), strict=True):
-            _, layers = factors(network, data.inputs(rows).float(), labels)
+            _, layers = factors(network, data.inputs(rows), labels)
             parts.append(reduce(layers).cpu())
         found[name] = torch.cat(parts)
     return found

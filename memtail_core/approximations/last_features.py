@@ -21,7 +21,7 @@ def last_features(networks: Networks) -> Arrays:
     with torch.inference_mode():
         for name, x in (("train", data.x_train), ("test", data.x_test)):
             for rows in x.split(_ROWS):
-                network(data.inputs(rows).float())
+                network(data.inputs(rows))
             features[name] = torch.cat(batches).cpu().numpy()
             batches.clear()
     hook.remove()

@@ -112,6 +112,8 @@ def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
         return f"'{recipe.recipe}' does not train networks by epochs and gradients"
     if recipe.outcome is not CLASSIFICATION:
         return f"the networks of '{recipe.recipe}' are not classifiers"
+    if isinstance(method, InputCurvature) and dataset.feed.divisor is None:
+        return f"{dataset.modality.noun} cannot be changed a little, as numbers can"
     if method.ends_linear and not ends_linear(recipe, dataset):
         return f"the last layer of '{recipe.recipe}' is not linear"
     return None

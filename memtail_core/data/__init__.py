@@ -1,7 +1,7 @@
 """Reads the data of a study: ``load(table)`` turns the table ``[dataset]`` into a Dataset.
 
 ``sources/`` has one file for each kind of source, ``modalities/`` one folder for each kind of
-example: images, rows of a table.
+example: images, rows of a table, texts.
 """
 
 import inspect
@@ -57,10 +57,11 @@ def load(what: DatasetTable) -> Dataset:
     except MemoryError as error:
         raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
     splits = _checked(plain(splits))
+    splits = replace(splits, tokens=what.tokens or splits.tokens)
     dataset = Dataset.from_splits(
         split(splits, what.test_fraction, what.train_limit, what.test_limit)
     )
-    if not dataset.modality.is_pictured:
+    if not dataset.modality.is_pictured and dataset.texts is None:
         return dataset
     alike = Account(warnings=tuple(sameness_warnings(dataset)))
     return replace(dataset, account=dataset.account + alike)

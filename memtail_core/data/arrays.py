@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import Account
+from memtail_core.data.missing_values import is_missing
+from memtail_core.data.modalities.text.cleaning import are_texts, as_texts
 from memtail_core.data.pixels import as_images
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
@@ -27,6 +29,8 @@ def plain(splits: Splits) -> Splits:
     Raises:
         DatasetError: something is missing, or the columns of the two sets differ.
     """
+    if splits.modality in (None, "text") and are_texts(splits.x_train):
+        return _texts(splits)
     x_train, x_test, columns, account = _matched(splits.x_train, splits.x_test)
     if columns is not None and not len(_words(splits.features)):
         splits = replace(splits, features=columns)
@@ -39,6 +43,19 @@ def plain(splits: Splits) -> Splits:
         account = account + of_images
     account = splits.account + account + _odd_labels(splits)
     return replace(splits, x_train=x_train, x_test=x_test, account=account)
+
+
+def _texts(splits: Splits) -> Splits:
+    """Clean the texts of both sets."""
+    x_train, account = as_texts(splits.x_train, "x_train")
+    x_test = splits.x_test
+    if x_test is not None:
+        if len(x_test) and not are_texts(x_test):
+            raise DatasetError("x_train holds texts, x_test does not: both must be alike")
+        x_test, of_test = as_texts(x_test, "x_test")
+        account = account + of_test
+    account = splits.account + account + _odd_labels(splits)
+    return replace(splits, x_train=x_train, x_test=x_test, modality="text", account=account)
 
 
 def array(given: Any, name: str) -> NDArray[Any]:
@@ -150,12 +167,3 @@ def _column(given: Any, label: str, name: str) -> NDArray[Any]:
                 "save the frame and read it with parquet:, which takes words"
             )
     return column.astype(np.float64)
-
-
-def is_missing(value: object) -> bool:
-    """Whether a value stands for nothing: None, NaN, pandas' NA and NaT."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # NA != NA has no truth
-        return True
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        return bool(np.isnat(value))
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))

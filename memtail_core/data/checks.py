@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.data.arrays import array, is_missing
+from memtail_core.data.arrays import array
+from memtail_core.data.missing_values import is_missing
 from memtail_core.data.modalities import MODALITIES, Modality, modality_of, named
 from memtail_core.data.wording import printable
 from memtail_core.errors import DatasetError

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from memtail_core.data.checks import (
 )
 from memtail_core.data.examples import Examples, InMemory
 from memtail_core.data.modalities import Feed, Modality, modality_of, named
+from memtail_core.data.modalities.text.corpus import Texts
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
 
@@ -34,7 +35,7 @@ class Dataset:
 
     Attributes:
         train: n examples, as the modality prepares them: uint8 [height, width, channels] for
-            images, float32 [d] for features.
+            images, float32 [d] for features, int32 [length] for tokens of texts.
         y_train: int64 [n], class indices in 0 … C − 1.
         test, y_test: the same for the test set.
         classes: C names.
@@ -44,6 +45,7 @@ class Dataset:
             column of 0 and 1 per word.
         modality: what an example is.
         account: what the source read and left out; empty where the data come from a store.
+        texts: the texts that the examples were made of, and their tokenizer; None of other data.
     """
 
     train: Examples
@@ -56,6 +58,24 @@ class Dataset:
     features: tuple[str, ...] = field(default=())
     modality: Modality = field(kw_only=True)
     account: Account = field(default=NO_ACCOUNT, kw_only=True)
+    texts: Texts | None = field(default=None, kw_only=True)
+
+    def with_texts(self, texts: Texts | None) -> "Dataset":
+        """Return the same data with the texts that its tokens were made of; itself without any.
+
+        Raises:
+            DatasetError: there are more or fewer texts than examples, or other tokens.
+        """
+        if texts is None:
+            return self
+        if (len(texts.train), len(texts.test)) != (len(self.y_train), len(self.y_test)):
+            raise DatasetError(
+                f"{len(texts.train)} and {len(texts.test)} texts for {len(self.y_train)} and "
+                f"{len(self.y_test)} examples"
+            )
+        if self.modality.name != "text" or self.vocabulary > texts.vocabulary:
+            raise DatasetError("the texts are not those of the examples")
+        return replace(self, texts=texts)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,6 +91,15 @@ class Dataset:
     def feed(self) -> Feed:
         """How examples become a network's inputs."""
         return self.modality.feed(self.shape)
+
+    @property
+    def vocabulary(self) -> int:
+        """V of tokens 1 … V, where the examples are those of texts."""
+        if self.texts is not None:
+            return self.texts.vocabulary
+        return max(
+            int(x.max()) for each in (self.train, self.test) for x in each.chunks() if x.size
+        )
 
     @property
     def nbytes(self) -> int:
@@ -91,6 +120,9 @@ class Dataset:
         words += [self.features] if self.features else []
         words += [{"modality": self.modality.name}] if self._is_modality_stated else []
         digest.update(json.dumps(words, ensure_ascii=False).encode())
+        for name, array in ({} if self.texts is None else self.texts.arrays()).items():
+            digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+            digest.update(array.data)
         return digest.hexdigest()
 
     @property
@@ -163,6 +195,8 @@ class Dataset:
         x_train, y_train, of = checked_split(given.x_train, given.y_train, "train", given.modality)
         x_test, y_test, _ = checked_split(given.x_test, given.y_test, "test", given.modality)
         classes = None if given.classes is None else checked_classes(given.classes)
+        encoded = of.encode(x_train, x_test, given.tokens)
+        x_train, x_test = encoded.train, encoded.test
         if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
             raise DatasetError(
                 f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
@@ -198,7 +232,8 @@ class Dataset:
             checked_names(given.test_names, len(x_test), "test_names"),
             checked_names(given.features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
             modality=of,
-            account=given.account,
+            account=given.account + encoded.account,
+            texts=encoded.texts,
         )
 
     def to_npz(self) -> bytes:
@@ -213,6 +248,8 @@ class Dataset:
             arrays[name] = np.array(getattr(self, name), dtype=np.str_)
         if self._is_modality_stated:
             arrays["modality"] = np.array(self.modality.name)
+        if self.texts is not None:
+            arrays |= self.texts.arrays()
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         return buffer.getvalue()
@@ -229,7 +266,9 @@ class Dataset:
             if of is None:
                 raise DatasetError(f"{train.dtype} of shape {train.shape} are no examples")
             named_parts = (tuple(part[name].tolist()) for name in _WORDS)
-            dataset = cls(train, part["y_train"], test, part["y_test"], *named_parts, modality=of)
+            labels = part["y_train"], part["y_test"]
+            dataset = cls(train, labels[0], test, labels[1], *named_parts, modality=of)
+            dataset = dataset.with_texts(Texts.of_arrays(part))
         except MemoryError:
             raise
         except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes

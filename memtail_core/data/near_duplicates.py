@@ -22,7 +22,6 @@ from memtail_core.data.dataset import Dataset
 from memtail_core.data.modalities.comparison import Comparable, Comparison
 
 _FALSE = 0.05  # of the near-duplicates, expected at most
-_SAME = 1e-3  # equal except for rounding
 _CANDIDATES = 10
 _ROWS = 256  # compared at once
 
@@ -34,13 +33,16 @@ class Nearest:
     Attributes:
         partner: int64 [n], its index in that set.
         distance: float32 [n]; of images ‖a − b‖ of unit length at the best shift, so that
-            brightness does not count; of tables the root mean square over standardized columns.
+            brightness does not count; of tables the root mean square over standardized columns; of
+            texts the share of token triples that only one has.
         ratio: float32 [n], to the distance of the second nearest.
+        same: examples nearer than this are near-duplicates, whatever the ratio.
     """
 
     partner: NDArray[np.int64]
     distance: NDArray[np.float32]
     ratio: NDArray[np.float32]
+    same: float = Comparison.same
 
     @property
     def dimension(self) -> float:
@@ -57,7 +59,7 @@ class Nearest:
     def is_duplicate(self) -> NDArray[np.bool_]:
         """Whether the neighbour is a near-duplicate, bool [n]."""
         significant = stats.false_discovery_control(self.p_value) <= _FALSE
-        return np.asarray(significant | (self.distance < _SAME))
+        return np.asarray(significant | (self.distance < self.same))
 
 
 def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
@@ -104,4 +106,4 @@ def _nearest(
         partner[rows] = candidates.gather(1, order[:, :1])[:, 0].cpu()
         distance[rows] = best[:, 0].cpu()
         ratio[rows] = (best[:, 0] / best[:, 1].clamp(min=1e-12)).cpu()
-    return Nearest(partner, distance, ratio)
+    return Nearest(partner, distance, ratio, comparison.same)

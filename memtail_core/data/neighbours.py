@@ -63,7 +63,7 @@ class Space:
         if not dataset.is_shown:
             return cls(*(np.zeros((len(x), 0), np.float32) for x in (dataset.train, dataset.test)))
         evenly = np.linspace(0, n - 1, min(n, _FITTED)).round().astype(np.int64)
-        embed = dataset.modality.embed
+        embed = dataset.modality.embedding(dataset.train)
         sample = embed(dataset.train.take(evenly), _LARGEST_SIDE)
         places, d = sample.shape[1], sample[0].size
         by_quantity = sample.reshape(-1, sample.shape[2])
@@ -110,15 +110,18 @@ def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
             "only the labels of the examples are known, which cannot be compared: import the "
             "models again with --data SOURCE"
         )
-    embed, examples = dataset.modality.embed, dataset.train
-    d = embed(examples.take([0]))[0].size
+    examples = dataset.train
+    embed = dataset.modality.embedding(examples)
+    d = embed(examples.take([0]), None)[0].size
     made = np.empty((len(examples), d), np.float32)  # filled in place: there is no second copy
-    mean, deviation = moments(examples, embed) if standardize else (np.zeros(1), np.ones(1))
+    mean, deviation = (
+        moments(examples, lambda x: embed(x, None)) if standardize else (np.zeros(1), np.ones(1))
+    )
     shift = mean.astype(np.float32)
     scale = np.where(deviation == 0, 1, deviation).astype(np.float32)
     start = 0
     for chunk in examples.chunks():
-        x = (embed(chunk) - shift) / scale
+        x = (embed(chunk, None) - shift) / scale
         made[start : start + len(x)] = x.reshape(len(x), d)
         start += len(x)
     return made

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.wording import counted
 from memtail_core.errors import DatasetError
+from memtail_core.study import TokensTable
 
 _SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
 
@@ -32,6 +33,7 @@ class Splits:
     features: Sequence[str] = ()
     modality: str | None = None  # a name of MODALITIES; None: what the arrays look like
     account: Account = NO_ACCOUNT
+    tokens: TokensTable | None = None  # how texts become tokens
 
 
 Source = Callable[..., Splits]  # (argument, /, *, option=default, …)

@@ -9,6 +9,7 @@ from memtail_core.study.tables import (
     DatasetTable,
     StudyTable,
     SubsetsTable,
+    TokensTable,
 )
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Study",
     "StudyTable",
     "SubsetsTable",
+    "TokensTable",
     "dataset_key",
     "name_of",
     "shipped",

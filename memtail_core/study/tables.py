@@ -46,6 +46,20 @@ class StudyTable(Table):
     margins: bool = True
 
 
+class TokensTable(Table):
+    """``[dataset.tokens]``: how texts become tokens.
+
+    Attributes:
+        vocabulary: how many different tokens byte-level BPE is trained to have, at most.
+        length: the tokens of a text that are read; the others are cut off.
+        tokenizer: the path of a ``tokenizer.json`` to use instead; its tokens are the vocabulary.
+    """
+
+    vocabulary: Annotated[int, Field(ge=300, le=1_000_000)] = 8192
+    length: Annotated[int, Field(ge=2, le=65_536)] = 256
+    tokenizer: str | None = None
+
+
 class DatasetTable(Table):
     """``[dataset]``: the source, how much of it, and the source's own options."""
 
@@ -55,6 +69,7 @@ class DatasetTable(Table):
     train_limit: Annotated[int, Field(ge=2)] | None = None
     test_limit: Annotated[int, Field(ge=1)] | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    tokens: TokensTable | None = None
 
     @property
     def options(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,6 +44,11 @@ class Recipe(BaseModel, ABC):
 
     def check(self, dataset: Dataset) -> None:
         """Raise StudyError if this recipe cannot train on ``dataset``."""
+
+    def suited(self, dataset: Dataset) -> Self:
+        """Fill in the options that follow from the data."""
+        del dataset
+        return self
 
     def completed(self, subset_size: int) -> "Recipe":
         """Fill in the defaults that depend on how many examples a model trains on."""

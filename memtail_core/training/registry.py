@@ -8,6 +8,7 @@ from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.study import IMPORTED
 from memtail_core.study.validation import validated
 from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
+from memtail_core.training.gradient.text_networks import Bag, TextCNN, Transformer
 from memtail_core.training.imported import Imported
 from memtail_core.training.linear.recipe import Linear
 from memtail_core.training.predictors.python_recipe import PythonRecipe
@@ -19,6 +20,9 @@ _BY_NAME: dict[str, type[Recipe]] = {
     "cnn": CNN,
     "resnet9": ResNet9,
     "linear": Linear,
+    "bag": Bag,
+    "textcnn": TextCNN,
+    "transformer": Transformer,
     IMPORTED: Imported,
 }
 _BY_PREFIX: dict[str, type[Recipe]] = {
@@ -46,6 +50,7 @@ def resolve(
     _check_options(training)
     name = training.get("recipe", dataset.modality.default_recipe)
     recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
+    recipe = recipe.suited(dataset)
     recipe.check(dataset)
     return recipe.completed(subset_size)
 

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import importlib
 import io
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -234,6 +235,18 @@ def write_parquet(folder: Path, truth: Truth, patch: Any = None) -> dict[str, An
     return _write_tables(folder, truth, "parquet", write)
 
 
+def write_json_lines(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Write an object on each line, with the standard library's json."""
+
+    def write(file: Path, columns: dict[str, list[Any]]) -> None:
+        rows = zip(*columns.values(), strict=True)
+        file.write_text(
+            "".join(json.dumps(dict(zip(columns, r, strict=True))) + "\n" for r in rows)
+        )
+
+    return _write_tables(folder, truth, "jsonl", write)
+
+
 def _each(truth: Truth) -> list[tuple[str, list[Any], list[str]]]:
     """Each part that a truth has, its images for Pillow, and their classes."""
     parts = [part for part in ("train", "test") if getattr(truth, f"x_{part}") is not None]
@@ -387,6 +400,8 @@ KINDS = {
     "parquet": Kind(features(), write_parquet),
     "parquet of images without test": Kind(images((6, 5, 3), test=None), write_parquet_of_images),
     "parquet without test": Kind(features(test=None), write_parquet),
+    "jsonl": Kind(features(), write_json_lines),
+    "jsonl without test": Kind(features(test=None), write_json_lines),
     "hf": Kind(images((6, 5, 3)), write_hf),
     "hf without test": Kind(features(test=None), write_hf_parquet),
     "webdataset": Kind(_numbered(images((6, 5, 3)), "{:06}"), write_webdataset),

@@ -22,6 +22,7 @@ from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
 from tests.data.modality_contract import ModalityContract
+from tests.texts import reviews
 
 SYMBOLS = 5
 
@@ -92,6 +93,14 @@ class TestFeatures(ModalityContract):
     def raw(self, n: int) -> NDArray[Any]:
         x: NDArray[Any] = load_wine().data[:n]
         return x
+
+
+class TestText(ModalityContract):
+    name = "text"
+    strange = (np.zeros((2, 3)), np.zeros((2, 1, 1, 1, 1, 1)), np.array([[-1, 2]]))
+
+    def raw(self, n: int) -> NDArray[Any]:
+        return np.array(reviews(n)[0])
 
 
 @pytest.mark.usefixtures("registered")

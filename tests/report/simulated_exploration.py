@@ -7,11 +7,12 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities.text.corpus import Corpus, Texts
 from memtail_core.data.neighbours import Neighbours
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Pairs, PairsRule
 from memtail_core.report.exploration.explorer_data import Exploration
-from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.feature_text import words_of
 from memtail_core.report.exploration.json_encoding import encoded
 from memtail_core.report.exploration.near_duplicates import UNKNOWN, NearDuplicates
 from memtail_core.report.exploration.strongest_influence import Partners
@@ -21,7 +22,7 @@ CLASSES = ("zero", "one", "two", "<script>", "four", "five & more", "six", "'sev
 
 
 def simulated_exploration(
-    n: int, n_test: int, kind: Literal["images", "table"] = "images", seed: int = 0
+    n: int, n_test: int, kind: Literal["images", "table", "text"] = "images", seed: int = 0
 ) -> dict[str, Any]:
     """Make up the JSON that a page reads."""
     return encoded(simulated(n, n_test, kind, seed))
@@ -30,7 +31,7 @@ def simulated_exploration(
 def simulated(
     n: int,
     n_test: int,
-    kind: Literal["images", "table"] = "images",
+    kind: Literal["images", "table", "text"] = "images",
     seed: int = 0,
     *,
     subgroups: bool = True,
@@ -66,8 +67,8 @@ def simulated(
         test_accuracy=chance.beta(5, 0.5, n_test),
         categories=("atypical-useful", "likely-mislabeled", "duplicate") if subgroups else (),
         category=np.where(subgroups & (scores.memorization >= 0.25), chance.integers(0, 3, n), -1),
-        train_text=None if images else list(texts_of(dataset, dataset.train)),
-        test_text=None if images else list(texts_of(dataset, dataset.test)),
+        train_text=None if images else list(words_of(dataset, "train")),
+        test_text=None if images else list(words_of(dataset, "test")),
         supported=_partners(n, 5, train, test, influence, error),
         supporters=_partners(n_test, 8, test, train, influence, error),
         neighbours=Neighbours(
@@ -83,6 +84,8 @@ def simulated(
 
 
 def _dataset(n: int, n_test: int, kind: str, chance: np.random.Generator, names: bool) -> Dataset:
+    if kind == "text":
+        return _texts(n, n_test, chance)
     digits = load_digits()
     picked = chance.integers(0, len(digits.data), n + n_test)
     x, y = digits.data[picked], digits.target[picked]
@@ -101,6 +104,20 @@ def _dataset(n: int, n_test: int, kind: str, chance: np.random.Generator, names:
         test_names=[f"test/{i:05d}.png" for i in range(n_test)] if names else (),
     )  # fmt: skip
     return replace(made, classes=CLASSES)
+
+
+def _texts(n: int, n_test: int, chance: np.random.Generator) -> Dataset:
+    """Long texts, of which none takes few bytes: three of a character."""
+    words = [chr(0x4E00 + i) for i in range(2000)] + ["<img src=x onerror=alert(1)>", "שלום"]
+    texts = ["".join(chance.choice(words, 3000)) for _ in range(50)]
+    picked = [f"{i} {texts[i % 50]}" for i in range(n + n_test)]
+    y = np.arange(n + n_test) % 10
+    made = Dataset.from_arrays(
+        np.ones((n, 2), int), y[:n], np.ones((n_test, 2), int), y[n:], modality="text",
+        classes=list(map(str, range(10))),
+    )  # fmt: skip
+    kept = Texts(Corpus.of(picked[:n]), Corpus.of(picked[n:]), "{}", 1)
+    return replace(made.with_texts(kept), classes=CLASSES)
 
 
 def _scores(n: int, chance: np.random.Generator) -> Memorization:

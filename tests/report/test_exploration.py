@@ -21,7 +21,7 @@ from memtail_core.experiments.results import keep
 from memtail_core.experiments.subgroups.result import Member, Subgroups
 from memtail_core.report.exploration import Exploration, encoded, explore, near_duplicates
 from memtail_core.report.exploration.explorer_data import subgroups_of
-from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.feature_text import words_of
 from memtail_core.report.exploration.json_encoding import i16e4
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
@@ -198,7 +198,7 @@ def test_names_are_data_and_cut() -> None:
 def said(features: tuple[str, ...], row: NDArray[np.float32]) -> str:
     x = np.stack([row, row])
     dataset = Dataset.from_arrays(x, [0, 1], x, [0, 1], features=features)
-    return next(texts_of(dataset, dataset.train))
+    return next(words_of(dataset, "train"))
 
 
 def test_a_row_in_words() -> None:

@@ -8,6 +8,7 @@ from memtail_core import training
 from memtail_core.data import Dataset, load
 from memtail_core.study import DatasetTable
 from memtail_core.training import Engine, Outcomes, Tuning
+from tests.texts import reviewed
 from tests.training.contract import EngineContract
 
 DIGITS = {"train_limit": 250, "test_limit": 120}
@@ -73,6 +74,24 @@ class TestStackedCNN(_Stacked):
     training = {"recipe": "cnn", "channels": [8, 16], "epochs": 50}  # noqa: RUF012
 
 
+class _StackedTexts(_Stacked):
+    @pytest.fixture(scope="class")
+    def dataset(self) -> Dataset:
+        return reviewed()
+
+
+class TestStackedBag(_StackedTexts):
+    training = {"recipe": "bag", "buckets": 2048, "batch_size": 64, "epochs": 40}  # noqa: RUF012
+
+
+class TestStackedTextCNN(_StackedTexts):
+    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
+
+
+class TestStackedTransformer(_StackedTexts):
+    training = {"recipe": "transformer", "width": 16, "hidden": 32, "epochs": 40}  # noqa: RUF012
+
+
 class TestStackedResNet9(_Stacked):
     training = {"recipe": "resnet9", "width": 8, "epochs": 30}  # noqa: RUF012
 
@@ -87,6 +106,36 @@ class TestCNNWithAugmentation(_Digits):
 
 class TestResNet9(_Digits):
     training = {"recipe": "resnet9", "width": 8, "epochs": 30}  # noqa: RUF012
+
+
+class _Texts(EngineContract):
+    training: dict[str, Any]
+    stack = 1
+
+    @pytest.fixture(scope="class")
+    def dataset(self) -> Dataset:
+        return reviewed()
+
+    @pytest.fixture(scope="class")
+    def engine(self, dataset: Dataset) -> Engine:
+        recipe = training.resolve(self.training, dataset, 175)
+        return recipe.engine("cpu", Tuning(self.stack))
+
+
+class TestBag(_Texts):
+    training = {"recipe": "bag", "buckets": 2048, "batch_size": 64, "epochs": 40}  # noqa: RUF012
+
+
+class TestTextCNN(_Texts):
+    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
+
+
+class TestTransformer(_Texts):
+    training = {"recipe": "transformer", "width": 16, "hidden": 32, "epochs": 40}  # noqa: RUF012
+
+
+class TestForestOnTexts(_Texts):
+    training = {"recipe": "sklearn:ensemble.RandomForestClassifier", "n_estimators": 30}  # noqa: RUF012
 
 
 class TestForest(_Digits):

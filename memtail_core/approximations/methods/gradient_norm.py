@@ -24,7 +24,7 @@ def gradient_norms(networks: Networks) -> Arrays:
     for number in range(len(networks)):
         network, parts = networks.at(number), []
         for rows, y in zip(data.x_train.split(_ROWS), data.y_train.split(_ROWS), strict=True):
-            margin, layers = factors(network, data.inputs(rows).float(), y)
+            margin, layers = factors(network, data.inputs(rows), y)
             norm = torch.stack([squared_norms(layer) for layer in layers]).sum(0).sqrt()
             parts.append(torch.sigmoid(-margin) * norm)  # ∇ loss = −(1 − p_y) ∇ margin
         norms.append(torch.cat(parts))

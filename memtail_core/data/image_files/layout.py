@@ -9,7 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from memtail_core.data.image_files.set_folders import SPLITS, set_folders, why_left_out
+from memtail_core.data.image_files.set_folders import (
+    IMAGE,
+    SPLITS,
+    FileKind,
+    set_folders,
+    why_left_out,
+)
 from memtail_core.errors import DatasetError
 
 
@@ -38,7 +44,11 @@ class Layout:
 
 
 def layout(
-    images: Sequence[str], root: str, folders: Iterable[str] = (), class_folders: str | None = None
+    images: Sequence[str],
+    root: str,
+    folders: Iterable[str] = (),
+    class_folders: str | None = None,
+    kind: FileKind = IMAGE,
 ) -> Layout:
     """Lay out ``images``, sorted paths relative to ``root``.
 
@@ -48,6 +58,7 @@ def layout(
         folders: all folders below it, with images or without.
         class_folders: "top": the highest folder is the class; "leaf": the folder that holds the
             images is; None: whichever it is, where both give the same classes.
+        kind: of file, for messages.
 
     Raises:
         DatasetError: the folders do not say what the classes are.
@@ -56,12 +67,12 @@ def layout(
     start = _inner(images, "")
     tops = _by_top(images, start, plan)
     if not tops:
-        loose = f"; {len(images):,} images lie directly in it" if images else ""
+        loose = f"; {len(images):,} {kind.noun}s lie directly in it" if images else ""
         raise DatasetError(
-            f"'{root}' has no class folders: expected {root}/CLASS/*.png, or "
-            f"{root}/train/CLASS/*.png{loose}"
+            f"'{root}' has no class folders: expected {root}/CLASS/*.{kind.ending}, or "
+            f"{root}/train/CLASS/*.{kind.ending}{loose}"
         )
-    splits = set_folders(tops, root, start, folders)
+    splits = set_folders(tops, root, start, folders, kind)
     if splits is None:
         chosen = {"train": (start, [image for group in tops.values() for image in group])}
     else:
@@ -70,7 +81,7 @@ def layout(
         for top, group in tops.items():
             if top not in splits.values():
                 plan.left_out[why_left_out(f"{start}{top}/", top, plan.folders)] = group
-    _classify(chosen, plan, root, class_folders)
+    _classify(chosen, plan, root, class_folders, kind)
     return plan
 
 
@@ -104,7 +115,11 @@ def _is_in(image: str, folder: str) -> bool:
 
 
 def _classify(
-    chosen: dict[str, tuple[str, list[str]]], plan: Layout, root: str, class_folders: str | None
+    chosen: dict[str, tuple[str, list[str]]],
+    plan: Layout,
+    root: str,
+    class_folders: str | None,
+    kind: FileKind,
 ) -> None:
     """Find the classes by the training images; give every image of both sets its class."""
     by_class: dict[str, dict[str, list[str]]] = {}
@@ -120,7 +135,7 @@ def _classify(
         images = [image for group in tops.values() for image in group]
         leaves = _leaves(images, inner)
         if name == "train":
-            is_leaf = _are_leaves_classes(tops, leaves, f"{root}/{inner}", class_folders)
+            is_leaf = _are_leaves_classes(tops, leaves, f"{root}/{inner}", class_folders, kind)
         classes: dict[str, list[str]] = defaultdict(list)
         for image, leaf in zip(images, leaves, strict=True):
             called = leaf if is_leaf else leaf.partition("/")[0]
@@ -128,7 +143,7 @@ def _classify(
             spellings[_key(called)].add(called)
             if name != "train" and _key(called) not in by_class["train"]:
                 raise DatasetError(
-                    f"'{root}/{inner}{called}' is a class that no training image has"
+                    f"'{root}/{inner}{called}' is a class that no training {kind.noun} has"
                 )
             folder = image.rpartition("/")[0]
             if folder != inner + called:
@@ -160,7 +175,11 @@ def _leaves(images: list[str], start: str) -> list[str]:
 
 
 def _are_leaves_classes(
-    tops: dict[str, list[str]], leaves: list[str], here: str, class_folders: str | None
+    tops: dict[str, list[str]],
+    leaves: list[str],
+    here: str,
+    class_folders: str | None,
+    kind: FileKind,
 ) -> bool:
     below = sorted(set(leaves))
     if class_folders is not None or len(below) == len(tops) or any("/" not in i for i in below):
@@ -169,7 +188,7 @@ def _are_leaves_classes(
         return True  # folders by the first letter of the class, as in Places365
     raise DatasetError(
         f"'{here.rstrip('/')}' can be read in two ways: as {len(tops)} classes, its own folders "
-        f"({_first(tops)}), or as {len(below)} classes, the folders that hold the images "
+        f"({_first(tops)}), or as {len(below)} classes, the folders that hold the {kind.noun}s "
         f'({_first(below)}): set [dataset] class_folders = "top" or "leaf"'
     )
 

@@ -1,6 +1,7 @@
 """Says which folders are the training and the test set, by their names and what lies in them."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from memtail_core.errors import DatasetError
 
@@ -10,8 +11,22 @@ VALIDATION = ("val", "valid", "validation")
 SPLITS = (*TRAIN, *TEST, *VALIDATION)
 
 
+class FileKind(NamedTuple):
+    """What the files of a folder are called in messages: the noun of one, and its ending."""
+
+    noun: str
+    ending: str
+
+
+IMAGE = FileKind("image", "png")
+
+
 def set_folders(
-    tops: dict[str, list[str]], root: str, start: str, folders: Iterable[str]
+    tops: dict[str, list[str]],
+    root: str,
+    start: str,
+    folders: Iterable[str],
+    kind: FileKind = IMAGE,
 ) -> dict[str, str] | None:
     """Return which folder is "train" and which "test"; None if all folders are classes.
 
@@ -20,6 +35,7 @@ def set_folders(
         root: the folder that paths are relative to, for messages.
         start: the folder below it where the sets or classes are, with ``/``, or nothing.
         folders: all folders, with images or without.
+        kind: of file, for messages.
 
     Raises:
         DatasetError: a set has no class folders, or there are two folders for one set.
@@ -38,16 +54,17 @@ def set_folders(
         if not like:
             return None
         raise DatasetError(
-            f"'{here}' has {like[0].lower()}/ but no train/: expected {here}/train/CLASS/*.png, "
-            f"and {here}/test/CLASS/*.png for a test set; if {like[0]} is a class, rename it"
+            f"'{here}' has {like[0].lower()}/ but no train/: expected {here}/train/CLASS/"
+            f"*.{kind.ending}, and {here}/test/CLASS/*.{kind.ending} for a test set; if {like[0]} "
+            "is a class, rename it"
         )
     if is_flat[train]:
         raise DatasetError(
-            f"'{here}/{train}' has no class folders: expected {here}/{train}/CLASS/*.png"
+            f"'{here}/{train}' has no class folders: expected {here}/{train}/CLASS/*.{kind.ending}"
         )
     flat = []
-    for kind in (TEST, VALIDATION):
-        held_out = _one(like, kind, here)
+    for names in (TEST, VALIDATION):
+        held_out = _one(like, names, here)
         if held_out is not None and not is_flat[held_out]:
             return {"train": train, "test": held_out}
         flat += [] if held_out is None else [held_out]
@@ -58,10 +75,14 @@ def set_folders(
     ]
     if unlabelled := flat + empty:
         other = f"{here}/{unlabelled[0]}"
-        what = "has no class folders: its images have no labels" if flat else "holds no images"
+        what = (
+            f"has no class folders: its {kind.noun}s have no labels"
+            if flat
+            else f"holds no {kind.noun}s"
+        )
         raise DatasetError(
-            f"'{other}' {what}; expected {other}/CLASS/*.png. To draw a test set from "
-            f"the training images, read 'folder:{here}/{train}'"
+            f"'{other}' {what}; expected {other}/CLASS/*.{kind.ending}. To draw a test set from "
+            f"the training {kind.noun}s, read 'folder:{here}/{train}'"
         )
     return {"train": train}
 

@@ -27,7 +27,13 @@ class Comparable:
 
 
 class Comparison(Protocol):
-    """A measure of how much two examples differ."""
+    """A measure of how much two examples differ.
+
+    Attributes:
+        same: examples nearer than this are near-duplicates, whatever else there is.
+    """
+
+    same: float = 1e-3  # equal except for rounding
 
     def prepared(
         self, train: Examples, test: Examples, device: str

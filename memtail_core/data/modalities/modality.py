@@ -1,14 +1,20 @@
 """What the rest of memtail asks of a modality, that is of a kind of data: images, rows, text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.examples import Examples
 from memtail_core.data.modalities.comparison import Comparison
+from memtail_core.data.modalities.text.corpus import Texts
+from memtail_core.errors import DatasetError
+from memtail_core.study import TokensTable
+
+Embed = Callable[[NDArray[Any], int | None], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,28 @@ class Feed:
     can_augment: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Prepared examples as a dataset keeps them.
+
+    Attributes:
+        train, test: numbers, [n, …] and [n_test, …].
+        texts: what they were made of, where that is text.
+        account: what was made of them.
+    """
+
+    train: NDArray[Any]
+    test: NDArray[Any]
+    texts: Texts | None = None
+    account: Account = NO_ACCOUNT
+
+
 class Modality(Protocol):
     """A kind of data. Objects have no state: two of one class are the same.
 
     Attributes:
         name: the key of the registry, and ``dataset.kind`` in study.json.
-        noun: what examples are called in the plural: "images", "rows".
+        noun: what examples are called in the plural: "images", "rows", "texts".
         expected: what arrays a source may return, for a message: "images as uint8 [n, h, w]".
         default_recipe: what trains where the study names no recipe.
         has_one_unit: all values are measured alike, as the brightness of pixels is. Otherwise,
@@ -66,6 +88,22 @@ class Modality(Protocol):
             DatasetError: one sentence that says what is wrong and where.
         """
 
+    def encode(
+        self, train: NDArray[Any], test: NDArray[Any], tokens: TokensTable | None
+    ) -> Encoded:
+        """Turn the prepared examples of both sets into numbers, if they are not.
+
+        Args:
+            train, test: what :meth:`prepare` returned, after the test set was drawn.
+            tokens: how texts become tokens; None of the study says nothing.
+
+        Raises:
+            DatasetError: one sentence that says what is wrong.
+        """
+        if tokens is not None:
+            raise DatasetError(f"[dataset.tokens] is for texts; these data are {self.noun}")
+        return Encoded(train, test)
+
     def feed(self, shape: tuple[int, ...]) -> Feed:
         """Return how prepared examples of this shape are fed to a network."""
 
@@ -80,6 +118,11 @@ class Modality(Protocol):
             float32 [n, p, c]: c quantities, each at p places; an image has c channels at p pixels,
             a row of a table c columns at one place.
         """
+
+    def embedding(self, train: Examples) -> Embed:
+        """Return :meth:`embed`, or what takes its place once the training set is known."""
+        del train
+        return self.embed
 
     def comparison(self) -> Comparison:
         """Return how two examples are compared to find near-duplicates."""

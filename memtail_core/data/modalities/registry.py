@@ -7,11 +7,13 @@ import numpy as np
 from memtail_core.data.modalities.features.features import Features
 from memtail_core.data.modalities.images.images import Images
 from memtail_core.data.modalities.modality import Modality
+from memtail_core.data.modalities.text.text import Text
 from memtail_core.errors import DatasetError, did_you_mean
 
 MODALITIES: dict[str, Modality] = {
     "images": Images(),
     "features": Features(),
+    "text": Text(),
 }
 
 

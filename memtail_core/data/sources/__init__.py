@@ -27,6 +27,7 @@ SOURCES: dict[str, Source] = {
     "npz": npz.load,
     "csv": table.load_csv,
     "parquet": table.load_parquet,
+    "jsonl": table.load_json_lines,
     "hf": hugging_face.load,
     "webdataset": webdataset.load,
     "python": python_function.load,

@@ -1,4 +1,7 @@
-"""``folder:photos``: images in class folders, ``train/CLASS/*.png`` and ``test/CLASS/*.png``."""
+"""``folder:photos``: images in class folders, ``train/CLASS/*.png`` and ``test/CLASS/*.png``.
+
+With ``text = true``, the examples are the text files in these folders.
+"""
 
 import os
 from pathlib import Path
@@ -8,7 +11,7 @@ import numpy as np
 
 from memtail_core.data.image_files.index import folder_index
 from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, image_splits
-from memtail_core.data.sources import image_metadata
+from memtail_core.data.sources import image_metadata, text_folder
 from memtail_core.data.sources.table.images import ImageColumn
 from memtail_core.data.sources.table.options import Missing, Options
 from memtail_core.data.splits import Splits
@@ -24,8 +27,10 @@ def load(
     broken: Broken = "error",
     label: str | None = None,
     missing: Missing = "error",
+    text: bool = False,
+    encoding: str | None = None,
 ) -> Splits:
-    """Read the images below ``path``; without ``train/``, its folders are classes.
+    """Read the images or texts below ``path``; without ``train/``, its folders are classes.
 
     Args:
         path: the folder. The test set is ``test/`` or, where there is none, ``val/``.
@@ -36,10 +41,20 @@ def load(
         label: a column of ``metadata.csv`` or ``metadata.jsonl``, which says the classes then; its
             column ``file_name`` has the paths of the images.
         missing: "drop" leaves out rows of that file without an image or label.
+        text: read the .txt files instead.
+        encoding: of text files, by default UTF-8.
     """
     root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise DatasetError(f"there is no folder '{root.absolute()}'")
+    if text:
+        if label is not None or size is not None:
+            raise StudyError(
+                "[dataset] label and size are for images: a text's folder is its class"
+            )
+        return text_folder.load(root, class_folders, broken, encoding)
+    if encoding is not None:
+        raise StudyError("[dataset] encoding is for texts: set text = true to read .txt files")
     if label is not None:
         if class_folders is not None:
             raise StudyError("[dataset] label and class_folders: one of them says the classes")
@@ -48,7 +63,8 @@ def load(
     try:
         index = folder_index(str(root), class_folders)
     except DatasetError as error:
-        raise DatasetError(f"{error}{image_metadata.hint(root)}") from error
+        hint = image_metadata.hint(root) or text_folder.hint(root)
+        raise DatasetError(f"{error}{hint}") from error
     names = [name for group in index.sets.values() for name in group]
     given = Labelled(
         str(root),

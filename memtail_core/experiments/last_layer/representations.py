@@ -79,6 +79,7 @@ def represented(
                     test=InMemory(layer.test),
                     features=(),
                     modality=named("features"),
+                    texts=None,
                 ),
                 layer.accuracy.train,
                 layer.accuracy.test,

@@ -14,7 +14,7 @@ from memtail_core.estimation.influence import Family, Pairs, PairsRule, counter_
 from memtail_core.experiments.results import kept
 from memtail_core.experiments.subgroups.result import CATEGORIES, Subgroups
 from memtail_core.report.exploration import near_duplicates
-from memtail_core.report.exploration.feature_text import texts_of
+from memtail_core.report.exploration.feature_text import words_of
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
 from memtail_core.report.exploration.sprites import Sheets
 from memtail_core.report.exploration.strongest_influence import (
@@ -44,7 +44,7 @@ class Exploration:
         categories: names of the categories of ``memtail subgroups`` other than typical; none if
             it was not run.
         category: int64 [n], an index into ``categories``; −1 if typical or unknown.
-        train_text, test_text: the rows of a table as text; None for images.
+        train_text, test_text: the rows of a table, or texts, in words; None for images.
         supported: the test examples that rest on each training example.
         supporters: the training examples that each test example rests on.
         neighbours: the nearest other training examples of each training example.
@@ -127,8 +127,8 @@ def explore(
             budget,
         )
     else:
-        train_text = list(texts_of(dataset, dataset.train))
-        test_text = list(texts_of(dataset, dataset.test))
+        train_text = list(words_of(dataset, "train"))
+        test_text = list(words_of(dataset, "test"))
     return Exploration(
         dataset=dataset,
         rule=rule,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Neighbours
 from memtail_core.report.exploration.explorer_data import Exploration
 from memtail_core.report.exploration.sprites import COLUMNS, ROWS, Sheets
@@ -25,7 +26,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
     """
     e, dataset = exploration, exploration.dataset
     return {
-        "kind": "images" if dataset.modality.is_pictured else "table",
+        "kind": _kind(dataset),
         "classes": _names(dataset.classes),
         "features": _names(dataset.features),
         "theta": {"memorization": e.rule.theta_mem, "influence": e.rule.theta_infl},
@@ -68,6 +69,13 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
         "pairs": _pairs(exploration),
         "sheets": {"train": _sheets(e.train_sheets), "test": _sheets(e.test_sheets)},
     }
+
+
+def _kind(dataset: Dataset) -> str:
+    """How the page shows examples."""
+    if dataset.modality.is_pictured:
+        return "images"
+    return "table" if dataset.texts is None else "text"
 
 
 def i16e4(values: NDArray[np.floating[Any]]) -> str:

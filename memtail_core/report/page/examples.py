@@ -7,7 +7,7 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.data import Dataset, Examples
 from memtail_core.drawing.pictures import data_uri
 from memtail_core.drawing.section import Example
-from memtail_core.report.exploration.feature_text import first_phrases
+from memtail_core.report.exploration.feature_text import words
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class ExampleView:
     Attributes:
         anchor: its address in the page, as ``train-17``.
         picture: the source of an ``<img>``; None for a row of a table.
-        features: the row of a table as text.
+        features: the row of a table in words, or the beginning of a text.
+        is_text: whether it is a text.
     """
 
     anchor: str
@@ -26,6 +27,7 @@ class ExampleView:
     label: str
     picture: str | None
     features: str
+    is_text: bool = False
     is_memorized: bool = False
     memorization: float | None = None
     low: float | None = None
@@ -76,5 +78,6 @@ def _appearance(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:
     modality = dataset.modality
     if modality.is_pictured:
         return {"picture": data_uri(modality.pictures(examples).take([i])[0]), "features": ""}
-    words = first_phrases(modality, examples.take([i])[0], dataset.features)
-    return {"picture": None, "features": words}
+    side = "train" if examples is dataset.train else "test"
+    shown = words(dataset, side, i)
+    return {"picture": None, "features": shown, "is_text": dataset.texts is not None}

@@ -26,6 +26,7 @@ _SCRIPTS = (  # in this order, as one script
     "elements",
     "wording",
     "sprites",
+    "shared_words",
     "selection",
     "grid",
     "tiles",
@@ -117,6 +118,7 @@ def page(
         sections=of_sections,
         answers={name: _answer(sections, name) for name in ("removal", "stability")},
         is_images=is_images,
+        is_text=analysis.dataset.texts is not None,
         is_named=bool(analysis.dataset.train_names),
     )
 

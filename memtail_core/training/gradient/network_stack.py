@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from memtail_core.training.gradient.adamw import AdamW
 from memtail_core.training.gradient.batches import Batch
 from memtail_core.training.gradient.cuda_graph import CapturedStep
 from memtail_core.training.gradient.losses import Losses
@@ -22,7 +23,8 @@ class NetworkStack:
         self._recipe, self._data = recipe, data
         self.k = len(seeds)
         self.network = self._untrained(seeds)
-        self._optimizer = SGD(self.network, recipe, data.dtype)
+        kind = AdamW if recipe.optimizer == "adamw" else SGD
+        self._optimizer = kind(self.network, recipe, data.dtype)
         self.losses = Losses(self.k, data.device)
 
     def _untrained(self, seeds: Sequence[int]) -> nn.Module:
@@ -54,7 +56,7 @@ class NetworkStack:
         return [*self._optimizer.state(), *self.network.buffers(), self.losses.total]
 
     def step(self, batch: Batch, rate: float | Tensor) -> None:
-        """One step of SGD for each network, on its own examples."""
+        """One step for each network, on its own examples."""
         x, y = self._data.batch(batch)
         logits = self.network(x).float()
         losses = functional.cross_entropy(

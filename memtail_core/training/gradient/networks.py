@@ -29,6 +29,15 @@ class MLP(GradientRecipe):
             size = width
         return nn.Sequential(*layers, nn.Linear(size, n_classes))
 
+    def check(self, dataset: Dataset) -> None:
+        """The inputs must be numbers."""
+        if dataset.feed.divisor is None:
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' is for numbers; these data are "
+                f"{dataset.modality.name}: use '{dataset.modality.default_recipe}'"
+            )
+        super().check(dataset)
+
 
 class CNN(GradientRecipe):
     """3 × 3 convolutions that halve the image, by 2 × 2 pooling or a stride, then a hidden layer.
@@ -134,7 +143,8 @@ def _check_images(recipe: GradientRecipe, dataset: Dataset) -> None:
     if not dataset.feed.is_map:
         raise StudyError(
             f"[training] recipe = '{recipe.recipe}' is for images; these data are "
-            f"{dataset.modality.name}: use 'mlp' or 'sklearn:ensemble.RandomForestClassifier'"
+            f"{dataset.modality.name}: use '{dataset.modality.default_recipe}' or "
+            "'sklearn:ensemble.RandomForestClassifier'"
         )
 
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from math import ceil, prod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -19,7 +19,7 @@ _SMALL_EXAMPLE = 64 * 64 * 3  # numbers
 
 
 class GradientOptions(Recipe):
-    """SGD on cross-entropy.
+    """SGD, or AdamW, on cross-entropy.
 
     The defaults train until the networks fit their subset, because an example that is not fitted
     does not show memorization. Without ``epochs``, a network trains for ``default_epochs``, and for
@@ -29,6 +29,9 @@ class GradientOptions(Recipe):
 
     With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
     float32 otherwise. Weights are updated and logits computed in float32 either way.
+
+    ``momentum`` and ``weight_decay`` are those of the optimizer. A description without
+    ``optimizer`` is one of SGD, since studies of version 0.1 have none.
     """
 
     version: ClassVar[int] = 2
@@ -43,6 +46,7 @@ class GradientOptions(Recipe):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    optimizer: Literal["sgd", "adamw"] = "sgd"
     schedule: Literal["constant", "one-cycle"] = "one-cycle"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
@@ -71,6 +75,14 @@ class GradientOptions(Recipe):
         epochs = max(self.default_epochs, ceil(self.fewest_steps / steps_per_epoch))
         return self.model_copy(update={"epochs": epochs})
 
+    def described(self) -> dict[str, Any]:
+        """All options and the version, without the optimizer where it is SGD by default."""
+        described = super().described()
+        default = type(self).model_fields["optimizer"].default
+        if described["optimizer"] == default == "sgd":
+            del described["optimizer"]
+        return described
+
     @property
     def may_lower_rate(self) -> bool:
         """Whether the learning rate is the recipe's own, not one that the user chose."""
@@ -89,8 +101,8 @@ class GradientOptions(Recipe):
             raise StudyError(f"[training] flip and crop are for images; these data are {name}")
         if self.crop and self.crop >= min(dataset.feed.shape[1:]):
             raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
-        if self.nesterov and not self.momentum:
-            raise StudyError("[training] nesterov = true needs momentum > 0")
+        if self.nesterov and (not self.momentum or self.optimizer != "sgd"):
+            raise StudyError("[training] nesterov = true needs momentum > 0, and SGD")
         try:
             self._on_paper(dataset)
         except Exception as error:  # each network refuses in its own way

@@ -56,7 +56,8 @@ def representations(
 ) -> dict[str, Representation]:
     """Train one network on all training examples; return the inputs of its layers, in order.
 
-    The network is in inference mode. ``"input"`` is its input, standardized if the recipe says so;
+    The network is in inference mode. ``"input"`` is its input, standardized if the recipe says so,
+    and left out where it is symbols;
     ``"block 1"``, ``"block 2"``, … are the inputs of its later top-level layers with weights;
     ``"last"`` is the input of its last linear layer, in which the logits are linear. Maps [C, h, w]
     are averaged over positions to at most 1,024 features and flattened. Inputs that are not tensors
@@ -80,6 +81,8 @@ def representations(
         train_correct, _ = engine.outcome(networks, data.x_train, data.y_train)
         test_correct, _ = engine.outcome(networks, data.x_test, data.y_test)
         train, test = _layer_inputs(networks, data.x_train), _layer_inputs(networks, data.x_test)
+    if dataset.feed.divisor is None:  # symbols are no vectors
+        train.pop("input"), test.pop("input")
     accuracy = Accuracy(float(train_correct.mean()), float(test_correct.mean()))
     return {name: Representation(train[name], test[name], accuracy) for name in train}
 

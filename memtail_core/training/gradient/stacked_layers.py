@@ -1,9 +1,9 @@
 """K networks of one architecture joined into one module, layer by layer.
 
 Fully connected layers become batched products, convolutions become grouped convolutions, and
-normalisations become wider. Features have the shape [K, B, F], images [B, K·C, h, w], one network's
-channels after another's. No network sees anything of another, so each trains as it would alone, up
-to rounding.
+normalisations become wider. Features have the shape [K, B, F], tokens [K, B, T], images
+[B, K·C, h, w], one network's channels after another's. No network sees anything of another, so each
+trains as it would alone, up to rounding.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from memtail_core.training.gradient.text_layers import Embedding, HashedBag, Norm, Positions
+
+_OF_TOKENS = (HashedBag, Embedding, Positions, Norm)  # each says how K of it are joined
 _Wide = TypeVar("_Wide", bound=nn.Module)
 
 
@@ -61,6 +64,8 @@ def _layer(layers: Sequence[nn.Module]) -> nn.Module:
         return _batch_norm(first, layers)
     if isinstance(first, nn.Flatten):
         return _Flatten(len(layers))
+    if isinstance(first, _OF_TOKENS):
+        return type(first).joined(layers)  # type: ignore[arg-type]
     if list(first.parameters(recurse=False)):
         raise TypeError(f"{type(first).__name__} layers cannot be stacked")
     composite = deepcopy(first)
@@ -70,7 +75,7 @@ def _layer(layers: Sequence[nn.Module]) -> nn.Module:
 
 
 class _Linear(nn.Module):
-    """x [K, B, in] → [K, B, out], one product per network; weights are [K, in, out]."""
+    """x [K, B, …, in] → [K, B, …, out], one product per network; weights are [K, in, out]."""
 
     def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -79,7 +84,8 @@ class _Linear(nn.Module):
         self.bias = nn.Parameter(torch.stack([state["bias"] for state in states])[:, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
+        y = torch.baddbmm(self.bias, x.flatten(1, -2), self.weight)
+        return y.view(*x.shape[:-1], -1)
 
 
 def _conv(first: nn.Conv2d, layers: Sequence[nn.Module]) -> nn.Conv2d:

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from memtail_core.data import Dataset
+from memtail_core.errors import StudyError
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.gradient.resident_data import ResidentData
@@ -39,6 +40,14 @@ class Linear(Recipe):
         """See :class:`LinearEngine`; there is nothing to tune."""
         del tuning
         return LinearEngine(self, device)
+
+    def check(self, dataset: Dataset) -> None:
+        """The data must be numbers."""
+        if dataset.feed.divisor is None:
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' is for numbers; these data are "
+                f"{dataset.modality.name}: use '{dataset.modality.default_recipe}'"
+            )
 
     def model_bytes(self, dataset: Dataset) -> int:
         """Bytes of solving one group of models, without the data."""

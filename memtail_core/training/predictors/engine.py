@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
-from memtail_core.data.modalities import Feed
 from memtail_core.errors import TrainingError
 from memtail_core.training.engine import UNTUNED
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
@@ -19,7 +18,7 @@ from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values
 from memtail_core.training.recipe import Recipe
 
 Predictions = tuple[NDArray[np.int64], NDArray[Any] | None]  # labels [n], logits [n, C] or None
-Predictor = Callable[[NDArray[Any]], Predictions]
+Predictor = Callable[[Any], Predictions]
 
 
 class Train(Protocol):
@@ -38,8 +37,9 @@ class PredictorEngine:
     tuning = UNTUNED
 
     def __init__(
-        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any], Feed], NDArray[Any]]
+        self, recipe: Recipe, train_one: Train, inputs: Callable[[Dataset], tuple[Any, Any]]
     ) -> None:
+        """Train with ``train_one`` on ``inputs``, which gives both sets in one form, [n, …]."""
         self._recipe, self._train_one, self._inputs = recipe, train_one, inputs
 
     def train(
@@ -48,10 +48,7 @@ class PredictorEngine:
         """See :class:`~memtail_core.training.engine.Engine`."""
         advice = "or a smaller [dataset] train_limit"
         with reporting_out_of_memory(self._recipe.recipe, "cpu", advice):
-            x_train, x_test = (
-                _read_only(self._inputs(each.whole(), dataset.feed))
-                for each in (dataset.train, dataset.test)
-            )
+            x_train, x_test = map(_read_only, self._inputs(dataset))
             parts = []
             for subset, seed in zip(subsets, seeds, strict=True):
                 start = time.perf_counter()
@@ -84,8 +81,10 @@ class PredictorEngine:
             raise TrainingError(f"'{self._recipe.recipe}' failed: {reason}") from error
 
 
-def _read_only(x: NDArray[Any]) -> NDArray[Any]:
-    """A read-only view: the next trial needs the same data."""
+def _read_only(x: Any) -> Any:
+    """A read-only view: the next trial needs the same data. Sparse matrices stay as they are."""
+    if not isinstance(x, np.ndarray):
+        return x
     view = x.view()
     view.flags.writeable = False
     return view

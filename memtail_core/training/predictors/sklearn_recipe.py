@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 
 from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
+from memtail_core.data.modalities.text import tf_idf
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.predictors.engine import Predictions, Predictor, PredictorEngine
@@ -26,7 +27,8 @@ _FIXED = ("random_state", "n_jobs")  # the trial's seed, and one core per proces
 class SklearnRecipe(Recipe):
     """``sklearn:ensemble.RandomForestClassifier``: its parameters are the options.
 
-    Images are flattened to floats in [0, 1]; features stay as they are.
+    Images are flattened to floats in [0, 1]; features stay as they are. Of texts, the features are
+    TF-IDF over the training set of their tokens and pairs of neighbouring tokens.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -34,7 +36,7 @@ class SklearnRecipe(Recipe):
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
         """One classifier after another, on one core of the CPU."""
         del device, tuning
-        return PredictorEngine(self, self._fit, _flat)
+        return PredictorEngine(self, self._fit, _inputs)
 
     def check(self, dataset: Dataset) -> None:
         """The class must be a classifier of scikit-learn with these parameters."""
@@ -101,6 +103,16 @@ def _warning_once(recipe: str) -> Iterator[None]:
         if (kind := (recipe, re.sub(r"[0-9]+", "", text))) not in _WARNED:
             _WARNED.add(kind)
             print(f"Warning: {recipe}: {text}", file=sys.stderr)
+
+
+def _inputs(dataset: Dataset) -> tuple[Any, Any]:
+    """Both sets as rows; of texts, TF-IDF of their tokens and pairs of tokens, sparse."""
+    train, test = dataset.train.whole(), dataset.test.whole()
+    if dataset.modality.name == "text":
+        counts = [tf_idf.matrix(tokens, dataset.vocabulary) for tokens in (train, test)]
+        weights = tf_idf.weighted(*counts)
+        return weights[0], weights[1]
+    return _flat(train, dataset.feed), _flat(test, dataset.feed)
 
 
 def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities.text.corpus import ARRAYS as OF_TEXTS
+from memtail_core.data.modalities.text.corpus import Texts
 from memtail_core.errors import DatasetError
 from memtail_core.store.archive import array_header
 from services.dashboard.readers.limits import UnreadableError, answer
@@ -39,7 +41,7 @@ def received(content: bytes, most: int) -> Dataset:
             names = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
             if sum(each.file_size for each in archive.infolist()) > most:
                 raise DatasetError(f"the data have more than {most:,} bytes when unpacked")
-            if unknown := sorted(names.keys() - {*_ARRAYS, *_NAMES, "modality"}):
+            if unknown := sorted(names.keys() - {*_ARRAYS, *_NAMES, "modality", *OF_TEXTS}):
                 raise DatasetError(
                     f"the file holds '{unknown[0][:40]}', which is not part of a dataset"
                 )
@@ -59,12 +61,13 @@ def received(content: bytes, most: int) -> Dataset:
             "the body is not an npz file without pickles: see Dataset.to_npz"
         ) from error
     classes = parts.get("classes")
-    return Dataset.from_arrays(
+    dataset = Dataset.from_arrays(
         *(parts[name] for name in _ARRAYS),
         classes=None if classes is None else classes.tolist(),
         **{name: parts[name].tolist() for name in _NAMES[1:] if name in parts},
         modality=str(parts["modality"]) if "modality" in parts else None,
     )
+    return dataset.with_texts(Texts.of_arrays(parts))
 
 
 def _n_words(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:

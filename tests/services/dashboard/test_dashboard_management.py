@@ -25,6 +25,7 @@ from services.dashboard.api import management
 from services.dashboard.readers.dataset import received
 from tests.conftest import Trained
 from tests.services.dashboard.conftest import BEARER, Shown
+from tests.texts import reviewed
 
 
 def post(shown: Shown, path: str, body: Any = None) -> httpx.Response:
@@ -312,6 +313,28 @@ def test_received_data_are_as_they_were(trained: Trained) -> None:
     assert received(content, len(content)).to_npz() == content
     with pytest.raises(DatasetError, match="bytes when unpacked"):
         received(content, len(content) // 2)
+
+
+def test_received_texts_are_as_they_were_and_no_others() -> None:
+    content = reviewed().to_npz()
+    dataset = received(content, len(content))
+    assert dataset.to_npz() == content
+    assert dataset.texts is not None
+    assert dataset.sha256 == reviewed().sha256
+    with np.load(io.BytesIO(content)) as file:
+        sent = {name: file[name] for name in file.files}
+    for changed in (
+        {"text_train_ends": sent["text_train_ends"][:-1]},
+        {"text_train_ends": sent["text_train_ends"][::-1].copy()},
+        {"text_test": sent["text_test"][:-1]},
+        {"text_test": sent["text_test"].astype(np.float32)},
+        {"vocabulary": np.array(1)},
+        {"text_train": sent["text_test"], "text_train_ends": sent["text_test_ends"]},
+    ):
+        altered = npz(**(sent | changed))
+        with pytest.raises(DatasetError) as refused:
+            received(altered, 10_000_000)
+        assert "\n" not in str(refused.value)
 
 
 def test_too_many_changes_at_once_are_told(

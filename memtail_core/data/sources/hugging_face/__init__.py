@@ -13,9 +13,10 @@ from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.images import ImageColumn, load_images
 from memtail_core.data.sources.table.options import Kind, Missing, Options
 from memtail_core.data.sources.table.reading import load as load_table
+from memtail_core.data.sources.table.texts import TextColumns, TextOption, load_texts
 from memtail_core.data.splits import Splits
 from memtail_core.data.wording import some
-from memtail_core.errors import DatasetError, did_you_mean
+from memtail_core.errors import DatasetError, StudyError, did_you_mean
 
 
 def load(
@@ -24,6 +25,7 @@ def load(
     *,
     label: str | None = None,
     image: str | None = None,
+    text: TextOption | None = None,
     train: str = "train",
     test: str | None = None,
     ignore: list[str] | None = None,
@@ -38,6 +40,7 @@ def load(
         folder: with ``dataset_dict.json`` or ``dataset_info.json``, or with Parquet files.
         label: the column of labels; by default the only ClassLabel.
         image: the column of images; by default the only one. Without any, columns are features.
+        text: the column of texts, or two of them; then no column is a feature.
         train: the split to train on.
         test: the split to test on; by default "test" or else "validation", where there is one.
         ignore, types, missing: of features, as for ``parquet:``.
@@ -59,7 +62,10 @@ def load(
     tables = {name: read(folder, name, splits[name]) for name in names}
     first = tables[train]
     label = label or _only("label", first.labels, first)
-    if image is None and first.images:
+    texts = TextColumns.of(text)
+    if texts.names and image is not None:
+        raise StudyError("[dataset] text and image: an example is one of them")
+    if image is None and first.images and not texts.names:
         image = _only("image", first.images, first)
     options = Options(ignore or (), missing=missing, types=types)
     images = ImageColumn(image, size, broken)
@@ -68,6 +74,8 @@ def load(
     def of_split(name: str, faults: Faults) -> File:
         return tables[name].file
 
+    if texts.names:
+        return load_texts(of_split, train, label, test, texts, options)
     if image is None:
         return load_table(of_split, train, label, test, options)
     return load_images(of_split, train, label, test, images, options)

@@ -1,19 +1,21 @@
-"""``csv:`` and ``parquet:`` tables, one subject a file.
+"""``csv:``, ``parquet:`` and ``jsonl:`` tables, one subject a file.
 
-:mod:`.csv_file` and :mod:`.parquet_file` read a file, :mod:`.deciding` says what each column is,
-:mod:`.labels` what the classes are, :mod:`.missing` and :mod:`.features` make numbers of them, and
-:mod:`.account` says what became of every column. A training and a test table are read together.
+:mod:`.csv_file`, :mod:`.parquet_file` and :mod:`.json_lines_file` read a file, :mod:`.deciding`
+says what each column is, :mod:`.labels` what the classes are, :mod:`.missing` and :mod:`.features`
+make numbers of them, and :mod:`.account` says what became of every column.
 """
 
 from memtail_core.data.image_files.labelled import Broken
-from memtail_core.data.sources.table import csv_file, parquet_file
+from memtail_core.data.sources.table import csv_file, json_lines_file, parquet_file
 from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.images import ImageColumn, load_images
 from memtail_core.data.sources.table.options import Decimal, Kind, Missing, Options
 from memtail_core.data.sources.table.reading import Read, load
 from memtail_core.data.sources.table.text import nfc
+from memtail_core.data.sources.table.texts import TextColumns, TextOption, load_texts
 from memtail_core.data.splits import Splits
+from memtail_core.errors import StudyError
 
 
 def load_csv(
@@ -29,6 +31,7 @@ def load_csv(
     decimal: Decimal | None = None,
     delimiter: str | None = None,
     encoding: str | None = None,
+    text: TextOption | None = None,
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
@@ -48,6 +51,7 @@ def load_csv(
             refused where it could be either.
         delimiter: what separates columns; by default what makes ``label`` a column: , ; tab |.
         encoding: of the file; by default UTF-8, or what its byte-order mark says.
+        text: the column that holds texts, or two of them; then other columns are left out.
         image: the column that holds images, as paths seen from the file's folder or, in a Parquet
             file, as bytes; then other columns are left out.
         size, broken: of images, as for ``folder:``.
@@ -61,7 +65,7 @@ def load_csv(
     def read(file: str, faults: Faults) -> File:
         return csv_file.read(file, nfc(label), delimiter, encoding, faults)
 
-    return _load(read, path, label, test, ImageColumn(image, size, broken), options)
+    return _load(read, path, label, test, text, ImageColumn(image, size, broken), options)
 
 
 def load_parquet(
@@ -75,6 +79,7 @@ def load_parquet(
     missing: Missing = "error",
     na_values: list[str] | None = None,
     decimal: Decimal | None = None,
+    text: TextOption | None = None,
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
@@ -82,13 +87,50 @@ def load_parquet(
     """Read a Parquet file; the options are those of :func:`load_csv`."""
     options = Options(ignore or (), decimal, na_values or (), missing, types)
     images = ImageColumn(image, size, broken)
-    return _load(lambda file, _: parquet_file.read(file), path, label, test, images, options)
+    return _load(lambda file, _: parquet_file.read(file), path, label, test, text, images, options)
+
+
+def load_json_lines(
+    path: str,
+    /,
+    *,
+    label: str,
+    test: str | None = None,
+    ignore: list[str] | None = None,
+    types: dict[str, Kind] | None = None,
+    missing: Missing = "error",
+    na_values: list[str] | None = None,
+    decimal: Decimal | None = None,
+    encoding: str | None = None,
+    text: TextOption | None = None,
+    image: str | None = None,
+    size: int | None = None,
+    broken: Broken = "error",
+) -> Splits:
+    """Read a file with a JSON object on each line; the options are those of :func:`load_csv`."""
+    options = Options(ignore or (), decimal, na_values or (), missing, types)
+
+    def read(file: str, faults: Faults) -> File:
+        return json_lines_file.read(file, encoding, faults)
+
+    return _load(read, path, label, test, text, ImageColumn(image, size, broken), options)
 
 
 def _load(
-    read: Read, path: str, label: str, test: str | None, images: ImageColumn, options: Options
+    read: Read,
+    path: str,
+    label: str,
+    test: str | None,
+    text: TextOption | None,
+    images: ImageColumn,
+    options: Options,
 ) -> Splits:
+    texts = TextColumns.of(text)
+    if texts.names and images.name is not None:
+        raise StudyError("[dataset] text and image: an example is one of them")
     images.check(options)
+    if texts.names:
+        return load_texts(read, path, label, test, texts, options)
     if images.name is None:
         return load(read, path, label, test, options)
     return load_images(read, path, label, test, images, options)

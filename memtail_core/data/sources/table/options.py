@@ -1,4 +1,4 @@
-"""The options that ``csv:`` and ``parquet:`` share."""
+"""The options that ``csv:``, ``parquet:`` and ``jsonl:`` share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

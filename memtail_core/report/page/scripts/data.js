@@ -37,6 +37,7 @@ function decoded(json) {
   const { train, test, pairs } = json;
   return {
     isImages: json.kind === "images",
+    isText: json.kind === "text",
     classes: json.classes,
     theta: json.theta,
     sameClass: json.same_class,
@@ -57,6 +58,7 @@ function decoded(json) {
       category: bytes(train.category),
       names: train.names,
       text: train.text,
+      byWord: json.kind === "text",
       partners: partners(train.partners),
       neighbours: { k: train.neighbours.k, index: whole(train.neighbours.index, Int32Array) },
       duplicateOf: new Map(Object.entries(train.duplicate_of).map(([i, of]) => [Number(i), of])),
@@ -69,6 +71,7 @@ function decoded(json) {
       accuracy: fixed(test.accuracy),
       names: test.names,
       text: test.text,
+      byWord: json.kind === "text",
       partners: partners(test.partners),
       sheet: json.sheets.test,
     },

@@ -134,7 +134,7 @@ class ExampleDialog {
         known ? this.tiles.bar(of.memorization[i], of.low[i], of.high[i]) : null,
         make("p", { class: "why" }, whyTrain(study, i)),
         this.duplicate(i)),
-      this.influences("Test examples it influences", "test", partnersOf(of.partners, i)),
+      this.influences("Test examples it influences", "test", partnersOf(of.partners, i), of.text?.[i]),
       this.nearest(i),
     ];
   }
@@ -150,7 +150,7 @@ class ExampleDialog {
           ["accuracy", percent(of.accuracy[j])],
         ]),
         make("p", { class: "why" }, whyTest(study, j))),
-      this.influences("Training examples it rests on", "train", found),
+      this.influences("Training examples it rests on", "train", found, of.text?.[j]),
     ];
   }
 
@@ -162,9 +162,9 @@ class ExampleDialog {
       make("a", { href: `#${side}-${of}` }, `${KINDS[side].toLowerCase()} ${of}`), ".");
   }
 
-  influences(title, side, found) {
+  influences(title, side, found, beside) {
     const { study } = this;
-    const list = found.map((each) => make("li", {}, this.tiles.link(side, each.index,
+    const list = found.map((each) => make("li", {}, this.tiles.link(side, each.index, beside,
       make("b", {}, plusMinus(each.influence, each.error)),
       make("span", { class: each.significant ? "sure" : "unsure" },
         each.significant ? "✓ significant" : "may be chance"),
@@ -183,7 +183,7 @@ class ExampleDialog {
     const own = study.train.label[i];
     const list = found.map((j) => {
       const differs = study.train.label[j] !== own;
-      return make("li", {}, this.tiles.link("train", j,
+      return make("li", {}, this.tiles.link("train", j, study.train.text?.[i],
         make("span", { class: differs ? "class differs" : "class" },
           `${differs ? "≠ " : ""}${className(study, "train", j)}`),
         make("span", {}, `mem. ${decimal(study.train.memorization[j])}`)));

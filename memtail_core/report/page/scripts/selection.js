@@ -89,20 +89,28 @@ function pairOrders({ influence, low, q }) {
   ]);
 }
 
-/** Whether the typed text is the index of an example (#17: only that), or is in its name or row. */
+/** Whether the typed text is the index of an example (#17: only that), or is in its name or row.
+ *  A text is found by its words, in any order. */
 function finder(typed, ...sides) {
   const wanted = typed.trim().toLowerCase();
   if (!wanted) return () => true;
   const [, hash, digits] = /^(#?)(\d+)$/.exec(wanted) ?? [];
   const index = digits === undefined ? -1 : Number(digits);
   const number = new RegExp(`(^|\\D)0*${index}(\\D|$)`); // 17 is in 00017.png, not in 170
+  const parts = wanted.split(/\s+/);
   const within = index < 0 ? (text) => text.toLowerCase().includes(wanted)
     : hash ? () => false : (text) => number.test(text);
   return (...indices) => sides.some((of, s) => {
     const i = indices[s];
     return i === index || (of.names !== null && within(of.names[i]))
-      || (index < 0 && of.text !== null && within(of.text[i]));
+      || (index < 0 && of.text !== null && (of.byWord ? holdsAll(of.text[i], parts) : within(of.text[i])));
   });
+}
+
+/** Whether a text holds each of some words, in any order. */
+function holdsAll(text, words) {
+  const lower = text.toLowerCase();
+  return words.every((word) => lower.includes(word));
 }
 
 /** The numbers below n that satisfy, in order. */

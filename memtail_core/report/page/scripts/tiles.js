@@ -9,11 +9,14 @@ class Tiles {
     };
   }
 
-  /** The picture of an image, or the text of a table's row. */
-  looks(side, i) {
-    return this.study.isImages
-      ? this.sprites[side].picture(i)
-      : make("span", { class: "words" }, this.study[side].text[i]);
+  /** The picture of an image, or words; of texts, those that are also in `beside` are marked. */
+  looks(side, i, beside = null) {
+    if (this.study.isImages) return this.sprites[side].picture(i);
+    const text = this.study[side].text[i];
+    if (!this.study.isText) return make("span", { class: "words" }, text);
+    this.shared ??= new SharedWords(this.study.train.text);
+    const shown = beside === null ? [text] : this.shared.marked(text, beside);
+    return make("span", { class: "words", dir: "auto" }, shown);
   }
 
   /** An interval as a bar on a line from 0 to 1, the threshold marked. */
@@ -76,8 +79,8 @@ class Tiles {
     ].join(", "));
     cell.append(
       make("span", { class: "two" },
-        make("span", { class: "frame" }, this.looks("train", i)),
-        make("span", { class: "frame test" }, this.looks("test", j))),
+        make("span", { class: "frame" }, this.looks("train", i, study.test.text?.[j])),
+        make("span", { class: "frame test" }, this.looks("test", j, study.train.text?.[i]))),
       make("span", { class: "who" },
         make("b", {}, plusMinus(influence[p], error[p])), " ",
         make("span", { class: "class" }, label)),
@@ -97,10 +100,10 @@ class Tiles {
       name && !/^\d+$/.test(name) ? `${name} · ` : null);
   }
 
-  /** A thumbnail that leads to its example. */
-  link(side, i, ...said) {
+  /** A thumbnail that leads to its example; of texts, with the words marked that `beside` has. */
+  link(side, i, beside, ...said) {
     return make("a", { href: `#${side}-${i}`, class: "thumbnail", title: described(this.study, side, i) },
-      make("span", { class: `frame ${side}` }, this.looks(side, i)),
+      make("span", { class: `frame ${side}` }, this.looks(side, i, beside)),
       make("span", { class: "said" }, make("span", { class: "visually-hidden" },
         `${KINDS[side]} ${i}: `), ...said));
   }

@@ -1,0 +1,37 @@
+"""Texts whose class anyone can tell, made up of words."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from memtail_core.data import Dataset
+
+_SUBJECTS = ("film", "plot", "cast", "score", "ending", "script", "camera", "sound", "story")
+_GOOD = ("great", "lovely", "moving", "sharp", "funny", "warm", "brilliant", "fresh")
+_BAD = ("dull", "awful", "tired", "clumsy", "boring", "flat", "hollow", "weak")
+_REST = ("and", "the", "of", "with", "a", "but", "this", "its", "for", "in", "one", "very", "quite")
+
+
+def reviews(n: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
+    """n different texts of 6 to 18 words, and whether each praises, int64 [n]."""
+    rng = np.random.default_rng(seed)
+    texts: dict[str, int] = {}
+    while len(texts) < n:
+        praises = int(rng.integers(2))
+        words = [
+            *rng.choice(_SUBJECTS, 2),
+            *rng.choice(_GOOD if praises else _BAD, 2),
+            *rng.choice(_REST, rng.integers(2, 15)),
+        ]
+        texts[" ".join(rng.permutation(words)).capitalize() + "."] = praises
+    return list(texts), np.array(list(texts.values()))
+
+
+@lru_cache
+def reviewed() -> Dataset:
+    """250 training and 120 test texts, a twentieth of the training labels wrong."""
+    texts, y = reviews(370)
+    y[:12] = 1 - y[:12]
+    return Dataset.from_arrays(
+        texts[:250], y[:250], texts[250:], y[250:], classes=("pans", "praises")
+    )
