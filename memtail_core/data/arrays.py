@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import Account
+from memtail_core.data.examples import Examples
 from memtail_core.data.pixels import as_images
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
@@ -27,6 +28,8 @@ def plain(splits: Splits) -> Splits:
     Raises:
         DatasetError: something is missing, or the columns of the two sets differ.
     """
+    if isinstance(splits.x_train, Examples):  # a source that keeps them plain
+        return replace(splits, account=splits.account + _odd_labels(splits))
     x_train, x_test, columns, account = _matched(splits.x_train, splits.x_test)
     if columns is not None and not len(_words(splits.features)):
         splits = replace(splits, features=columns)

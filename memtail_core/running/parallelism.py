@@ -17,7 +17,7 @@ from memtail_core.study import Study
 from memtail_core.training.gradient.resident_data import READY_BYTES
 
 _PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
-_DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats
+_DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats; of what is in memory
 _CLEARLY = 1.05  # fewer processes must be this much faster to be preferred
 _CONTAINER = (  # control groups of version 2 and 1: limit, use, and the part that is file cache
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
@@ -38,7 +38,7 @@ def candidates(
         TrainingError: not even one model fits in memory, or not that many.
     """
     ready = min(READY_BYTES, 4 * (dataset.train.size + dataset.test.size))
-    need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * dataset.nbytes)
+    need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * dataset.resident_bytes)
     if device == "cpu":
         need += training.restore(study.training).model_bytes(dataset)
     free = free_memory()

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from memtail_core import data, training
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, Storage
 from memtail_core.errors import StudyError
+from memtail_core.running.packing import storage_here
 from memtail_core.study import DatasetIdentity, Spec, Study
 
 
@@ -15,14 +16,19 @@ class Prepared(NamedTuple):
     dataset: Dataset
 
 
-def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
+def prepare(spec: Spec, dataset: Dataset | None = None, storage: Storage | None = None) -> Prepared:
     """Read the spec's data (or take ``dataset``) and bind them to the study they make.
+
+    Args:
+        spec: the study file.
+        dataset: its data, if they were read before.
+        storage: where and how data larger than memory are packed; see :func:`.storage_here`.
 
     Raises:
         StudyError: the description is wrong, or does not suit the data.
         DatasetError: the data are missing or unusable.
     """
-    dataset = data.load(spec.dataset) if dataset is None else dataset
+    dataset = data.load(spec.dataset, storage or storage_here()) if dataset is None else dataset
     subset_size = round(spec.subsets.ratio * len(dataset.y_train))
     if not 0 < subset_size < len(dataset.y_train):
         raise StudyError(

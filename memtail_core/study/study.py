@@ -24,6 +24,16 @@ def dataset_key(sha256: str) -> str:
     return f"datasets/{sha256}.npz"
 
 
+def packed_key(sha256: str) -> str:
+    """Where the index of the data of this digest is, if they are packed."""
+    return f"datasets/{sha256}.packed"
+
+
+def part_key(sha256: str) -> str:
+    """Where a part of packed data is; data that share records share their parts."""
+    return f"datasets/parts/{sha256}"
+
+
 class DatasetIdentity(Table):
     """A study's data by digest, with what must be known of them without loading them."""
 

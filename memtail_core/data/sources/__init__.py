@@ -12,6 +12,7 @@ from memtail_core.data.sources import (
     folder,
     hugging_face,
     npz,
+    packed,
     python_function,
     sklearn_datasets,
     table,
@@ -29,5 +30,6 @@ SOURCES: dict[str, Source] = {
     "parquet": table.load_parquet,
     "hf": hugging_face.load,
     "webdataset": webdataset.load,
+    "packed": packed.load,
     "python": python_function.load,
 }

@@ -7,11 +7,10 @@ from typing import Literal
 import numpy as np
 
 from memtail_core.data.image_files.index import folder_index
-from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, image_splits
+from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, Undecoded
 from memtail_core.data.sources import image_metadata
 from memtail_core.data.sources.table.images import ImageColumn
 from memtail_core.data.sources.table.options import Missing, Options
-from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError, StudyError
 
 
@@ -24,7 +23,7 @@ def load(
     broken: Broken = "error",
     label: str | None = None,
     missing: Missing = "error",
-) -> Splits:
+) -> Undecoded:
     """Read the images below ``path``; without ``train/``, its folders are classes.
 
     Args:
@@ -60,4 +59,4 @@ def load(
         place=lambda row: f"'{index.path(names[row])}'",
         faults=[Fault(name, f"'{index.path(name)}'", why) for name, why in index.faults.items()],
     )
-    return image_splits(given, size, broken, index.account)
+    return Undecoded(given, size, broken, index.account)

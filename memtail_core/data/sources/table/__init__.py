@@ -5,7 +5,7 @@
 :mod:`.account` says what became of every column. A training and a test table are read together.
 """
 
-from memtail_core.data.image_files.labelled import Broken
+from memtail_core.data.image_files.labelled import Broken, Undecoded
 from memtail_core.data.sources.table import csv_file, parquet_file
 from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import File
@@ -32,7 +32,7 @@ def load_csv(
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Splits | Undecoded:
     """Read a CSV file with a header.
 
     Args:
@@ -78,7 +78,7 @@ def load_parquet(
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Splits | Undecoded:
     """Read a Parquet file; the options are those of :func:`load_csv`."""
     options = Options(ignore or (), decimal, na_values or (), missing, types)
     images = ImageColumn(image, size, broken)
@@ -87,7 +87,7 @@ def load_parquet(
 
 def _load(
     read: Read, path: str, label: str, test: str | None, images: ImageColumn, options: Options
-) -> Splits:
+) -> Splits | Undecoded:
     images.check(options)
     if images.name is None:
         return load(read, path, label, test, options)
