@@ -103,7 +103,8 @@ class GradientOptions(Recipe):
         is_augmented = self.flip or self.crop or self.resized_crop
         if is_augmented and not dataset.feed.can_augment:
             name = dataset.modality.name
-            raise StudyError(f"[training] flip and crop are for images; these data are {name}")
+            which = "resized_crop is" if self.resized_crop else "flip and crop are"
+            raise StudyError(f"[training] {which} for images; these data are {name}")
         if self.resized_crop > min(dataset.feed.shape[1:], default=0) and self.resized_crop:
             raise StudyError(
                 f"[training] resized_crop = {self.resized_crop}: the images have "
