@@ -63,6 +63,7 @@ def pack(
         synced(output)
     except OSError as error:
         raise MachineError(f"cannot write to '{output}': {error.strerror or error}") from error
+    parts.sweep()
     named = {part.sha256 for part in index.parts}
     for file in parts.root.iterdir():  # of an earlier packing
         if file.name not in named and not file.name.startswith("."):

@@ -148,6 +148,7 @@ def test_a_worker_fetches_only_what_it_lacks(
     catalogue.put_dataset(bucket, packed)  # type: ignore[arg-type]
     cache = as_worker(monkeypatch, tmp_path)
     keys, index = parts_of(packed), packed_key(packed.sha256)
+    bucket.got.clear()
     read = catalogue.dataset_of(bucket, packed.sha256)  # type: ignore[arg-type]
     assert bucket.got == [index, *keys]
     np.testing.assert_array_equal(read.train.whole(), packed.train.whole())

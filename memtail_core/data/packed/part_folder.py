@@ -16,14 +16,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from memtail_core.data.packed.records import Part
 from memtail_core.errors import DamagedError, DatasetError, MachineError
 
 _PARTIAL = ".partial-"
 _ABANDONED = 24 * 3600.0  # seconds after which a file that is being written counts as abandoned
-_STARTING = 60.0  # seconds within which a new file may not be locked yet
 _FLUSHED = 2**24  # bytes after which what was written goes to the disk, in the background
 
 
@@ -90,8 +89,7 @@ class PartFolder:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             try:
-                with ThreadPoolExecutor(1) as flusher, partial.open("xb") as file:
-                    fcntl.flock(file, fcntl.LOCK_SH)  # others do not sweep it away
+                with ThreadPoolExecutor(1) as flusher, _locked(partial) as file:
                     writer = PartWriter(file, flusher)
                     yield writer
                     file.flush()
@@ -114,7 +112,7 @@ class PartFolder:
             MachineError: they do not fit here.
         """
         stay = {part.sha256 for part in kept}
-        self._sweep()
+        self.sweep()
         there = self._by_use()
         taken = sum(size for _, size, _ in there)
         for _, size, file in there:
@@ -148,12 +146,12 @@ class PartFolder:
                     found.append((status.st_atime_ns, status.st_size, file))
         return sorted(found)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Delete what killed writers have left."""
         for partial in self.root.glob(f"{_PARTIAL}*"):
             with suppress(OSError):
-                age = time.time() - partial.stat().st_mtime
-                if age > _ABANDONED or (age > _STARTING and _is_unused(partial)):
+                is_old = time.time() - partial.stat().st_mtime > _ABANDONED
+                if is_old or _is_unused(partial):
                     partial.unlink()
 
 
@@ -223,6 +221,19 @@ def synced(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _locked(partial: Path) -> Iterator[IO[bytes]]:
+    """Make a file that others, who see that it is locked, do not sweep away."""
+    while True:
+        with partial.open("xb") as file:
+            with suppress(OSError):  # no locks on this file system
+                fcntl.flock(file, fcntl.LOCK_SH)
+            if not os.fstat(file.fileno()).st_nlink:  # it was, before it was locked
+                continue
+            yield file
+            return
 
 
 def _is_unused(file: Path) -> bool:
