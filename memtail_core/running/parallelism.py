@@ -37,11 +37,7 @@ def candidates(
     Raises:
         TrainingError: not even one model fits in memory, or not that many.
     """
-    ready = min(READY_BYTES, 4 * (dataset.train.size + dataset.test.size))
-    need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * dataset.resident_bytes)
-    if device == "cpu":
-        need += training.restore(study.training).model_bytes(dataset)
-    free = free_memory()
+    need, free = process_bytes(study, dataset, device), free_memory()
     if need > free:
         raise TrainingError(
             f"training one model needs about {need / 2**30:.1f} GiB of memory, and "
@@ -58,6 +54,15 @@ def candidates(
     if device != "cpu":  # one process seldom fills a GPU, many crowd its memory
         most = min(most, 2)
     return sorted({most, max(1, most // 2)}, reverse=True)
+
+
+def process_bytes(study: Study, dataset: Dataset, device: str) -> int:
+    """Bytes of memory that a process needs; records that are mapped are not counted."""
+    recipe = training.restore(study.training)
+    ready = min(READY_BYTES, 4 * (dataset.train.size + dataset.test.size))
+    examples = dataset.resident_bytes if recipe.streams else dataset.nbytes
+    need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * examples)
+    return need + (recipe.model_bytes(dataset) if device == "cpu" else 0)
 
 
 def next_workers(to_try: list[int], rates: dict[int, float], shards: int) -> tuple[int, bool]:

@@ -32,6 +32,7 @@ def test_a_study_reads_what_was_packed(photos: Path, memtail: Memtail) -> None:
     Path("study.toml").write_text('[dataset]\nsource = "packed:photos.memtail"\n')
     told = memtail("run", "study.toml", "--dry-run").stdout
     assert "packed:photos.memtail: 48 training and 12 test images, 2 classes" in told
+    assert "a process; all of them map the same 6.0 kB of records from files" in told
     Path("study.toml").write_text('[dataset]\nsource = "folder:photos"\nsize = 6\n')
     ids = [
         re.findall(r"study-\w{10}", each)

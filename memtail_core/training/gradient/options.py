@@ -37,6 +37,7 @@ class GradientOptions(Recipe):
     """
 
     version: ClassVar[int] = 2
+    streams: ClassVar[bool] = True
 
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
