@@ -124,8 +124,8 @@ def _networks(setting: approximations.Setting, runs: list[approximations.Run]) -
     return Networks(
         trained=[run.networks.at(-1) for run in runs],
         snapshots=[run.networks.at(k) for run in runs for k in range(len(run.networks))],
-        train=(data.inputs(data.x_train).float(), data.y_train),
-        test=(data.inputs(data.x_test).float(), data.y_test),
+        train=(data.inputs(data.x_train[:]).float(), data.y_train),
+        test=(data.inputs(data.x_test[:]).float(), data.y_test),
     )
 
 

@@ -16,6 +16,7 @@ from cli.export import export
 from cli.fetch import fetch
 from cli.import_bank import import_bank
 from cli.influence import influence
+from cli.pack import pack
 from cli.pairs import pairs
 from cli.report import report
 from cli.retry import retry
@@ -28,7 +29,7 @@ from cli.workers import workers
 from memtail_core.errors import MemtailError
 
 _SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Studies": (demo, run, status, report, dashboard, doctor),
+    "Studies": (demo, run, status, report, dashboard, pack, doctor),
     "Results": (scores, pairs, influence, approximate),
     "Other projects": (import_bank, export),
     "Experiments": tuple(experiment_commands()),

@@ -121,9 +121,8 @@ def open_study(
     store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
 ) -> tuple["Study", "Dataset", int]:
     """Read a study file, or a stored study by its id, and how many trials it should have."""
-    from rich.console import Console
-    from rich.markup import escape
-
+    from cli.progress import reading
+    from memtail_core.running.packing import storage_here
     from memtail_core.running.preparation import prepare
 
     is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
@@ -137,8 +136,8 @@ def open_study(
             raise StudyError(f"the store has no number of models for {study.id}: give --trials")
         return study, catalogue.load_dataset(store, study), goal
     spec = Spec.load(name, overrides(assignments))
-    with Console(stderr=True).status(f"reading {escape(spec.dataset.source)}"):
-        study, dataset = prepare(spec)
+    with reading(spec.dataset.source) as packed:
+        study, dataset = prepare(spec, storage=storage_here(packed))
     return study, dataset, trials or max(spec.study.trials, catalogue.goal(store, study))
 
 

@@ -32,10 +32,7 @@ def say_study(
         f"{modalities.named(data.kind).noun}, {len(data.classes)} classes",
         markup=False,
     )
-    for line in account.lines:
-        say(f"  read      {line}", markup=False)
-    for warning in account.warnings:
-        say(f"[yellow]Warning:[/] {escape(warning)}")
+    say_account(console, account)
     say(
         f"  models    {how_many or f'{models:,}'} of {study.training['recipe']}, {_subsets(study)}",
         markup=False,
@@ -51,6 +48,14 @@ def say_study(
             f"  note      {asked:,} models are rounded up to {models:,}: shards have "
             f"{study.shard_size} models each"
         )
+
+
+def say_account(console: Console, account: Account) -> None:
+    """Print what was read and left out, and what looks wrong."""
+    for line in account.lines:
+        console.print(f"  read      {line}", markup=False)
+    for warning in account.warnings:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}")
 
 
 def say_kept(console: Console, study: Study, asked: int, goal: int) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import rich.progress
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.text import Text
 
 from cli import formatting
@@ -117,6 +118,34 @@ def progress_bar(description: str, total: int, unit: str) -> Iterator[Callable[[
         yield bar.advance
     finally:
         bar.stop()
+
+
+@contextmanager
+def reading(what: str, *, is_quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Say on stderr that data are read, until the block ends.
+
+    Yields what draws a bar when it is told how many images are packed, of how many.
+    """
+    console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=is_quiet)
+    status = console.status(f"reading {escape(what)}")
+    bar: ProgressBar | None = None
+
+    def packed(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is not None:
+            bar.advance(done - bar.completed)
+        elif done < total:
+            status.stop()
+            bar = ProgressBar(console, "packing", total, "images", completed=done)
+            bar.start()
+
+    status.start()
+    try:
+        yield packed
+    finally:
+        status.stop()
+        if bar is not None:
+            bar.stop()
 
 
 class _Count(rich.progress.ProgressColumn):

@@ -66,6 +66,11 @@ class RunProgress(ProgressListener):
         workers = f"{formatting.count(cost.workers, 'process', 'processes')} on {cost.device}"
         about = "about " if self._is_open else ""
         say(f"  to train  {about}{cost.missing:,} models{stored}, {workers}")
+        if cost.mapped_bytes:
+            say(
+                f"  memory    about {formatting.size(cost.process_bytes)} a process; all of them "
+                f"map the same {formatting.size(cost.mapped_bytes)} of records from files"
+            )
         known = cost.seconds is not None
         length = formatting.length(cost.seconds or 0) if known else "known after the first shard"
         say(f"  cost      time: {length}; store: {formatting.size(cost.store_bytes)}")

@@ -61,7 +61,11 @@ class Settings(BaseSettings):
     processes: Annotated[int, Field(ge=1)] = 1
     """Shards a worker trains at once, each in a process on one core; on a GPU always one."""
     cache: Path = Path("~/.cache/memtail")
-    """The folder where a worker keeps datasets it fetched from a bucket."""
+    """The folder where memtail packs data larger than memory, and keeps datasets it fetched from a
+    bucket."""
+    cache_bytes: Annotated[int, Field(ge=1)] | None = None
+    """The most bytes that the parts of packed data may take there; parts that were not used for
+    longest are dropped. By default the disk is the limit."""
     allow_python_recipes: bool = False
     """Whether a worker runs code named by a study: ``recipe = "python:module:function"``."""
 

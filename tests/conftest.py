@@ -86,6 +86,7 @@ def _processes_and_charts_start_at_once(common: Path) -> Iterator[None]:
     """Training processes, and what draws charts: in this process, and in the programs it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(processes, "pool", programs.pool)
+        patch.setenv("MEMTAIL_CACHE", str(common / "cache"))  # not the user's
         patch.setenv(drawn_once.FOLDER, str(common / "drawn"))
         drawn_once.keep_in(common / "drawn")
         yield

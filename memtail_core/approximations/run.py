@@ -49,7 +49,11 @@ class Setting:
     @cached_property
     def data(self) -> ResidentData:
         """The examples as networks take them, in float32."""
-        return ResidentData(self.dataset, self.networks.standardize, torch.device(self.device))
+        recipe = self.networks
+        return ResidentData(
+            *(self.dataset, recipe.standardize, torch.device(self.device)),
+            resized_crop=recipe.resized_crop,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,7 @@ class Networks:
         """Return network ``number`` in float32, in inference mode."""
         recipe, dataset = self.setting.networks, self.setting.dataset
         with own_randomness(torch.device("cpu")):
-            network = recipe.network(dataset.feed.shape, len(dataset.classes))
+            network = recipe.network(recipe.input_shape(dataset.feed), len(dataset.classes))
         state = {name: torch.from_numpy(array) for name, array in self.states[number].items()}
         network.load_state_dict(state)
         return network.to(self.setting.device).eval()

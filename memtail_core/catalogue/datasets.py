@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 
+from memtail_core.catalogue import packed_datasets
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import DamagedError, DatasetError, StoreError, StudyError
 from memtail_core.plan.arms import Arms
@@ -23,6 +24,8 @@ def put_dataset(store: ObjectStore, dataset: Dataset, *, verify: bool = False) -
         verify: read the stored file; else the store is asked for its digest, which a bucket
             answers without reading: it does not know yet what rots on its disk.
     """
+    if (index := packed_datasets.index_of(dataset)) is not None:
+        return packed_datasets.put(store, dataset, index, verify=verify)
     return put_encoded(store, dataset.sha256, dataset.to_npz, verify=verify)
 
 
@@ -79,7 +82,8 @@ def dataset_of(store: ObjectStore, sha256: str) -> Dataset:
         DatasetError: they are damaged.
     """
     try:
-        return Dataset.from_npz(store.get(dataset_key(sha256)), sha256)
+        packed = packed_datasets.load(store, sha256)
+        return packed or Dataset.from_npz(store.get(dataset_key(sha256)), sha256)
     except KeyError:
         raise StudyError(f"the store '{store.location}' has no dataset {sha256}") from None
     except DamagedError as error:
@@ -99,6 +103,14 @@ def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = N
         DatasetError: they are damaged.
     """
     key, sha256 = study.dataset_key, study.dataset.sha256
+    try:
+        packed = packed_datasets.load(store, sha256)
+    except DatasetError:
+        if not store.exists(key):  # else they are whole in the other form
+            raise
+        packed = None
+    if packed is not None:
+        return packed
     if cache is not None:
         with suppress(KeyError, DatasetError, StoreError):  # not fetched yet, damaged, unreadable
             return Dataset.from_npz(cache.get(key), sha256)

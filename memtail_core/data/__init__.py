@@ -15,6 +15,9 @@ from memtail_core.data.arrays import plain
 from memtail_core.data.checks import check_alike, checked_classes, checked_names, checked_split
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.examples import Examples, InMemory, Selection
+from memtail_core.data.image_files.labelled import Undecoded
+from memtail_core.data.packed.known import known_of, remember
+from memtail_core.data.packed.storage import Storage
 from memtail_core.data.sameness import sameness_warnings
 from memtail_core.data.sources import SOURCES
 from memtail_core.data.splits import Splits, split
@@ -31,17 +34,40 @@ __all__ = [
     "InMemory",
     "Selection",
     "Splits",
+    "Storage",
     "load",
+    "read",
 ]
 
 
-def load(what: DatasetTable) -> Dataset:
+def load(what: DatasetTable, storage: Storage | None = None) -> Dataset:
     """Read the data that ``[dataset]`` describes.
+
+    Args:
+        what: the table.
+        storage: where examples are packed that are not kept in memory; by default as the settings
+            say.
 
     Raises:
         StudyError: an unknown source or option.
         DatasetError: data that are missing or cannot be used.
     """
+    storage = Storage.here() if storage is None else storage
+    splits = read(what, storage)
+    dataset = Dataset.from_splits(
+        split(splits, what.test_fraction, what.train_limit, what.test_limit)
+    )
+    if (known := known_of(dataset, storage.cache)) is not None:
+        dataset = replace(dataset, account=dataset.account + Account(warnings=known.warnings))
+        remember(dataset, known)
+    elif dataset.modality.is_pictured or dataset.texts is not None:
+        alike = Account(warnings=tuple(sameness_warnings(dataset)))
+        dataset = replace(dataset, account=dataset.account + alike)
+    return dataset
+
+
+def read(what: DatasetTable, storage: Storage) -> Splits:
+    """Read and check what the source has, before a test set is drawn; see :func:`load`."""
     kind, _, argument = what.source.partition(":")
     if kind not in SOURCES:
         raise StudyError(
@@ -49,22 +75,19 @@ def load(what: DatasetTable) -> Dataset:
         )
     if not argument:
         raise StudyError(f"[dataset] source = '{what.source}': say which, as '{kind}:…'")
-    read = pydantic.validate_call(config={"strict": True})(SOURCES[kind])
+    source = pydantic.validate_call(config={"strict": True})(SOURCES[kind])
     try:
-        splits = read(argument, **what.options)
+        found = source(argument, **what.options)
+        if isinstance(found, Undecoded):
+            found = storage.decoded(found, what.storage)
+        assert isinstance(found, Splits)
+        splits = _checked(plain(found))
     except pydantic.ValidationError as error:
         raise StudyError(_sentence(kind, error.errors()[0])) from error
     except MemoryError as error:
         raise DatasetError(f"'{what.source}' does not fit in memory: set train_limit") from error
-    splits = _checked(plain(splits))
     splits = replace(splits, tokens=what.tokens or splits.tokens)
-    dataset = Dataset.from_splits(
-        split(splits, what.test_fraction, what.train_limit, what.test_limit)
-    )
-    if not dataset.modality.is_pictured and dataset.texts is None:
-        return dataset
-    alike = Account(warnings=tuple(sameness_warnings(dataset)))
-    return replace(dataset, account=dataset.account + alike)
+    return storage.packed(splits) if what.storage == "packed" else splits
 
 
 def _checked(splits: Splits) -> Splits:

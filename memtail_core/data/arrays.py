@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import Account
+from memtail_core.data.examples import Examples
 from memtail_core.data.missing_values import is_missing
 from memtail_core.data.modalities.text.cleaning import are_texts, as_texts
 from memtail_core.data.pixels import as_images
@@ -29,6 +30,8 @@ def plain(splits: Splits) -> Splits:
     Raises:
         DatasetError: something is missing, or the columns of the two sets differ.
     """
+    if isinstance(splits.x_train, Examples):  # a source that keeps them plain
+        return replace(splits, account=splits.account + _odd_labels(splits))
     if splits.modality in (None, "text") and are_texts(splits.x_train):
         return _texts(splits)
     x_train, x_test, columns, account = _matched(splits.x_train, splits.x_test)

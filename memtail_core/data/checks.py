@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.arrays import array
+from memtail_core.data.examples import Examples
 from memtail_core.data.missing_values import is_missing
 from memtail_core.data.modalities import MODALITIES, Modality, modality_of, named
 from memtail_core.data.wording import printable
@@ -19,13 +20,17 @@ _WHOLE = 2**53  # floats beyond do not hold every whole number
 
 def checked_split(
     x: Any, y: Any, split: str, modality: str | None = None
-) -> tuple[NDArray[Any], NDArray[Any], Modality]:
+) -> tuple[Any, NDArray[Any], Modality]:
     """Check and normalise the examples and labels of one split, before anything is drawn from it.
 
     Args:
-        x, y: examples and labels as a source returned them.
+        x, y: examples and labels as a source returned them; examples may be :class:`.Examples`.
         split: "train" or "test", for messages.
         modality: its name; by default the modality that the array looks like.
+
+    Returns:
+        The examples, an array or :class:`.Examples` as before; labels, int64 or text [n]; and what
+        the examples are.
 
     Raises:
         DatasetError: one sentence, with the position in the arrays as they were given.
@@ -69,7 +74,12 @@ def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
     return tuple(printable(str(name)) for name in texts)
 
 
-def _examples(given: Any, name: str, modality: str | None) -> tuple[NDArray[Any], Modality]:
+def _examples(given: Any, name: str, modality: str | None) -> tuple[Any, Modality]:
+    if isinstance(given, Examples):  # prepared when they were packed
+        looks = modality_of(given.shape, given.dtype)
+        of = named(modality) if modality is not None else looks
+        assert of is not None
+        return given, of
     x = array(given, name)
     if x.ndim > 1 and len(x) and x.size == 0:
         raise DatasetError(f"{name} has shape {list(x.shape)}: its examples hold nothing")

@@ -20,9 +20,10 @@ from memtail_core.data.checks import (
     checked_split,
     class_indices,
 )
-from memtail_core.data.examples import Examples, InMemory
+from memtail_core.data.examples import Examples, InMemory, as_examples
 from memtail_core.data.modalities import Feed, Modality, modality_of, named
 from memtail_core.data.modalities.text.corpus import Texts
+from memtail_core.data.moments import moments
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
 
@@ -105,6 +106,17 @@ class Dataset:
     def nbytes(self) -> int:
         """Bytes of all examples and labels."""
         return sum(each.nbytes for each in (self.train, self.y_train, self.test, self.y_test))
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of them that stay in this process's memory."""
+        mapped = sum(each.nbytes - each.resident_bytes for each in (self.train, self.test))
+        return self.nbytes - mapped
+
+    @cached_property
+    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation of the training examples' channels or columns; see :mod:`.moments`."""
+        return moments(self.train)
 
     @cached_property
     def sha256(self) -> str:
@@ -196,11 +208,11 @@ class Dataset:
         x_test, y_test, _ = checked_split(given.x_test, given.y_test, "test", given.modality)
         classes = None if given.classes is None else checked_classes(given.classes)
         encoded = of.encode(x_train, x_test, given.tokens)
-        x_train, x_test = encoded.train, encoded.test
-        if x_train.shape[1:] != x_test.shape[1:] or x_train.dtype != x_test.dtype:
+        x_train, x_test = as_examples(encoded.train), as_examples(encoded.test)
+        if x_train.shape != x_test.shape or x_train.dtype != x_test.dtype:
             raise DatasetError(
-                f"x_train holds {x_train.dtype} {x_train.shape[1:]} examples, x_test "
-                f"{x_test.dtype} {x_test.shape[1:]}: they must be alike"
+                f"x_train holds {x_train.dtype} {x_train.shape} examples, x_test "
+                f"{x_test.dtype} {x_test.shape}: they must be alike"
             )
         check_alike(y_train, y_test)
         if classes is None:
@@ -222,15 +234,16 @@ class Dataset:
                 f"every training example has the label {classes[int(y_train[0])]}: "
                 "a classifier needs at least two classes"
             )
+        n_columns = x_train.shape[0] if len(x_train.shape) == 1 else 0
         return cls(
-            InMemory(x_train),
+            x_train,
             y_train.astype(np.int64),
-            InMemory(x_test),
+            x_test,
             y_test.astype(np.int64),
             checked_classes(classes),
             checked_names(given.train_names, len(x_train), "train_names"),
             checked_names(given.test_names, len(x_test), "test_names"),
-            checked_names(given.features, x_train.shape[1] if x_train.ndim == 2 else 0, "features"),
+            checked_names(given.features, n_columns, "features"),
             modality=of,
             account=given.account + encoded.account,
             texts=encoded.texts,

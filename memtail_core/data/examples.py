@@ -8,7 +8,7 @@ else takes the rows it needs or reads chunk by chunk, so that a dataset need not
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ CHUNK_BYTES = 2**24
 Rows = NDArray[np.int64] | Sequence[int] | slice
 
 
+@runtime_checkable
 class Examples(Protocol):
     """n examples of one shape and dtype, in a fixed order.
 
@@ -49,6 +50,15 @@ class Examples(Protocol):
             IndexError: an index is n or larger, or negative.
         """
 
+    def take_into(self, rows: NDArray[np.int64], into: NDArray[Any]) -> None:
+        """Copy the examples ``rows`` into an array [k, \\*shape]."""
+        into[...] = self.take(rows)
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether they stay in files, and :meth:`whole` would copy them into memory."""
+        return False
+
     @abstractmethod
     def whole(self) -> NDArray[Any]:
         """Return all examples as one array, [n, \\*shape]. Do not write to it.
@@ -67,9 +77,18 @@ class Examples(Protocol):
         return len(self) * self.example_bytes
 
     @property
+    def resident_bytes(self) -> int:
+        """Bytes that stay in this process's memory for the examples; the others are mapped."""
+        return self.nbytes
+
+    @property
     def size(self) -> int:
         """The number of values of all examples."""
         return len(self) * prod(self.shape)
+
+    def selected(self, rows: NDArray[np.int64]) -> "Examples":
+        """Return the examples ``rows``, in that order, without a copy."""
+        return Selection(self, rows)
 
     def chunks(self, rows: int | None = None) -> Iterator[NDArray[Any]]:
         """Yield all examples in order, [≤ rows, \\*shape] at a time; one empty chunk of none.
@@ -143,6 +162,11 @@ class Selection(Examples):
     def whole(self) -> NDArray[Any]:
         """See :class:`Examples`."""
         return self._examples.take(self._rows)
+
+
+def as_examples(x: NDArray[Any] | Examples) -> Examples:
+    """Return examples as they are, and an array as examples in memory."""
+    return x if isinstance(x, Examples) else InMemory(x)
 
 
 def checked_rows(rows: NDArray[np.int64] | Sequence[int], n: int) -> NDArray[np.int64]:

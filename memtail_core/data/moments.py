@@ -33,5 +33,6 @@ def moments(
         total = total + x.sum(tuple(range(x.ndim - 1)), dtype=np.float64)
     mean, squares = total / count, np.float64(0)
     for x in chunks():
-        squares = squares + np.square(x - mean).sum(tuple(range(x.ndim - 1)))
+        apart = x - mean  # of large images hundreds of megabytes, of which one copy is enough
+        squares = squares + np.square(apart, out=apart).sum(tuple(range(x.ndim - 1)))
     return np.asarray(mean), np.sqrt(squares / count)

@@ -6,11 +6,12 @@ functions :func:`vectors`, :func:`standardized`, :func:`principal` and :func:`ne
 who compare in another way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from memtail_core.data.dataset import Dataset
@@ -64,7 +65,7 @@ class Space:
             return cls(*(np.zeros((len(x), 0), np.float32) for x in (dataset.train, dataset.test)))
         evenly = np.linspace(0, n - 1, min(n, _FITTED)).round().astype(np.int64)
         embed = dataset.modality.embedding(dataset.train)
-        sample = embed(dataset.train.take(evenly), _LARGEST_SIDE)
+        sample = _shrunk(dataset.train.selected(evenly), embed)
         places, d = sample.shape[1], sample[0].size
         by_quantity = sample.reshape(-1, sample.shape[2])
         mean = by_quantity.mean(axis=0, dtype=np.float64)
@@ -79,8 +80,10 @@ class Space:
             components = _pca(kept, iterated_power=2).fit(points).components_.T
 
         def project(examples: Examples) -> Iterator[Floats]:
-            for x in examples.chunks(_ROWS):
-                points = (embed(x, _LARGEST_SIDE).reshape(len(x), d) - shift) * scale
+            for start in range(0, max(1, len(examples)), _ROWS):
+                rows = np.arange(start, min(start + _ROWS, len(examples)))
+                x = _shrunk(examples.selected(rows), embed)
+                points = (x.reshape(len(x), d) - shift) * scale
                 yield points if components is None else points @ components
 
         train, test = (np.concatenate(list(project(x))) for x in (dataset.train, dataset.test))
@@ -113,6 +116,12 @@ def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
     examples = dataset.train
     embed = dataset.modality.embedding(examples)
     d = embed(examples.take([0]), None)[0].size
+    need, free = 4 * d * len(examples), psutil.virtual_memory().available
+    if examples.is_mapped and need > free:
+        raise DatasetError(
+            f"comparing all pixels of all images needs {need / 1e9:.1f} GB of memory, and "
+            f"{free / 1e9:.1f} GB are free: use another estimator or method, or a train_limit"
+        )
     made = np.empty((len(examples), d), np.float32)  # filled in place: there is no second copy
     mean, deviation = (
         moments(examples, lambda x: embed(x, None)) if standardize else (np.zeros(1), np.ones(1))
@@ -125,6 +134,11 @@ def vectors(dataset: Dataset, *, standardize: bool = False) -> Floats:
         made[start : start + len(x)] = x.reshape(len(x), d)
         start += len(x)
     return made
+
+
+def _shrunk(examples: Examples, embed: Callable[..., Floats]) -> Floats:
+    """Embed examples, a few megabytes of them at a time, shrunk."""
+    return np.concatenate([embed(x, _LARGEST_SIDE) for x in examples.chunks()])
 
 
 def standardized(x: Floats) -> Floats:

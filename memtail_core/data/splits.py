@@ -6,12 +6,13 @@ study. Draws are stratified: every class keeps its share.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data.account import NO_ACCOUNT, Account
+from memtail_core.data.examples import Examples
 from memtail_core.data.wording import counted
 from memtail_core.errors import DatasetError
 from memtail_core.study import TokensTable
@@ -36,7 +37,22 @@ class Splits:
     tokens: TokensTable | None = None  # how texts become tokens
 
 
-Source = Callable[..., Splits]  # (argument, /, *, option=default, …)
+class Unread(Protocol):
+    """Examples that a source has found and not read yet: :class:`.Undecoded` images."""
+
+    def splits(self) -> Splits:
+        """Read them into memory."""
+        ...
+
+
+Source = Callable[..., Splits | Unread]  # (argument, /, *, option=default, …)
+
+
+def taken(x: Any, rows: NDArray[np.int64] | slice) -> Any:
+    """Return some rows of an array or of :class:`.Examples`, in this order."""
+    if not isinstance(x, Examples):
+        return x[rows]
+    return x.selected(np.arange(len(x))[rows] if isinstance(rows, slice) else rows)
 
 
 def split(
@@ -79,9 +95,9 @@ def split(
         names = _names(splits.train_names, n)
         splits = replace(
             splits,
-            x_train=splits.x_train[train],
+            x_train=taken(splits.x_train, train),
             y_train=splits.y_train[train],
-            x_test=splits.x_train[test],
+            x_test=taken(splits.x_train, test),
             y_test=splits.y_train[test],
             train_names=[names[i] for i in train],
             test_names=[names[i] for i in test],
@@ -92,7 +108,7 @@ def split(
         names = _names(splits.train_names, len(splits.y_train))
         splits = replace(
             splits,
-            x_train=splits.x_train[kept],
+            x_train=taken(splits.x_train, kept),
             y_train=splits.y_train[kept],
             train_names=[names[i] for i in kept],
         )
@@ -101,7 +117,7 @@ def split(
         names = _names(splits.test_names, len(splits.y_test))
         splits = replace(
             splits,
-            x_test=splits.x_test[kept],
+            x_test=taken(splits.x_test, kept),
             y_test=splits.y_test[kept],
             test_names=[names[i] for i in kept],
         )

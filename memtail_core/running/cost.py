@@ -29,6 +29,8 @@ class Cost:
         device: where they would be trained.
         workers: processes at most; 0 if nothing is missing.
         store_bytes: bytes that the missing models add to the store.
+        process_bytes: memory that each of them needs.
+        mapped_bytes: records that they map from files, all of them the same; 0 of data in memory.
         seconds_per_model: measured on stored models; None if there are none.
         seconds: the missing models at that rate; None if there is none.
     """
@@ -41,6 +43,8 @@ class Cost:
     device: str
     workers: int
     store_bytes: int
+    process_bytes: int
+    mapped_bytes: int
     seconds_per_model: float | None
     seconds: float | None
 
@@ -75,6 +79,8 @@ def estimate(
         device=device,
         workers=max(to_try),
         store_bytes=store_bytes(study, len(progress.missing)),
+        process_bytes=parallelism.process_bytes(study, dataset, device) if n_missing else 0,
+        mapped_bytes=dataset.nbytes - dataset.resident_bytes if dataset.train.is_mapped else 0,
         seconds_per_model=seconds,
         seconds=None if seconds is None else seconds * n_missing / max(1, *to_try),
     )

@@ -17,7 +17,7 @@ from memtail_core.study import Study
 from memtail_core.training.gradient.resident_data import READY_BYTES
 
 _PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
-_DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats
+_DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats; of what is in memory
 _CLEARLY = 1.05  # fewer processes must be this much faster to be preferred
 _CONTAINER = (  # control groups of version 2 and 1: limit, use, and the part that is file cache
     (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
@@ -37,11 +37,7 @@ def candidates(
     Raises:
         TrainingError: not even one model fits in memory, or not that many.
     """
-    ready = min(READY_BYTES, 4 * (dataset.train.size + dataset.test.size))
-    need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * dataset.nbytes)
-    if device == "cpu":
-        need += training.restore(study.training).model_bytes(dataset)
-    free = free_memory()
+    need, free = process_bytes(study, dataset, device), free_memory()
     if need > free:
         raise TrainingError(
             f"training one model needs about {need / 2**30:.1f} GiB of memory, and "
@@ -58,6 +54,15 @@ def candidates(
     if device != "cpu":  # one process seldom fills a GPU, many crowd its memory
         most = min(most, 2)
     return sorted({most, max(1, most // 2)}, reverse=True)
+
+
+def process_bytes(study: Study, dataset: Dataset, device: str) -> int:
+    """Bytes of memory that a process needs; records that are mapped are not counted."""
+    recipe = training.restore(study.training)
+    ready = min(READY_BYTES, 4 * (dataset.train.size + dataset.test.size))
+    examples = dataset.resident_bytes if recipe.streams else dataset.nbytes
+    need = _PROCESS_BYTES + ready + int(_DATASET_COPIES * examples)
+    return need + (recipe.model_bytes(dataset) if device == "cpu" else 0)
 
 
 def next_workers(to_try: list[int], rates: dict[int, float], shards: int) -> tuple[int, bool]:

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 from memtail_core import data, training
-from memtail_core.data import Dataset
+from memtail_core.data import Dataset, Storage
 from memtail_core.errors import StudyError
 from memtail_core.plan.candidates import with_candidates
+from memtail_core.running.packing import storage_here
 from memtail_core.study import DatasetIdentity, Spec, Study
 
 
@@ -16,14 +17,19 @@ class Prepared(NamedTuple):
     dataset: Dataset
 
 
-def prepare(spec: Spec, dataset: Dataset | None = None) -> Prepared:
+def prepare(spec: Spec, dataset: Dataset | None = None, storage: Storage | None = None) -> Prepared:
     """Read the spec's data (or take ``dataset``) and bind them to the study they make.
+
+    Args:
+        spec: the study file.
+        dataset: its data, if they were read before.
+        storage: where and how data larger than memory are packed; see :func:`.storage_here`.
 
     Raises:
         StudyError: the description is wrong, or does not suit the data.
         DatasetError: the data are missing or unusable.
     """
-    dataset = data.load(spec.dataset) if dataset is None else dataset
+    dataset = data.load(spec.dataset, storage or storage_here()) if dataset is None else dataset
     subsets, n = with_candidates(spec.subsets, dataset), len(dataset.y_train)
     n_drawn_from = n if subsets.candidates is None else len(subsets.candidates)
     drawn = round(subsets.ratio * n_drawn_from)

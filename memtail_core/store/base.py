@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from memtail_core.errors import StoreError
 
@@ -102,3 +103,19 @@ def checked_key(key: str) -> str:
     if not is_key(key):
         raise StoreError(f"'{key}' is not a valid key: segments of letters, digits, '.', '_', '-'")
     return key
+
+
+@runtime_checkable
+class LocalStore(Protocol):
+    """A store whose objects are files that this machine can map: a folder."""
+
+    def file(self, key: str) -> Path:
+        """Where the file of an object is, or would be."""
+        ...
+
+    def put_file(self, key: str, file: Path) -> None:
+        """Store a file's content under ``key``, without a copy where the file system allows it.
+
+        The file must not be written to afterwards.
+        """
+        ...

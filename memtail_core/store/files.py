@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -49,6 +50,27 @@ class FilesStore:
                     raise
                 return _rename_to_new(partial, path)
         return True
+
+    def file(self, key: str) -> Path:
+        """The path that the key is."""
+        return self._path(key)
+
+    def put_file(self, key: str, file: Path) -> None:
+        """Link to it; copy it where it is on another disk."""
+        path = self._path(key)
+        partial = path.parent / f"{_PARTIAL}{uuid.uuid4().hex}"
+        with self._explained(f"write {key}"):
+            _make_folder(path.parent)
+            try:
+                try:
+                    os.link(file, partial)
+                except OSError:
+                    shutil.copyfile(file, partial)
+                    _sync_file(partial)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+            _sync_folder(path.parent)
 
     @contextmanager
     def _written(self, key: str, content: bytes) -> Iterator[tuple[Path, Path]]:
@@ -180,6 +202,12 @@ def _sweep(folder: Path) -> None:
         with suppress(OSError):  # another process was faster
             if time.time() - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()
+
+
+def _sync_file(file: Path) -> None:
+    """Make what was written durable."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

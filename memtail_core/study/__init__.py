@@ -1,7 +1,14 @@
 """A study: the file a user writes (a Spec), and the immutable description that is trained."""
 
 from memtail_core.study.spec import Spec, name_of, shipped
-from memtail_core.study.study import IMPORTED, DatasetIdentity, Study, dataset_key
+from memtail_core.study.study import (
+    IMPORTED,
+    DatasetIdentity,
+    Study,
+    dataset_key,
+    packed_key,
+    part_key,
+)
 from memtail_core.study.tables import (
     ID,
     MOST_TRIALS,
@@ -26,5 +33,7 @@ __all__ = [
     "TokensTable",
     "dataset_key",
     "name_of",
+    "packed_key",
+    "part_key",
     "shipped",
 ]

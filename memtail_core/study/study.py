@@ -26,6 +26,16 @@ def dataset_key(sha256: str) -> str:
     return f"datasets/{sha256}.npz"
 
 
+def packed_key(sha256: str) -> str:
+    """Where the index of the data of this digest is, if they are packed."""
+    return f"datasets/{sha256}.packed"
+
+
+def part_key(sha256: str) -> str:
+    """Where a part of packed data is; data that share records share their parts."""
+    return f"datasets/parts/{sha256}"
+
+
 class DatasetIdentity(Table):
     """A study's data by digest, with what must be known of them without loading them."""
 
@@ -67,7 +77,7 @@ class Study(Table):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Study":
         """Copy it, with another id if ``update`` changes anything that the id is made of."""
         copied = super().model_copy(update=update, deep=deep)
-        for cached in ("id", "digest", "candidates"):
+        for cached in ("id", "digest"):
             vars(copied).pop(cached, None)
         return copied
 
@@ -83,7 +93,7 @@ class Study(Table):
         n_candidates = len(self.candidates)
         return n - n_candidates + round(self.subsets.ratio * n_candidates)
 
-    @cached_property
+    @property
     def candidates(self) -> NDArray[np.int64]:
         """The training examples that some trials leave out, int64, ascending: those with scores."""
         if isinstance(self.subsets, SubsetsTable) and self.subsets.candidates is not None:

@@ -21,6 +21,7 @@ class Recipe(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     stackable: ClassVar[bool] = False  # whether many models can be trained at once
+    streams: ClassVar[bool] = False  # whether mapped examples stay in their files in training
     version: ClassVar[int] = 1  # raise it when the same options train different models
     outcome: ClassVar[Outcome] = CLASSIFICATION  # what a trial records about each example
     recipe: str

@@ -197,6 +197,15 @@ def write_npz(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
     return {"source": f"npz:{folder / 'arrays.npz'}"}
 
 
+def write_packed(folder: Path, truth: Truth, patch: Any = None) -> dict[str, Any]:
+    """Pack the same arrays."""
+    from memtail_core.running.packing import pack
+    from memtail_core.study import DatasetTable
+
+    pack(DatasetTable(**write_npz(folder, truth)), folder / "arrays.memtail")
+    return {"source": f"packed:{folder / 'arrays.memtail'}"}
+
+
 def _columns(truth: Truth, part: str) -> dict[str, list[Any]]:
     x = getattr(truth, f"x_{part}")
     return {
@@ -394,6 +403,8 @@ KINDS = {
     "folder without test": Kind(in_class_order(images((6, 5, 1), test=None)), write_folder),
     "npz": Kind(images((6, 5, 4)), write_npz),
     "npz without test": Kind(features(test=None), write_npz),
+    "packed": Kind(images((6, 5, 3)), write_packed),
+    "packed without test": Kind(features(test=None), write_packed),
     "csv": Kind(features(), write_csv),
     "csv of paths": Kind(_numbered(images((6, 5, 3)), "{}.png"), write_csv_of_paths),
     "csv without test": Kind(features(test=None), write_csv),

@@ -196,6 +196,20 @@ def test_a_stored_dataset_comes_back_identical(source):
     assert back.sha256 == dataset.sha256
 
 
+def test_packed_data_are_the_same_data_with_the_same_digest(source):
+    settings = {"train_limit": 20, "test_limit": 7}
+    memory = source.load(storage="memory", **settings)
+    packed = source.load(storage="packed", **settings)
+    assert packed.train.is_mapped
+    assert packed.sha256 == memory.sha256
+    assert packed.account.lines == memory.account.lines
+    for part in ("train", "test"):
+        ours, theirs = (getattr(each, part).whole() for each in (packed, memory))
+        np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(packed.moments, memory.moments, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_damaged_stored_dataset_is_refused(source):
     dataset = source.load(train_limit=20)
     content = bytearray(dataset.to_npz())

@@ -34,6 +34,21 @@ class Embedded:
     read: Callable[[], bytes]
 
 
+@dataclass(frozen=True)
+class FilePart:
+    """Reads the bytes of an :class:`Embedded` file that lies in another; processes may have it."""
+
+    path: str
+    start: int
+    length: int
+
+    def __call__(self) -> bytes:
+        """Return them."""
+        with Path(self.path).open("rb") as file:
+            file.seek(self.start)
+            return file.read(self.length)
+
+
 ImageFile = str | Embedded
 """A path, or where else the bytes of an image file are."""
 

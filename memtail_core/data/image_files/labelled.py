@@ -11,11 +11,12 @@ from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.image_files.decoding import DEEP_COLOUR, SEVERAL_FRAMES
 from memtail_core.data.image_files.formats import ImageFile
 from memtail_core.data.image_files.reading import Images, read_images
-from memtail_core.data.splits import Splits
+from memtail_core.data.splits import Splits, taken
 from memtail_core.data.wording import counted, some
 from memtail_core.errors import DatasetError
 
 Broken = Literal["error", "skip"]
+ReadImages = Callable[[Sequence[ImageFile], int | None], Images]
 
 _NAMED_FAULTS = 10
 
@@ -54,23 +55,42 @@ class Labelled:
     faults: Sequence[Fault] = ()
 
 
-def image_splits(
-    given: Labelled, size: int | None, broken: Broken, account: Account = NO_ACCOUNT
-) -> Splits:
-    """Decode the images.
+@dataclass(frozen=True, eq=False)
+class Undecoded:
+    """Images that a source has found, and how to read them; :meth:`splits` decodes them.
 
-    Args:
+    Attributes:
         given: which.
         size: resize every image to size × size pixels. Without it all must have one size.
         broken: "error" refuses files that cannot be read, "skip" leaves them out and says so.
         account: what became of the input so far.
 
     Raises:
-        DatasetError: all that is wrong with the images.
+        DatasetError: the size is none.
     """
-    if size is not None and not 1 <= size <= 4096:
-        raise DatasetError(f"[dataset] size = {size!r}: give the pixels of a side, 1 to 4096")
-    images = read_images(given.files, size)
+
+    given: Labelled
+    size: int | None
+    broken: Broken
+    account: Account = NO_ACCOUNT
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not 1 <= self.size <= 4096:
+            raise DatasetError(
+                f"[dataset] size = {self.size!r}: give the pixels of a side, 1 to 4096"
+            )
+
+    def splits(self, read: ReadImages = read_images) -> Splits:
+        """Decode the images with ``read``: into memory by default.
+
+        Raises:
+            DatasetError: all that is wrong with the images.
+        """
+        images = read(self.given.files, self.size)
+        return _splits(self.given, images, self.broken, self.account)
+
+
+def _splits(given: Labelled, images: Images, broken: Broken, account: Account) -> Splits:
     own = (Fault(given.names[i], given.place(i), why) for i, why in images.faults.items())
     faults = [*given.faults, *own]
     _check(given, faults, images, broken)
@@ -78,15 +98,17 @@ def image_splits(
     if lost := set(range(len(given.classes))) - set(given.y[kept].tolist()):
         name = given.classes[min(lost)]
         raise DatasetError(f"'{given.root}': no image of the class {name} can be read")
-    assert images.pixels is not None  # some image was read
-    x = images.pixels if len(kept) == len(given.names) else images.pixels[kept]
+    x = images.pixels if images.records is None else images.records
+    assert x is not None  # some image was read
+    x = x if len(kept) == len(given.names) else taken(x, kept)
     y, n = given.y[kept], int(np.count_nonzero(kept < given.n_train))
     is_named = given.is_named or len(kept) < len(given.names)
     names = [given.names[row] for row in kept] if is_named else []
     account += _account(images, faults, [given.names[row] for row in kept])
     if given.n_train == len(given.names):
         return Splits(x, y, classes=given.classes, train_names=names, account=account)
-    return Splits(x[:n], y[:n], x[n:], y[n:], given.classes, names[:n], names[n:], account=account)
+    train, test = taken(x, slice(n)), taken(x, slice(n, None))
+    return Splits(train, y[:n], test, y[n:], given.classes, names[:n], names[n:], account=account)
 
 
 def _check(given: Labelled, faults: Sequence[Fault], images: Images, broken: Broken) -> None:

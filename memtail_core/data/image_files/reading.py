@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from memtail_core.data.examples import Examples
 from memtail_core.data.image_files.decoding import Decoded, ImageFileError, decode
 from memtail_core.data.image_files.formats import ImageFile, formats_by_ending
 from memtail_core.data.image_files.grey_scale import GreyScale, Range
@@ -30,6 +31,7 @@ class Images:
 
     Attributes:
         pixels: uint8 [n, h, w, 1 or 3], with rows of no meaning for files with faults.
+        records: the same where they were not read into memory.
         scale: of deep grey values; None where there are none.
         n_deep: how many images have deep grey values.
         faults: why a file could not be read, by its row.
@@ -39,6 +41,7 @@ class Images:
     """
 
     pixels: NDArray[np.uint8] | None = None
+    records: Examples | None = None
     scale: GreyScale | None = None
     n_deep: int = 0
     faults: dict[int, str] = field(default_factory=dict)
@@ -50,7 +53,7 @@ class Images:
 def read_images(files: Sequence[ImageFile], size: int | None) -> Images:
     """Read ``files``; deep grey values are put on one scale, in a second pass over their files."""
     images = Images()
-    with _complaints_into(images.complaints):
+    with complaints_into(images.complaints):
         deep: list[int] = []
         limits: Range | None = None
         for row, image in enumerate(decoded(files, size)):
@@ -67,7 +70,7 @@ def read_images(files: Sequence[ImageFile], size: int | None) -> Images:
 
 
 @contextmanager
-def _complaints_into(complaints: set[str]) -> Iterator[None]:
+def complaints_into(complaints: set[str]) -> Iterator[None]:
     """Collect what Pillow warns of, instead of printing it for each file."""
     with warnings.catch_warnings():
         show = warnings.showwarning

@@ -48,8 +48,8 @@ class Encoded:
         account: what was made of them.
     """
 
-    train: NDArray[Any]
-    test: NDArray[Any]
+    train: NDArray[Any] | Examples
+    test: NDArray[Any] | Examples
     texts: Texts | None = None
     account: Account = NO_ACCOUNT
 
@@ -89,7 +89,10 @@ class Modality(Protocol):
         """
 
     def encode(
-        self, train: NDArray[Any], test: NDArray[Any], tokens: TokensTable | None
+        self,
+        train: NDArray[Any] | Examples,
+        test: NDArray[Any] | Examples,
+        tokens: TokensTable | None,
     ) -> Encoded:
         """Turn the prepared examples of both sets into numbers, if they are not.
 

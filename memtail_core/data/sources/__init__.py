@@ -12,6 +12,7 @@ from memtail_core.data.sources import (
     folder,
     hugging_face,
     npz,
+    packed,
     python_function,
     sklearn_datasets,
     table,
@@ -30,5 +31,6 @@ SOURCES: dict[str, Source] = {
     "jsonl": table.load_json_lines,
     "hf": hugging_face.load,
     "webdataset": webdataset.load,
+    "packed": packed.load,
     "python": python_function.load,
 }

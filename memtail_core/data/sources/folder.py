@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from memtail_core.data.image_files.index import folder_index
-from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, image_splits
+from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, Undecoded
 from memtail_core.data.sources import image_metadata, text_folder
 from memtail_core.data.sources.table.images import ImageColumn
 from memtail_core.data.sources.table.options import Missing, Options
@@ -29,7 +29,7 @@ def load(
     missing: Missing = "error",
     text: bool = False,
     encoding: str | None = None,
-) -> Splits:
+) -> Splits | Undecoded:
     """Read the images or texts below ``path``; without ``train/``, its folders are classes.
 
     Args:
@@ -76,4 +76,4 @@ def load(
         place=lambda row: f"'{index.path(names[row])}'",
         faults=[Fault(name, f"'{index.path(name)}'", why) for name, why in index.faults.items()],
     )
-    return image_splits(given, size, broken, index.account)
+    return Undecoded(given, size, broken, index.account)

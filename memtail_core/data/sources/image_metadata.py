@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.json
 
+from memtail_core.data.image_files.labelled import Undecoded
 from memtail_core.data.image_files.set_folders import TEST, TRAIN, VALIDATION
 from memtail_core.data.sources.table import csv_file
 from memtail_core.data.sources.table.faults import Faults
@@ -13,14 +14,13 @@ from memtail_core.data.sources.table.files import File
 from memtail_core.data.sources.table.images import ImageColumn, load_images
 from memtail_core.data.sources.table.options import Options
 from memtail_core.data.sources.table.text import nfc
-from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
 
 IMAGES = "file_name"  # the column of paths, as Hugging Face's ImageFolder calls it
 _FILES = ("metadata.csv", "metadata.jsonl")
 
 
-def load_described(root: Path, label: str, images: ImageColumn, options: Options) -> Splits:
+def load_described(root: Path, label: str, images: ImageColumn, options: Options) -> Undecoded:
     """Read the images that a folder's metadata file names, with the labels that it gives them.
 
     ``train/`` and ``test/`` (or ``val/``) may each have a metadata file; else the folder has one.

@@ -15,15 +15,14 @@ from typing import Any
 import pyarrow
 from pydantic_core import from_json
 
-from memtail_core.data.image_files.formats import Embedded, formats_by_ending
-from memtail_core.data.image_files.labelled import Broken
+from memtail_core.data.image_files.formats import Embedded, FilePart, formats_by_ending
+from memtail_core.data.image_files.labelled import Broken, Undecoded
 from memtail_core.data.image_files.tree import is_hidden
 from memtail_core.data.sources.table.faults import Faults, rows_beside
 from memtail_core.data.sources.table.files import File, Rows
 from memtail_core.data.sources.table.image_cells import ImageCell
 from memtail_core.data.sources.table.images import ImageColumn, labelled_images
 from memtail_core.data.sources.table.options import Missing, Options
-from memtail_core.data.splits import Splits
 from memtail_core.data.wording import counted, some
 from memtail_core.errors import DatasetError
 
@@ -52,7 +51,7 @@ def load(
     missing: Missing = "error",
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Undecoded:
     """Read tar files of examples: ``KEY.jpg`` with ``KEY.cls``, or with ``KEY.json``.
 
     Args:
@@ -133,17 +132,10 @@ def _is_hidden(name: str) -> bool:
 def _reader(tar: tarfile.TarFile, member: tarfile.TarInfo, shard: str, is_plain: bool) -> Read:
     """How to read a member; what cannot be found again quickly is read at once."""
     if is_plain and member.sparse is None:
-        start, length = member.offset_data, member.size
-        return lambda: _at(shard, start, length)
+        return FilePart(shard, member.offset_data, member.size)
     file = tar.extractfile(member)
     content = b"" if file is None else file.read()
     return lambda: content
-
-
-def _at(shard: str, start: int, length: int) -> bytes:
-    with Path(shard).open("rb") as file:
-        file.seek(start)
-        return file.read(length)
 
 
 def _table(pattern: str, samples: Sequence[_Sample], label: str, faults: Faults) -> File:

@@ -45,7 +45,9 @@ def autotuned(
     for precision in precisions:
         dtype = getattr(torch, precision)
         with reporting_out_of_memory(recipe.recipe, device, "or a smaller [dataset] train_limit"):
-            data = ResidentData(dataset, recipe.standardize, torch.device(device), dtype)
+            data = ResidentData(
+                dataset, recipe.standardize, torch.device(device), dtype, recipe.resized_crop
+            )
         rates = _rates(recipe, data, subset_size, stacks, leading)
         stack = _simplest(rates)
         if rates.get(stack, 0.0) > _WORTH_BFLOAT16 * leading.get(best.stack, 0.0):
@@ -97,10 +99,12 @@ def _seconds_per_step(
     members = torch.arange(subset_size).expand(stack, -1)
     with own_randomness(data.device):
         networks = NetworkStack(recipe, data, seeds)
-        networks.step(Batch(members[:, :2].to(data.device)), 0.0)  # libraries load
+        two = Batch(members[:, :2].to(data.batch_device))
+        networks.step(next(data.fed(iter([two]))), 0.0)  # libraries load
         step = networks.recorded_step()
         taken, times = 0.0, []
-        for batch in islice(batches(recipe, members, seeds, data.device), _STEPS):
+        each = batches(recipe, members, seeds, data.batch_device)
+        for batch in data.fed(islice(each, _STEPS)):
             start = time.perf_counter()
             step(batch, recipe.learning_rate / 1000)  # too small to diverge
             if data.device.type == "cuda":

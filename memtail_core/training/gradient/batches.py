@@ -1,12 +1,13 @@
 """The examples of each step, how they are augmented, and the learning rate."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from memtail_core.training.gradient.augmentation import random_boxes
 from memtail_core.training.gradient.options import GradientOptions
 
 
@@ -19,16 +20,37 @@ class Batch:
         flips: bool [K, B], or None.
         shifts: int64 [2, K, B], or None; see :func:`~.augmentation.augmented`.
         crop: the most pixels that ``shifts`` shift by.
+        boxes: float32 [4, K, B], or None; see :func:`~.augmentation.resized_crops`.
+        pixels: the stored rows of the examples, [K·B, d], where they are not on the device before;
+            see :meth:`.ResidentData.fed`.
     """
 
     examples: Tensor
     flips: Tensor | None = None
     shifts: Tensor | None = None
     crop: int = 0
+    boxes: Tensor | None = None
+    pixels: Tensor | None = None
 
     def tensors(self) -> list[Tensor]:
         """The tensors that are not None."""
-        return [t for t in (self.examples, self.flips, self.shifts) if t is not None]
+        every = (self.examples, self.flips, self.shifts, self.boxes, self.pixels)
+        return [tensor for tensor in every if tensor is not None]
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Return the batch with each of its tensors changed."""
+
+        def of(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else change(tensor)
+
+        return replace(
+            self,
+            examples=change(self.examples),
+            flips=of(self.flips),
+            shifts=of(self.shifts),
+            boxes=of(self.boxes),
+            pixels=of(self.pixels),
+        )
 
 
 def batches(
@@ -49,7 +71,7 @@ def batches(
     for _ in range(recipe.n_epochs):
         orders = [torch.randperm(m, generator=stream) for stream in streams]
         examples = members.gather(1, torch.stack(orders)).to(device)
-        flips = shifts = None
+        flips = shifts = boxes = None
         if recipe.flip:
             drawn = [torch.randint(2, (m,), generator=stream) for stream in streams]
             flips = torch.stack(drawn).bool().to(device)
@@ -57,12 +79,15 @@ def batches(
             most = 2 * recipe.crop + 1
             drawn = [torch.randint(most, (2, m), generator=stream) for stream in streams]
             shifts = torch.stack(drawn, dim=1).to(device)
+        if recipe.resized_crop:
+            boxes = torch.stack([random_boxes(m, stream) for stream in streams], dim=1).to(device)
         for start, end in zip([0, *ends], ends, strict=False):
             yield Batch(
                 examples[:, start:end],
                 None if flips is None else flips[:, start:end],
                 None if shifts is None else shifts[:, :, start:end],
                 recipe.crop,
+                None if boxes is None else boxes[:, :, start:end],
             )
 
 

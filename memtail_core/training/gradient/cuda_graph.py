@@ -1,7 +1,6 @@
 """A training step as a CUDA graph: recorded once, then replayed without Python in between."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -39,12 +38,7 @@ class CapturedStep:
         graph.replay()
 
     def _record(self, batch: Batch) -> tuple[torch.cuda.CUDAGraph, Batch]:
-        held = replace(
-            batch,
-            examples=batch.examples.clone(),
-            flips=None if batch.flips is None else batch.flips.clone(),
-            shifts=None if batch.shifts is None else batch.shifts.clone(),
-        )
+        held = batch.changed(torch.clone)
         before = [tensor.clone() for tensor in self._state]
         random = torch.cuda.get_rng_state(self._rate.device)
         side = torch.cuda.Stream()

@@ -18,7 +18,7 @@ from memtail_core.training.gradient.batches import Batch, batch_sizes, batches, 
 from memtail_core.training.gradient.losses import chance_loss
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.options import GradientOptions
-from memtail_core.training.gradient.resident_data import ResidentData
+from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
 from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_batches
 
@@ -143,7 +143,9 @@ class GradientEngine:
         """
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
-            self._data = ResidentData(dataset, self._recipe.standardize, self.device, dtype)
+            self._data = ResidentData(
+                dataset, self._recipe.standardize, self.device, dtype, self._recipe.resized_crop
+            )
             self._stacks.clear()
         data = self._data
         with own_randomness(self.device):
@@ -151,7 +153,7 @@ class GradientEngine:
             members = torch.from_numpy(np.nonzero(subsets)[1].reshape(len(seeds), -1))
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
-            each = batches(self._recipe, members, seeds.tolist(), self.device)
+            each = data.fed(batches(self._recipe, members, seeds.tolist(), data.batch_device))
             for steps, (batch, rate) in enumerate(zip(each, rates, strict=True), 1):
                 step(batch, rate * share)
                 if steps % len(sizes) == 0:
@@ -177,7 +179,7 @@ class GradientEngine:
     def outcome(
         self,
         networks: NetworkStack,
-        x: Tensor,
+        x: StoredRows,
         y: Tensor,
         wanted: NDArray[np.bool_] | None = None,
     ) -> tuple[Bits, Values | None]:

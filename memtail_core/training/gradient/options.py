@@ -1,6 +1,7 @@
 """The options that all network recipes share, and the memory a network needs."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from math import ceil, prod
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -27,6 +28,9 @@ class GradientOptions(Recipe):
     learning rate, a network that diverges is trained again at a lower one
     (:class:`.GradientEngine`).
 
+    With ``resized_crop``, networks see images of that many pixels a side: random boxes, resized, in
+    training, and the middle in evaluation.
+
     With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
     float32 otherwise. Weights are updated and logits computed in float32 either way.
 
@@ -35,6 +39,7 @@ class GradientOptions(Recipe):
     """
 
     version: ClassVar[int] = 2
+    streams: ClassVar[bool] = True
 
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
@@ -51,6 +56,7 @@ class GradientOptions(Recipe):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
     crop: Annotated[int, Field(ge=0)] = 0
+    resized_crop: Annotated[int, Field(ge=0)] = 0
     standardize: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
@@ -76,11 +82,13 @@ class GradientOptions(Recipe):
         return self.model_copy(update={"epochs": epochs})
 
     def described(self) -> dict[str, Any]:
-        """All options and the version, without the optimizer where it is SGD by default."""
+        """All options and the version; those that version 0.1 had not, only where they are used."""
         described = super().described()
         default = type(self).model_fields["optimizer"].default
         if described["optimizer"] == default == "sgd":
             del described["optimizer"]
+        if not described["resized_crop"]:
+            del described["resized_crop"]
         return described
 
     @property
@@ -94,12 +102,24 @@ class GradientOptions(Recipe):
         """The epochs each model trains for."""
         return self.epochs or self.default_epochs
 
+    def input_shape(self, feed: Feed) -> tuple[int, ...]:
+        """The shape of one input of a network, where examples are fed like this."""
+        side = self.resized_crop
+        return (feed.shape[0], side, side) if side else feed.shape
+
     def check(self, dataset: Dataset) -> None:
         """Check the shapes by running two examples through."""
-        if (self.flip or self.crop) and not dataset.feed.can_augment:
+        is_augmented = self.flip or self.crop or self.resized_crop
+        if is_augmented and not dataset.feed.can_augment:
             name = dataset.modality.name
-            raise StudyError(f"[training] flip and crop are for images; these data are {name}")
-        if self.crop and self.crop >= min(dataset.feed.shape[1:]):
+            which = "resized_crop is" if self.resized_crop else "flip and crop are"
+            raise StudyError(f"[training] {which} for images; these data are {name}")
+        if self.resized_crop > min(dataset.feed.shape[1:], default=0) and self.resized_crop:
+            raise StudyError(
+                f"[training] resized_crop = {self.resized_crop}: the images have "
+                f"{min(dataset.feed.shape[1:])} pixels; set a larger [dataset] size"
+            )
+        if self.crop and self.crop >= min(self.input_shape(dataset.feed)[1:]):
             raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
         if self.nesterov and (not self.momentum or self.optimizer != "sgd"):
             raise StudyError("[training] nesterov = true needs momentum > 0, and SGD")
@@ -129,16 +149,17 @@ class GradientOptions(Recipe):
         small network takes milliseconds; without it, torch first imports its compiler for seconds.
         """
         try:
+            shape = self.input_shape(dataset.feed)
             with torch.device("meta"), torch.random.fork_rng(devices=[]):
-                network = self.network(dataset.feed.shape, len(dataset.classes))
+                network = self.network(shape, len(dataset.classes))
             weights = sum(parameter.numel() for parameter in network.parameters())
-            is_small = weights <= _SMALL_NETWORK and prod(dataset.feed.shape) <= _SMALL_EXAMPLE
+            is_small = weights <= _SMALL_NETWORK and prod(shape) <= _SMALL_EXAMPLE
             return self._tried(dataset, "cpu" if is_small else "meta")
         except NotImplementedError:  # RegNets compute their widths with tensors
             return self._tried(dataset, "cpu")
 
     def _tried(self, dataset: Dataset, device: str) -> tuple[nn.Module, int]:
-        feed = dataset.feed
+        feed = replace(dataset.feed, shape=self.input_shape(dataset.feed))
         kept: dict[int, Tensor] = {}
         with torch.device(device), torch.random.fork_rng(devices=[]):
             network = self.network(feed.shape, len(dataset.classes))

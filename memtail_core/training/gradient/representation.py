@@ -5,7 +5,7 @@ one network on all examples, fix its representation (the input of the last linea
 only that layer on random subsets.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import isqrt
 
@@ -23,6 +23,7 @@ from memtail_core.training.gradient.engine import GradientEngine
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.options import blank
 from memtail_core.training.gradient.recipe import GradientRecipe
+from memtail_core.training.gradient.resident_data import StoredRows
 from memtail_core.training.recipe import Recipe
 
 _MOST_FEATURES = 1024  # of a map; those of early layers have many more
@@ -99,7 +100,7 @@ def _checked(recipe: Recipe, dataset: Dataset) -> GradientRecipe:
 
 def ends_linear(recipe: GradientRecipe, dataset: Dataset) -> bool:
     """Whether the logits of the recipe's networks are the output of :func:`last_linear`."""
-    feed = dataset.feed
+    feed = replace(dataset.feed, shape=recipe.input_shape(dataset.feed))
     with own_randomness(torch.device("cpu")), torch.inference_mode():
         network = recipe.network(feed.shape, len(dataset.classes)).eval()
         linear, outputs = last_linear(network), []
@@ -123,7 +124,7 @@ def _layers(network: nn.Module) -> list[nn.Module]:
     return layers
 
 
-def _layer_inputs(networks: NetworkStack, rows: Tensor) -> dict[str, NDArray[np.float32]]:
+def _layer_inputs(networks: NetworkStack, rows: StoredRows) -> dict[str, NDArray[np.float32]]:
     """The inputs of each layer, for stored rows [N, …]; the stack has one network."""
     last = last_linear(networks.network)
     later = [layer for layer in _layers(networks.network)[1:] if layer is not last]

@@ -13,7 +13,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
-from memtail_core.training.gradient.resident_data import ResidentData
+from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
 from memtail_core.training.linear.regressions import Regressions, working_bytes
 from memtail_core.training.memory import reporting_out_of_memory
 from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values, measure_in_batches
@@ -96,10 +96,10 @@ class LinearEngine:
         return self._kept[1:]
 
 
-def _features(data: ResidentData, rows: Tensor) -> Tensor:
+def _features(data: ResidentData, rows: StoredRows) -> Tensor:
     """Stored rows as a network sees them, flattened, with a 1 at the end: float32 [n, d + 1]."""
     d = int(np.prod(data.shape))
-    x = rows.new_ones(len(rows), d + 1, dtype=torch.float32)
+    x = torch.ones(len(rows), d + 1, device=rows.device)
     for some, into in zip(rows.split(_ROWS), x.split(_ROWS), strict=True):
         into[:, :d] = data.inputs(some).flatten(1)
     return x

@@ -43,10 +43,13 @@ class Text(Modality):
         return as_texts(x, name)[0]
 
     def encode(
-        self, train: NDArray[Any], test: NDArray[Any], tokens: TokensTable | None
+        self,
+        train: NDArray[Any] | Examples,
+        test: NDArray[Any] | Examples,
+        tokens: TokensTable | None,
     ) -> Encoded:
         """Tokenize the texts; see :mod:`.tokenizing`."""
-        if train.dtype.kind != "O":
+        if isinstance(train, Examples) or isinstance(test, Examples) or train.dtype.kind != "O":
             return Encoded(train, test)
         made = tokenized(train.tolist(), test.tolist(), tokens or TokensTable())
         return Encoded(made.train, made.test, made.texts, made.account)

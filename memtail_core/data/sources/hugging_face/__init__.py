@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from memtail_core.data.image_files.labelled import Broken
+from memtail_core.data.image_files.labelled import Broken, Undecoded
 from memtail_core.data.sources.hugging_face.reading import SplitTable, read
 from memtail_core.data.sources.hugging_face.splits import found, test_split
 from memtail_core.data.sources.table.faults import Faults
@@ -33,7 +33,7 @@ def load(
     missing: Missing = "error",
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Splits | Undecoded:
     """Read the dataset in ``folder``.
 
     Args:

@@ -5,7 +5,7 @@ says what each column is, :mod:`.labels` what the classes are, :mod:`.missing` a
 make numbers of them, and :mod:`.account` says what became of every column.
 """
 
-from memtail_core.data.image_files.labelled import Broken
+from memtail_core.data.image_files.labelled import Broken, Undecoded
 from memtail_core.data.sources.table import csv_file, json_lines_file, parquet_file
 from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import File
@@ -35,7 +35,7 @@ def load_csv(
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Splits | Undecoded:
     """Read a CSV file with a header.
 
     Args:
@@ -83,7 +83,7 @@ def load_parquet(
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Splits | Undecoded:
     """Read a Parquet file; the options are those of :func:`load_csv`."""
     options = Options(ignore or (), decimal, na_values or (), missing, types)
     images = ImageColumn(image, size, broken)
@@ -106,7 +106,7 @@ def load_json_lines(
     image: str | None = None,
     size: int | None = None,
     broken: Broken = "error",
-) -> Splits:
+) -> Splits | Undecoded:
     """Read a file with a JSON object on each line; the options are those of :func:`load_csv`."""
     options = Options(ignore or (), decimal, na_values or (), missing, types)
 
@@ -124,7 +124,7 @@ def _load(
     text: TextOption | None,
     images: ImageColumn,
     options: Options,
-) -> Splits:
+) -> Splits | Undecoded:
     texts = TextColumns.of(text)
     if texts.names and images.name is not None:
         raise StudyError("[dataset] text and image: an example is one of them")

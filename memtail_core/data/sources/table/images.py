@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memtail_core.data.account import Account
-from memtail_core.data.image_files.labelled import Broken, Labelled, image_splits
+from memtail_core.data.image_files.labelled import Broken, Labelled, Undecoded
 from memtail_core.data.sources.table import account, labels
 from memtail_core.data.sources.table.faults import Faults
 from memtail_core.data.sources.table.files import Rows
@@ -16,7 +16,6 @@ from memtail_core.data.sources.table.missing import Gaps, dropped, refuse
 from memtail_core.data.sources.table.options import Options
 from memtail_core.data.sources.table.reading import Read, read_files
 from memtail_core.data.sources.table.text import matching, nfc
-from memtail_core.data.splits import Splits
 from memtail_core.data.wording import some
 from memtail_core.errors import DatasetError, StudyError
 
@@ -56,7 +55,7 @@ class ImageColumn:
 
 def load_images(
     read: Read, path: str, label: str, test: str | None, images: ImageColumn, options: Options
-) -> Splits:
+) -> Undecoded:
     """Read the images of a training table, and of a test table if there is one.
 
     A cell holds an image's bytes, or its path as seen from the table's folder, or both, as Hugging
@@ -80,8 +79,8 @@ def labelled_images(
     images: ImageColumn,
     options: Options,
     faults: Faults,
-) -> Splits:
-    """Decode the images of some rows whose labels stand in a column.
+) -> Undecoded:
+    """Find the images of some rows whose labels stand in a column.
 
     Args:
         rows: of the training set, then of the test set if there is one.
@@ -135,7 +134,7 @@ def labelled_images(
         *dropped(gaps, is_kept, rows),
     ]
     said = Account(tuple(lines), tuple(labels.warnings(name, answers, n_train)))
-    return image_splits(given, images.size, images.broken, said)
+    return Undecoded(given, images.size, images.broken, said)
 
 
 def _left_out(rows: Rows, read: set[str]) -> Iterable[str]:
