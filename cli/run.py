@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, min_open=True),
     help="Stop before this many hours have passed.",
 )
+@click.option(
+    "--part",
+    metavar="I/N",
+    help="Train only every N-th shard, from the I-th on, as one job of a batch system.",
+)
 @set_option
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be trained and what it costs; do nothing."
@@ -62,6 +67,7 @@ def run(
     stack: int | None,
     until: tuple[str, ...],
     hours: float | None,
+    part: str | None,
     assignments: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
@@ -75,16 +81,23 @@ def run(
     With --until, training stops when a rule is met: 'se<=0.05', 'top-1000 stable at 0.9',
     'memorized stable at 0.9', or several rules joined by 'and'. With several --until, the first to
     be met counts. --trials and --hours are then upper limits.
+
+    With --part, N runs on one store share the work, as a job array: --part
+    $SLURM_ARRAY_TASK_ID/64. The last to be done writes the report.
     """
     from cli.stopping import most_of, stopping_of
     from cli.training import RunOptions
+    from memtail_core.plan.shards import WHOLE, Part
     from memtail_core.store import open_store
 
+    if part is not None and until:
+        raise click.UsageError("--part: no job alone can tell whether a rule of --until is met")
+    of_shards = WHOLE if part is None else Part.parse(part)
     stopping = stopping_of(until, hours, trials)
     store = open_store(location)
     study, dataset, planned = open_study(store, name, assignments, trials)
     most = most_of(stopping, trials, planned)
-    options = RunOptions(workers, device, stack, dry_run, as_json, shrink)
+    options = RunOptions(workers, device, stack, dry_run, as_json, shrink, of_shards)
     execute(store, study, dataset, most, options, stopping)
 
 
@@ -107,6 +120,8 @@ def execute(
     if loaded is None or study.is_experiment:  # the experiment reads its models itself
         return
     goal = catalogue.goal(store, study)
+    if options.part.of > 1 and _is_left_to_others(store, study, options):
+        return
     analysis = as_stopped(store, analyse(study, dataset, loaded, goal))
     page = publish(store, analysis)
     if options.as_json:
@@ -115,3 +130,20 @@ def execute(
         from cli.findings import say_findings
 
         say_findings(analysis.summary(), f"{store.location}/{page}")
+
+
+def _is_left_to_others(store: "ObjectStore", study: "Study", options: "RunOptions") -> bool:
+    """Say how far the study is, if other parts of it are missing."""
+    from memtail_core.catalogue import Progress
+
+    progress = Progress.of(store, study)
+    if progress.is_complete:
+        return False
+    if options.as_json:
+        print_json({**progress.as_dict(), "part": str(options.part)})
+    else:
+        click.echo(
+            f"part {options.part} is stored; {progress.n_missing:,} of {progress.n_planned:,} "
+            "models are left to other parts, the last of which writes the report"
+        )
+    return True

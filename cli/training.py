@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.options import print_json
+from memtail_core.plan.shards import WHOLE, Part
 
 if TYPE_CHECKING:
     from cli.stopping import Stopping
@@ -24,6 +25,7 @@ class RunOptions:
         dry_run: print the plan and train nothing.
         as_json: print JSON instead of text.
         may_shrink: a goal that is larger falls to the number asked for.
+        part: of the shards, that this run trains.
     """
 
     workers: int | None = None
@@ -32,6 +34,7 @@ class RunOptions:
     dry_run: bool = False
     as_json: bool = False
     may_shrink: bool = False
+    part: Part = WHOLE
 
 
 def train(
@@ -89,6 +92,7 @@ def train(
             until=watch,
             seconds=stopping.seconds if stopping else None,
             may_shrink=options.may_shrink,
+            part=options.part,
         )
     if stopping and watch:
         stopping.keep(store, study, watch, loaded, trials)

@@ -5,8 +5,10 @@ study grown from 200 to 205 trials keeps all it has.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from memtail_core.errors import StudyError
 from memtail_core.study import Study
 
 _NAME = re.compile(r"(\d{7})-(\d{7})")
@@ -36,6 +38,37 @@ class Shard:
     def values_key(self, study: Study) -> str:
         """The key of the shard's real values (margins), where the recipe gives them."""
         return f"{study.prefix}values/{self.name}.npz"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Every ``of``-th shard, from the one of this ``number`` on: what one job of a batch trains."""
+
+    number: int = 0
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Part":
+        """Read ``3/64``; numbers begin at 0, as those of job arrays do.
+
+        Raises:
+            StudyError: it is no part.
+        """
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+        if match is None or int(match[1]) >= int(match[2]):
+            raise StudyError(f"'{text}' is no part: write 0/64 for the first, 63/64 for the last")
+        return cls(int(match[1]), int(match[2]))
+
+    def of_shards(self, shards: Iterable[Shard]) -> list[Shard]:
+        """Return those that belong to this part, in the same order."""
+        return [s for s in shards if s.first // (s.last - s.first) % self.of == self.number]
+
+    def __str__(self) -> str:
+        """As :meth:`parse` reads it."""
+        return f"{self.number}/{self.of}"
+
+
+WHOLE = Part()
 
 
 def planned(study: Study, trials: int) -> list[Shard]:

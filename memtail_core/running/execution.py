@@ -14,6 +14,7 @@ from memtail_core import catalogue
 from memtail_core.catalogue import Progress
 from memtail_core.data import Dataset
 from memtail_core.errors import DatasetError, StoreError
+from memtail_core.plan.shards import WHOLE, Part, Shard
 from memtail_core.running import parallelism, tuning
 from memtail_core.running.listeners import ProgressListener, StoppingRule
 from memtail_core.running.loading import load
@@ -39,6 +40,7 @@ def run(
     until: StoppingRule | None = None,
     seconds: float | None = None,
     may_shrink: bool = False,
+    part: Part = WHOLE,
 ) -> Trials:
     """Train what is missing of the first ``n_trials`` trials and return all that are stored.
 
@@ -57,6 +59,7 @@ def run(
             first, then after each group of shards large enough to keep all processes at work.
         seconds: after which no shard is started that would not be done by then; the first is.
         may_shrink: a goal that is larger falls to ``n_trials``.
+        part: of the shards; the others are left to other runs.
 
     Returns:
         The trials, without values.
@@ -67,7 +70,7 @@ def run(
     device, listener = resolve_device(device), observer or ProgressListener()
     tuning.check(study, stack)
     # If nothing is missing, no process loads the data, which would tell whether they are damaged.
-    is_idle = Progress.of(store, study, n_trials).n_without_gap >= n_trials
+    is_idle = not part.of_shards(Progress.of(store, study, n_trials).missing)
     before = catalogue.goal(store, study)
     at_first = n_trials if until is None else 1
     catalogue.register(
@@ -79,12 +82,12 @@ def run(
             if until is not None:
                 catalogue.grow(store, study, aim)
                 listener.goal_changed(aim)
-            loaded = _train(store, study, dataset, aim, pool, listener)
+            loaded = _train(store, study, dataset, aim, pool, listener, part)
             if pool.is_late or (until is not None and until.enough(_first(loaded, aim))):
                 break
     if may_shrink and until is not None:
         catalogue.shrink(store, study, min(aim, Progress.of(store, study).n_without_gap))
-    elif pool.is_late:
+    elif pool.is_late and part.of == 1:  # else other parts go on
         stored = Progress.of(store, study).n_without_gap
         catalogue.take_back(store, study, asked=aim, before=before, trials=min(aim, stored))
     return loaded
@@ -126,21 +129,26 @@ def _train(
     n_trials: int,
     pool: WorkerPool,
     listener: ProgressListener,
+    part: Part,
 ) -> Trials:
     """Train what is missing or damaged, and return all that is stored."""
+
+    def to_train() -> list[Shard]:
+        return part.of_shards(Progress.of(store, study, n_trials).missing)
+
     for _ in range(_MOST_ROUNDS):
-        if missing := Progress.of(store, study, n_trials).missing:
+        if missing := to_train():
             listener.shards_missing(missing)
             try:
                 pool.train(missing)
             except DatasetError:  # the first process that loads the data verifies them
                 if not catalogue.put_dataset(store, dataset, verify=True):
                     raise
-                pool.train(Progress.of(store, study, n_trials).missing)
+                pool.train(to_train())
         loaded, damaged = load(store, study, set_aside=True, check_values=True)
         for each in damaged:
             listener.shard_damaged(each)
-        if pool.is_late or Progress.of(store, study, n_trials).is_complete:
+        if pool.is_late or not to_train():
             return loaded
     raise StoreError(
         f"the store '{store.location}' keeps damaging what is written to it: check its disk"
