@@ -65,6 +65,7 @@ def test_a_trial_does_not_depend_on_the_shard_it_is_asked_in(
 @settings(max_examples=60, deadline=None)
 @given(cases.filter(lambda s: s.subsets.design == "balanced"), st.integers(0, 5))
 def test_a_balanced_block_holds_every_example_out_equally_often(study: Study, block: int) -> None:
+    assert isinstance(study.subsets, SubsetsTable)
     size, n, m = designs.block_size(study.subsets.ratio), study.dataset.n_train, study.subset_size
     counts = designs.subsets(study, range(block * size, (block + 1) * size)).sum(axis=0)
     assert counts.min() >= size * m // n
