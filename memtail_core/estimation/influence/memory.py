@@ -15,7 +15,7 @@ def memory_needed(trials: int, n: int, n_test: int, threads: int) -> int:
     listed comes on top.
     """
     stored = trials * (2 * n + n_test) / 8
-    turned = -(-trials // 256) * 32 * (n + n_test)
+    turned = -(-trials // 256) * 32 * (2 * n + n_test)
     return int(_PROGRAM + threads * _THREAD + 2 * stored + turned)
 
 
