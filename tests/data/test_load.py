@@ -12,7 +12,7 @@ from memtail_core.study import DatasetTable, Spec
     ("source", "words"),
     [
         ("folders:photos", "unknown kind .did you mean 'folder'"),
-        ("http://example.org/a.csv", "unknown kind .known: csv, folder, hf, npz"),
+        ("http://example.org/a.csv", "unknown kind .known: csv, folder, hf, jsonl, npz"),
         ("", "unknown kind"),
         ("csv", "say which, as 'csv:…'"),
         ("csv:", "say which, as 'csv:…'"),

@@ -85,11 +85,23 @@ class TestStackedBag(_StackedTexts):
 
 
 class TestStackedTextCNN(_StackedTexts):
-    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
+    training = {
+        "recipe": "textcnn",
+        "width": 16,
+        "channels": 16,
+        "epochs": 25,
+        "learning_rate": 0.01,
+    }
 
 
 class TestStackedTransformer(_StackedTexts):
-    training = {"recipe": "transformer", "width": 16, "hidden": 32, "epochs": 40}  # noqa: RUF012
+    training = {
+        "recipe": "transformer",
+        "width": 16,
+        "hidden": 32,
+        "epochs": 30,
+        "learning_rate": 0.01,
+    }
 
 
 class TestStackedResNet9(_Stacked):
@@ -127,11 +139,23 @@ class TestBag(_Texts):
 
 
 class TestTextCNN(_Texts):
-    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
+    training = {
+        "recipe": "textcnn",
+        "width": 16,
+        "channels": 16,
+        "epochs": 25,
+        "learning_rate": 0.01,
+    }
 
 
 class TestTransformer(_Texts):
-    training = {"recipe": "transformer", "width": 16, "hidden": 32, "epochs": 40}  # noqa: RUF012
+    training = {
+        "recipe": "transformer",
+        "width": 16,
+        "hidden": 32,
+        "epochs": 30,
+        "learning_rate": 0.01,
+    }
 
 
 class TestForestOnTexts(_Texts):
