@@ -326,6 +326,47 @@ def test_a_table_has_rows_and_the_same_functions(table: str, visit: Visit) -> No
     assert phone.violations() == []
 
 
+@pytest.fixture(scope="module")
+def texts(trained: Trained, folder: Path) -> str:
+    """300 and 100 texts: each pair shares one word that no other text has, and words all have."""
+    made = simulated(300, 100, "text")
+    train = [f"The film is <b>word{i}</b> and שלום {i}" for i in range(300)]
+    test = ["The film is none"] * 100
+    of = zip(made.pairs.train_index.tolist(), made.pairs.test_index.tolist(), strict=True)
+    for i, j in reversed([*of]):
+        test[j] = f"The film is WORD{i} 映画 indeed"
+    shown = replace(made, train_text=train, test_text=test)
+    trials = replace(trained.trials, n=300, n_test=100)
+    analysis = replace(
+        trained.analysis, dataset=made.dataset, trials=trials, scores=made.scores, pairs=made.pairs
+    )
+    path = folder / "texts.html"
+    path.write_text(page(analysis, figures(analysis), (), encoded(shown)), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_texts_are_found_by_words_and_pairs_show_what_they_share(texts: str, visit: Visit) -> None:
+    seen = visit(texts, viewport=WIDE)
+    tab = seen.page
+    train = tab.locator("#panel-train")
+    train.get_by_role("searchbox", name="Find").fill("שלום word123")
+    train.get_by_text("1 of 300 training examples").wait_for()
+    words = cells(train).first.locator(".words")
+    assert words.inner_text() == "The film is <b>word123</b> and שלום 123", "escaped"
+    assert words.get_attribute("dir") == "auto"
+    pair = cells(tab.locator("#panel-pairs")).first
+    marked = pair.locator("mark")
+    assert marked.count() == 2, "a word in each; 'film' is in all texts"
+    one, other = marked.all_inner_texts()
+    assert one.lower() == other.lower() and one.startswith("word")
+    pair.click()
+    assert tab.get_by_role("dialog").locator("mark").count() >= 1
+    nothing_to_complain(seen)
+    phone = visit(texts, viewport=PHONE)
+    assert phone.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert phone.violations() == []
+
+
 def test_names_do_nothing(hostile: str, visit: Visit) -> None:
     seen = visit(f"{hostile}#train-5")
     tab = seen.page

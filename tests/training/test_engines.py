@@ -11,6 +11,21 @@ from memtail_core.training import Engine, Outcomes, Tuning
 from tests.texts import reviewed
 from tests.training.contract import EngineContract
 
+BAG = {"recipe": "bag", "buckets": 2048, "batch_size": 64, "epochs": 40}
+TEXT_CNN = {
+    "recipe": "textcnn",
+    "width": 16,
+    "channels": 16,
+    "epochs": 25,
+    "learning_rate": 0.01,
+}
+TRANSFORMER = {
+    "recipe": "transformer",
+    "width": 16,
+    "hidden": 32,
+    "epochs": 30,
+    "learning_rate": 0.01,
+}
 DIGITS = {"train_limit": 250, "test_limit": 120}
 
 
@@ -81,15 +96,15 @@ class _StackedTexts(_Stacked):
 
 
 class TestStackedBag(_StackedTexts):
-    training = {"recipe": "bag", "buckets": 2048, "batch_size": 64, "epochs": 40}  # noqa: RUF012
+    training = BAG
 
 
 class TestStackedTextCNN(_StackedTexts):
-    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
+    training = TEXT_CNN
 
 
 class TestStackedTransformer(_StackedTexts):
-    training = {"recipe": "transformer", "width": 16, "hidden": 32, "epochs": 40}  # noqa: RUF012
+    training = TRANSFORMER
 
 
 class TestStackedResNet9(_Stacked):
@@ -123,15 +138,15 @@ class _Texts(EngineContract):
 
 
 class TestBag(_Texts):
-    training = {"recipe": "bag", "buckets": 2048, "batch_size": 64, "epochs": 40}  # noqa: RUF012
+    training = BAG
 
 
 class TestTextCNN(_Texts):
-    training = {"recipe": "textcnn", "width": 16, "channels": 16, "epochs": 80}  # noqa: RUF012
+    training = TEXT_CNN
 
 
 class TestTransformer(_Texts):
-    training = {"recipe": "transformer", "width": 16, "hidden": 32, "epochs": 40}  # noqa: RUF012
+    training = TRANSFORMER
 
 
 class TestForestOnTexts(_Texts):

@@ -86,7 +86,8 @@ class _Means(torch.autograd.Function):
         (tokens,) = ctx.saved_tensors
         made = torch.zeros(ctx.shape)
         outer = gradients[0].contiguous().numpy()
-        _add_means(made.numpy(), tokens.numpy(), *ctx.sizes, outer)
+        vocabulary, buckets = ctx.sizes
+        _add_means(made.numpy(), tokens.numpy(), vocabulary, buckets, outer)
         return made, None, None, None
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
+from memtail_core.data.modalities import Feed
 from memtail_core.errors import TrainingError
 from memtail_core.training.engine import UNTUNED
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
@@ -37,10 +38,14 @@ class PredictorEngine:
     tuning = UNTUNED
 
     def __init__(
-        self, recipe: Recipe, train_one: Train, inputs: Callable[[Dataset], tuple[Any, Any]]
+        self, recipe: Recipe, train_one: Train, inputs: Callable[[NDArray[Any], Feed], NDArray[Any]]
     ) -> None:
-        """Train with ``train_one`` on ``inputs``, which gives both sets in one form, [n, …]."""
         self._recipe, self._train_one, self._inputs = recipe, train_one, inputs
+
+    def ready(self, dataset: Dataset) -> tuple[Any, Any]:
+        """Return both sets in the form that a model takes, [n, …] and [n_test, …]."""
+        train, test = dataset.train.whole(), dataset.test.whole()
+        return self._inputs(train, dataset.feed), self._inputs(test, dataset.feed)
 
     def train(
         self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
@@ -48,7 +53,7 @@ class PredictorEngine:
         """See :class:`~memtail_core.training.engine.Engine`."""
         advice = "or a smaller [dataset] train_limit"
         with reporting_out_of_memory(self._recipe.recipe, "cpu", advice):
-            x_train, x_test = map(_read_only, self._inputs(dataset))
+            x_train, x_test = map(_read_only, self.ready(dataset))
             parts = []
             for subset, seed in zip(subsets, seeds, strict=True):
                 start = time.perf_counter()

@@ -40,7 +40,7 @@ class PythonRecipe(Recipe):
                 raise TrainingError(f"'{self.recipe}' returned {kind}: return predict(x)")
             return lambda inputs: _checked(predict(inputs), len(inputs), n_classes)
 
-        return PredictorEngine(self, fit, lambda data: (data.train.whole(), data.test.whole()))
+        return PredictorEngine(self, fit, lambda x, _: x)
 
     def check(self, dataset: Dataset) -> None:
         """The function must exist."""

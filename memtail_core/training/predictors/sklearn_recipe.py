@@ -36,7 +36,7 @@ class SklearnRecipe(Recipe):
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> PredictorEngine:
         """One classifier after another, on one core of the CPU."""
         del device, tuning
-        return PredictorEngine(self, self._fit, _inputs)
+        return _ClassifierEngine(self, self._fit, _flat)
 
     def check(self, dataset: Dataset) -> None:
         """The class must be a classifier of scikit-learn with these parameters."""
@@ -84,12 +84,27 @@ class SklearnRecipe(Recipe):
                 labels = estimator.predict(inputs).astype(np.int64)
                 if not hasattr(estimator, "predict_proba"):
                     return labels, None
-                probabilities = np.zeros((len(inputs), n_classes))  # a subset can lack a class
+                probabilities = np.zeros((inputs.shape[0], n_classes))  # a subset can lack a class
                 probabilities[:, estimator.classes_] = estimator.predict_proba(inputs)
             with np.errstate(divide="ignore"):
                 return labels, np.log(probabilities)
 
         return predict
+
+
+class _ClassifierEngine(PredictorEngine):
+    """Of texts, a classifier takes TF-IDF of their tokens and pairs of tokens, sparse."""
+
+    def ready(self, dataset: Dataset) -> tuple[Any, Any]:
+        """See :class:`.PredictorEngine`."""
+        if dataset.modality.name != "text":
+            return super().ready(dataset)
+        counts = (
+            tf_idf.matrix(each.whole(), dataset.vocabulary)
+            for each in (dataset.train, dataset.test)
+        )
+        train, test = tf_idf.weighted(*counts)
+        return train, test
 
 
 @contextmanager
@@ -103,16 +118,6 @@ def _warning_once(recipe: str) -> Iterator[None]:
         if (kind := (recipe, re.sub(r"[0-9]+", "", text))) not in _WARNED:
             _WARNED.add(kind)
             print(f"Warning: {recipe}: {text}", file=sys.stderr)
-
-
-def _inputs(dataset: Dataset) -> tuple[Any, Any]:
-    """Both sets as rows; of texts, TF-IDF of their tokens and pairs of tokens, sparse."""
-    train, test = dataset.train.whole(), dataset.test.whole()
-    if dataset.modality.name == "text":
-        counts = [tf_idf.matrix(tokens, dataset.vocabulary) for tokens in (train, test)]
-        weights = tf_idf.weighted(*counts)
-        return weights[0], weights[1]
-    return _flat(train, dataset.feed), _flat(test, dataset.feed)
 
 
 def _flat(x: NDArray[Any], feed: Feed) -> NDArray[Any]:

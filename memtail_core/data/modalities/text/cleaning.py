@@ -27,16 +27,12 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def are_texts(given: Any) -> bool:
     """Whether examples look like texts: a sequence whose first is one, or a few of them."""
-    if given is None:
+    if isinstance(given, np.ndarray) and given.dtype.kind in "SU":
+        return given.ndim == 1 or (given.ndim == 2 and given.shape[1] <= MOST_PARTS)
+    is_sequence = isinstance(given, list | tuple) or type(given).__name__ == "Series"
+    if not is_sequence and not (isinstance(given, np.ndarray) and given.dtype.kind == "O"):
         return False
-    if isinstance(given, np.ndarray):
-        if given.dtype.kind in "SU":
-            return given.ndim == 1 or (given.ndim == 2 and given.shape[1] <= MOST_PARTS)
-        if given.dtype.kind != "O":
-            return False
-    elif not isinstance(given, list | tuple) and type(given).__name__ != "Series":
-        return False
-    first = next((each for each in given if each is not None), None)
+    first: Any = next((each for each in list(given) if each is not None), None)
     if isinstance(first, str):
         return True
     is_few = isinstance(first, list | tuple | np.ndarray) and 0 < len(first) <= MOST_PARTS
