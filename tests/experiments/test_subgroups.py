@@ -20,11 +20,19 @@ from memtail_core.experiments.subgroups.plan import (
 from memtail_core.experiments.subgroups.result import Member, Subgroups
 from memtail_core.experiments.subgroups.section import section
 from memtail_core.running.trials import Trials
+from memtail_core.study import Study
 from tests.conftest import Trained
 
 N, N_TEST, T = 120, 60, 400
 FLIPPED, ODD, RARE, COPIED = range(5), range(5, 12), range(12, 16), (20, 21, 22)
 CARRIED = {12: (0, 1), 13: (1, 2), 14: (3,), 15: (4,)}  # test examples of each rare one
+
+
+def of_size(study: Study) -> Study:
+    """The study, as if it had N training examples."""
+    return study.model_copy(
+        update={"dataset": study.dataset.model_copy(update={"n_train": N})}
+    )
 
 
 def made(seed: int = 0, *, with_margins: bool = True) -> tuple[Trials, Dataset]:
@@ -86,7 +94,7 @@ def categories(result: Subgroups) -> np.ndarray:
 def test_each_example_is_what_it_was_made_to_be(trained: Trained) -> None:
     trials, dataset = made()
     in_train, in_test = nearest(N, {20: 24, 24: 20}), nearest(N, {22: 6})
-    result = subgroups(trained.study, trials, dataset, in_train, in_test)
+    result = subgroups(of_size(trained.study), trials, dataset, in_train, in_test)
     named = categories(result)
     assert set(named[list(FLIPPED)]) == {"likely-mislabeled"}
     assert set(named[list(ODD)]) == {"atypical-useful"}, "plausible labels, nothing rests on them"
@@ -119,7 +127,7 @@ def test_label_probabilities_are_of_networks_that_held_the_example_out(
     else:
         assert probability[0] == pytest.approx(0.5 / (n_out[0] + 1))
         assert probability[99] == pytest.approx((n_out[99] + 0.5) / (n_out[99] + 1))
-    result = subgroups(trained.study, trials, dataset, nearest(N, NONE), nearest(N, NONE))
+    result = subgroups(of_size(trained.study), trials, dataset, nearest(N, NONE), nearest(N, NONE))
     assert result.has_margins == with_margins
     for each in result.members:
         assert each.label_probability == probability[each.index]
@@ -143,7 +151,7 @@ def test_clusters_are_connected_by_test_examples_they_share(trained: Trained) ->
     assert sorted(cluster[[14, 15]].tolist()) == [1, 2]
     assert (np.delete(cluster, list(RARE)) == -1).all()
     assert (of_test[5:] == -1).all()
-    result = subgroups(trained.study, trials, dataset, nearest(N, NONE), nearest(N, NONE), rule)
+    result = subgroups(of_size(trained.study), trials, dataset, nearest(N, NONE), nearest(N, NONE), rule)
     assert {i: each.cluster for i, each in members(result).items() if each.cluster is not None} == {
         i: cluster[i] for i in RARE
     }
@@ -156,7 +164,7 @@ def test_of_copies_with_different_labels_the_less_believed_is_mislabeled(trained
     trials, dataset = made()
     assert dataset.y_train[0] != dataset.y_train[25]
     in_train, in_test = nearest(N, {0: 25, 25: 0}), nearest(N, {50: 7})
-    named = categories(subgroups(trained.study, trials, dataset, in_train, in_test))
+    named = categories(subgroups(of_size(trained.study), trials, dataset, in_train, in_test))
     assert named[0] == "likely-mislabeled"
     assert named[25] == "typical"
     assert near_duplicates(dataset, in_train, in_test)[2][[0, 25]].all()
@@ -175,7 +183,7 @@ def test_the_only_example_of_its_class_is_not_called_mislabeled(trained: Trained
     alone = Dataset.from_arrays(
         dataset.train.whole(), y, dataset.test.whole(), dataset.y_test, classes=list("abcdefg")
     )
-    result = subgroups(trained.study, trials, alone, nearest(N, NONE), nearest(N, NONE))
+    result = subgroups(of_size(trained.study), trials, alone, nearest(N, NONE), nearest(N, NONE))
     named = categories(result)
     assert set(named[[0, 5, 12]]) == {"only-of-class"}
     assert set(named[[1, 2, 3, 4]]) == {"likely-mislabeled"}, "others of their class are judged"
@@ -210,7 +218,7 @@ def test_a_copy_with_a_believed_label_makes_the_only_example_of_its_class_doubtf
         dataset.train.whole(), y, dataset.test.whole(), dataset.y_test, classes=list("abcde")
     )
     copies = nearest(N, {0: 25, 25: 0})
-    named = categories(subgroups(trained.study, trials, misspelt, copies, nearest(N, NONE)))
+    named = categories(subgroups(of_size(trained.study), trials, misspelt, copies, nearest(N, NONE)))
     assert (named[0], named[25]) == ("likely-mislabeled", "typical")
 
 
@@ -218,13 +226,13 @@ def test_few_held_out_trials_are_refused(trained: Trained) -> None:
     trials, dataset = made()
     few, none = trials.taken(np.arange(12)), nearest(N, NONE)
     with pytest.raises(EstimationError, match=r"held out by only \d of 12 models.*--trials"):
-        subgroups(trained.study, few, dataset, none, none)
+        subgroups(of_size(trained.study), few, dataset, none, none)
 
 
 def test_what_is_kept_holds_all_that_is_not_typical(trained: Trained) -> None:
     trials, dataset = made()
     none = nearest(N, NONE)
-    kept = subgroups(trained.study, trials, dataset, nearest(N, {20: 24}), none)
+    kept = subgroups(of_size(trained.study), trials, dataset, nearest(N, {20: 24}), none)
     assert (kept.trials, kept.examples, kept.fdr, kept.doubted) == (T, N, 0.05, 0.5)
     assert sum(kept.counts.values()) == N
     assert len(kept.members) == N - kept.counts["typical"]
