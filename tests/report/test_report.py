@@ -163,7 +163,7 @@ def test_chance_is_stated_and_checked_by_permuted_trials(analysis: Analysis) -> 
     assert said["tested"] == analysis.pairs.n_tested > 50
     assert said["expected_by_chance"] > 1, "so few models find many by chance"
     ratio = said["found_with_permuted_trials"] / said["expected_by_chance"]
-    assert 0.5 < ratio < 2
+    assert 0.2 < ratio < 2, "permuting leaves out that the same models chose the examples"
     html = " ".join(page(analysis, figures(analysis)).split())
     assert "by chance alone, about" in html.lower()
     assert "with trials permuted" in html

@@ -73,7 +73,7 @@ def test_the_power_is_nearly_that_of_a_test_that_ignores_the_choice(counter: Pai
         return find(evidence, world.family, -1, FDR, counter=counter)
 
     _, power = false_discoveries(setting, lambda world: chosen(world, counter), 20)
-    _, most = false_discoveries(setting, ignoring, 40)
+    _, most = false_discoveries(setting, ignoring, 20)
     print(f"{setting}: power {power}, ignoring the choice {most}")
     for size, found in power.items():
         assert most[size] - 0.07 <= found <= most[size]
