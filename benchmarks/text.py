@@ -223,7 +223,7 @@ def confident_learning(dataset: Dataset, trials: Any) -> dict[str, NDArray[np.fl
         print("cleanlab is not installed: left out", file=sys.stderr)
         return {}
     margins = trials.train_values.astype(np.float64)
-    held_out = ~trials.subset
+    held_out = np.unpackbits(trials.subset, axis=1, count=trials.n) == 0
     own = np.where(held_out, 1 / (1 + np.exp(-margins)), 0).sum(0) / held_out.sum(0)
     y = dataset.y_train
     probabilities = np.stack([np.where(y == 0, own, 1 - own), np.where(y == 1, own, 1 - own)], 1)
