@@ -7,7 +7,7 @@ goes on where it was: finished parts are not decoded again.
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +31,7 @@ from memtail_core.data.packed.writing import (
     noted,
 )
 from memtail_core.data.wording import some
-from memtail_core.errors import DatasetError
+from memtail_core.errors import DatasetError, MachineError
 
 PART_BYTES = 2**28
 _FEWEST_PARTS = 64  # so that all cores have work to the end, also of a small dataset
@@ -172,15 +172,21 @@ class Packer:
         make = partial(make_part, folder=self.folder, notes=self.notes, is_alone=is_alone)
         workers = min(self.workers, len(missing))
         waiting: deque[tuple[int, Future[Made]]] = deque()
-        with pool(workers) as running:
-            for i in missing:
-                waiting.append((i, running.submit(make, tasks[i])))
-                if len(waiting) > 2 * workers:
+        try:
+            with pool(workers) as running:
+                for i in missing:
+                    waiting.append((i, running.submit(make, tasks[i])))
+                    if len(waiting) > 2 * workers:
+                        first, future = waiting.popleft()
+                        yield first, future.result()
+                while waiting:
                     first, future = waiting.popleft()
                     yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
+        except BrokenExecutor as error:
+            raise MachineError(
+                "a process that packed died, most likely for lack of memory: run the same command "
+                "again, which goes on, or use fewer --workers"
+            ) from error
 
     def _collect(self, images: Images, made: Sequence[Made], files: Sequence[ImageFile]) -> None:
         """Put together what was met in all parts."""

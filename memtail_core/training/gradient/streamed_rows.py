@@ -18,6 +18,7 @@ from torch import Tensor
 from memtail_core.data import Examples
 
 AHEAD = 4  # batches that are gathered before they are needed
+_LARGE = 2**26  # bytes of a batch, of which only one more is read ahead
 _COPIES = 2  # that may be under way
 _THREADS = {"cpu": 1, "cuda": 4}  # a training process on a CPU has one core
 
@@ -58,14 +59,18 @@ class StreamedRows:
             wanted: int64 arrays.
             most: rows that one of them may have.
         """
+        is_large = most * self._examples.example_bytes > _LARGE
+        ahead = 1 if is_large else AHEAD
         is_cuda = self.device.type == "cuda"
-        reader = _Pinned(self._examples, self.device, most) if is_cuda else _Plain(self._examples)
+        reader = (
+            _Pinned(self._examples, self.device, most, ahead) if is_cuda else _Plain(self._examples)
+        )
         waiting: deque[Future[tuple[Tensor, int]]] = deque()
         threads = ThreadPoolExecutor(_THREADS[self.device.type])
         try:
             for rows in wanted:
                 waiting.append(threads.submit(reader.read, rows))
-                if len(waiting) > AHEAD:
+                if len(waiting) > ahead:
                     yield reader.moved(waiting.popleft().result())
             while waiting:
                 yield reader.moved(waiting.popleft().result())
@@ -95,13 +100,14 @@ class _Plain:
 class _Pinned:
     """Reads into pinned buffers, which go round, and copies them on a stream of its own."""
 
-    def __init__(self, examples: Examples, device: torch.device, most: int) -> None:
+    def __init__(self, examples: Examples, device: torch.device, most: int, ahead: int) -> None:
         self._examples, self._device = examples, device
+        self._n_buffers = ahead + 1 + _COPIES  # those that are read, and those that are copied
         self._stream = torch.cuda.Stream(device)
         self._free: SimpleQueue[Tensor | None] = SimpleQueue()
         self._copied: deque[tuple[Tensor, torch.cuda.Event]] = deque()
         dtype = torch.from_numpy(np.empty(0, examples.dtype)).dtype
-        for _ in range(AHEAD + 1 + _COPIES):  # those that are read, and those that are copied
+        for _ in range(self._n_buffers):
             self._free.put(torch.empty((most, *examples.shape), dtype=dtype, pin_memory=True))
 
     def read(self, rows: Rows) -> tuple[Tensor, int]:
@@ -133,5 +139,5 @@ class _Pinned:
         """Wait for the copies, and let readers that wait for a buffer end."""
         for _, copied in self._copied:
             copied.synchronize()
-        for _ in range(AHEAD + 1):
+        for _ in range(self._n_buffers):
             self._free.put(None)
