@@ -30,9 +30,7 @@ CARRIED = {12: (0, 1), 13: (1, 2), 14: (3,), 15: (4,)}  # test examples of each 
 
 def of_size(study: Study) -> Study:
     """The study, as if it had N training examples."""
-    return study.model_copy(
-        update={"dataset": study.dataset.model_copy(update={"n_train": N})}
-    )
+    return study.model_copy(update={"dataset": study.dataset.model_copy(update={"n_train": N})})
 
 
 def made(seed: int = 0, *, with_margins: bool = True) -> tuple[Trials, Dataset]:
@@ -151,7 +149,9 @@ def test_clusters_are_connected_by_test_examples_they_share(trained: Trained) ->
     assert sorted(cluster[[14, 15]].tolist()) == [1, 2]
     assert (np.delete(cluster, list(RARE)) == -1).all()
     assert (of_test[5:] == -1).all()
-    result = subgroups(of_size(trained.study), trials, dataset, nearest(N, NONE), nearest(N, NONE), rule)
+    result = subgroups(
+        of_size(trained.study), trials, dataset, nearest(N, NONE), nearest(N, NONE), rule
+    )
     assert {i: each.cluster for i, each in members(result).items() if each.cluster is not None} == {
         i: cluster[i] for i in RARE
     }
@@ -218,7 +218,9 @@ def test_a_copy_with_a_believed_label_makes_the_only_example_of_its_class_doubtf
         dataset.train.whole(), y, dataset.test.whole(), dataset.y_test, classes=list("abcde")
     )
     copies = nearest(N, {0: 25, 25: 0})
-    named = categories(subgroups(of_size(trained.study), trials, misspelt, copies, nearest(N, NONE)))
+    named = categories(
+        subgroups(of_size(trained.study), trials, misspelt, copies, nearest(N, NONE))
+    )
     assert (named[0], named[25]) == ("likely-mislabeled", "typical")
 
 
