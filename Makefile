@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Many tests wait for servers, so more than two cores are of use; a second thread each is of none.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist worksteal --durations=20
 unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
 
 .PHONY: demo test coverage test-all lint clean

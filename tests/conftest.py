@@ -32,14 +32,21 @@ use_one_core()  # as every training process does; two test processes on two thre
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave clusters, browsers and benchmarks to make test-all, but for what is marked smoke.
 
-    That begins, so that no process waits for it in the end.
+    That begins, and then what is slow: one process does it, the others what is fast, and in the end
+    they share what is left.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         is_heavy = item.path.parent.name == "benchmarks" or any(h <= fixtures for h in _HEAVY)
         if is_heavy and not item.get_closest_marker("smoke"):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("smoke") is None)
+    items.sort(key=_is_fast)
+
+
+def _is_fast(item: pytest.Item) -> int:
+    """0 for smoke, 1 for slow, 2 for all others."""
+    markers = ("smoke", "slow")
+    return next((i for i, name in enumerate(markers) if item.get_closest_marker(name)), 2)
 
 
 def digits(**tables: dict[str, Any]) -> Spec:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -121,8 +122,13 @@ def _program(name: str, unpacked: Callable[[], Path | None]) -> tuple[str, dict[
 def _process(
     command: list[str], folder: Path, port: int, environment: dict[str, str]
 ) -> ServerProcess:
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+
     def answers() -> bool:
-        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        """Caddy listens before it has made its certificate: a handshake must succeed."""
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            trusting.wrap_socket(connection, server_hostname="localhost").close()
         return True
 
     clean = {"PATH": os.environ.get("PATH", "")}
