@@ -72,12 +72,11 @@ def test_values_are_compared_with_what_was_planted(tmp_path: Path) -> None:
 
 def test_a_targeted_study_is_compared_with_an_untargeted_one() -> None:
     small = ("--set", "dataset.train_limit=300", "--set", "dataset.test_limit=100")
-    models = ("--trials", "20", "--draws", "2", "--reference", "60")
+    models = ("--trials", "20", "--draws", "1", "--reference", "40")
     chosen = ("--candidates", "40", "--method", "input-neighbours")
     told, targeted, untargeted = ran("targeted", "digits", *small, *models, *chosen)
-    assert (told["candidates"], told["reference_models"]) == (40, 60)
+    assert (told["candidates"], told["reference_models"]) == (40, 40)
     assert [each["study"] for each in (targeted, untargeted)] == ["targeted", "untargeted"]
     for each in (targeted, untargeted):
         assert 0 <= each["rmse"] < 0.5
-        assert each["rmse_sd"] >= 0
         assert each["missing"] == 0
