@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = [  # of memtail_core, from the ground up
+    "compiled",
     "errors",
     "settings",
     "store",

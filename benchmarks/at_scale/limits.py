@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.roofline import peak
+from memtail_core.compiled import compiled, ones
 from memtail_core.estimation.influence.bit_counter import BitCounter
-from memtail_core.estimation.influence.compiled import compiled, ones
 from memtail_core.estimation.influence.counter import Tile
 from memtail_core.running.parallelism import usable_cores
 

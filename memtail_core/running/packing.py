@@ -11,9 +11,10 @@ from memtail_core import data
 from memtail_core.data import Storage
 from memtail_core.data.modalities import modality_of
 from memtail_core.data.packed.index import INDEX, PARTS, Index
-from memtail_core.data.packed.part_folder import PartFolder, synced
+from memtail_core.data.packed.part_folder import PartFolder
 from memtail_core.errors import MachineError
 from memtail_core.running import processes
+from memtail_core.store.files import synced
 from memtail_core.study import DatasetTable
 
 Progress = Callable[[int, int], None]  # the images that are packed, and all there are

@@ -70,7 +70,7 @@ class FilesStore:
                 partial.replace(path)
             finally:
                 partial.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            synced(path.parent)
 
     @contextmanager
     def _written(self, key: str, content: bytes) -> Iterator[tuple[Path, Path]]:
@@ -87,7 +87,7 @@ class FilesStore:
                 yield partial, path
             finally:
                 partial.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+            synced(path.parent)
             _sweep(path.parent)
 
     def get(self, key: str) -> bytes:
@@ -146,8 +146,8 @@ class FilesStore:
                 raise KeyError(key)
             _make_folder(target.parent)
             source.replace(target)
-            _sync_folder(target.parent)
-            _sync_folder(source.parent)
+            synced(target.parent)
+            synced(source.parent)
 
     def _folder(self, prefix: str) -> Path:
         return self._path(prefix.rstrip("/")) if prefix else self._root
@@ -193,7 +193,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    synced(folder.parent)
 
 
 def _sweep(folder: Path) -> None:
@@ -210,7 +210,7 @@ def _sync_file(file: Path) -> None:
         os.fsync(opened.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def synced(folder: Path) -> None:
     """Make a rename durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol
 
 from memtail_core.data.packed.records import Part
 from memtail_core.errors import DamagedError, DatasetError, MachineError
+from memtail_core.store.files import synced
 
 _PARTIAL = ".partial-"
 _ABANDONED = 24 * 3600.0  # seconds after which a file that is being written counts as abandoned
@@ -212,15 +213,6 @@ def free_disk(folder: Path) -> int:
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
-
-
-def synced(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from memtail_core.data.image_files.decoding import Decoded, ImageFileError, deco
 from memtail_core.data.image_files.formats import Embedded, FilePart, ImageFile, formats_by_ending
 from memtail_core.data.image_files.grey_scale import GreyScale, Range
 from memtail_core.data.image_files.reading import complaints_into
-from memtail_core.data.packed.part_folder import PartFolder, synced
+from memtail_core.data.packed.part_folder import PartFolder
 from memtail_core.data.packed.records import Part
+from memtail_core.store.files import synced
 
 _FORMAT = 1  # raised when the same files give other records
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.compiled import compiled
+from memtail_core.compiled import compiled
 
 _UNROLLED = 4  # words that the product takes at a time
 _AT_ONCE = 4096  # examples unpacked at a time

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
+from memtail_core.compiled import compiled, ones
 from memtail_core.estimation.influence.bits import Bits
-from memtail_core.estimation.influence.compiled import compiled, ones
 from memtail_core.estimation.influence.evidence import Evidence
 from memtail_core.estimation.influence.null_distribution import log_p_values
 from memtail_core.estimation.influence.scan import CountedPairs

@@ -8,7 +8,7 @@ are made at a time, and looked at while they are in the nearest cache.
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.compiled import compiled, ones
+from memtail_core.compiled import compiled, ones
 from memtail_core.estimation.intervals import SLACK
 
 ROWS, COLUMNS = 4, 256

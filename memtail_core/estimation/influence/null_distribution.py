@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.compiled import compiled
+from memtail_core.compiled import compiled
 from memtail_core.estimation.influence.families import Census
 
 NEVER = 2**30  # no count reaches it

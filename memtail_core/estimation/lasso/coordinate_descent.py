@@ -11,7 +11,7 @@ costs |W| products and not T (covariance updates, Friedman, Hastie & Tibshirani 
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.compiled import compiled, ones
+from memtail_core.compiled import compiled, ones
 
 Floats = NDArray[np.float64]
 _MOST_SWEEPS = 10_000

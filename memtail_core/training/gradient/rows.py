@@ -5,30 +5,18 @@ there loops of our own read the tokens and add each gradient to the rows it belo
 the same bits each time.
 """
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from memtail_core.compiled import compiled
+
 LEFT, RIGHT = 0x9E3779B1, 0x85EBCA77
 """By which the two tokens of a pair are multiplied before they are hashed."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile when first called, and keep what was compiled where that is possible."""
-    try:
-        made: Callable[P, R] = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # nowhere to keep it
-        made = njit(nogil=True)(function)
-    return made
 
 
 def hashed_pairs(tokens: Tensor, buckets: int) -> Tensor:
@@ -107,13 +95,13 @@ class _Rows(torch.autograd.Function):
         return made, None
 
 
-@_compiled
+@compiled
 def _pair(left: int, right: int, buckets: int) -> int:
     mixed = left * LEFT + right * RIGHT
     return (mixed ^ (mixed >> 15)) % buckets
 
 
-@_compiled
+@compiled
 def _count(tokens: NDArray[Any]) -> int:
     n = 0
     for t in range(len(tokens)):
@@ -124,7 +112,7 @@ def _count(tokens: NDArray[Any]) -> int:
     return n
 
 
-@_compiled
+@compiled
 def _means(
     weight: NDArray[Any], tokens: NDArray[Any], vocabulary: int, buckets: int, made: NDArray[Any]
 ) -> None:
@@ -149,7 +137,7 @@ def _means(
                     made[k, b, c] /= count
 
 
-@_compiled
+@compiled
 def _add_means(
     made: NDArray[Any],
     tokens: NDArray[Any],
@@ -178,7 +166,7 @@ def _add_means(
                         made[row, c] += share[c]
 
 
-@_compiled
+@compiled
 def _add_rows(made: NDArray[Any], terms: NDArray[Any], gradients: NDArray[Any]) -> None:
     for k in range(len(terms)):
         row = terms[k]
