@@ -25,7 +25,7 @@ def print_plan(
     """Print what would be trained."""
     from memtail_core.approximations import missing
     from memtail_core.catalogue.stored import stored_shards
-    from memtail_core.running.cost import seconds_per_model
+    from memtail_core.running.model_cost import seconds_per_model
 
     needed = count if chosen.trains else 0
     n_missing = len(missing(setting, count, whole=whole)) if chosen.trains else 0

@@ -121,10 +121,6 @@ def open_study(
     store: "ObjectStore", name: str, assignments: tuple[str, ...], trials: int | None
 ) -> tuple["Study", "Dataset", int]:
     """Read a study file, or a stored study by its id, and how many trials it should have."""
-    from cli.progress import reading
-    from memtail_core.running.packing import storage_here
-    from memtail_core.running.preparation import prepare
-
     is_spec = name in shipped() or name.endswith(".toml") or Path(name).is_file()
     if not is_spec and catalogue.is_known(store, name):
         study = catalogue.find(store, name)
@@ -135,6 +131,10 @@ def open_study(
         if not goal:
             raise StudyError(f"the store has no number of models for {study.id}: give --trials")
         return study, catalogue.load_dataset(store, study), goal
+    from cli.progress import reading
+    from memtail_core.running.packing import storage_here
+    from memtail_core.running.preparation import prepare
+
     spec = Spec.load(name, overrides(assignments))
     with reading(spec.dataset.source) as packed:
         study, dataset = prepare(spec, storage=storage_here(packed))

@@ -14,6 +14,7 @@ from memtail_core.catalogue import Progress, failures
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.plan.shards import Shard
+from memtail_core.running import model_cost
 from memtail_core.settings import Settings
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -79,9 +80,7 @@ def plan(
     everyone = presence.running(cluster.client, "worker")
     workers = sum(queue_of(each.device) == queue for each in everyone)
     here = cluster.store.location
-    from memtail_core.running import cost  # imports torch, for which other commands need not wait
-
-    each = cost.seconds_per_model(cluster.store, study, now.stored)
+    each = model_cost.seconds_per_model(cluster.store, study, now.stored)
     n_shards = len(wanted.missing)
     return Plan(
         study=study.id,
@@ -93,7 +92,7 @@ def plan(
         workers=workers,
         failed=n_shards if now.is_stopped else len(now.failed),
         elsewhere=tuple(sorted({e.store for e in everyone if e.store.rstrip("/") != here})),
-        store_bytes=cost.store_bytes(study, n_shards),
+        store_bytes=model_cost.store_bytes(study, n_shards),
         seconds=None if each is None or not workers else each * wanted.n_missing / workers,
     )
 
@@ -129,9 +128,10 @@ def submit(
         TrainingError: the order does not suit the recipe.
         StoreError, BrokerError: one of them cannot be reached.
     """
-    from memtail_core.running import tuning
+    if order.stack is not None:
+        from memtail_core.running import tuning  # imports torch, which takes seconds
 
-    tuning.check(study, order.stack)
+        tuning.check(study, order.stack)
     before = StudyStatus.of(cluster.store, study, before=now)
     catalogue.register(
         cluster.store,
