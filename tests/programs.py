@@ -1,8 +1,8 @@
 """Python programs and training processes that start at once: forks of one that has imported torch.
 
 Importing torch and what draws the report takes a processor four to eight seconds, a fork a few
-hundredths. The process that forks has imported and done nothing else: one that has trained or
-drawn a chart has threads, which its forks would lack. It ends when pytest does, even by SIGKILL,
+hundredths. The process that forks has no threads, which its forks would lack: it has trained
+nothing and drawn no chart. It ends when pytest does, even by SIGKILL,
 and Linux then ends all that it has forked.
 """
 
@@ -42,6 +42,7 @@ _IMPORTED = [
     "services.worker.task",
     "services.dashboard.app",
     "uvicorn",
+    "tests.warmed",
 ]
 _TIMEOUT = 600.0  # seconds; far more than anything takes, on a machine with other load too
 

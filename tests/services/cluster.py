@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -143,7 +143,7 @@ class Cluster:
             {k: v for k, v in names.items() if k in Settings.model_fields}
         )
 
-    @property
+    @cached_property
     def store(self) -> ObjectStore:
         """The bucket, by a way that does not fail."""
         before = dict(os.environ)
@@ -154,7 +154,7 @@ class Cluster:
             os.environ.clear()
             os.environ.update(before)
 
-    @property
+    @cached_property
     def client(self) -> Redis:
         return broker.connect(self.settings)
 
@@ -219,9 +219,10 @@ class Cluster:
         """Wait for a condition; if it never holds, show the logs."""
         deadline = time.monotonic() + _TIMEOUT
         while time.monotonic() < deadline:
+            begun = time.monotonic()
             if condition():
                 return
-            time.sleep(0.05)
+            time.sleep(max(0.05, 4 * (time.monotonic() - begun)))  # a fifth of the time at most
         logs = "\n".join(f"--- {s.log.name}\n{s.log.read_text()[-4000:]}" for s in self.services)
         raise AssertionError(f"never: {what}\n{logs}")
 

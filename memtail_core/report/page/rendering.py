@@ -3,6 +3,7 @@
 import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -54,6 +55,20 @@ _MEMORIZED, _SURELY, _POSSIBLY = 1, 2, 4  # bits of an example's ``standing``
 _WITHOUT_SCRIPT = 24  # most memorized examples, and half as many training examples of pairs
 
 
+@cache
+def _templates() -> jinja2.Environment:
+    """The templates, which are compiled once."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.PackageLoader("memtail_core.report.page"),
+    )
+    environment.filters["two"] = _two
+    return environment
+
+
 def page(
     analysis: Analysis,
     figures: Mapping[str, Figure],
@@ -81,16 +96,8 @@ def page(
     main = script(_joined())
     drawing = script(javascript()) if every else ""
     data, sheets = (None, {}) if exploration is None else _data(analysis, exploration)
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.PackageLoader("memtail_core.report.page"),
-    )
-    environment.filters["two"] = _two
     is_images = analysis.dataset.modality.is_pictured
-    return environment.get_template("page.html").render(
+    return _templates().get_template("page.html").render(
         a=analysis,
         account=account,
         summary=analysis.summary(),
