@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from typing import Literal
 
 import click
@@ -50,13 +51,13 @@ def doctor(context: click.Context, location: str, as_json: bool) -> None:
 def _checks(location: str) -> Iterator[Check]:
     import psutil
     import torch
-    import torchvision
 
     from memtail_core.running.parallelism import free_memory, usable_cores
 
     version = platform.python_version()
     yield Check("python", "ok" if sys.version_info >= (3, 11) else "wrong", version)
-    yield Check("torch", "ok", f"{torch.__version__}, torchvision {torchvision.__version__}")
+    vision = metadata.version("torchvision")  # importing it takes seconds
+    yield Check("torch", "ok", f"{torch.__version__}, torchvision {vision}")
     free, total = free_memory() / 2**30, psutil.virtual_memory().total / 2**30
     yield Check("cores", "ok", f"{usable_cores()} usable")
     yield Check(

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 DEVICES = ("cpu", "cuda")
 _SELDOM = 30.0  # seconds, at least, between two readings of a study that is not under way
-_SHARE = 0.02  # of the time is spent on those
+_SHARE = 0.01  # of the time is spent on those
 _LATELY = 60.0  # seconds after a change during which a study is read every time
 _LONG = 1.0  # seconds; a study that takes longer to read is read a tenth of the time
 _MANY = 20  # studies to read, from which on one listing of the whole store is faster
