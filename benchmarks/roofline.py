@@ -15,7 +15,7 @@ from memtail_core.training.gradient.resident_data import ResidentData
 
 _SECONDS = 1.0
 _SMALL = 256  # rows of a product that is fast even where it is emulated
-_LONGEST = 5.0  # seconds that one product may take
+_LONGEST = 0.5  # seconds that one product may take
 
 
 def operations(recipe: Recipe, dataset: Dataset, subset_size: int) -> float:

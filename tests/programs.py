@@ -20,6 +20,7 @@ from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import loky
 
@@ -161,6 +162,15 @@ def _pool_of_program(workers: int) -> Iterator[loky.ProcessPoolExecutor]:
         yield made
 
 
+class _ForkedPool(loky.ProcessPoolExecutor):  # type: ignore[misc]
+    """Processes that a benchmark starts to have their memory for themselves: forks as well."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        if "env" not in named:
+            named.setdefault("context", multiprocessing.get_context("fork"))
+        super().__init__(*arguments, **named)
+
+
 @contextmanager
 def _pool(workers: int, context: BaseContext, parent: int) -> Iterator[loky.ProcessPoolExecutor]:
     made = loky.ProcessPoolExecutor(
@@ -196,6 +206,7 @@ def _become(
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False, buffering=1)
     processes.pool = _pool_of_program
+    loky.ProcessPoolExecutor = _ForkedPool
     sys.argv = [program, *arguments]
     sys.path[:0] = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path]
     try:

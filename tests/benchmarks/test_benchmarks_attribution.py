@@ -72,6 +72,7 @@ def test_values_are_compared_with_what_was_planted(tmp_path: Path) -> None:
 
 def test_a_targeted_study_is_compared_with_an_untargeted_one() -> None:
     small = ("--set", "dataset.train_limit=300", "--set", "dataset.test_limit=100")
+    small += ("--set", "training.widths=[32]", "--set", "training.epochs=20")
     models = ("--trials", "20", "--draws", "1", "--reference", "40")
     chosen = ("--candidates", "40", "--method", "input-neighbours")
     told, targeted, untargeted = ran("targeted", "digits", *small, *models, *chosen)

@@ -63,7 +63,7 @@ def test_only_candidates_are_left_out_and_scored(memtail: Memtail, targeted: str
 
 @pytest.mark.slow
 def test_every_command_takes_it(memtail: Memtail, targeted: str) -> None:
-    memtail("run", targeted, "--workers", "1", "--trials", "60")
+    memtail("run", targeted, "--workers", "1")
     for command in (
         "scores", "pairs", "pairs --combined --runs 1", "pairs --calibrated", "stability",
         "subgroups", "values", "datamodels", "privacy", "judge STUDY counted-margins",

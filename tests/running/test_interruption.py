@@ -22,6 +22,7 @@ shard_size = 3
 [dataset]
 source = "sklearn:digits"
 train_limit = 400
+test_limit = 100
 [training]
 recipe = "mlp"
 widths = [64]

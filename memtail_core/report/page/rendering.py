@@ -97,36 +97,42 @@ def page(
     drawing = script(javascript()) if every else ""
     data, sheets = (None, {}) if exploration is None else _data(analysis, exploration)
     is_images = analysis.dataset.modality.is_pictured
-    return _templates().get_template("page.html").render(
-        a=analysis,
-        account=account,
-        summary=analysis.summary(),
-        policy=policy([_SCRIPTED, main, drawing] if drawing else [_SCRIPTED, main]),
-        style=Markup(_read("page.css")),
-        scripted=Markup(_SCRIPTED),
-        main=Markup(main),
-        drawing=Markup(drawing),
-        charts=charts,
-        sources=as_json({each.name: each.source for each in every}),
-        data=None if data is None else as_json(data),
-        sheets=sheets,
-        spectrum=[
-            (each, [of_train(analysis, i) for i in each.shown]) for each in spectrum(analysis)
-        ]
-        if is_images
-        else [],
-        spread=[
-            (analysis.dataset.classes[label], [of_train(analysis, i) for i in picks])
-            for label, picks in spread_by_class(analysis)
-        ],
-        most_memorized=[of_train(analysis, i) for i in most_memorized(analysis)[:_WITHOUT_SCRIPT]],
-        supported=_supported(analysis),
-        by_class=class_rows(analysis),
-        sections=of_sections,
-        answers={name: _answer(sections, name) for name in ("removal", "stability")},
-        is_images=is_images,
-        is_text=analysis.dataset.texts is not None,
-        is_named=bool(analysis.dataset.train_names),
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            a=analysis,
+            account=account,
+            summary=analysis.summary(),
+            policy=policy([_SCRIPTED, main, drawing] if drawing else [_SCRIPTED, main]),
+            style=Markup(_read("page.css")),
+            scripted=Markup(_SCRIPTED),
+            main=Markup(main),
+            drawing=Markup(drawing),
+            charts=charts,
+            sources=as_json({each.name: each.source for each in every}),
+            data=None if data is None else as_json(data),
+            sheets=sheets,
+            spectrum=[
+                (each, [of_train(analysis, i) for i in each.shown]) for each in spectrum(analysis)
+            ]
+            if is_images
+            else [],
+            spread=[
+                (analysis.dataset.classes[label], [of_train(analysis, i) for i in picks])
+                for label, picks in spread_by_class(analysis)
+            ],
+            most_memorized=[
+                of_train(analysis, i) for i in most_memorized(analysis)[:_WITHOUT_SCRIPT]
+            ],
+            supported=_supported(analysis),
+            by_class=class_rows(analysis),
+            sections=of_sections,
+            answers={name: _answer(sections, name) for name in ("removal", "stability")},
+            is_images=is_images,
+            is_text=analysis.dataset.texts is not None,
+            is_named=bool(analysis.dataset.train_names),
+        )
     )
 
 
