@@ -91,6 +91,11 @@ estimator_option = click.option(
     show_default=True,
     help="Estimate memorization this way; calibrated suits few models.",
 )
+measure_option = click.option(
+    "--measure",
+    metavar="NAME",
+    help="Average this: correctness, probability, margin, or accuracy of tokens.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),

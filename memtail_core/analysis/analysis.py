@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import estimation
+from memtail_core.analysis.measuring import estimator_of
 from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
@@ -24,6 +25,7 @@ from memtail_core.estimation.influence import (
     pairs_of_permuted,
     select,
 )
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.plan import shards
 from memtail_core.running.loading import Damaged
 from memtail_core.running.trials import Accuracies, Trials
@@ -65,6 +67,11 @@ class Analysis:
     def is_provisional(self) -> bool:
         """Whether trials are still missing."""
         return len(self.trials) < self.goal
+
+    @property
+    def measure(self) -> Measure:
+        """What memorization and influence are differences of."""
+        return self.estimator.measure
 
     @property
     def n_memorized(self) -> int:
@@ -168,6 +175,7 @@ class Analysis:
             "fit": vars(self.fit),
             "memorization": {
                 "estimator": self.estimator.name,
+                **({} if self.measure is CORRECTNESS else {"measure": self.measure.name}),
                 "threshold": self.rule.theta_mem,
                 "memorized": self.n_memorized,
                 "surely": self.n_surely_memorized,
@@ -211,15 +219,17 @@ def analyse(
     trials: Trials,
     goal: int = 0,
     rule: PairsRule | None = None,
-    estimator: Estimator = COUNTED,
+    estimator: Estimator | None = None,
 ) -> Analysis:
     """Estimate memorization and find the pairs.
 
     Args:
-        study, dataset, trials: what was trained; the trials are those stored so far.
+        study, dataset, trials: what was trained; the trials are those stored so far, with their
+            values if the estimator needs them.
         goal: how many are wanted; fewer trials (in whole shards) make the analysis provisional.
         rule: which pairs to look for.
-        estimator: what estimates memorization; influence is counted.
+        estimator: what estimates memorization; influence is of its measure. None: that of the
+            study's default measure, counting for classifiers.
 
     Raises:
         EstimationError: there are no trials, or they are an experiment's.
@@ -227,6 +237,7 @@ def analyse(
     refuse_experiments(study)
     if len(trials) == 0:
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
+    estimator = estimator or estimator_of(study)
     rule = rule or PairsRule()
     seen = observations(trials, dataset)
     scores = estimate(study, seen, estimator)
