@@ -1,8 +1,10 @@
 """Which measures a stored study has, and what estimates memorization by one of them."""
 
+from memtail_core.errors import EstimationError
 from memtail_core.estimation.averaged import by_measure
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.mean_influence import MeanEvidence
 from memtail_core.estimation.measures import Measure, measure_named
 from memtail_core.running import loading
 from memtail_core.running.trials import Trials
@@ -37,6 +39,21 @@ def estimator_of(
         EstimationError: the study has no such measure, or ``estimator`` knows bits alone.
     """
     return by_measure(measure_of(study, measure), estimator)
+
+
+def mean_evidence(trials: Trials, measure: Measure) -> MeanEvidence:
+    """Return what influence by a measure other than correctness is estimated from.
+
+    Raises:
+        EstimationError: the trials have no values.
+    """
+    if trials.test_values is None:
+        raise EstimationError(
+            f"--measure {measure.name}: the models have no values beside their bits"
+        )
+    return MeanEvidence.of(
+        trials.subset, trials.test_values, trials.n, measure, trials.train_values
+    )
 
 
 def with_values(store: ObjectStore, study: Study, trials: Trials) -> Trials:

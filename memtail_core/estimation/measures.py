@@ -75,19 +75,19 @@ class Measure:
 
 CORRECTNESS = Measure("correctness", None, "how often it is classified correctly")
 PROBABILITY = Measure(
-    "probability", "margin", "the mean probability of its label", transform=_logistic
+    "probability", "margin", "the mean probability of the label", transform=_logistic
 )
 MARGIN = Measure(
     "margin",
     "margin",
-    "the mean margin of its label, log p − log(1 − p)",
+    "the mean margin of the label, log p − log(1 − p)",
     low=-100.0,
     high=100.0,
     # a step of the logistic function at ½ is a quarter of the margin's
     theta_mem=4 * THETA_MEM,
     theta_infl=4 * THETA_INFL,
 )
-ACCURACY = Measure("accuracy", "token_accuracy", "the mean accuracy of its next tokens")
+ACCURACY = Measure("accuracy", "token_accuracy", "the mean accuracy of next tokens")
 
 MEASURES: dict[str, Measure] = {
     each.name: each for each in (CORRECTNESS, PROBABILITY, MARGIN, ACCURACY)

@@ -16,7 +16,7 @@ from memtail_core.data import Dataset
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.combined import Discoveries
 from memtail_core.estimation.influence import Pairs, StrongestPartners
-from memtail_core.estimation.measures import CORRECTNESS
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.report.spreadsheet import harmless
 
 _SCORES = (
@@ -81,6 +81,11 @@ def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64
             **_words(dataset, pairs.train_index, pairs.test_index),
         }
     )
+
+
+def with_measure(table: pa.Table, measure: Measure) -> pa.Table:
+    """Add a column that names what influence and memorization are differences of."""
+    return table.append_column("measure", pa.array([measure.name] * len(table), pa.string()))
 
 
 def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> pa.Table:
