@@ -13,6 +13,7 @@ memory of a process of its own.
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -83,11 +84,32 @@ def theirs(data: Data, theta: float) -> tuple[NDArray[np.float32], ...]:
     return train, test, influence[train, test], error[train, test]
 
 
-def timed(do: Callable[[], Any]) -> tuple[Any, float]:
-    """Return what it returns, and the seconds it takes."""
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class Took:
+    """Seconds by the clock, and of all cores."""
+
+    wall: float
+    cpu: float
+
+
+def timed(do: Callable[[], Any]) -> tuple[Any, Took]:
+    """Return what it returns, and how long it takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
     found = do()
-    return found, time.perf_counter() - start
+    return found, Took(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def compared(seconds: list[tuple[Took, Took]]) -> dict[str, float]:
+    """Sum up rounds of (ours, theirs)."""
+    return {
+        "ours": median(quick.wall for quick, _ in seconds),
+        "theirs": median(slow.wall for _, slow in seconds),
+        "ratio": median(slow.wall / quick.wall for quick, slow in seconds),
+        "our_cpu": median(quick.cpu for quick, _ in seconds),
+        "their_cpu": median(slow.cpu for _, slow in seconds),
+        "cpu_ratio": median(slow.cpu / quick.cpu for quick, slow in seconds),
+        "rounds": len(seconds),
+    }
 
 
 @click.group()
@@ -128,10 +150,7 @@ def influence(train: int, test: int, trials: int, theta: float, rounds: int, as_
     show(
         {
             "what": f"seconds, influence, {train} x {test}, {trials} trials",
-            "ours": median(quick for quick, _ in seconds),
-            "theirs": median(slow for _, slow in seconds),
-            "ratio": median(slow / quick for quick, slow in seconds),
-            "rounds": rounds,
+            **compared(seconds),
             "pairs": len(pairs),
         },
         as_json,
@@ -167,10 +186,7 @@ def memorization(
     show(
         {
             "what": f"seconds, memorization, {train} examples, {trials} trials",
-            "ours": median(quick for quick, _ in seconds),
-            "theirs": median(slow for _, slow in seconds),
-            "ratio": median(slow / quick for quick, slow in seconds),
-            "rounds": rounds,
+            **compared(seconds),
         },
         as_json,
     )
@@ -184,7 +200,7 @@ def alone(train: int, test: int, trials: int, theta: float, rounds: int, as_json
     seconds = []
     for _ in range(rounds):
         pairs, quick = timed(lambda: ours(data, theta, 0.05))
-        seconds.append(quick)
+        seconds.append(quick.wall)
     show(
         {
             "what": f"seconds, influence, {train} x {test}, {trials} trials, FDR 5%",
