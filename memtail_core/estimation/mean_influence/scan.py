@@ -26,7 +26,7 @@ from memtail_core.estimation.mean_influence.exact import Moments, moments
 
 _COLUMNS = 4096  # of a tile at most: their outcomes are 4 bytes for each trial
 _ROWS = 1024  # of a tile at most
-_TRIED = 256  # rows and columns of the product that is timed
+_TRIED, _ROUNDS = 256, 3  # rows and columns of the products that are timed, and how many
 _EDGE = 32  # sizes that int8 products take are multiples of 8, and more than 16
 _NEVER = 2**31 - 1
 _SLACK = 1e-6  # of a level, for rounding
@@ -96,8 +96,9 @@ def scan(
     """
     import torch
 
-    product, before = _product(), torch.get_num_threads()
+    before = torch.get_num_threads()
     torch.set_num_threads(1)  # each tile has a thread of its own
+    product = _product()
     waiting: deque[tuple[int, Future[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -218,9 +219,10 @@ def _product() -> _Product:
             way(one, one)
         except (RuntimeError, NotImplementedError, AttributeError):
             continue  # this version of torch has no such product
-        start = time.perf_counter()
-        way(one, one)
-        taken[way] = time.perf_counter() - start
+        start = time.thread_time()  # of this processor alone, however busy the machine is
+        for _ in range(_ROUNDS):
+            way(one, one)
+        taken[way] = time.thread_time() - start
     return min(taken, key=lambda way: taken[way])
 
 
