@@ -8,7 +8,7 @@ The documents are quotations, as the package has them under the licence in its f
 memtail ships none of it. Planted are:
 
 - copies: a training document stands there 2, 4 or 8 times, in the same words;
-- canaries: each is words of the documents drawn at random, once in the training set;
+- canaries: each is a string of random characters, as a password is, once in the training set;
 - variants: a test document is a training document (with 1, 2, 4 or 8 copies), one word of it
   replaced by another word of the documents.
 
@@ -30,6 +30,8 @@ _FILES = (
     *("miscellaneous", "people", "platitudes", "science", "wisdom", "work"),
 )
 _COPIES = (1, 2, 4, 8)
+_CHARACTERS = [chr(code) for code in range(33, 127)]
+_CANARY = 20  # characters
 
 
 @click.command()
@@ -40,8 +42,8 @@ _COPIES = (1, 2, 4, 8)
 @click.option("--tests", default=500, show_default=True, help="Documents of the test set.")
 @click.option("--groups", default=20, show_default=True, help="For each number of copies.")
 @click.option("--canaries", default=60, show_default=True)
-@click.option("--shortest", default=40, show_default=True, help="Characters of a document.")
-@click.option("--longest", default=80, show_default=True, help="Characters of a document.")
+@click.option("--shortest", default=25, show_default=True, help="Characters of a document.")
+@click.option("--longest", default=64, show_default=True, help="Characters of a document.")
 @click.option("--seed", default=20261130, show_default=True)
 def main(
     package: str,
@@ -60,7 +62,6 @@ def main(
     rng = np.random.default_rng(seed)
     chosen = [found[i] for i in rng.permutation(len(found)).tolist()]
     words = [word for document in chosen for word in document.split()]
-    lengths = [len(document.split()) for document in chosen]
     planted = [chosen.pop() for _ in range(groups * len(_COPIES))]
     copies = [times for times in _COPIES for _ in range(groups)]
     n_natural = documents - groups * sum(_COPIES) - canaries
@@ -71,8 +72,7 @@ def main(
         kind = "copy" if times > 1 else "natural"
         rows += [_row(document, kind, group, times) for _ in range(times)]
     for _ in range(canaries):
-        drawn = rng.choice(words, int(rng.choice(lengths)))
-        rows.append(_row(" ".join(drawn.tolist()), "canary"))
+        rows.append(_row("".join(rng.choice(_CHARACTERS, _CANARY).tolist()), "canary"))
     rows = [rows[i] for i in rng.permutation(len(rows)).tolist()]
     held_out = [_row(chosen.pop(), "natural", copies=0) for _ in range(tests - len(planted))]
     for group, (document, times) in enumerate(zip(planted, copies, strict=True)):
