@@ -19,6 +19,8 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
         f"({share}) are memorized[/] (memorization ≥ {memorization['threshold']:g}; "
         f"{memorization['surely']:,} with the whole 95% interval above it)"
     )
+    if "measure" in memorization:
+        say(f"measure: {memorization['measure']}, averaged over models")
     say(
         f"high-influence pairs: {pairs['pairs']:,}, between {pairs['train_examples']:,} memorized "
         f"training examples and {pairs['test_examples']:,} test examples; about "

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Threshold(click.FloatRange):
-    """A number from −1 to 1, without NaN, which click would accept."""
+    """A number from −1 to 1, or ± the largest, without NaN, which click would accept."""
 
-    def __init__(self) -> None:
-        super().__init__(-1, 1)
+    def __init__(self, largest: float = 1) -> None:
+        super().__init__(-largest, largest)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -90,6 +90,11 @@ estimator_option = click.option(
     default="counted",
     show_default=True,
     help="Estimate memorization this way; calibrated suits few models.",
+)
+measure_option = click.option(
+    "--measure",
+    metavar="NAME",
+    help="Average this: correctness, probability, margin, or accuracy of tokens.",
 )
 workers_option = click.option(
     "--workers",

@@ -14,6 +14,7 @@ from cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.estimation.estimator import Estimator
     from memtail_core.estimation.influence import PairCounter
     from memtail_core.store import ObjectStore
     from memtail_core.study import Study
@@ -77,11 +78,12 @@ class PairSearch:
         self.most = most_pairs(memory or free_memory() // 2, self._needed)
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-    def load(self) -> "LoadedStudy":
+    def load(self, estimator: "Estimator | None" = None) -> "LoadedStudy":
         """Load what the study has, and say if some of it is damaged."""
         from memtail_core.analysis.loaded_study import LoadedStudy
+        from memtail_core.estimation.counted import COUNTED
 
-        found = LoadedStudy.load(self._store, self._study)
+        found = LoadedStudy.load(self._store, self._study, estimator=estimator or COUNTED)
         found.trials.check_tested()
         if found.n_damaged:
             self._console.print(

@@ -9,23 +9,25 @@ from cli import output as out
 from cli.calibrated_pairs import list_calibrated, refuse
 from cli.combined_pairs import list_combined
 from cli.combined_pairs import refuse as refuse_combined
+from cli.measured_pairs import found_by_measure, refuse_others, sentence, threshold_of
 from cli.options import (
     Threshold,
     any_class_option,
     estimator_option,
     fdr_option,
     find_study,
+    measure_option,
     store_option,
     study_argument,
 )
 from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import Destination
-from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
 
 _RUNS = 5
+_LARGEST = 200  # difference of margins
 
 
 @click.command()
@@ -46,18 +48,17 @@ _RUNS = 5
 @click.option(
     "--min-influence",
     "theta",
-    type=Threshold(),
-    default=THETA_INFL,
-    show_default=True,
-    help="Keep only pairs with at least this influence.",
+    type=Threshold(_LARGEST),
+    help="Keep only pairs with at least this influence. [default: 0.15]",
 )
 @click.option(
     "--min-memorization",
     "theta_mem",
-    type=Threshold(),
+    type=Threshold(_LARGEST),
     help="Keep training examples from here on. [default: 0.25; any with --train]",
 )
 @estimator_option
+@measure_option
 @click.option(
     "--calibrated",
     "is_calibrated",
@@ -91,9 +92,10 @@ def pairs(
     classes: tuple[str, ...],
     train: tuple[int, ...],
     test: tuple[int, ...],
-    theta: float,
+    theta: float | None,
     theta_mem: float | None,
     estimator: "Estimator",
+    measure: str | None,
     is_calibrated: bool,
     combined: bool,
     runs: int | None,
@@ -114,6 +116,10 @@ def pairs(
     pair, a p-value (how often chance gives as much influence) and a q-value (the false discovery
     rate at which the pair is significant).
 
+    With --measure probability or margin, influence is on the mean probability or margin of the
+    label, and memorization that by the same measure. The default is correctness; for language
+    models it is the accuracy of next tokens.
+
     With --calibrated, pairs are ranked by an estimate that learns from the models what counting
     does not show, which is much better with few models; the counted influence is printed beside it.
 
@@ -121,9 +127,13 @@ def pairs(
     Their gradients, corrected by what all models show, give influence on the probability of the
     right answer, with an interval, the probability of a wrong sign, and a q-value.
     """
+    from memtail_core.analysis.measuring import measure_of
     from memtail_core.analysis.pair_queries import PairQuery
+    from memtail_core.estimation.averaged import by_measure
     from memtail_core.estimation.calibrated import CALIBRATED
+    from memtail_core.estimation.counted import COUNTED
     from memtail_core.estimation.influence import counter_for, find, pairs_of_permuted
+    from memtail_core.estimation.measures import CORRECTNESS
     from memtail_core.report import tables
 
     if as_json and output:
@@ -131,12 +141,18 @@ def pairs(
     destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
     if runs is not None and not combined:
         raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
+    store, study = find_study(location, name)
+    is_calibrated = is_calibrated or estimator is CALIBRATED
+    by = measure_of(study, measure)
+    refuse_others(by, {"--combined": combined, "--calibrated": is_calibrated})
+    theta = threshold_of(by, "--min-influence", theta, by.theta_infl)
+    memorized = threshold_of(by, "--min-memorization", theta_mem, by.theta_mem)
     if combined:
         if is_calibrated:
             raise click.UsageError("--combined or --calibrated: not both")
         refuse_combined({"--permutations": permutations > 0, "--memory": memory is not None})
         if theta_mem is None and not train:
-            theta_mem = THETA_MEM
+            theta_mem = memorized
         list_combined(
             name,
             location,
@@ -151,7 +167,7 @@ def pairs(
             destination=destination,
         )
         return
-    if is_calibrated or estimator is CALIBRATED:
+    if is_calibrated:
         refuse(
             {
                 "--fdr": fdr is not None,
@@ -167,18 +183,31 @@ def pairs(
             location,
             question=PairQuery(train, test, classes),
             theta=theta,
-            theta_mem=THETA_MEM if theta_mem is None else theta_mem,
+            theta_mem=memorized,
             top=top,
             destination=destination,
         )
         return
     counter = counter_for(device)
-    store, study = find_study(location, name)
     search = PairSearch(store, study, counter, memory)
-    material = search.load()
+    material = search.load(by_measure(by, COUNTED))
     if theta_mem is None and not train and material.trials.train_correct is not None:
-        theta_mem = THETA_MEM
+        theta_mem = memorized
     question = PairQuery(train, test, classes, not any_class, theta_mem)
+    if by is not CORRECTNESS:
+        listed, said = found_by_measure(
+            material,
+            question,
+            theta=theta,
+            fdr=fdr,
+            harmful=harmful,
+            top=top,
+            permutations=permutations,
+            threads=counter.threads,
+            most=search.most,
+        )
+        destination.take(listed, said, [sentence(said, by), *_of_permuted(said)])
+        return
     family = question.family(material)
     evidence = material.evidence.of_errors() if harmful else material.evidence
     with search.at(family.testable(evidence).n_pairs) as count:
@@ -212,14 +241,18 @@ def pairs(
 
 def _sentences(summary: dict[str, Any]) -> list[str]:
     n, about = summary["found"], formatting.about(summary["expected_by_chance"])
-    sentences = [
+    return [
         f"[bold]{n:,} pairs[/] of {summary['tested']:,}; without any influence about {about} of "
-        "them would be found by chance"
+        "them would be found by chance",
+        *_of_permuted(summary),
     ]
+
+
+def _of_permuted(summary: dict[str, Any]) -> list[str]:
     if "found_with_permuted_trials" in summary:
         counted = summary["found_with_permuted_trials"]
-        sentences.append(
+        return [
             f"with permuted trials: {sum(counted) / len(counted):,.1f} found, on average of "
             f"{len(counted)}"
-        )
-    return sentences
+        ]
+    return []

@@ -11,6 +11,7 @@ from cli.options import (
     fdr_option,
     find_study,
     json_option,
+    measure_option,
     print_json,
     store_option,
     study_argument,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     help="List pairs with at least this influence.",
 )
 @estimator_option
+@measure_option
 @any_class_option
 @fdr_option
 @json_option
@@ -48,21 +50,24 @@ def report(
     theta_mem: float,
     theta_infl: float,
     estimator: "Estimator",
+    measure: str | None,
     any_class: bool,
     fdr: float | None,
     as_json: bool,
 ) -> None:
     """Write the report of STUDY from the models stored so far.
 
-    The report of an unfinished study is provisional.
+    The report of an unfinished study is provisional. With --measure probability, memorization and
+    influence are differences of mean probabilities instead of accuracies.
     """
     from cli.findings import say_findings
+    from memtail_core.analysis.measuring import estimator_of
     from memtail_core.estimation.influence import PairsRule
     from memtail_core.report import analyse_stored, publish
 
     store, study = find_study(location, name)
     rule = PairsRule(theta_mem, theta_infl, same_class=not any_class, fdr=fdr)
-    analysis = analyse_stored(store, study, rule, estimator)
+    analysis = analyse_stored(store, study, rule, estimator_of(study, measure, estimator))
     page = f"{store.location}/{publish(store, analysis)}"
     if as_json:
         print_json({**analysis.summary(), "report": page})

@@ -113,6 +113,7 @@ def execute(
     from cli.training import train
     from memtail_core import catalogue
     from memtail_core.analysis import analyse
+    from memtail_core.analysis.measuring import with_values
     from memtail_core.experiments.stopping.intervals import as_stopped
     from memtail_core.report import publish
 
@@ -122,7 +123,7 @@ def execute(
     goal = catalogue.goal(store, study)
     if options.part.of > 1 and _is_left_to_others(store, study, options):
         return
-    analysis = as_stopped(store, analyse(study, dataset, loaded, goal))
+    analysis = as_stopped(store, analyse(study, dataset, with_values(store, study, loaded), goal))
     page = publish(store, analysis)
     if options.as_json:
         print_json({**analysis.summary(), "report": f"{store.location}/{page}"})

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import output as out
-from cli.options import estimator_option, find_study, store_option, study_argument
+from cli.options import (
+    estimator_option,
+    find_study,
+    measure_option,
+    store_option,
+    study_argument,
+)
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
@@ -24,6 +30,7 @@ _FORMATS = (*out.FORMATS, "npz")
 )
 @out.output_option
 @estimator_option
+@measure_option
 @click.option(
     "--calibrated",
     "is_calibrated",
@@ -37,6 +44,7 @@ def scores(
     format_: str | None,
     output: str | None,
     estimator: "Estimator",
+    measure: str | None,
     is_calibrated: bool,
     as_json: bool,
 ) -> None:
@@ -45,15 +53,21 @@ def scores(
     Memorization, its standard error and 95% interval, how many models were trained with and
     without the example, and how often each kind got it right. All of these are counted.
 
+    With --measure probability or margin, memorization is the difference of the mean probability or
+    margin of the label, and so are its error and interval; probability_in and probability_out hold
+    the means. The default is correctness; for language models it is the accuracy of next tokens.
+
     With another --estimator three more columns hold its estimate and its 95% interval: calibrated,
     calibrated_low and calibrated_high. The calibrated estimator learns from the models what
     counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
     from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.analysis.measuring import estimator_of
     from memtail_core.errors import EstimationError
     from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.counted import COUNTED
     from memtail_core.estimation.estimator import UNKNOWN
+    from memtail_core.estimation.measures import CORRECTNESS
     from memtail_core.report import analyse_stored, tables
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
@@ -61,7 +75,12 @@ def scores(
     if chosen is not COUNTED and format_ == "npz":
         raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
-    analysis = analyse_stored(store, study)
+    analysis = analyse_stored(store, study, estimator=estimator_of(study, measure))
+    if chosen is not COUNTED and analysis.measure is not CORRECTNESS:
+        raise EstimationError(
+            f"--estimator {chosen.name} estimates correctness: it cannot stand beside the "
+            f"{analysis.measure.name}"
+        )
     if analysis.trials.train_correct is None:
         raise EstimationError(UNKNOWN)
     if format_ == "npz":

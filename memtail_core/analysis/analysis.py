@@ -7,33 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import estimation
+from memtail_core.analysis.found_pairs import SIGNIFICANT, found_pairs
+from memtail_core.analysis.measuring import estimator_of
 from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Fit, Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import UNKNOWN, Estimator
-from memtail_core.estimation.influence import (
-    Evidence,
-    Family,
-    PairCounter,
-    Pairs,
-    PairsRule,
-    counter_for,
-    pair_statistics,
-    pairs_of_permuted,
-    select,
-)
+from memtail_core.estimation.influence import Pairs, PairsRule
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.plan import shards
 from memtail_core.running.loading import Damaged
 from memtail_core.running.trials import Accuracies, Trials
 from memtail_core.study import Study
 
 _MUCH_CHANCE = 0.1  # of the pairs
-_SIGNIFICANT = 0.05  # false discovery rate
-_PERMUTATIONS = 10
-_QUICK = 10**8  # pairs that are counted in a second
-_BINS = 80  # of influence, 0.025 each
 _FEW_OUT = 10  # held-out trials an example needs for its score to be more than a hint
 
 
@@ -65,6 +54,11 @@ class Analysis:
     def is_provisional(self) -> bool:
         """Whether trials are still missing."""
         return len(self.trials) < self.goal
+
+    @property
+    def measure(self) -> Measure:
+        """What memorization and influence are differences of."""
+        return self.estimator.measure
 
     @property
     def n_memorized(self) -> int:
@@ -168,6 +162,7 @@ class Analysis:
             "fit": vars(self.fit),
             "memorization": {
                 "estimator": self.estimator.name,
+                **({} if self.measure is CORRECTNESS else {"measure": self.measure.name}),
                 "threshold": self.rule.theta_mem,
                 "memorized": self.n_memorized,
                 "surely": self.n_surely_memorized,
@@ -192,7 +187,7 @@ class Analysis:
                 "expected_by_chance": pairs.expected_by_chance,
                 "found_with_permuted_trials": self.permuted_pairs,
                 "significant": self.significant_pairs,
-                "significant_at_fdr": _SIGNIFICANT,
+                "significant_at_fdr": SIGNIFICANT,
                 "train_examples": len(np.unique(pairs.train_index)),
                 "test_examples": len(by_test),
                 "test_examples_in_one_pair": int((by_test == 1).sum()),
@@ -211,15 +206,17 @@ def analyse(
     trials: Trials,
     goal: int = 0,
     rule: PairsRule | None = None,
-    estimator: Estimator = COUNTED,
+    estimator: Estimator | None = None,
 ) -> Analysis:
     """Estimate memorization and find the pairs.
 
     Args:
-        study, dataset, trials: what was trained; the trials are those stored so far.
+        study, dataset, trials: what was trained; the trials are those stored so far, with their
+            values if the estimator needs them.
         goal: how many are wanted; fewer trials (in whole shards) make the analysis provisional.
-        rule: which pairs to look for.
-        estimator: what estimates memorization; influence is counted.
+        rule: which pairs to look for; None: from the measure's thresholds on.
+        estimator: what estimates memorization; influence is of its measure. None: that of the
+            study's default measure, counting for classifiers.
 
     Raises:
         EstimationError: there are no trials, or they are an experiment's.
@@ -227,18 +224,13 @@ def analyse(
     refuse_experiments(study)
     if len(trials) == 0:
         raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
-    rule = rule or PairsRule()
+    estimator = estimator or estimator_of(study)
+    measure = estimator.measure
+    rule = rule or PairsRule(measure.theta_mem, measure.theta_infl)
     seen = observations(trials, dataset)
     scores = estimate(study, seen, estimator)
-    evidence = trials.evidence()
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
-    counter = counter_for("cpu")
-    significant = rule.fdr is not None
-    counts = pair_statistics(
-        evidence, family, rule.theta_infl, counter=counter, significant=significant, n_bins=_BINS
-    )
-    level = counts.levels.threshold(_SIGNIFICANT)
-    pairs = select(evidence, counts, rule.fdr, counter=counter)
+    of_pairs = found_pairs(trials, family, rule, measure)
     return Analysis(
         study=study,
         dataset=dataset,
@@ -246,12 +238,12 @@ def analyse(
         goal=max(len(trials), len(shards.planned(study, goal)) * study.shard_size),
         rule=rule,
         scores=scores,
-        pairs=pairs,
+        pairs=of_pairs.pairs,
         accuracies=trials.accuracies(),
         fit=estimation.fit(seen.counted),
-        significant_pairs=0 if level is None else int(counts.levels.at_least[level]),
-        permuted_pairs=_permuted(evidence, counts.family, pairs, counter),
-        tally=counts.tally,
+        significant_pairs=of_pairs.n_significant,
+        permuted_pairs=of_pairs.n_permuted,
+        tally=of_pairs.tally,
         estimator=estimator,
     )
 
@@ -263,18 +255,6 @@ def refuse_experiments(study: Study) -> None:
             f"{study.id} has no scores: an experiment trained it, leaving examples out on purpose; "
             "what came of it is in the report of the study it belongs to"
         )
-
-
-def _permuted(
-    evidence: Evidence, family: Family, pairs: Pairs, counter: PairCounter
-) -> float | None:
-    """Check what is expected by chance, unless it would take long; how many pairs on average."""
-    if pairs.threshold is None or family.n_pairs > _QUICK:
-        return None
-    seeds = range(_PERMUTATIONS)
-    return float(
-        pairs_of_permuted(evidence, family, pairs.threshold, seeds, counter=counter).mean()
-    )
 
 
 def _known(value: float) -> float | None:

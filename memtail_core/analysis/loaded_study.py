@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Self
 
 from memtail_core import catalogue
+from memtail_core.analysis import measuring
 from memtail_core.analysis.analysis import refuse_experiments
 from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
@@ -13,6 +14,8 @@ from memtail_core.estimation import Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.influence import Evidence
+from memtail_core.estimation.mean_influence import MeanEvidence
+from memtail_core.estimation.measures import MARGIN
 from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
@@ -38,13 +41,17 @@ class LoadedStudy:
         margins: bool = False,
         estimator: Estimator = COUNTED,
     ) -> Self:
-        """Load it, with the models' margins if they are asked for or the estimator needs them.
+        """Load it, with the models' values if the estimator needs them.
+
+        Also if margins are asked for, and the values are margins.
 
         Raises:
             EstimationError: there are no trials.
         """
         refuse_experiments(study)
-        loaded, damaged = loading.load(store, study, values=margins or estimator.needs_values)
+        are_margins = margins and measuring.value_of(study) == MARGIN.value
+        values = are_margins or estimator.needs_values
+        loaded, damaged = loading.load(store, study, values=values)
         if len(loaded) == 0:
             raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
         dataset = catalogue.load_dataset(store, study)
@@ -58,5 +65,14 @@ class LoadedStudy:
 
     @cached_property
     def evidence(self) -> Evidence:
-        """What influence is estimated from."""
+        """What influence on correctness is estimated from."""
         return self.trials.evidence()
+
+    @cached_property
+    def mean_evidence(self) -> MeanEvidence:
+        """What influence by the estimator's measure is estimated from.
+
+        Raises:
+            EstimationError: the models have no values.
+        """
+        return measuring.mean_evidence(self.trials, self.estimator.measure)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from memtail_core.estimation.estimator import Observations
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.estimation.memorization import Memorization
 
 
@@ -12,6 +13,7 @@ class Counted:
 
     name: str = "counted"
     needs_values: bool = False
+    measure: Measure = CORRECTNESS
 
     def memorization(self, observations: Observations) -> Memorization:
         """Count."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.measures import Measure
 from memtail_core.estimation.memorization import Memorization, memorization
 
 UNKNOWN = (
@@ -46,8 +47,8 @@ class Observations:
         correct: uint8 [T, ⌈n/8⌉], which it classified correctly; None where nobody knows.
         n: the number of training examples.
         labels: int64 [n], 0 … C − 1.
-        values: float16 [T, n], the margin log p_y − log(1 − p_y) of each trial and example; None
-            where the recipe gives none, or the estimator needs none.
+        values: float16 [T, n], the value of each trial and example, as the margin
+            log p_y − log(1 − p_y); None where the recipe gives none, or the estimator needs none.
         find_context: computes ``context``; it is called once, when an estimator asks for it.
     """
 
@@ -96,6 +97,10 @@ class Estimator(Protocol):
     @property
     def needs_values(self) -> bool:
         """Whether it uses the trials' real values, where they are stored, and not bits alone."""
+
+    @property
+    def measure(self) -> Measure:
+        """What it estimates differences of."""
 
     def memorization(self, observations: Observations) -> Memorization:
         """Estimate from one trial or more. NaN where it has no estimate."""

@@ -10,6 +10,7 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.drawing import axes
 from memtail_core.drawing.charts import BLUE, INK, ORANGE, Figure, figure, values
 from memtail_core.estimation.intervals import SLACK
+from memtail_core.estimation.measures import CORRECTNESS
 
 _CELLS = 40  # of accuracy, from 0 to 1
 _KINDS = ("others", "memorized")
@@ -40,11 +41,13 @@ def held_in_held_out(analysis: Analysis) -> Figure:
         _cell(row, both) for row, both in zip(table.to_pylist(), is_shared.tolist(), strict=True)
     ]
     description = (
-        "Training examples by the accuracy of models that held them out (across) and of models "
-        f"trained on them (up): {memorized.sum():,} memorized, far above the diagonal, and "
+        f"Training examples by the {_noun(analysis)} of models that held them out (across) and of "
+        f"models trained on them (up): {memorized.sum():,} memorized, far above the diagonal, and "
         f"{len(memorized) - memorized.sum():,} others."
     )
-    return figure(_cells(cells, analysis.rule.theta_mem), table, description, height=280)
+    return figure(
+        _cells(cells, analysis.rule.theta_mem, _noun(analysis)), table, description, height=280
+    )
 
 
 def _cell(row: dict[str, Any], is_shared: bool) -> dict[str, Any]:
@@ -64,7 +67,11 @@ def _cell(row: dict[str, Any], is_shared: bool) -> dict[str, Any]:
     return row | {"x": low, "x2": high, "said": text}
 
 
-def _cells(rows: list[dict[str, Any]], theta: float) -> list[alt.Chart]:
+def _noun(analysis: Analysis) -> str:
+    return "accuracy" if analysis.measure is CORRECTNESS else f"mean {analysis.measure.name}"
+
+
+def _cells(rows: list[dict[str, Any]], theta: float, noun: str) -> list[alt.Chart]:
     largest = max(10, *(row["examples"] for row in rows), 10)
     unit = alt.Scale(domain=[0, 1], nice=False)
     axis = alt.Axis(format="%", tickCount=5, grid=False, zindex=1)
@@ -85,10 +92,10 @@ def _cells(rows: list[dict[str, Any]], theta: float) -> list[alt.Chart]:
         alt.Chart(values(rows))
         .mark_rect()
         .encode(
-            x=alt.X("x:Q", scale=unit, axis=axis, title="accuracy of models that held it out"),
+            x=alt.X("x:Q", scale=unit, axis=axis, title=f"{noun} of models that held it out"),
             x2="x2:Q",
             y=alt.Y(
-                "held_in_from:Q", scale=unit, axis=axis, title="accuracy of models trained on it"
+                "held_in_from:Q", scale=unit, axis=axis, title=f"{noun} of models trained on it"
             ),
             y2="held_in_to:Q",
             color=axes.coloured("kind:N", dict(zip(_KINDS, (BLUE, ORANGE), strict=True)), 2),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from memtail_core.analysis.analysis import Analysis
 from memtail_core.catalogue import account_of, reports
 from memtail_core.drawing.charts import png, svg
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.experiments import registry
 from memtail_core.report import figures, tables
 from memtail_core.report.exploration import encoded, explore
@@ -18,7 +20,15 @@ def publish(store: ObjectStore, analysis: Analysis) -> str:
     """Write tables, figures, summary and page, with all experiments; return the key of the page.
 
     Everything is made before anything is written.
+
+    Raises:
+        EstimationError: the analysis is by a measure that is no share.
     """
+    if not analysis.measure.is_share:
+        raise EstimationError(
+            f"a report shows shares, from 0 to 1, and no {analysis.measure.name}: choose "
+            "--measure probability"
+        )
     reports.write(store, analysis.study, dict(_files(store, analysis)), len(analysis.trials))
     return reports.page_key(analysis.study)
 
@@ -26,6 +36,8 @@ def publish(store: ObjectStore, analysis: Analysis) -> str:
 def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]]:
     yield "scores.parquet", tables.to_parquet(tables.scores_table(analysis))
     pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
+    if analysis.measure is not CORRECTNESS:
+        pairs = tables.with_measure(pairs, analysis.measure)
     yield "pairs.parquet", tables.to_parquet(pairs)
     yield "memorization.npz", tables.to_npz(analysis)
     summary = analysis.summary()
@@ -42,8 +54,10 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
         yield f"figures/{name}.csv", tables.to_csv(figure.data)
     for section in sections:
         yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
-    subgroups = subgroups_of(store, analysis)
-    train, test = linked(analysis, sections)
-    explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
+    explored = None
+    if analysis.measure is CORRECTNESS:  # the explorer's influence is counted
+        subgroups = subgroups_of(store, analysis)
+        train, test = linked(analysis, sections)
+        explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
     account = account_of(store, analysis.study)
     yield reports.PAGE, page(analysis, drawn, sections, explored, account).encode()

@@ -16,6 +16,7 @@ from memtail_core.data import Dataset
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.combined import Discoveries
 from memtail_core.estimation.influence import Pairs, StrongestPartners
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.report.spreadsheet import harmless
 
 _SCORES = (
@@ -31,16 +32,23 @@ _SCORES = (
 
 
 def scores_table(analysis: Analysis) -> pa.Table:
-    """Make one row per training example, in the dataset's order; missing estimates are null."""
+    """Make one row per training example, in the dataset's order; missing estimates are null.
+
+    ``accuracy_in`` and ``accuracy_out`` are means of the measure; by another than correctness they
+    have its name, as ``probability_in``.
+    """
     dataset = analysis.dataset
     columns = {
         "index": pa.array(np.arange(analysis.trials.n)),
         "label": pa.array(dataset.y_train),
     }
+    measure = analysis.measure
     for name in _SCORES:
         values = getattr(analysis.scores, name)
         mask = np.isnan(values) if values.dtype.kind == "f" else None
-        columns[name] = pa.array(values, mask=mask)
+        # the mean of correctness is the accuracy
+        titled = name if measure is CORRECTNESS else name.replace("accuracy", measure.name)
+        columns[titled] = pa.array(values, mask=mask)
     columns["class"] = pa.array(np.array(dataset.classes, dtype=object)[dataset.y_train])
     columns["name"] = pa.array([dataset.train_name(i) for i in range(analysis.trials.n)])
     return pa.table(columns)
@@ -73,6 +81,11 @@ def pairs_table(pairs: Pairs, dataset: Dataset, memorization: NDArray[np.float64
             **_words(dataset, pairs.train_index, pairs.test_index),
         }
     )
+
+
+def with_measure(table: pa.Table, measure: Measure) -> pa.Table:
+    """Add a column that names what influence and memorization are differences of."""
+    return table.append_column("measure", pa.array([measure.name] * len(table), pa.string()))
 
 
 def calibrated_pairs_table(candidates: Candidates, rows: NDArray[np.int64]) -> pa.Table:

@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.estimator import UNKNOWN
+from memtail_core.estimation.measures import MEASURES, Measure
 from memtail_core.running.trials import Trials
 
 MARGIN, PROBABILITY, CORRECTNESS = "margin", "probability", "correctness"
@@ -45,6 +45,29 @@ def own_outcomes(trials: Trials, outcome: str) -> NDArray[np.float32]:
     return _scaled(trials.train_values, outcome)
 
 
+def own_outcomes_block(
+    trials: Trials, measure: Measure, start: int, step: int
+) -> NDArray[np.float32]:
+    """Return a measure of the training examples from ``start``, float32 [T, b].
+
+    Args:
+        trials: which; with values, unless the measure is correctness.
+        measure: what of their outcomes.
+        start, step: a first example and a number of examples, multiples of 8.
+
+    Raises:
+        EstimationError: imported trials have none.
+    """
+    part = slice(start, min(start + step, trials.n))
+    return _block(trials.train_correct, trials.train_values, measure, part)
+
+
+def outcomes_block(trials: Trials, measure: Measure, start: int, step: int) -> NDArray[np.float32]:
+    """Return a measure of the test examples from ``start``, float32 [T, b]; as above."""
+    part = slice(start, min(start + step, trials.n_test))
+    return _block(trials.test_correct, trials.test_values, measure, part)
+
+
 def included(trials: Trials, start: int, step: int) -> NDArray[np.uint8]:
     """Return which of the training examples from ``start`` each trial trained on, uint8 [T, b].
 
@@ -57,10 +80,24 @@ def included(trials: Trials, start: int, step: int) -> NDArray[np.uint8]:
     return np.unpackbits(packed, axis=1, count=count)
 
 
+def _block(
+    packed: NDArray[np.uint8] | None,
+    values: NDArray[np.float16] | None,
+    measure: Measure,
+    part: slice,
+) -> NDArray[np.float32]:
+    if measure.value is not None:
+        if values is None:
+            raise EstimationError(UNKNOWN)
+        return measure.of(values[:, part])
+    if packed is None:
+        raise EstimationError(UNKNOWN)
+    return _bits(packed[:, part.start // 8 : -(-part.stop // 8)], part.stop - part.start)
+
+
 def _bits(packed: NDArray[np.uint8], n: int) -> NDArray[np.float32]:
     return np.unpackbits(packed, axis=1, count=n).astype(np.float32)
 
 
 def _scaled(margins: NDArray[np.float16], outcome: str) -> NDArray[np.float32]:
-    whole = margins.astype(np.float32)
-    return whole if outcome == MARGIN else np.asarray(expit(whole), np.float32)
+    return MEASURES[outcome].of(margins)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from memtail_core import catalogue, report
 from memtail_core.analysis import analyse
+from memtail_core.analysis.measuring import with_values
 from memtail_core.catalogue import failures, reports
 from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import MemtailError
@@ -78,7 +79,8 @@ class Publisher:
                     store, study, FilesStore(self._cluster.settings.cache)
                 )
                 goal = catalogue.goal(store, study)
-                analysis = analyse(study, dataset, loaded, goal)
+                measured = with_values(store, study, loaded)
+                analysis = analyse(study, dataset, measured, goal)
                 report.publish(store, as_stopped(store, analysis))
                 kind = "final" if is_final else "provisional"
                 log.info("%s: published a %s report of %d models", study.id, kind, len(loaded))

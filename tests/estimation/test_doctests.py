@@ -5,10 +5,10 @@ import doctest
 import numpy as np
 import pytest
 
-from memtail_core.estimation import intervals, roc
+from memtail_core.estimation import intervals, measures, roc
 
 
-@pytest.mark.parametrize("module", [intervals, roc], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("module", [intervals, measures, roc], ids=lambda each: each.__name__)
 def test_examples(module: object) -> None:
     results = doctest.testmod(module, extraglobs={"np": np})  # type: ignore[arg-type]
     assert results.attempted > 0

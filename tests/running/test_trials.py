@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.measures import CORRECTNESS, PROBABILITY
+from memtail_core.running import loading, matrices
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
 
@@ -56,3 +59,19 @@ def test_values_are_joined_only_if_every_part_has_them(trained: Trained) -> None
     assert both.train_values.shape == (4, part.n)
     assert Trials.joined([full, part]).train_values is None
     assert full.without_values().test_values is None
+
+
+def test_blocks_of_a_measure_are_parts_of_the_whole(trained: Trained) -> None:
+    trials, _ = loading.load(trained.store, trained.study, values=True)
+    for measure in (CORRECTNESS, PROBABILITY):
+        for whole, block, n in (
+            (matrices.outcomes, matrices.outcomes_block, trials.n_test),
+            (matrices.own_outcomes, matrices.own_outcomes_block, trials.n),
+        ):
+            parts = [block(trials, measure, start, 64) for start in range(0, n, 64)]
+            assert all(part.dtype == np.float32 for part in parts)
+            np.testing.assert_array_equal(
+                np.concatenate(parts, axis=1), whole(trials, measure.name)
+            )
+    with pytest.raises(EstimationError):
+        matrices.outcomes_block(trials.without_values(), PROBABILITY, 0, 8)

@@ -7,6 +7,7 @@ from memtail_core.estimation.calibrated.memorization import (
     calibrated_memorization,
 )
 from memtail_core.estimation.estimator import Observations
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Calibrated:
 
     name: str = "calibrated"
     needs_values: bool = True
+    measure: Measure = CORRECTNESS
 
     def memorization(self, observations: Observations) -> CalibratedMemorization:
         """Estimate from the trials and from what is known without them."""

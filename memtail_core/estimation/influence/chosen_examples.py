@@ -66,7 +66,9 @@ def chance_of_chosen(
     return np.exp(log_both - log_chosen)
 
 
-def low_of_chosen(centre: Floats, error: Floats, z: float, leeway: Floats) -> Floats:
+def low_of_chosen(
+    centre: Floats, error: Floats, z: float | Floats, leeway: Floats, least: float = -1.0
+) -> Floats:
     """Return the lower ends of intervals of the influence of chosen examples, float64 [P].
 
     The δ at which an estimate of ``centre`` or more is as improbable among chosen examples as one
@@ -76,19 +78,22 @@ def low_of_chosen(centre: Floats, error: Floats, z: float, leeway: Floats) -> Fl
 
     Args:
         centre, error: float64 [P], the estimates.
-        z: > 0.
+        z: > 0, of all or of each.
         leeway: float64 [P], of :func:`leeway`.
+        least: what influence can be at least.
     """
-    distance = np.full(len(centre), z)
-    matters = np.flatnonzero(leeway < (z + _SURE) * error)
+    wanted = np.full(len(centre), z)
+    distance = wanted.copy()
+    matters = np.flatnonzero(leeway < (wanted + _SURE) * error)
     step = leeway[matters] / error[matters]
-    low, high = np.full(len(matters), z), np.maximum((centre + 1) / error, z)[matters]
+    wanted = wanted[matters]
+    low, high = wanted, np.maximum((centre[matters] - least) / error[matters], wanted)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        is_too_near = log_ndtr(-middle) - log_ndtr(step - middle) > log_ndtr(-z)
+        is_too_near = log_ndtr(-middle) - log_ndtr(step - middle) > log_ndtr(-wanted)
         low, high = np.where(is_too_near, middle, low), np.where(is_too_near, high, middle)
     distance[matters] = high
-    return np.maximum(centre - distance * error, -1)
+    return np.maximum(centre - distance * error, least)
 
 
 def leeway(evidence: Evidence, own: Bits, above: Floats, found: CountedPairs) -> Floats:

@@ -3,13 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.estimation.influence.evidence import Evidence
-
 Indices = NDArray[np.int64]
+
+
+class Observed(Protocol):
+    """Of which examples something can be said."""
+
+    @property
+    def is_estimable(self) -> NDArray[np.bool_]:
+        """Training examples whose influence has an estimate, bool [n]."""
+
+    @property
+    def varies(self) -> NDArray[np.bool_]:
+        """Test examples that anything can have influence on, bool [n_test]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +61,12 @@ class Family:
         """How many pairs there are."""
         return sum(len(rows) * len(columns) for rows, columns in self.groups)
 
-    def n_estimable(self, evidence: Evidence) -> int:
+    def n_estimable(self, evidence: Observed) -> int:
         """How many pairs have an estimate: those of training examples once in and once out."""
         keep = evidence.is_estimable
         return sum(int(keep[rows].sum()) * len(columns) for rows, columns in self.groups)
 
-    def testable(self, evidence: Evidence) -> "Family":
+    def testable(self, evidence: Observed) -> "Family":
         """Leave out pairs of which nothing can be said, or only that there is no influence.
 
         Those of training examples without an estimate, and those of test examples that all trials

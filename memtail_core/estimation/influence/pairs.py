@@ -29,7 +29,8 @@ from memtail_core.estimation.influence.pair_statistics import (
 from memtail_core.estimation.influence.scan import CountedPairs, Progress, joined, scan
 from memtail_core.estimation.intervals import agresti_caffo, centre_and_error
 
-_WRONG = 0.05  # of the intervals listed
+WRONG = 0.05
+"""Which share of the intervals listed may miss."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +171,7 @@ def _described(
     train, test, in_correct = listed.train, listed.test, listed.in_correct
     n_in, n_correct = evidence.n_in[train], evidence.n_correct[test]
     log_p = log_p_of(evidence, seen.family, listed)
-    z = -float(ndtri(_WRONG / 2 * max(1, len(train)) / max(1, seen.levels.n_tested)))
+    z = -float(ndtri(WRONG / 2 * max(1, len(train)) / max(1, seen.levels.n_tested)))
     counts = in_correct, n_in, n_correct - in_correct, evidence.trials - n_in
     low, high = agresti_caffo(*counts, z)
     if (room := leeway_of(evidence, seen.family, listed)) is not None:

@@ -1,0 +1,64 @@
+"""Which measures a stored study has, and what estimates memorization by one of them."""
+
+from memtail_core.errors import EstimationError
+from memtail_core.estimation.averaged import by_measure
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.mean_influence import MeanEvidence
+from memtail_core.estimation.measures import Measure, measure_named
+from memtail_core.running import loading
+from memtail_core.running.trials import Trials
+from memtail_core.store import ObjectStore
+from memtail_core.study import Study
+from memtail_core.training.registry import outcome_of
+
+
+def value_of(study: Study) -> str | None:
+    """Return the name of the value that the study keeps beside the bits; None if it keeps none."""
+    value = outcome_of(study.training).value
+    return value.name if value is not None and study.margins else None
+
+
+def measure_of(study: Study, name: str | None = None) -> Measure:
+    """Return a measure of the study by its name; None: its default.
+
+    That is correctness, or the accuracy of next tokens of language models.
+
+    Raises:
+        EstimationError: the study has no such measure.
+    """
+    return measure_named(name, value_of(study))
+
+
+def estimator_of(
+    study: Study, measure: str | None = None, estimator: Estimator = COUNTED
+) -> Estimator:
+    """Return what estimates the study's memorization by a measure; None: by its default.
+
+    Raises:
+        EstimationError: the study has no such measure, or ``estimator`` knows bits alone.
+    """
+    return by_measure(measure_of(study, measure), estimator)
+
+
+def mean_evidence(trials: Trials, measure: Measure) -> MeanEvidence:
+    """Return what influence by a measure other than correctness is estimated from.
+
+    Raises:
+        EstimationError: the trials have no values.
+    """
+    if trials.test_values is None:
+        raise EstimationError(
+            f"--measure {measure.name}: the models have no values beside their bits"
+        )
+    return MeanEvidence.of(
+        trials.subset, trials.test_values, trials.n, measure, trials.train_values
+    )
+
+
+def with_values(store: ObjectStore, study: Study, trials: Trials) -> Trials:
+    """Return trials with their values if the study's default measure needs them, else the same."""
+    if not estimator_of(study).needs_values or trials.test_values is not None:
+        return trials
+    loaded, _ = loading.load(store, study, values=True)
+    return loaded
