@@ -8,7 +8,8 @@ The documents are quotations, as the package has them under the licence in its f
 memtail ships none of it. Planted are:
 
 - copies: a training document stands there 2, 4 or 8 times, in the same words;
-- canaries: each is a string of random characters, as a password is, once in the training set;
+- canaries: each is words of the documents drawn at random, behind a letter that begins no other
+  document, once in the training set;
 - variants: a test document is a training document (with 1, 2, 4 or 8 copies), one word of it
   replaced by another word of the documents.
 
@@ -30,8 +31,8 @@ _FILES = (
     *("miscellaneous", "people", "platitudes", "science", "wisdom", "work"),
 )
 _COPIES = (1, 2, 4, 8)
-_CHARACTERS = [chr(code) for code in range(33, 127)]
-_CANARY = 20  # characters
+_CANARY = 8  # words
+_FIRST_LETTER = 0xC0  # À, and those after it
 
 
 @click.command()
@@ -71,8 +72,9 @@ def main(
     for group, (document, times) in enumerate(zip(planted, copies, strict=True)):
         kind = "copy" if times > 1 else "natural"
         rows += [_row(document, kind, group, times) for _ in range(times)]
-    for _ in range(canaries):
-        rows.append(_row("".join(rng.choice(_CHARACTERS, _CANARY).tolist()), "canary"))
+    for canary in range(canaries):
+        drawn = [chr(_FIRST_LETTER + canary), *rng.choice(words, _CANARY).tolist()]
+        rows.append(_row(" ".join(drawn), "canary"))
     rows = [rows[i] for i in rng.permutation(len(rows)).tolist()]
     held_out = [_row(chosen.pop(), "natural", copies=0) for _ in range(tests - len(planted))]
     for group, (document, times) in enumerate(zip(planted, copies, strict=True)):

@@ -52,3 +52,13 @@ def documents(tokens: np.ndarray, n_train: int) -> Dataset:
     return Dataset.from_arrays(
         train, next(zeros), test, next(zeros), classes=UNLABELLED, modality="text"
     )
+
+
+@lru_cache
+def storied() -> Dataset:
+    """60 training and 20 test documents without labels."""
+    texts, _ = reviews(80)
+    zeros = np.zeros(80, np.int64)
+    return Dataset.from_arrays(
+        *(texts[:60], zeros[:60], texts[60:], zeros[60:]), classes=UNLABELLED
+    )

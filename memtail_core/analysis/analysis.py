@@ -94,7 +94,8 @@ class Analysis:
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before believing the scores, a sentence each."""
-        found = [self.fit.warning] if self.fit.warning else []
+        # A language model shows what it memorizes long before it reproduces its documents.
+        found = [self.fit.warning] if self.fit.warning and self.dataset.is_labelled else []
         imported = self.study.is_imported
         more = "" if imported else "; train more (--trials)"
         if self.is_provisional:
@@ -240,7 +241,7 @@ def analyse(
         scores=scores,
         pairs=of_pairs.pairs,
         accuracies=trials.accuracies(),
-        fit=estimation.fit(seen.counted),
+        fit=estimation.fit(seen.counted if dataset.is_labelled else scores),
         significant_pairs=of_pairs.n_significant,
         permuted_pairs=of_pairs.n_permuted,
         tally=of_pairs.tally,
