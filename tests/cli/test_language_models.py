@@ -108,11 +108,13 @@ def test_the_report_shows_documents_and_speaks_of_no_class(memtail: Memtail, fol
         (("last-layer", "stories"), "the last layer of 'gpt' is not linear"),
         (("privacy", "stories"), "keeps no margins"),
         (("datamodels", "stories"), "keeps no margins"),
-        (("judge", "stories"), "keeps no margins"),
         (("scores", "stories", "--measure", "margin"), "choose accuracy or correctness"),
         (("scores", "stories", "--calibrated"), "calibrated"),
         (("run", "study.toml", "--set", "dataset.label=id"), "label = 'id': with task"),
-        (("run", "study.toml", "--set", "training.recipe=bag"), "'bag' learns labels, and these"),
+        (
+            ("run", "study.toml", "--set", "training.recipe=transformer"),
+            "'transformer' learns labels, and these texts have none",
+        ),
         (("run", "study.toml", "--set", "dataset.task=classify"), "task = 'classify': should be"),
     ],
 )
