@@ -5,6 +5,8 @@
     python benchmarks/guarantees.py discoveries    # false ones among all, and the power
     python benchmarks/guarantees.py intervals      # of listed pairs, how many miss
     python benchmarks/guarantees.py chance         # pairs found, and expected by chance
+    python benchmarks/guarantees.py means          # the first, of outcomes that are not bits
+    python benchmarks/guarantees.py mean-nulls     # the second, of outcomes that are not bits
     python benchmarks/guarantees.py all            # one after the other: the rows of the docs
 
 Training examples of pairs are chosen by memorization of at least 0.25, in the trials that test
@@ -25,9 +27,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
 from benchmarks.table import run, show
+from memtail_core.estimation.averaged import Averaged
+from memtail_core.estimation.estimator import Observations
 from memtail_core.estimation.influence import Pairs, find
 from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.intervals import agresti_caffo, reaches
+from memtail_core.estimation.mean_influence import find as find_means
+from memtail_core.estimation.measures import ACCURACY
 from memtail_core.estimation.thresholds import THETA_MEM
 from tests.estimation.influence.simulated import (
     NULLS,
@@ -37,10 +43,12 @@ from tests.estimation.influence.simulated import (
     false_discoveries,
     share,
 )
+from tests.estimation.mean_influence.simulated import SHAPES, MeanSetting
 
 FDR = 0.1
 _COUNTER = BitCounter(1)
 _EXAMPLES = 2000
+_FINE = 4096  # quantiles of an outcome
 _SIZES = (0.1, 0.2, 0.3, 0.4, 0.5)
 _PLANTED = Setting(shared=0.6)
 _DESIGNS = ("balanced", "independent")
@@ -162,12 +170,62 @@ def chance(counts: list[int], replications: int) -> Rows:
             )
 
 
+def means(counts: list[int], replications: int) -> Rows:
+    """The share of 95% intervals of memorization by a measure that miss.
+
+    1,000 examples whose outcomes are of one shape, held out, and are nearer to 1 held in.
+    """
+    for name, shape in SHAPES.items():
+        quantiles = shape((np.arange(_FINE) + 0.5) / _FINE)
+        center, nearer = (
+            each.astype(np.float16).astype(float) for each in (quantiles, 0.4 + 0.6 * quantiles)
+        )
+        for trials in counts:
+            missed: dict[str, list[float]] = {"no memorization": [], "memorization": []}
+            for seed in range(replications):
+                rng = np.random.default_rng(seed)
+                subset = np.arange(trials)[:, None] < np.full(1000, round(0.7 * trials))
+                at = rng.integers(_FINE, size=subset.shape)
+                for kind, held_in in (("no memorization", center), ("memorization", nearer)):
+                    values = np.where(subset, held_in[at], center[at]).astype(np.float16)
+                    packed = np.packbits(subset, axis=1)
+                    seen = Observations(packed, packed, 1000, np.zeros(1000, np.int64), values)
+                    found = Averaged(ACCURACY).memorization(seen)
+                    true = float(held_in.mean() - center.mean())
+                    missed[kind].append(share((true < found.ci_low) | (found.ci_high < true)))
+            for kind, rates in missed.items():
+                what = f"intervals of means, {name}, {kind}, {trials} trials"
+                yield _row(what, 0.05, Measured.of(rates), replications)
+
+
+def mean_nulls(counts: list[int], replications: int) -> Rows:
+    """The share of replications in which any pair is significant, without any influence."""
+    for shape in SHAPES:
+        for raised in (0.0, 1.5):
+            for trials in counts:
+                any_found: dict[bool, list[float]] = {False: [], True: []}
+                setting = MeanSetting(trials=trials, shape=shape, raised=raised)
+                for world in setting.worlds(replications):
+                    family = world.family
+                    for ignoring, found in any_found.items():
+                        evidence = world.evidence(ignoring=ignoring)
+                        pairs = find_means(evidence, family, -1.0, FDR).pairs
+                        found.append(float(len(pairs) > 0))
+                kind = "memorization" if raised else "no memorization"
+                what = f"any pair significant, means: {shape}, {kind}, {trials} trials"
+                yield _row(what, FDR, Measured.of(any_found[False]), replications) | {
+                    "ignoring_the_choice": float(np.mean(any_found[True]))
+                }
+
+
 _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "scores": scores,
     "nulls": nulls,
     "discoveries": discoveries,
     "intervals": intervals,
     "chance": chance,
+    "means": means,
+    "mean-nulls": mean_nulls,
 }
 
 

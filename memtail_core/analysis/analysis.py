@@ -15,8 +15,9 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation import Fit, Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import UNKNOWN, Estimator
+from memtail_core.estimation.fit import mean_fit
 from memtail_core.estimation.influence import Pairs, PairsRule
-from memtail_core.estimation.measures import CORRECTNESS, Measure
+from memtail_core.estimation.measures import ACCURACY, CORRECTNESS, Measure
 from memtail_core.plan import shards
 from memtail_core.running.loading import Damaged
 from memtail_core.running.trials import Accuracies, Trials
@@ -94,8 +95,7 @@ class Analysis:
     @property
     def warnings(self) -> list[str]:
         """What a reader must know before believing the scores, a sentence each."""
-        # A language model shows what it memorizes long before it reproduces its documents.
-        found = [self.fit.warning] if self.fit.warning and self.dataset.is_labelled else []
+        found = [self.fit.warning] if self.fit.warning else []
         imported = self.study.is_imported
         more = "" if imported else "; train more (--trials)"
         if self.is_provisional:
@@ -241,7 +241,7 @@ def analyse(
         scores=scores,
         pairs=of_pairs.pairs,
         accuracies=trials.accuracies(),
-        fit=estimation.fit(seen.counted if dataset.is_labelled else scores),
+        fit=mean_fit(scores) if measure is ACCURACY else estimation.fit(seen.counted),
         significant_pairs=of_pairs.n_significant,
         permuted_pairs=of_pairs.n_permuted,
         tally=of_pairs.tally,

@@ -51,6 +51,25 @@ class Fit:
         return None
 
 
+@dataclass(frozen=True)
+class MeanFit(Fit):
+    """The fit by outcomes of which nobody knows how large they should be, as of next tokens."""
+
+    @property
+    def warning(self) -> str | None:
+        """None."""
+        return None
+
+
+def mean_fit(scores: Memorization) -> MeanFit:
+    """Return the mean outcome over (trial, example in its subset)."""
+    seen = scores.n_in > 0
+    if not seen.any():
+        return MeanFit(None, None, 0)
+    held_in = float(np.average(scores.accuracy_in[seen], weights=scores.n_in[seen]))
+    return MeanFit(held_in, None, 0)
+
+
 def fit(scores: Memorization) -> Fit:
     """Judge the fit from the held-in and held-out accuracies."""
     seen = scores.n_in > 0

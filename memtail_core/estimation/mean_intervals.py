@@ -10,6 +10,7 @@ from memtail_core.estimation.measures import Measure
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+_FEW = 15  # trials of a side
 
 
 def welch(
@@ -25,7 +26,9 @@ def welch(
 
     A side whose trials all say the same has a variance of 0, which says little when they are few.
     For the interval it is given two more trials, one of the least and one of the largest outcome,
-    as Agresti & Caffo (2000) do with bits.
+    as Agresti & Caffo (2000) do with bits. The variance of fewer than 15 trials is often much too
+    small where outcomes are skewed: it is taken to be at least that of both sides pooled.
+    ``benchmarks/guarantees.py means`` simulates how often the interval holds.
 
     Args:
         held_in, held_out: the two sides.
@@ -52,15 +55,18 @@ def reach_and_freedom(
         held_in, held_out: the two sides, of at least two trials each.
         possible: the least and the largest outcome.
     """
-    mine, theirs = (_squared(side, *possible) for side in (held_in, held_out))
+    degrees = held_in.n + held_out.n - 2
+    pooled = (held_in.variance * (held_in.n - 1) + held_out.variance * (held_out.n - 1)) / degrees
+    mine, theirs = (_squared(side, pooled, *possible) for side in (held_in, held_out))
     freedom = (mine + theirs) ** 2 / (mine**2 / (held_in.n - 1) + theirs**2 / (held_out.n - 1))
     return np.sqrt(mine + theirs), freedom
 
 
-def _squared(side: Side, low: float, high: float) -> Floats:
+def _squared(side: Side, pooled: Floats, low: float, high: float) -> Floats:
     """The squared standard error of a mean; with two more trials where all say the same."""
     more = side.n + 2
     mean = (side.n * side.mean + low + high) / more
     square = (side.n * side.mean**2 + low**2 + high**2) / more
     same = (square - mean**2) / more
-    return np.where(side.variance > 0, side.variance / side.n, same)
+    variance = np.where(side.n < _FEW, np.maximum(side.variance, pooled), side.variance)
+    return np.where(side.variance > 0, variance / side.n, same)

@@ -24,6 +24,20 @@ def test_scores_have_intervals_that_hold_also_of_examples_called_memorized() -> 
     assert found[0]["simulated"] == pytest.approx(0.03, abs=0.02)
 
 
+def test_intervals_of_means_hold_but_where_the_docs_say() -> None:
+    found = ran("guarantees", "means", "--counts", "40", "--replications", "3")
+    assert len(found) == 8
+    assert all(row["simulated"] < 0.075 for row in found)
+    assert found[0]["simulated"] == pytest.approx(0.04, abs=0.015)
+
+
+@pytest.mark.slow
+def test_nothing_is_significant_in_means_without_influence() -> None:
+    found = ran("guarantees", "mean-nulls", *SHORT)
+    assert all(is_at_most_nominal(row) for row in found)
+    assert found[0]["ignoring_the_choice"] > found[0]["simulated"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["nulls", "discoveries", "intervals"])
 def test_no_more_is_wrong_than_is_said(part: str) -> None:

@@ -1,8 +1,11 @@
 """Scores and pairs by other measures than correctness, from the command line."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from memtail_core.running import loading
@@ -55,6 +58,12 @@ def test_the_default_is_correctness(memtail: Memtail, trained: Trained) -> None:
         (("scores", "--measure", "loss"), "--measure loss: the study keeps bits and the margin"),
         (("scores", "--measure", "accuracy"), "choose correctness or probability or margin"),
         (("scores", "--measure", "margin", "--calibrated"), "calibrated estimates correctness"),
+        (
+            ("pairs", "--measure", "margin", "--calibrated"),
+            "--calibrated knows no --measure margin",
+        ),
+        (("pairs", "--measure", "margin", "--combined"), "--combined knows no --measure margin"),
+        (("report", "--measure", "margin", "--estimator", "calibrated"), "calibrated estimates co"),
     ],
 )
 def test_what_knows_bits_alone_says_so(
@@ -62,3 +71,48 @@ def test_what_knows_bits_alone_says_so(
 ) -> None:
     command, *rest = options
     assert message in refused(memtail(command, "digits", "--store", str(trained.folder), *rest))
+
+
+def test_pairs_by_a_measure_are_those_of_its_matrix(
+    memtail: Memtail,
+    trained: Trained,
+    margins: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    store = ("--store", str(trained.folder), "--any-class", "--min-memorization=-1")
+    asked = ("--measure", "probability", "--min-influence", "0.3")
+    result = memtail("pairs", "digits", *store, *asked, "--json", "--permutations", "2")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    subset, _, values = margins
+    outcome = 1 / (1 + np.exp(-values))
+    inside = subset.T @ outcome / subset.sum(axis=0)[:, None]
+    influence = inside - (~subset).T @ outcome / (~subset).sum(axis=0)[:, None]
+    expected = np.argwhere(influence >= 0.3)
+    assert len(expected) > 3
+    assert {(row["train_index"], row["test_index"]) for row in said["pairs"]} == {
+        *map(tuple, expected.tolist())
+    }
+    assert {row["measure"] for row in said["pairs"]} == {said["measure"]} == {"probability"}
+    assert len(said["found_with_permuted_trials"]) == 2
+    harm = memtail("pairs", "digits", *store, *asked, "--harmful", "--json")
+    worst = json.loads(harm.stdout)["pairs"][0]
+    assert worst["influence"] == pytest.approx(influence.min(), abs=1e-5)
+    assert worst["ci_low"] <= worst["influence"] <= worst["ci_high"]
+    told = memtail("pairs", "digits", *store, *asked)
+    assert "by influence on the mean probability of the label" in told.stdout
+
+
+def test_a_report_says_by_which_measure(memtail: Memtail, trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.folder, tmp_path / "copy")
+    store = ("--store", str(tmp_path / "copy"))
+    said = memtail("report", "digits", *store, "--measure", "probability")
+    assert said.exit_code == 0, said.output
+    assert "measure: probability, averaged over models" in said.stdout
+    folder = next((tmp_path / "copy").rglob("summary.json")).parent
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["memorization"]["measure"] == "probability"
+    assert "The measure of this report is probability" in next(folder.glob("*.html")).read_text()
+    table = pyarrow.parquet.read_table(folder / "scores.parquet")
+    assert {"probability_in", "probability_out"} <= set(table.column_names)
+    refusal = refused(memtail("report", "digits", *store, "--measure", "margin"))
+    assert "a report shows shares, from 0 to 1, and no margin" in refusal

@@ -89,7 +89,7 @@ def pair_statistics(
         EstimationError: chance alone is expected to give more than ``most``.
     """
     testable = family.testable(evidence)
-    first = int(levels(np.log([least_noted(testable.n_pairs)]))[0])
+    first = int(levels(np.log([_noted(testable.n_pairs)]))[0])
     noted, enough = PValueThreshold(log_threshold(first)), InfluenceThreshold(theta)
     threshold = noted if significant else AnyOf([noted, enough])
     if not significant and (n := by_chance(evidence, testable, enough)) > most:
@@ -201,6 +201,6 @@ def _least(evidence: Evidence, found: CountedPairs, threshold: CountThreshold) -
     return threshold.least(sizes, totals, evidence.trials)[size_of, total_of]
 
 
-def least_noted(n_tested: int) -> float:
+def _noted(n_tested: int) -> float:
     """Up to which p-value pairs are counted: all that could matter, or as many as is quick."""
     return min(_LARGEST_FDR, max(_LEAST_NOTED, _MOST_NOTED / max(1, n_tested)))

@@ -17,7 +17,8 @@ from memtail_core.estimation.measures import Measure
 
 LEVELS = 255
 _MIDDLE = LEVELS // 2
-_MOST_TRIALS = 2**16  # sums of levels are exact in int32 and float32
+_DIGITS = 16
+_MOST_TRIALS = 2**_DIGITS  # sums of levels are exact in int32 and float32
 _AT_ONCE = 1024  # test examples rounded at a time
 
 Floats = NDArray[np.float64]
@@ -73,8 +74,13 @@ class MeanEvidence:
     @cached_property
     def places(self) -> Indices:
         """Where in an unpacked row of ``members`` each trial is, int64 [T]."""
-        every = Bits.of(np.full((self.trials, 1), 255, np.uint8), 1)
-        return np.flatnonzero(np.unpackbits(every.words.view(np.uint8), axis=1)[0])
+        one_more = np.arange(1, self.trials + 1)[:, None]  # 0: no trial
+        digits = np.packbits(one_more >> np.arange(_DIGITS) & 1, axis=1)
+        placed = np.unpackbits(Bits.of(digits, _DIGITS).words.view(np.uint8), axis=1)
+        trial = (placed.astype(np.int64) << np.arange(_DIGITS)[:, None]).sum(axis=0)
+        places = np.empty(self.trials, np.int64)
+        places[trial[trial > 0] - 1] = np.flatnonzero(trial)
+        return places
 
     @cached_property
     def n_in(self) -> Indices:
@@ -94,7 +100,8 @@ class MeanEvidence:
     @cached_property
     def table(self) -> NDArray[np.float32]:
         """What each pattern of a value is worth, float32 [65536]."""
-        return self.sign * self.measure.table()
+        with np.errstate(invalid="ignore"):  # patterns that are no number
+            return self.sign * self.measure.table()
 
     @cached_property
     def mean(self) -> Floats:

@@ -63,16 +63,21 @@ class Moments:
             max(mem_i − θ, 0) / β,    β = cov(mem_i, infl_ij) / var(infl_ij)
 
         float64 [P], infinite where β ≤ 0; see
-        :mod:`memtail_core.estimation.influence.chosen_examples`.
+        :mod:`memtail_core.estimation.influence.chosen_examples`. β is the larger one of two
+        estimates: with the moments of each side by themselves, and with those of both pooled, as
+        they are without influence. That of few trials alone would often be too small.
 
         Args:
             above: float64 [P], mem_i − θ of the training example of each pair.
         """
-        covariance = (self.covariance / self.n).sum(axis=0)
-        variance = (self.variance / self.n).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.maximum(above, 0.0) * variance / covariance
-        return np.where(covariance > 0, found, np.inf)
+        found = np.full(len(above), np.inf)
+        for weight in (1 / self.n, self.n - 1):
+            covariance = (self.covariance * weight).sum(axis=0)
+            variance = (self.variance * weight).sum(axis=0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                left = np.maximum(above, 0.0) * variance / covariance
+            found = np.where(covariance > 0, np.minimum(found, left), found)
+        return found
 
 
 def moments(

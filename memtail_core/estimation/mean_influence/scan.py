@@ -89,7 +89,10 @@ def scan(
         What ``reduce`` returned, in the order of the tiles, which depends on evidence and family
         alone.
     """
-    product = _product()
+    import torch
+
+    product, before = _product(), torch.get_num_threads()
+    torch.set_num_threads(1)  # each tile has a thread of its own
     waiting: deque[tuple[int, Future[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -103,6 +106,7 @@ def scan(
                 yield _next(waiting, progress)
         finally:  # Ctrl-C: what has not begun need not
             pool.shutdown(wait=True, cancel_futures=True)
+            torch.set_num_threads(before)
 
 
 def _next(waiting: deque[tuple[int, Future[R]]], progress: Progress | None) -> R:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from memtail_core.compiled import compiled
 
 _ROUNDS = 100
-_CLOSE = 1e-9
+_CLOSE = 1e-6
 _NEAR = 0.1  # standard errors from the mean, where r is 0 and its formula has no value
 
 Counts = NDArray[np.int64]
@@ -119,7 +119,7 @@ def _solved(
         while True:
             to_a, to_b = a + length * step_a, b + length * step_b
             k, one, two, aa, ab, bb = _moments(at, weight, to_a, to_b)
-            if k - to_a * n - to_b * x <= before - 1e-4 * length * slope or length < _CLOSE:
+            if k - to_a * n - to_b * x <= before - 1e-4 * length * slope or length < 1e-9:
                 break
             length /= 2
         a, b = to_a, to_b
