@@ -67,7 +67,7 @@ def ours(data: Data, theta: float, fdr: float | None = None) -> Pairs:
     return find(data.evidence(), family, theta, fdr, threads=usable_cores()).pairs
 
 
-def theirs(data: Data, theta: float) -> tuple[NDArray[np.float32], ...]:
+def theirs(data: Data, theta: float) -> tuple[NDArray[Any], ...]:
     """List them with two products of dense float32 matrices: of outcomes, and of their squares."""
     mask = np.unpackbits(data.subset, axis=1, count=data.n).astype(np.float32)
     outcome = expit(data.margins.astype(np.float32))

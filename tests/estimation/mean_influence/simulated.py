@@ -69,9 +69,8 @@ class MeanSetting:
             effects[rng.integers(max(1, int(self.memorized * N)), size=len(rests_on)), rests_on] = 1
             test += self.planted * (subset @ effects)
         shape = SHAPES[self.shape]
-        return MeanWorld(
-            subset, *(shape(ndtr(each)).astype(np.float16) for each in (own, test)), effects
-        )
+        outcomes = [shape(ndtr(each)).astype(np.float16) for each in (own, test)]
+        return MeanWorld(subset, outcomes[0], outcomes[1], effects)
 
 
 @dataclass(frozen=True, eq=False)
