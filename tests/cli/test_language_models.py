@@ -108,6 +108,7 @@ def test_the_report_shows_documents_and_speaks_of_no_class(memtail: Memtail, fol
         (("last-layer", "stories"), "the last layer of 'gpt' is not linear"),
         (("privacy", "stories"), "keeps no margins"),
         (("datamodels", "stories"), "keeps no margins"),
+        (("export", "stories", "--to", "dattri", "-o", "out"), "has no margins of test examples"),
         (("scores", "stories", "--measure", "margin"), "choose accuracy or correctness"),
         (("scores", "stories", "--calibrated"), "calibrated"),
         (("run", "study.toml", "--set", "dataset.label=id"), "label = 'id': with task"),

@@ -232,3 +232,13 @@ def test_empty_documents_and_documents_of_one_token_are_trained_on() -> None:
     assert found.train_value is not None
     assert np.isfinite(found.train_value).all()
     assert found.train_correct[:, 0].all(), "an empty document has one prediction: its end"
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_it_learns_in_bfloat16_with_logits_in_float32(k: int) -> None:
+    dataset = counting()
+    recipe = training.resolve({**SMALL, "learning_rate": 0.01, "epochs": 8}, dataset, 175)
+    subsets = np.stack([np.random.default_rng(i).permutation(250) < 175 for i in range(k)])
+    found = recipe.engine("cpu", Tuning(k, "bfloat16")).train(dataset, subsets, np.arange(k))
+    assert found.test_value is not None
+    assert found.test_value.mean() > 0.9
