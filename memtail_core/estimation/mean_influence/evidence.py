@@ -18,7 +18,7 @@ from memtail_core.estimation.measures import Measure
 LEVELS = 255
 _MIDDLE = LEVELS // 2
 _DIGITS = 16
-_MOST_TRIALS = 2**_DIGITS  # sums of levels are exact in int32 and float32
+_MOST_TRIALS = 2**_DIGITS  # sums of levels are exact in float32
 _AT_ONCE = 1024  # test examples rounded at a time
 
 Floats = NDArray[np.float64]

@@ -1,17 +1,19 @@
 """One pass over a family of pairs: rounded products for all, exact means for those that matter.
 
-The sums of rounded outcomes are one product of matrices in int8, Mᵀ Q, with M the subsets and Q the
-levels. The influence it gives is wrong by at most one level, because each of its two means is by at
-most half of one. So no pair that reaches a threshold is overlooked if it is lowered by a level, and
-what comes near is computed exactly.
+The sums of rounded outcomes are one product of matrices of small whole numbers, Mᵀ Q, with M the
+subsets and Q the levels. The influence it gives is wrong by at most one level, because each of its
+two means is by at most half of one. So no pair that reaches a threshold is overlooked if it is
+lowered by a level, and what comes near is computed exactly.
 """
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +26,14 @@ from memtail_core.estimation.mean_influence.exact import Moments, moments
 
 _COLUMNS = 4096  # of a tile at most: their outcomes are 4 bytes for each trial
 _ROWS = 1024  # of a tile at most
+_TRIED, _ROUNDS = 256, 3  # rows and columns of the products that are timed, and how many
 _EDGE = 32  # sizes that int8 products take are multiples of 8, and more than 16
 _NEVER = 2**31 - 1
 _SLACK = 1e-6  # of a level, for rounding
 
 R = TypeVar("R")
+
+_Product = Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +96,9 @@ def scan(
     """
     import torch
 
-    product, before = _product(), torch.get_num_threads()
+    before = torch.get_num_threads()
     torch.set_num_threads(1)  # each tile has a thread of its own
+    product = _product()
     waiting: deque[tuple[int, Future[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -139,7 +145,7 @@ class _Tile:
     columns: Indices
     outcome: NDArray[np.float32]
     levels: NDArray[np.int8]
-    product: Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[np.int32]]
+    product: _Product
 
     def candidates(self) -> Candidates:
         evidence, rows, columns = self.evidence, self.rows, self.columns
@@ -183,23 +189,41 @@ class _Tile:
         return slope, step, offset
 
 
-def _product() -> Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[np.int32]]:
-    """Return what multiplies int8 [R, K] and [C, K] to int32 [at least R, at least C]."""
+def _by_int8(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int32]:
     import torch
 
-    def by_int8(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int32]:
-        rows, columns = (torch.from_numpy(_padded(each)) for each in (left, right))
-        found: NDArray[np.int32] = torch._int_mm(rows, columns.T).numpy()
-        return found
+    rows, columns = (torch.from_numpy(_padded(each)) for each in (left, right))
+    found: NDArray[np.int32] = torch._int_mm(rows, columns.T).numpy()
+    return found
 
-    def by_float(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int32]:
-        return (left.astype(np.float32) @ right.T.astype(np.float32)).astype(np.int32)
 
-    one = np.ones((_EDGE, _EDGE), np.int8)
-    try:
-        return by_int8 if (by_int8(one, one) == _EDGE).all() else by_float
-    except (RuntimeError, NotImplementedError, AttributeError):
-        return by_float
+def _by_float32(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.float32]:
+    import torch
+
+    rows, columns = (torch.from_numpy(each).float() for each in (left, right))
+    found: NDArray[np.float32] = (rows @ columns.T).numpy()
+    return found
+
+
+@cache
+def _product() -> _Product:
+    """Return what multiplies int8 [R, K] and [C, K] fastest here to [at least R, at least C].
+
+    Both ways give the same whole numbers. Processors without instructions for int8 take thirty
+    times as long with it.
+    """
+    one = np.ones((_TRIED, _TRIED), np.int8)
+    taken = {}
+    for way in (_by_float32, _by_int8):
+        try:
+            way(one, one)
+        except (RuntimeError, NotImplementedError, AttributeError):
+            continue  # this version of torch has no such product
+        start = time.thread_time()  # of this processor alone, however busy the machine is
+        for _ in range(_ROUNDS):
+            way(one, one)
+        taken[way] = time.thread_time() - start
+    return min(taken, key=lambda way: taken[way])
 
 
 def _padded(rows: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -208,7 +232,7 @@ def _padded(rows: NDArray[np.int8]) -> NDArray[np.int8]:
 
 @compiled
 def _reaching(
-    sums: NDArray[np.int32],
+    sums: NDArray[Any],
     width: int,
     least: NDArray[np.int32],
     size_of: Indices,
@@ -233,7 +257,7 @@ def _reaching(
 
 @compiled
 def _tally(
-    sums: NDArray[np.int32],
+    sums: NDArray[Any],
     height: int,
     width: int,
     size_of: Indices,
