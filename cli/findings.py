@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import formatting
+from memtail_core.study import UNLABELLED
 
 
 def say_findings(summary: dict[str, Any], page: str) -> None:
@@ -30,8 +31,9 @@ def say_findings(summary: dict[str, Any], page: str) -> None:
         f"significant pairs: {pairs['significant']:,} of {pairs['tested']:,} tested, at a false "
         f"discovery rate of {pairs['significant_at_fdr']:.0%}"
     )
+    is_labelled = tuple(summary["study"]["dataset"]["classes"]) != UNLABELLED
     say(
-        "accuracy: "
+        ("accuracy: " if is_labelled else "documents reproduced whole: ")
         + ", ".join(
             f"{name} {accuracy[key]['mean']:.2%}"
             for key, name in (("held_in", "held in"), ("held_out", "held out"), ("test", "test"))

@@ -26,10 +26,11 @@ def say_study(
     from memtail_core.data import modalities
 
     say, data = console.print, study.dataset
+    of = f"{len(data.classes)} classes" if data.is_labelled else "without labels"
     say(f"[bold]{study.id}[/]")
     say(
         f"  data      {data.source}: {data.n_train:,} training and {data.n_test:,} test "
-        f"{modalities.named(data.kind).noun}, {len(data.classes)} classes",
+        f"{modalities.named(data.kind).noun}, {of}",
         markup=False,
     )
     say_account(console, account)

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from memtail_core.data import Dataset
+from memtail_core.data import UNLABELLED, Dataset
 
 _SUBJECTS = ("film", "plot", "cast", "score", "ending", "script", "camera", "sound", "story")
 _GOOD = ("great", "lovely", "moving", "sharp", "funny", "warm", "brilliant", "fresh")
@@ -34,4 +34,31 @@ def reviewed() -> Dataset:
     y[:12] = 1 - y[:12]
     return Dataset.from_arrays(
         texts[:250], y[:250], texts[250:], y[250:], classes=("pans", "praises")
+    )
+
+
+@lru_cache
+def counting() -> Dataset:
+    """250 training and 120 test documents of 8 tokens, each one more than the one before."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(1, 31, (370, 1))
+    return documents((first + np.arange(8) - 1) % 30 + 1, 250)
+
+
+def documents(tokens: np.ndarray, n_train: int) -> Dataset:
+    """Documents without labels, of the tokens [n, T]."""
+    train, test = tokens[:n_train], tokens[n_train:]
+    zeros = (np.zeros(len(each), np.int64) for each in (train, test))
+    return Dataset.from_arrays(
+        train, next(zeros), test, next(zeros), classes=UNLABELLED, modality="text"
+    )
+
+
+@lru_cache
+def storied() -> Dataset:
+    """60 training and 20 test documents without labels."""
+    texts, _ = reviews(80)
+    zeros = np.zeros(80, np.int64)
+    return Dataset.from_arrays(
+        *(texts[:60], zeros[:60], texts[60:], zeros[60:]), classes=UNLABELLED
     )

@@ -106,6 +106,8 @@ def named(names: Sequence[str]) -> Chosen:
 
 def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
     """Why a method does not apply to networks of ``recipe``; None if it applies."""
+    if not dataset.is_labelled:
+        return "they approximate how labels are memorized, and these texts have none"
     if not method.trains:
         return None
     if not isinstance(recipe, GradientRecipe):
@@ -114,6 +116,5 @@ def why_not(method: AnyMethod, recipe: Recipe, dataset: Dataset) -> str | None:
         return f"the networks of '{recipe.recipe}' are not classifiers"
     if isinstance(method, InputCurvature) and dataset.feed.divisor is None:
         return f"{dataset.modality.noun} cannot be changed a little, as numbers can"
-    if method.ends_linear and not ends_linear(recipe, dataset):
-        return f"the last layer of '{recipe.recipe}' is not linear"
-    return None
+    is_last_wrong = method.ends_linear and not ends_linear(recipe, dataset)
+    return f"the last layer of '{recipe.recipe}' is not linear" if is_last_wrong else None

@@ -20,14 +20,15 @@ from memtail_core.data.packed.known import known_of, remember
 from memtail_core.data.packed.storage import Storage
 from memtail_core.data.sameness import sameness_warnings
 from memtail_core.data.sources import SOURCES
-from memtail_core.data.splits import Splits, split
+from memtail_core.data.splits import NO_LABEL, Splits, split, without_labels
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
-from memtail_core.study import DatasetTable
+from memtail_core.study import UNLABELLED, DatasetTable
 from memtail_core.study.validation import given_and_expected
 
 __all__ = [
     "NO_ACCOUNT",
     "SOURCES",
+    "UNLABELLED",
     "Account",
     "Dataset",
     "Examples",
@@ -76,12 +77,13 @@ def read(what: DatasetTable, storage: Storage) -> Splits:
     if not argument:
         raise StudyError(f"[dataset] source = '{what.source}': say which, as '{kind}:…'")
     source = pydantic.validate_call(config={"strict": True})(SOURCES[kind])
+    options = _options(kind, what)
     try:
-        found = source(argument, **what.options)
+        found = source(argument, **options)
         if isinstance(found, Undecoded):
             found = storage.decoded(found, what.storage)
         assert isinstance(found, Splits)
-        splits = _checked(plain(found))
+        splits = _checked(plain(found if what.task is None else without_labels(found)))
     except pydantic.ValidationError as error:
         raise StudyError(_sentence(kind, error.errors()[0])) from error
     except MemoryError as error:
@@ -90,8 +92,29 @@ def read(what: DatasetTable, storage: Storage) -> Splits:
     return storage.packed(splits) if what.storage == "packed" else splits
 
 
+def _options(kind: str, what: DatasetTable) -> dict[str, Any]:
+    """The source's options; of documents, which have no label, what says so where it takes one."""
+    options = what.options
+    if what.task is None:
+        if options.get("label") == NO_LABEL:
+            raise StudyError('[dataset] label = "": name a column')
+        return options
+    if "label" in options:
+        raise StudyError(
+            f'[dataset] label = {options["label"]!r}: with task = "{what.task}" the texts have no '
+            "label; leave out one of the two"
+        )
+    takes_label = "label" in inspect.signature(SOURCES[kind]).parameters
+    return options | ({"label": NO_LABEL} if takes_label else {})
+
+
 def _checked(splits: Splits) -> Splits:
     """Check what a source read before any draw: messages then name rows as the user counts."""
+    if splits.y_train is None:
+        raise DatasetError(
+            "the data have no labels: give them, or model texts without, with [dataset] task = "
+            '"language-modelling"'
+        )
     if splits.classes is not None:
         splits = replace(splits, classes=checked_classes(splits.classes))
     x_train, y_train, _ = checked_split(splits.x_train, splits.y_train, "train", splits.modality)

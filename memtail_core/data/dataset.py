@@ -26,20 +26,21 @@ from memtail_core.data.modalities.text.corpus import Texts
 from memtail_core.data.moments import moments
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
+from memtail_core.study import UNLABELLED
 
 _WORDS = ("classes", "train_names", "test_names", "features")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification dataset with its test set. Build it with :meth:`from_arrays`.
+    """Examples with labels, or documents without, and a test set. See :meth:`from_arrays`.
 
     Attributes:
         train: n examples, as the modality prepares them: uint8 [height, width, channels] for
             images, float32 [d] for features, int32 [length] for tokens of texts.
         y_train: int64 [n], class indices in 0 … C − 1.
         test, y_test: the same for the test set.
-        classes: C names.
+        classes: C names; ``UNLABELLED``, one of all examples, where they have no labels.
         train_names, test_names: what the user calls each example (a file, a row), or empty: then
             its index in the source is its name.
         features: d names of the columns, or empty; ``color=red`` where a column of words became one
@@ -82,6 +83,16 @@ class Dataset:
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
         return self.train.shape
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the examples have labels; otherwise they are documents to model."""
+        return self.classes != UNLABELLED
+
+    @property
+    def default_recipe(self) -> str:
+        """What trains where the study names no recipe."""
+        return self.modality.default_recipe if self.is_labelled else "gpt"
 
     @property
     def is_shown(self) -> bool:
@@ -229,7 +240,12 @@ class Dataset:
                 class_indices(y, len(classes), name)
                 for y, name in ((y_train, "y_train"), (y_test, "y_test"))
             )
-        if len(np.unique(y_train)) < 2:
+        if classes == UNLABELLED:
+            if of.name != "text":
+                raise DatasetError(
+                    f'[dataset] task = "language-modelling" is for texts; these data are {of.noun}'
+                )
+        elif len(np.unique(y_train)) < 2:
             raise DatasetError(
                 f"every training example has the label {classes[int(y_train[0])]}: "
                 "a classifier needs at least two classes"

@@ -15,7 +15,15 @@ from memtail_core.data.account import NO_ACCOUNT, Account
 from memtail_core.data.examples import Examples
 from memtail_core.data.wording import counted
 from memtail_core.errors import DatasetError
-from memtail_core.study import TokensTable
+from memtail_core.study import UNLABELLED, TokensTable
+
+NO_LABEL = ""
+"""What the option ``label`` of a source is where texts have no label, for language modelling."""
+
+NEEDS_TEXT = (
+    '[dataset] text is missing: task = "language-modelling" needs the column of texts, or text = '
+    "true of a folder"
+)
 
 _SPLIT, _TRAIN_LIMIT, _TEST_LIMIT = 1, 2, 3  # one random stream per purpose
 
@@ -25,7 +33,7 @@ class Splits:
     """Arrays as a source read them; :meth:`Dataset.from_arrays` says which it accepts."""
 
     x_train: Any
-    y_train: Any
+    y_train: Any  # None: the source has no labels
     x_test: Any = None
     y_test: Any = None
     classes: Sequence[str] | None = None
@@ -46,6 +54,23 @@ class Unread(Protocol):
 
 
 Source = Callable[..., Splits | Unread]  # (argument, /, *, option=default, …)
+
+
+def without_labels(splits: Splits) -> Splits:
+    """Return the same examples as documents of one class, whatever labels they had.
+
+    Raises:
+        DatasetError: there are no examples.
+    """
+    if splits.x_train is None:
+        raise DatasetError("x_train is missing")
+    n_test = 0 if splits.x_test is None else len(splits.x_test)
+    return replace(
+        splits,
+        y_train=np.zeros(len(splits.x_train), np.int64),
+        y_test=np.zeros(n_test, np.int64) if n_test else None,
+        classes=UNLABELLED,
+    )
 
 
 def taken(x: Any, rows: NDArray[np.int64] | slice) -> Any:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
@@ -26,6 +25,8 @@ def _as_it_is(values: Narrow) -> Narrow:
 
 
 def _logistic(margins: Narrow) -> Narrow:
+    from scipy.special import expit  # which listing the commands need not wait for
+
     return np.asarray(expit(margins), np.float32)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core import catalogue
+from memtail_core.analysis.measuring import value_of
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError, EstimationError, StoreError
+from memtail_core.estimation.measures import MARGIN
 from memtail_core.plan.shards import Shard
 from memtail_core.running.loading import load_shard
 from memtail_core.running.trials import Trials
@@ -58,8 +60,9 @@ class StoredStudy:
 
     @cached_property
     def has(self) -> frozenset[str]:
-        """Which arrays there are, of ``subset`` and :data:`.bank.OUTCOMES`."""
-        trials = self._load(self.shards[0], values=True)
+        """Which arrays there are, of ``subset`` and :data:`.bank.OUTCOMES`; values are margins."""
+        are_margins = value_of(self.study) == MARGIN.value
+        trials = self._load(self.shards[0], values=are_margins)
         found = {name for name in (*_UNPACKED, *_VALUES) if _array(trials, name) is not None}
         return frozenset(found if trials.n_test else found - {"test_correct", "test_margins"})
 

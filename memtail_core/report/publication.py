@@ -54,10 +54,8 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
         yield f"figures/{name}.csv", tables.to_csv(figure.data)
     for section in sections:
         yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
-    explored = None
-    if analysis.measure is CORRECTNESS:  # the explorer's influence is counted
-        subgroups = subgroups_of(store, analysis)
-        train, test = linked(analysis, sections)
-        explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
+    subgroups = subgroups_of(store, analysis)
+    train, test = linked(analysis, sections)
+    explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
     account = account_of(store, analysis.study)
     yield reports.PAGE, page(analysis, drawn, sections, explored, account).encode()

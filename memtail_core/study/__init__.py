@@ -3,6 +3,7 @@
 from memtail_core.study.spec import Spec, name_of, shipped
 from memtail_core.study.study import (
     IMPORTED,
+    UNLABELLED,
     DatasetIdentity,
     Study,
     dataset_key,
@@ -23,6 +24,7 @@ __all__ = [
     "ID",
     "IMPORTED",
     "MOST_TRIALS",
+    "UNLABELLED",
     "ArmsTable",
     "DatasetIdentity",
     "DatasetTable",

@@ -18,6 +18,9 @@ from pydantic import ConfigDict, Field
 from memtail_core.errors import StudyError
 from memtail_core.study.tables import NAME, ArmsTable, SubsetsTable, Table
 
+UNLABELLED = ("document",)
+"""The classes of examples without labels, for language modelling: all are of one."""
+
 IMPORTED = "imported"  # the recipe of a study whose trials were trained elsewhere
 
 
@@ -46,6 +49,11 @@ class DatasetIdentity(Table):
     n_train: Annotated[int, Field(ge=1, le=10**9)]
     n_test: Annotated[int, Field(ge=0, le=10**9)]  # 0: imported without test outcomes
     classes: tuple[str, ...]
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the examples have labels; otherwise they are documents to model."""
+        return self.classes != UNLABELLED
 
 
 class Study(Table):

@@ -64,7 +64,7 @@ class DatasetTable(Table):
     """``[dataset]``: the source, how much of it, where it is kept, and the source's own options.
 
     ``storage`` changes no number: "packed" maps the examples from files, "auto" does that where
-    memory does not suffice.
+    memory does not suffice. ``task`` is what models learn: labels, unless it says otherwise.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
@@ -74,6 +74,7 @@ class DatasetTable(Table):
     test_limit: Annotated[int, Field(ge=1)] | None = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     tokens: TokensTable | None = None
+    task: Literal["language-modelling"] | None = None
     storage: Literal["auto", "memory", "packed"] = "auto"
 
     @property

@@ -10,7 +10,8 @@ The way of one shard through this room:
    ``Engine.train`` trains the models and runs every training and test example through each.
 4. The recipe's :class:`~.outcome.Outcome` compares what a model outputs for an example with the
    target: a correctness bit and, where there is one, a real value (:mod:`.classification`: the
-   margin). The K × n arrays of these, :class:`~.outcome.Outcomes`, are what the shard stores.
+   margin; :mod:`.language`: the accuracy of next tokens). The K × n arrays of these,
+   :class:`~.outcome.Outcomes`, are what the shard stores.
 
 Engines are in three folders: :mod:`.gradient` for networks trained by SGD, :mod:`.linear` for
 logistic regression, :mod:`.predictors` for scikit-learn and the user's own code. :mod:`.device` and

@@ -23,6 +23,7 @@ class Recipe(BaseModel, ABC):
     stackable: ClassVar[bool] = False  # whether many models can be trained at once
     streams: ClassVar[bool] = False  # whether mapped examples stay in their files in training
     version: ClassVar[int] = 1  # raise it when the same options train different models
+    labelled: ClassVar[bool] = True  # whether examples have labels to learn
     outcome: ClassVar[Outcome] = CLASSIFICATION  # what a trial records about each example
     recipe: str
 

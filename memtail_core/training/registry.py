@@ -7,6 +7,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.study import IMPORTED
 from memtail_core.study.validation import validated
+from memtail_core.training.gradient.gpt import GPT
 from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
 from memtail_core.training.gradient.text_networks import Bag, TextCNN, Transformer
 from memtail_core.training.imported import Imported
@@ -24,6 +25,7 @@ _BY_NAME: dict[str, type[Recipe]] = {
     "bag": Bag,
     "textcnn": TextCNN,
     "transformer": Transformer,
+    "gpt": GPT,
     IMPORTED: Imported,
 }
 _BY_PREFIX: dict[str, type[Recipe]] = {
@@ -49,9 +51,10 @@ def resolve(
         StudyError: the recipe or an option is unknown, or does not suit the data.
     """
     _check_options(training)
-    name = training.get("recipe", dataset.modality.default_recipe)
+    name = training.get("recipe", dataset.default_recipe)
     recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
     recipe = recipe.suited(dataset)
+    _check_labels(recipe, dataset)
     recipe.check(dataset)
     return recipe.completed(subset_size)
 
@@ -79,6 +82,20 @@ def outcome_of(training: dict[str, Any]) -> Outcome:
         StudyError: there is no such recipe.
     """
     return _recipe_class(training["recipe"]).outcome
+
+
+def _check_labels(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse a recipe that learns labels for examples without, and the other way around."""
+    if recipe.labelled and not dataset.is_labelled:
+        raise StudyError(
+            f"[training] recipe = '{recipe.recipe}' learns labels, and these texts have none: use "
+            f"'{dataset.default_recipe}', or leave out [dataset] task"
+        )
+    if dataset.is_labelled and not recipe.labelled:
+        raise StudyError(
+            f"[training] recipe = '{recipe.recipe}' models texts without labels: set [dataset] "
+            f"task = \"language-modelling\", or use '{dataset.default_recipe}'"
+        )
 
 
 def _check_options(training: dict[str, Any]) -> None:

@@ -63,11 +63,15 @@ class EngineContract:
         ):
             if margin is not None:
                 assert margin.shape == correct.shape
-                assert together.value == "margin"
                 assert margin.dtype == np.float16
                 assert np.isfinite(margin).all()
-                assert np.abs(margin).max() <= 100
-                assert correct[margin > 0.01].all(), "a margin > 0 is a probability > ½"
+                self.assert_values(together.value, margin, correct)
+
+    def assert_values(self, name: str | None, margin: np.ndarray, correct: np.ndarray) -> None:
+        """The values mean what their name says."""
+        assert name == "margin"
+        assert np.abs(margin).max() <= 100
+        assert correct[margin > 0.01].all(), "a margin > 0 is a probability > ½"
 
     def test_models_learn_what_they_are_shown(
         self, subsets: np.ndarray, together: Outcomes

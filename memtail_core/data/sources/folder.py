@@ -14,7 +14,7 @@ from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, Unde
 from memtail_core.data.sources import image_metadata, text_folder
 from memtail_core.data.sources.table.images import ImageColumn
 from memtail_core.data.sources.table.options import Missing, Options
-from memtail_core.data.splits import Splits
+from memtail_core.data.splits import NEEDS_TEXT, NO_LABEL, Splits
 from memtail_core.errors import DatasetError, StudyError
 
 
@@ -47,6 +47,10 @@ def load(
     root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise DatasetError(f"there is no folder '{root.absolute()}'")
+    if label == NO_LABEL:
+        if not text:
+            raise StudyError(NEEDS_TEXT)
+        return text_folder.load_documents(root, broken, encoding)
     if text:
         if label is not None or size is not None:
             raise StudyError(

@@ -56,7 +56,8 @@ def load(path: str, /) -> Splits:
             ) from error
         raise DatasetError(f"'{path}' is not an npz file, or is damaged: {error}") from error
     part, account = _known(given)
-    for name in ("x_train", "y_train"):
+    is_text = part["x_train"].dtype.kind in "SU" if "x_train" in part else False
+    for name in ("x_train", *(() if is_text else ("y_train",))):  # texts may have no labels
         if name not in part:
             raise DatasetError(
                 f"'{path}' has no '{name}', only {', '.join(sorted(given))}: "
@@ -67,7 +68,7 @@ def load(path: str, /) -> Splits:
         raise DatasetError(f"'{path}': classes has shape {list(classes.shape)}, not one name each")
     return Splits(
         part["x_train"],
-        part["y_train"],
+        part.get("y_train"),
         part.get("x_test"),
         part.get("y_test"),
         classes=classes,

@@ -30,10 +30,15 @@ def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
     relabeling tool.
     """
     from memtail_core.data import near_duplicates
+    from memtail_core.errors import EstimationError
     from memtail_core.estimation.influence import PairsRule
     from memtail_core.experiments.subgroups.plan import FDR, subgroups
 
     (subject,) = host.subjects(margins=True)
+    if not subject.dataset.is_labelled:
+        raise EstimationError(
+            f"{subject.study.id} has no labels to doubt: subgroups are for studies with labels"
+        )
     rule = PairsRule(theta_infl=options.min_influence, fdr=FDR)
     with host.status("looking for near-duplicates"):
         in_train = near_duplicates.within_training_set(subject.dataset)

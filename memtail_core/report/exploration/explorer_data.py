@@ -11,10 +11,16 @@ from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Neighbours, Space
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.influence import Family, Pairs, PairsRule, counter_for
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.experiments.results import kept
 from memtail_core.experiments.subgroups.result import CATEGORIES, Subgroups
 from memtail_core.report.exploration import near_duplicates
 from memtail_core.report.exploration.feature_text import words_of
+from memtail_core.report.exploration.measured_influence import (
+    means,
+    measured_partners,
+    significant_pairs,
+)
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
 from memtail_core.report.exploration.sprites import Sheets
 from memtail_core.report.exploration.strongest_influence import (
@@ -40,7 +46,8 @@ class Exploration:
     Attributes:
         dataset, rule, trials, scores: the study's data, the rule of pairs, how many models, and
             memorization.
-        test_accuracy: float64 [n_test], the share of models that got each test example right.
+        test_accuracy: float64 [n_test], the mean of the measure over models: of correctness, the
+            share of models that got each test example right.
         categories: names of the categories of ``memtail subgroups`` other than typical; none if
             it was not run.
         category: int64 [n], an index into ``categories``; −1 if typical or unknown.
@@ -52,6 +59,7 @@ class Exploration:
         pairs: all pairs of the rule, the strongest first; the page shows ``n_pairs_shown``.
         pair_is_duplicate: bool [n_pairs_shown], whether a pair is a near-duplicate.
         train_sheets, test_sheets: thumbnails; None for tables.
+        measure: what memorization and influence are differences of.
     """
 
     dataset: Dataset
@@ -71,6 +79,7 @@ class Exploration:
     pair_is_duplicate: NDArray[np.bool_]
     train_sheets: Sheets | None
     test_sheets: Sheets | None
+    measure: Measure = CORRECTNESS
 
     @property
     def n_pairs_shown(self) -> int:
@@ -97,12 +106,7 @@ def explore(
         budget: the size that all thumbnails may have, in bytes.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
-    evidence, engine = trials.evidence(), counter_for("cpu")
-    labels = (dataset.y_train, dataset.y_test) if rule.same_class else None
-    family = Family.of(np.arange(trials.n), np.arange(trials.n_test), labels)
-    level = significance_level(evidence, family, engine)
-    supported = partners(evidence, family, level, _SUPPORTED, "train", engine=engine)
-    supporters = partners(evidence, family, level, _SUPPORTERS, "test", engine=engine)
+    supported, supporters, of_tests = _influences(analysis)
     train, test = (
         index[:_MOST_PAIRS] for index in (analysis.pairs.train_index, analysis.pairs.test_index)
     )
@@ -134,7 +138,8 @@ def explore(
         rule=rule,
         trials=len(trials),
         scores=analysis.scores,
-        test_accuracy=evidence.n_correct / evidence.trials,
+        measure=analysis.measure,
+        test_accuracy=of_tests,
         categories=() if subgroups is None else CATEGORIES[1:],
         category=_category(trials.n, subgroups),
         train_text=train_text,
@@ -147,6 +152,27 @@ def explore(
         pair_is_duplicate=duplicates.are_pairs(train, test),
         train_sheets=train_sheets,
         test_sheets=test_sheets,
+    )
+
+
+def _influences(analysis: Analysis) -> tuple[Partners, Partners, NDArray[np.float64]]:
+    """Partners of training examples and of test examples, and the means of the latter."""
+    dataset, trials, measure = analysis.dataset, analysis.trials, analysis.measure
+    labels = (dataset.y_train, dataset.y_test) if analysis.rule.same_class else None
+    family = Family.of(np.arange(trials.n), np.arange(trials.n_test), labels)
+    if measure is not CORRECTNESS:
+        pairs = significant_pairs(trials, family, measure, analysis.pairs)
+        return (
+            measured_partners(pairs, trials.n, _SUPPORTED, "train"),
+            measured_partners(pairs, trials.n_test, _SUPPORTERS, "test"),
+            means(trials, measure),
+        )
+    evidence, engine = trials.evidence(), counter_for("cpu")
+    level = significance_level(evidence, family, engine)
+    return (
+        partners(evidence, family, level, _SUPPORTED, "train", engine=engine),
+        partners(evidence, family, level, _SUPPORTERS, "test", engine=engine),
+        evidence.n_correct / evidence.trials,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Neighbours
+from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.report.exploration.explorer_data import Exploration
 from memtail_core.report.exploration.sprites import COLUMNS, ROWS, Sheets
 from memtail_core.report.exploration.strongest_influence import Partners
@@ -31,6 +32,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
         "features": _names(dataset.features),
         "theta": {"memorization": e.rule.theta_mem, "influence": e.rule.theta_infl},
         "same_class": e.rule.same_class,
+        **({} if e.measure is CORRECTNESS else {"measure": e.measure.name}),
         "trials": e.trials,
         "categories": list(e.categories),
         "duplicates": "known" if e.duplicates.is_known else "unknown",

@@ -16,6 +16,7 @@ class ExampleView:
 
     Attributes:
         anchor: its address in the page, as ``train-17``.
+        label: its class; empty where examples have no labels.
         picture: the source of an ``<img>``; None for a row of a table.
         features: the row of a table in words, or the beginning of a text.
         is_text: whether it is a text.
@@ -43,7 +44,7 @@ def of_train(analysis: Analysis, i: int) -> ExampleView:
         anchor=f"train-{i}",
         index=i,
         name=dataset.train_name(i),
-        label=dataset.classes[dataset.y_train[i]],
+        label=_label(dataset, int(dataset.y_train[i])),
         **_appearance(dataset, dataset.train, i),
         is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
@@ -61,7 +62,7 @@ def of_test(analysis: Analysis, j: int) -> ExampleView:
         anchor=f"test-{j}",
         index=j,
         name=dataset.test_name(j),
-        label=dataset.classes[dataset.y_test[j]],
+        label=_label(dataset, int(dataset.y_test[j])),
         **_appearance(dataset, dataset.test, j),
     )
 
@@ -71,6 +72,10 @@ def of_experiment(analysis: Analysis, example: Example) -> dict[str, Any]:
     view = (of_test if example.is_test else of_train)(analysis, example.index)
     kind = "test example" if example.is_test else "training example"
     return {"e": view, "said": example.caption, "kind": kind}
+
+
+def _label(dataset: Dataset, label: int) -> str:
+    return dataset.classes[label] if dataset.is_labelled else ""
 
 
 def _appearance(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:

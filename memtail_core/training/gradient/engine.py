@@ -15,7 +15,6 @@ from memtail_core.errors import TrainingError
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import Tuning
 from memtail_core.training.gradient.batches import Batch, batch_sizes, batches, learning_rates
-from memtail_core.training.gradient.losses import chance_loss
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.options import GradientOptions
 from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
@@ -25,6 +24,7 @@ from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_bat
 # Constants, because the batch size can change the last bits of the logits.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
 _SMALLEST_EVALUATION_BATCH = 64
+_EVALUATION_LOGITS = {"cpu": 2**24, "cuda": 2**28}  # at most, where one example has many
 _LOWERINGS, _LOWER = 3, 0.25  # how often, and to what share, the rate is lowered for a network
 
 EpochCallback = Callable[[int, NetworkStack, ResidentData], None]  # the epoch counts from 1
@@ -115,12 +115,15 @@ class GradientEngine:
         self, networks: NetworkStack, dataset: Dataset, subsets: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Say which networks to train again at a lower rate: none, if the user chose the rate."""
-        recipe, n_classes = self._recipe, len(dataset.classes)
+        recipe = self._recipe
         if not recipe.may_lower_rate:
             return np.zeros(len(subsets), bool)
-        labels = [dataset.y_train[subset] for subset in subsets]
-        chance = [chance_loss(y, n_classes, recipe.label_smoothing) for y in labels]
-        steps = recipe.n_epochs * len(batch_sizes(len(labels[0]), recipe.batch_size))
+        *_, n_classes = recipe.outputs(dataset.feed.shape, len(dataset.classes))
+        chance = [
+            recipe.objective.chance(dataset, subset, n_classes, recipe.label_smoothing)
+            for subset in subsets
+        ]
+        steps = recipe.n_epochs * len(batch_sizes(int(subsets[0].sum()), recipe.batch_size))
         return networks.losses.diverged(chance, steps)
 
     def train_stack(
@@ -183,22 +186,24 @@ class GradientEngine:
         y: Tensor,
         wanted: NDArray[np.bool_] | None = None,
     ) -> tuple[Bits, Values | None]:
-        """The outcome [K, n] of the networks on stored rows and their labels, in batches.
+        """The outcome [K, n] of the networks on stored rows with these labels, in batches.
 
         Of networks that are not ``wanted``, bool [K], it means nothing.
         """
         unwanted = None if wanted is None or wanted.all() else torch.from_numpy(~wanted)
         rows_at_once = _EVALUATION_ROWS[self.device.type]
         size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // networks.k)
+        size = max(1, min(size, _EVALUATION_LOGITS[self.device.type] // networks.n_logits))
 
         def evaluated() -> Iterator[tuple[Tensor, Tensor]]:
             for rows, labels in zip(x.split(size), y.split(size), strict=True):
-                logits = networks.logits(rows)
+                logits, targets = networks.logits_and_targets(rows, labels)
                 if unwanted is not None:
-                    logits = logits.masked_fill(unwanted.to(logits.device)[:, None, None], 0.0)
+                    each = unwanted.to(logits.device).view(-1, *[1] * (logits.ndim - 1))
+                    logits = logits.masked_fill(each, 0.0)
                 if not bool(logits.isfinite().all()):
                     raise diverged(self._recipe)
-                yield logits, labels
+                yield logits, targets
 
         with own_randomness(self.device):
             return measure_in_batches(self._recipe.outcome, evaluated())

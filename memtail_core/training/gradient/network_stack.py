@@ -1,10 +1,10 @@
 """K networks that train together on resident data: their step, state and logits."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from memtail_core.training.gradient.adamw import AdamW
 from memtail_core.training.gradient.batches import Batch
@@ -26,6 +26,12 @@ class NetworkStack:
         kind = AdamW if recipe.optimizer == "adamw" else SGD
         self._optimizer = kind(self.network, recipe, data.dtype)
         self.losses = Losses(self.k, data.device)
+
+    @property
+    def n_logits(self) -> int:
+        """How many logits the networks give for one example, together."""
+        n_classes = len(self._data.dataset.classes)
+        return self.k * prod(self._recipe.outputs(self._data.shape, n_classes))
 
     def _untrained(self, seeds: Sequence[int]) -> nn.Module:
         networks = []
@@ -59,22 +65,25 @@ class NetworkStack:
         """One step for each network, on its own examples."""
         x, y = self._data.batch(batch)
         logits = self.network(x).float()
-        losses = functional.cross_entropy(
-            logits.flatten(0, 1),
-            y.flatten(),
-            reduction="none",
-            label_smoothing=self._recipe.label_smoothing,
-        ).view(y.shape)
+        objective = self._recipe.objective
+        losses = objective.losses(logits, objective.targets(x, y), self._recipe.label_smoothing)
         self.losses.add(losses)
         # A sum over the stack too: no network's gradient depends on another's.
         loss = losses.sum() / y.shape[1]
         weights = self._optimizer.weights
         self._optimizer.step(torch.autograd.grad(loss, weights, materialize_grads=True), rate)
 
-    @torch.inference_mode()
     def logits(self, rows: Tensor) -> Tensor:
-        """The logits of each network for stored rows [N, …]: float32 [K, N, classes]."""
-        self.network.eval()
+        """The logits of each network for stored rows [N, …]: float32 [K, N, …]."""
+        return self._logits(self._data.inputs(rows))
+
+    def logits_and_targets(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and what they should be, [N, …], of stored rows and labels [N]."""
         x = self._data.inputs(rows)
+        return self._logits(x), self._recipe.objective.targets(x, labels)
+
+    @torch.inference_mode()
+    def _logits(self, x: Tensor) -> Tensor:
+        self.network.eval()
         logits: Tensor = self.network(x.expand(self.k, *x.shape)).float()
         return logits

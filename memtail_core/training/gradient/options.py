@@ -13,6 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
 from memtail_core.errors import StudyError
+from memtail_core.training.gradient.objective import LABELS, Objective
 from memtail_core.training.recipe import Recipe
 
 _SMALL_NETWORK = 2**24  # weights
@@ -41,6 +42,7 @@ class GradientOptions(Recipe):
     version: ClassVar[int] = 2
     streams: ClassVar[bool] = True
 
+    objective: ClassVar[Objective] = LABELS
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
     stackable: ClassVar[bool] = True  # :func:`~.stacked_layers.stacked` knows all its layers
@@ -68,6 +70,11 @@ class GradientOptions(Recipe):
             shape: of one example: (channels, height, width) or (features,).
             n_classes: the number of logits.
         """
+
+    def outputs(self, shape: tuple[int, ...], n_classes: int) -> tuple[int, ...]:
+        """The shape of what a network outputs for one example: the logits of each decision."""
+        del shape
+        return (n_classes,)
 
     def completed(self, subset_size: int) -> "GradientOptions":
         """Fill in ``epochs``; refuse single examples, which batches cannot normalise."""
@@ -173,7 +180,7 @@ class GradientOptions(Recipe):
             batch = min(2, self.batch_size)  # the smallest there will be; in training mode
             with saved_tensors_hooks(keep, lambda tensor: tensor):
                 logits: Tensor = network(blank(feed, batch))
-        if logits.shape != (batch, len(dataset.classes)):
+        if logits.shape != (batch, *self.outputs(feed.shape, len(dataset.classes))):
             raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
         return network, sum(t.numel() * t.element_size() for t in kept.values()) // batch
 

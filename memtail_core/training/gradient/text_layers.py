@@ -71,6 +71,15 @@ class Embedding(nn.Module):
             tokens = tokens + first.view(-1, *[1] * (tokens.ndim - 1))
         return rows.looked_up(self.weight, tokens)
 
+    def logits(self, x: Tensor) -> Tensor:
+        """Vectors [..., T, width] → their products with each of the vectors: [..., T, 1 + V]."""
+        weight = self.weight.to(x.dtype)
+        if self.copies == 1:
+            return x @ weight.T
+        each = weight.view(self.copies, -1, weight.shape[-1])
+        products = torch.bmm(x.flatten(1, -2), each.transpose(1, 2))
+        return products.view(*x.shape[:-1], -1)
+
 
 class Positions(nn.Module):
     """Adds a vector of its own to each place of a text."""
@@ -152,12 +161,15 @@ class Windows(nn.Module):
 
 
 class Attention(nn.Module):
-    """Each place gathers from all places that hold a token (Vaswani et al., 2017)."""
+    """Each place gathers from all places that hold a token (Vaswani et al., 2017).
 
-    def __init__(self, width: int, heads: int) -> None:
+    If it is causal, it gathers from itself and the places before.
+    """
+
+    def __init__(self, width: int, heads: int, is_causal: bool = False) -> None:
         """``heads`` ways of gathering, width / heads values each."""
         super().__init__()
-        self.heads = heads
+        self.heads, self.is_causal = heads, is_causal
         self.gather, self.join = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, is_token: Tensor) -> Tensor:
@@ -166,19 +178,22 @@ class Attention(nn.Module):
         n = prod(lead)
         split = self.gather(x).reshape(n, t, 3, self.heads, width // self.heads)
         q, k, v = split.permute(2, 0, 3, 1, 4)
-        is_key = is_token.reshape(n, 1, 1, t).expand(n, 1, t, t)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=is_key)
+        if self.is_causal:  # what holds no token comes after all tokens
+            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            is_key = is_token.reshape(n, 1, 1, t).expand(n, 1, t, t)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=is_key)
         joined: Tensor = self.join(mixed.transpose(1, 2).reshape(*lead, t, width))
         return joined
 
 
 class Block(nn.Module):
-    """One layer of an encoder: attention, then two linear maps; both added to their input."""
+    """One layer of a transformer: attention, then two linear maps; both added to their input."""
 
-    def __init__(self, width: int, heads: int, hidden: int) -> None:
+    def __init__(self, width: int, heads: int, hidden: int, is_causal: bool = False) -> None:
         """``hidden`` values between the two maps."""
         super().__init__()
-        self.before, self.attention = Norm(width), Attention(width, heads)
+        self.before, self.attention = Norm(width), Attention(width, heads, is_causal)
         self.between, self.wide = Norm(width), nn.Linear(width, hidden)
         self.narrow = nn.Linear(hidden, width)
 

@@ -14,7 +14,7 @@ from memtail_core.data.sources.table.images import ImageColumn, load_images
 from memtail_core.data.sources.table.options import Kind, Missing, Options
 from memtail_core.data.sources.table.reading import load as load_table
 from memtail_core.data.sources.table.texts import TextColumns, TextOption, load_texts
-from memtail_core.data.splits import Splits
+from memtail_core.data.splits import NEEDS_TEXT, NO_LABEL, Splits
 from memtail_core.data.wording import some
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 
@@ -38,7 +38,7 @@ def load(
 
     Args:
         folder: with ``dataset_dict.json`` or ``dataset_info.json``, or with Parquet files.
-        label: the column of labels; by default the only ClassLabel.
+        label: the column of labels; by default the only ClassLabel. ``NO_LABEL`` of texts without.
         image: the column of images; by default the only one. Without any, columns are features.
         text: the column of texts, or two of them; then no column is a feature.
         train: the split to train on.
@@ -61,8 +61,10 @@ def load(
             )
     tables = {name: read(folder, name, splits[name]) for name in names}
     first = tables[train]
-    label = label or _only("label", first.labels, first)
     texts = TextColumns.of(text)
+    if label == NO_LABEL and not texts.names:
+        raise StudyError(NEEDS_TEXT)
+    label = _only("label", first.labels, first) if label is None else label
     if texts.names and image is not None:
         raise StudyError("[dataset] text and image: an example is one of them")
     if image is None and first.images and not texts.names:

@@ -14,7 +14,7 @@ from memtail_core.data.sources.table.options import Decimal, Kind, Missing, Opti
 from memtail_core.data.sources.table.reading import Read, load
 from memtail_core.data.sources.table.text import nfc
 from memtail_core.data.sources.table.texts import TextColumns, TextOption, load_texts
-from memtail_core.data.splits import Splits
+from memtail_core.data.splits import NEEDS_TEXT, NO_LABEL, Splits
 from memtail_core.errors import StudyError
 
 
@@ -40,7 +40,7 @@ def load_csv(
 
     Args:
         path: the file; also compressed, as .gz, .bz2 or .zst.
-        label: the label's column.
+        label: the label's column; ``NO_LABEL`` of texts without labels.
         test: a second file, the test set.
         ignore: columns to leave out.
         types: what columns are, as ``{"zip": "words"}``: "number", "words" or "date".
@@ -63,7 +63,8 @@ def load_csv(
     options = Options(ignore or (), decimal, na_values or (), missing, types)
 
     def read(file: str, faults: Faults) -> File:
-        return csv_file.read(file, nfc(label), delimiter, encoding, faults)
+        column = label or next(iter(TextColumns.of(text).names), "")
+        return csv_file.read(file, nfc(column), delimiter, encoding, faults)
 
     return _load(read, path, label, test, text, ImageColumn(image, size, broken), options)
 
@@ -129,6 +130,8 @@ def _load(
     if texts.names and images.name is not None:
         raise StudyError("[dataset] text and image: an example is one of them")
     images.check(options)
+    if label == NO_LABEL and not texts.names:
+        raise StudyError(NEEDS_TEXT)
     if texts.names:
         return load_texts(read, path, label, test, texts, options)
     if images.name is None:

@@ -33,6 +33,11 @@ class Labels:
     values: NDArray[Any]
     is_missing: NDArray[np.bool_]
 
+    @classmethod
+    def none(cls, n: int) -> "Labels":
+        """Those of n examples without labels: all alike."""
+        return cls(np.zeros(n, np.int64), np.zeros(n, np.bool_))
+
     def classes(self, n_train: int) -> list[str]:
         """The classes of the training table, in order."""
         known = self.values[:n_train][~self.is_missing[:n_train]]

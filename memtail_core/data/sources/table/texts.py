@@ -1,4 +1,4 @@
-"""Texts in a column of a table, or in two, with their labels in another."""
+"""Texts in a column of a table, or in two, with their labels in another, or without."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from memtail_core.data.sources.table.missing import Gaps, dropped, refuse
 from memtail_core.data.sources.table.options import Options
 from memtail_core.data.sources.table.reading import Read, read_files
 from memtail_core.data.sources.table.text import is_text, matching, nfc
-from memtail_core.data.splits import Splits
+from memtail_core.data.splits import NO_LABEL, Splits
 from memtail_core.data.wording import some
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 
@@ -57,7 +57,8 @@ def load_texts(
 ) -> Splits:
     """Read the texts of a training table, and of a test table if there is one.
 
-    An empty field of a CSV file is an empty text; a null of another file is missing.
+    An empty field of a CSV file is an empty text; a null of another file is missing. Without a
+    label, as ``NO_LABEL`` says, all examples are of one class.
 
     Raises:
         StudyError: an option is wrong.
@@ -65,14 +66,16 @@ def load_texts(
     """
     columns.check(options)
     faults = Faults()
+    is_labelled = label != NO_LABEL
+    label = label if is_labelled else columns.names[0]
     rows = Rows(read_files(read, path, label, test, faults))
     known = rows.files[0].table.column_names
     name = matching(nfc(label), known) or label
-    answers = labels.read(name, rows, options, faults)
+    answers = labels.read(name, rows, options, faults) if is_labelled else Labels.none(rows.n)
     parts = [_column(each, rows, faults) for each in columns.names]
     faults.check()
     assert answers is not None  # else there is a fault
-    gaps: list[Gaps] = [(name, answers.is_missing)]
+    gaps: list[Gaps] = [(name, answers.is_missing)] if is_labelled else []
     gaps += [
         (each, np.array([value is None for value in part]))
         for each, part in zip(columns.names, parts, strict=True)
@@ -86,12 +89,17 @@ def load_texts(
     n_train = int((at < rows.n_train).sum())
     if not n_train or (n_train == len(at) and len(rows.files) > 1):
         empty = rows.files[-1 if n_train else 0].path
-        raise DatasetError(f"no row of '{empty}' has both a text and a label")
+        what = "both a text and a label" if is_labelled else "a text"
+        raise DatasetError(f"no row of '{empty}' has {what}")
     said = Account(
         (
             *(account.of_file(file) for file in rows.files),
-            account.of_label(name, answers.classes(n_train)),
-            *_left_out(rows, {name, *columns.names}),
+            *([account.of_label(name, answers.classes(n_train))] if is_labelled else ()),
+            *_left_out(
+                rows,
+                {name, *columns.names},
+                "neither text nor label" if is_labelled else "no text",
+            ),
             *dropped(gaps, is_kept, rows),
         ),
         tuple(labels.warnings(name, answers, n_train)),
@@ -140,7 +148,7 @@ def _splits(
     return Splits(**given, classes=answers.classes(n_train), modality="text", account=said)
 
 
-def _left_out(rows: Rows, read: set[str]) -> Iterable[str]:
+def _left_out(rows: Rows, read: set[str], what: str) -> Iterable[str]:
     others = [name for name in rows.files[0].table.column_names if name.strip() not in read]
     if others:
-        yield f"columns left out, which are neither text nor label: {some(others, 6)}"
+        yield f"columns left out, which are {what}: {some(others, 6)}"

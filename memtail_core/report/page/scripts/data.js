@@ -40,7 +40,9 @@ function decoded(json) {
     isText: json.kind === "text",
     classes: json.classes,
     theta: json.theta,
-    sameClass: json.same_class,
+    sameClass: json.same_class && json.classes.length > 1,
+    isLabelled: json.classes.length > 1,
+    measure: json.measure ?? null, // null: how often models get it right
     trials: json.trials,
     categories: json.categories,
     knowsDuplicates: json.duplicates !== "unknown",

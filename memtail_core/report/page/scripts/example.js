@@ -126,8 +126,8 @@ class ExampleDialog {
           ["row or file", nameOf(study, "train", i)],
           ["memorization", known ? decimal(of.memorization[i]) : "no score"],
           ["95% interval", known ? `${decimal(of.low[i])} to ${decimal(of.high[i])}` : null],
-          ["accuracy, trained on", percent(of.accuracyIn[i])],
-          ["accuracy, held out", percent(of.accuracyOut[i])],
+          [`${study.measure ?? "accuracy"}, trained on`, percent(of.accuracyIn[i])],
+          [`${study.measure ?? "accuracy"}, held out`, percent(of.accuracyOut[i])],
           ["held out by", counted(of.nOut[i], "model")],
           ["kind", mark && `${mark.mark} ${mark.name}`],
         ]),
@@ -147,7 +147,7 @@ class ExampleDialog {
         this.facts([
           ["class", className(study, "test", j)],
           ["row or file", nameOf(study, "test", j)],
-          ["accuracy", percent(of.accuracy[j])],
+          [study.measure ?? "accuracy", percent(of.accuracy[j])],
         ]),
         make("p", { class: "why" }, whyTest(study, j))),
       this.influences("Training examples it rests on", "train", found, of.text?.[j]),
@@ -184,12 +184,13 @@ class ExampleDialog {
     const list = found.map((j) => {
       const differs = study.train.label[j] !== own;
       return make("li", {}, this.tiles.link("train", j, study.train.text?.[i],
-        make("span", { class: differs ? "class differs" : "class" },
-          `${differs ? "≠ " : ""}${className(study, "train", j)}`),
+        study.isLabelled ? make("span", { class: differs ? "class differs" : "class" },
+          `${differs ? "≠ " : ""}${className(study, "train", j)}`) : null,
         make("span", {}, `mem. ${decimal(study.train.memorization[j])}`)));
     });
     return make("section", {}, make("h3", {}, "Nearest training examples"),
       make("ul", { class: "thumbnails" }, list),
-      make("p", { class: "soft" }, "Ordered by the distance between inputs. ≠ marks another class."));
+      make("p", { class: "soft" }, "Ordered by the distance between inputs."
+        + (study.isLabelled ? " ≠ marks another class." : "")));
   }
 }

@@ -28,6 +28,7 @@ class Gallery {
     const counts = new Uint32Array(classes.length);
     for (let i = 0; i < this.of.n; i++) counts[this.of.labelOf(i)]++;
     const there = classes.map((name, c) => [c, name]).filter(([c]) => counts[c]);
+    select.closest("label").hidden = classes.length < 2; // examples without labels
     choose(select, [
       ["", "All classes"],
       ...there.map(([c, name]) => [c, `${name} (${count(counts[c])})`]),

@@ -70,10 +70,10 @@ class Tiles {
     const { train, test, influence, error, q, duplicate } = this.study.pairs;
     const i = train[p], j = test[p], { study } = this;
     const same = study.train.label[i] === study.test.label[j];
-    const label = same ? className(study, "train", i)
+    const label = same ? className(study, "train", i) ?? ""
       : `${className(study, "train", i)} → ${className(study, "test", j)}`;
     cell.setAttribute("aria-label", [
-      `Training example ${i} and test example ${j}`, `class ${label}`,
+      `Training example ${i} and test example ${j}`, ...(label ? [`class ${label}`] : []),
       `influence ${decimal(influence[p])}, standard error ${decimal(error[p])}`,
       `q ${qValue(q[p])}`, ...(duplicate[p] ? ["near-duplicates"] : []),
     ].join(", "));

@@ -42,8 +42,9 @@ function category(study, i) {
   return { key, ...(CATEGORIES[key] ?? { mark: "•", name: key }) };
 }
 
+/** The class of an example; null where examples have no labels. */
 function className(study, side, i) {
-  return study.classes[study[side].label[i]];
+  return study.isLabelled ? study.classes[study[side].label[i]] : null;
 }
 
 function nameOf(study, side, i) {
@@ -53,8 +54,12 @@ function nameOf(study, side, i) {
 /** "Training example 17, class sneaker, memorization 0.83, interval 0.74 to 0.89". */
 function described(study, side, i) {
   const of = study[side];
-  const parts = [`${KINDS[side]} ${i}`, `class ${className(study, side, i)}`];
-  if (side === "test") parts.push(`right in ${percent(of.accuracy[i])} of models`);
+  const parts = [`${KINDS[side]} ${i}`];
+  if (study.isLabelled) parts.push(`class ${className(study, side, i)}`);
+  if (side === "test") {
+    const mean = percent(of.accuracy[i]);
+    parts.push(study.measure ? `mean ${study.measure} ${mean}` : `right in ${mean} of models`);
+  }
   else if (Number.isNaN(of.memorization[i])) parts.push("no score");
   else {
     parts.push(`memorization ${decimal(of.memorization[i])}`);
@@ -70,6 +75,12 @@ function whyTrain(study, i) {
   const { memorization, accuracyIn, accuracyOut, standing } = study.train;
   if (Number.isNaN(memorization[i])) {
     return "It has no score: no model held it out, or none trained on it.";
+  }
+  if (study.measure) {
+    const sure = standing[i] & SURELY ? " Models memorize it."
+      : standing[i] & MEMORIZED ? " Models seem to memorize it, but with so few that is not certain." : "";
+    return `Its mean ${study.measure} is ${percent(accuracyIn[i])} with models trained on it, and `
+      + `${percent(accuracyOut[i])} with models that held it out.${sure}`;
   }
   const sentences = [
     `Of the models trained on it, ${percent(accuracyIn[i])} get it right; `
@@ -93,7 +104,8 @@ function whyTrain(study, i) {
 }
 
 function whyTest(study, j) {
-  const right = `${percent(study.test.accuracy[j])} of models get it right.`;
+  const mean = percent(study.test.accuracy[j]);
+  const right = study.measure ? `Its mean ${study.measure} is ${mean}.` : `${mean} of models get it right.`;
   const found = partnersOf(study.test.partners, j);
   if (!found.length) {
     return `${right} These models show no single training example that it rests on.`;
@@ -103,6 +115,8 @@ function whyTest(study, j) {
   const how = sure.length ? "It rests on" : "It may rest on";
   const more = sure.length > 1 ? ` It also rests on ${counted(sure.length - 1, "other")}, less strongly.`
     : sure.length ? "" : " This may be chance.";
-  return `${right} ${how} training example ${first.index}: models trained without that one get it right `
-    + `${Math.round(100 * first.influence)} percentage points less often.${more}`;
+  const points = `${Math.round(100 * first.influence)} percentage points`;
+  const less = study.measure ? `models trained without that one have ${points} less of it`
+    : `models trained without that one get it right ${points} less often`;
+  return `${right} ${how} training example ${first.index}: ${less}.${more}`;
 }

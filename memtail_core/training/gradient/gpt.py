@@ -1,0 +1,81 @@
+"""The recipe gpt: a small language model, trained from scratch."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from memtail_core.data import Dataset
+from memtail_core.errors import StudyError
+from memtail_core.training.gradient.objective import NEXT_TOKENS, Objective
+from memtail_core.training.gradient.text_layers import Block, Embedding, Norm, Positions
+from memtail_core.training.gradient.text_networks import TextRecipe
+from memtail_core.training.language import TOKEN_ACCURACY
+from memtail_core.training.outcome import Outcome
+
+_Width = Annotated[int, Field(ge=1)]
+
+
+class GPT(TextRecipe):
+    """A decoder: each place reads those before it and predicts the next token.
+
+    As GPT-2 (Radford et al., 2019): normalised before each layer, with the table of token vectors
+    as its last layer too. The context is as long as the documents of the data.
+    """
+
+    labelled: ClassVar[bool] = False
+    objective: ClassVar[Objective] = NEXT_TOKENS
+    outcome: ClassVar[Outcome] = TOKEN_ACCURACY
+    default_epochs: ClassVar[int] = 20
+    fewest_steps: ClassVar[int] = 1000
+
+    recipe: str = "gpt"
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    layers: Annotated[int, Field(ge=1, le=24)] = 2
+    width: _Width = 64
+    heads: _Width = 4
+    hidden: _Width = 256
+
+    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+        """Vectors and positions, blocks, the logits of the next tokens."""
+        del n_classes
+        return _Decoder(self, shape[0])
+
+    def outputs(self, shape: tuple[int, ...], n_classes: int) -> tuple[int, ...]:
+        """For each place but the last, a logit for each token and for the end."""
+        del n_classes
+        return shape[0] - 1, 1 + self.n_tokens
+
+    def check(self, dataset: Dataset) -> None:
+        """The heads must divide the width, and there must be something to predict."""
+        if self.width % self.heads:
+            raise StudyError(
+                f"[training] width = {self.width} is no multiple of heads = {self.heads}"
+            )
+        if len(dataset.shape) == 1 and dataset.shape[0] < 2:
+            raise StudyError(
+                f"[training] recipe = '{self.recipe}' predicts next tokens, and no document has "
+                "two tokens"
+            )
+        super().check(dataset)
+
+
+class _Decoder(nn.Module):
+    def __init__(self, recipe: GPT, length: int) -> None:
+        super().__init__()
+        self.embedding = Embedding(recipe.n_tokens, recipe.width)
+        self.positions = Positions(length - 1, recipe.width)
+        self.blocks = nn.ModuleList(
+            Block(recipe.width, recipe.heads, recipe.hidden, is_causal=True)
+            for _ in range(recipe.layers)
+        )
+        self.norm = Norm(recipe.width)
+
+    def forward(self, documents: Tensor) -> Tensor:
+        """Tokens [..., T] → logits of the next tokens, [..., T − 1, 1 + V]."""
+        tokens = documents[..., :-1]
+        x = self.positions(self.embedding(tokens))
+        for block in self.blocks:
+            x = block(x, tokens > 0)
+        return self.embedding.logits(self.norm(x))

@@ -1,0 +1,56 @@
+"""The outcome of a language model: how many of a document's next tokens it predicts.
+
+A document is tokens 1 … V, then 0. A model reads its first tokens and predicts the one after; 0
+after the last token is a prediction too: the end of the text. The first token is given.
+"""
+
+import torch
+from torch import Tensor
+
+from memtail_core.training.outcome import Bits, Value, Values
+
+
+def next_tokens(documents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what follows each token but the last place, and where that is a prediction to make.
+
+    A document has as many predictions as tokens: all its tokens but the first, and its end. One
+    that fills all T places, cut or not, has one fewer: nothing says what comes next. An empty
+    document has one, its end.
+
+    Args:
+        documents: tokens, int64 [..., T], 0 after the last.
+
+    Returns:
+        the next tokens, int64 [..., T − 1], and bool [..., T − 1].
+
+    >>> next_tokens(torch.tensor([[5, 6, 0, 0]]))
+    (tensor([[6, 0, 0]]), tensor([[ True,  True, False]]))
+    """
+    read = documents[..., :-1]
+    is_first = torch.arange(read.shape[-1], device=read.device) == 0
+    return documents[..., 1:], (read > 0) | is_first
+
+
+class TokenAccuracy:
+    """The value is the share of a document's next tokens that are predicted right, greedily.
+
+    The bit says that all of them are: the model reproduces the document, each token after those
+    that the document really has.
+    """
+
+    value = Value("token_accuracy", "float16", 0.0, 1.0)
+
+    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+        """See :class:`~memtail_core.training.outcome.Outcome`.
+
+        Args:
+            output: logits of the next tokens, float [K, n, T − 1, 1 + V].
+            target: the documents, int64 [n, T].
+        """
+        expected, is_counted = next_tokens(target)
+        right = ((output.argmax(-1) == expected) & is_counted).sum(-1)
+        n = is_counted.sum(-1)
+        return (right == n).cpu().numpy(), (right / n).half().cpu().numpy()
+
+
+TOKEN_ACCURACY = TokenAccuracy()
