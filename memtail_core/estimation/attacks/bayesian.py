@@ -147,7 +147,7 @@ class _Fit:
 class Bayesian:
     """The attack; see the file."""
 
-    word, name = "bayes", "likelihood ratio, shared prior"
+    word, name = "bayes", "LiRA, shared prior"
     source = "Carlini et al. 2022 with a prior over examples, as BaVarIA (arXiv 2603.11799)"
     needs_population = False
 

@@ -38,7 +38,7 @@ class _Pooled(PooledVariance):
 class Offline:
     """The attack with each example's own variance."""
 
-    word, name = "lira-offline", "likelihood ratio, offline"
+    word, name = "lira-offline", "LiRA, offline"
     source = _SOURCE
     needs_population = False
 
@@ -51,7 +51,7 @@ class Offline:
 class PooledOffline:
     """The attack with a variance pooled over examples."""
 
-    word, name = "lira-offline-pooled", "likelihood ratio, offline, pooled variance"
+    word, name = "lira-offline-pooled", "LiRA, offline, pooled"
     source = _SOURCE
     needs_population = False
 

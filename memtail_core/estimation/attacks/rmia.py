@@ -15,17 +15,19 @@ Offline, only references without x are at hand, and p_in is extrapolated as a p_
 
 (their appendix B.2.2), for x and z alike. Online, p(z) is the mean over all references. The
 attacker knows a from models of its own: here it is the least-squares fit of 1 − p_in to
-a (1 − p_out) over all examples, in [0, 1]. γ is 2, as in their experiments.
+a (1 − p_out) over all examples, in [0, 1]. γ is 1, as in their Privacy Meter.
 
-The score here is minus the number of z with LR(x, z) < γ: the same order, and exact where few z are
-left, which the rate of false positives is about.
+The score here is minus the number of z with LR(x, z) < γ, less 1 / (1 + r) with
+r = p(x | θ) / p(x). The number has the order of the paper's score, and is exact where few z are
+left, which low rates of false positives are about. The fraction orders examples that the z at hand
+do not tell apart: for each target, the paper's score never falls as r rises.
 """
 
 import numpy as np
 
 from memtail_core.estimation.attacks.attack import Attack, Fit, Floats, Population, Tile, Unfitted
 
-GAMMA = 2.0
+GAMMA = 1.0
 _LEAST = 1e-30  # a probability that is divided by
 _SOURCE = "Zarifzadeh, Liu & Shokri 2024"
 
@@ -36,7 +38,7 @@ class _Online(Unfitted):
 
     def scores(self, tile: Tile) -> Floats:
         mean = (tile.inside.probability + tile.outside.probability) / 2
-        return _dominated(_over(tile.probability, mean), self._of_population)
+        return _score(_over(tile.probability, mean), self._of_population)
 
 
 class _Offline:
@@ -63,7 +65,7 @@ class _Offline:
             mean = ((1 + a) * self._population.reference + 1 - a) / 2
             self._sorted = np.sort(_over(self._population.target, mean), axis=1)
         mean = ((1 + a) * tile.outside.probability + 1 - a) / 2
-        return _dominated(_over(tile.probability, mean), self._sorted)
+        return _score(_over(tile.probability, mean), self._sorted)
 
 
 class Rmia:
@@ -100,9 +102,9 @@ def _over(probability: Floats, mean: Floats) -> Floats:
     return np.asarray(probability / np.maximum(mean, _LEAST))
 
 
-def _dominated(ratio: Floats, of_population: Floats) -> Floats:
-    """Return minus the number of z with a ratio above ratio / γ, [K, c]."""
+def _score(ratio: Floats, of_population: Floats) -> Floats:
+    """Score ratios r of x, [K, c], against those of z, [K, Z], ascending."""
     counts = np.empty(ratio.shape)
     for row, (mine, theirs) in enumerate(zip(ratio / GAMMA, of_population, strict=True)):
         counts[row] = np.searchsorted(theirs, mine, side="right")
-    return np.asarray(counts - of_population.shape[1])
+    return np.asarray(counts - of_population.shape[1] - 1 / (1 + ratio))

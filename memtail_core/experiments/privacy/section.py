@@ -15,9 +15,8 @@ from memtail_core.drawing.section import Example, Gallery, Section, TextTable
 from memtail_core.estimation.attacks.likelihood_ratio import OWN
 from memtail_core.estimation.attacks.loss import LOSS
 from memtail_core.experiments.privacy import figure
-from memtail_core.experiments.privacy.result import RATES, Attack, Privacy
+from memtail_core.experiments.privacy.result import RATES, STRICT_RATES, Attack, Privacy
 from memtail_core.experiments.privacy.wording import (
-    at_strict,
     on_epsilon,
     on_references,
     on_target,
@@ -94,6 +93,11 @@ def _at(attack: Attack, row: int) -> str:
     return f"{at.tpr:.2%} [{at.low:.2%}, {at.high:.2%}]"
 
 
+def _at_strictest(attack: Attack) -> str:
+    found = {each.fpr: each.tpr for each in attack.strict}
+    return percent(found.get(STRICT_RATES[-1]), 2)
+
+
 def _notes(result: Privacy) -> list[str]:
     n_missing = len(result.auc) - result.examples
     notes = [
@@ -111,11 +115,6 @@ def _notes(result: Privacy) -> list[str]:
             "With so few models the variances of single examples are too uncertain, so the attack "
             "uses variances pooled over examples."
         )
-    if any(each.strict for each in result.attacks):
-        notes.append(
-            "Rates at 0.01% have Clopper–Pearson intervals for as many independent guesses as the "
-            "models tell apart."
-        )
     notes += [each for each in (result.no_epsilon, _of_target(result)) if each]
     if n_missing:
         notes.append(f"{count(n_missing, 'example')} had too few shadow models to be attacked.")
@@ -130,7 +129,7 @@ def _summary(result: Privacy) -> TextTable:
     columns = (
         "what",
         "AUC",
-        "detected at 0.01%",
+        "at 0.01%",
         *(f"detected at {rate:.1%}" for rate in RATES),
         "balanced accuracy",
         "n",
@@ -139,7 +138,7 @@ def _summary(result: Privacy) -> TextTable:
         (
             each.name,
             f"{each.auc:.3f}",
-            at_strict(each.strict, 0.0001),
+            _at_strictest(each),
             *(_at(each, row) for row in range(len(RATES))),
             f"{each.balanced_accuracy:.1%}",
             f"{result.examples:,}",

@@ -35,17 +35,13 @@ def at_strict(strict: Sequence[AtRate], fpr: float) -> str:
 def strongest(result: Privacy) -> Iterator[str]:
     """Say which attack detects most where it may be wrong least, if guesses suffice."""
     for fpr in (0.0001, 0.001):
-        found = [
-            (each.tpr, attack.name)
-            for attack in result.attacks
-            for each in attack.strict
-            if each.fpr == fpr
-        ]
+        found = [(e.tpr, a.name, e) for a in result.attacks for e in a.strict if e.fpr == fpr]
         if found:
-            tpr, name = max(found)
+            _, name, best = max(found, key=lambda each: each[:2])
             yield (
                 f"Of {len(found)} attacks, {name} detects most at a false-positive rate of "
-                f"{rate(fpr)}: {tpr:.2%}."
+                f"{rate(fpr)}: {with_interval(best.tpr, best.low, best.high)} (Clopper–Pearson "
+                "interval for as many independent guesses as the models tell apart)."
             )
             return
 
