@@ -5,6 +5,7 @@
     python benchmarks/guarantees.py discoveries    # false ones among all, and the power
     python benchmarks/guarantees.py intervals      # of listed pairs, how many miss
     python benchmarks/guarantees.py chance         # pairs found, and expected by chance
+    python benchmarks/guarantees.py audits         # bounds on ε, intervals of membership inference
     python benchmarks/guarantees.py all            # one after the other: the rows of the docs
 
 Training examples of pairs are chosen by memorization of at least 0.25, in the trials that test
@@ -29,6 +30,7 @@ from memtail_core.estimation.influence import Pairs, find
 from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.intervals import agresti_caffo, reaches
 from memtail_core.estimation.thresholds import THETA_MEM
+from tests.estimation.audits import coin_audits, missed_rates, pair_audits
 from tests.estimation.influence.simulated import (
     NULLS,
     Measured,
@@ -37,6 +39,7 @@ from tests.estimation.influence.simulated import (
     false_discoveries,
     share,
 )
+from tests.simulated_privacy import known_bounds, private_study, strict_intervals
 
 FDR = 0.1
 _COUNTER = BitCounter(1)
@@ -162,12 +165,58 @@ def chance(counts: list[int], replications: int) -> Rows:
             )
 
 
+def audits(counts: list[int], replications: int) -> Rows:
+    """The share of bounds on ε above the true one, and of intervals of detection that miss.
+
+    Of randomized response, of pairs of random subsets, and of whole studies whose models tell each
+    membership by randomized response. Detection is that of likelihood ratios in studies of 400
+    examples; the truth is its mean over the replications.
+    """
+    for epsilon in (0.0, 1.0, 3.0):
+        for delta in (0.0, 0.01):
+            above = coin_audits(epsilon, replications, delta) > epsilon
+            what = f"bound above the true ε: randomized response, ε = {epsilon:g}, δ = {delta:g}"
+            yield _row(what, 0.05, Measured.of(above.astype(float)), replications)
+    for epsilon in (0.0, 1.0):
+        above = pair_audits(epsilon, 0.7, replications) > 2 * epsilon
+        what = f"bound above the true ε: pairs of a 70% subset, ε = {2 * epsilon:g}"
+        yield _row(what, 0.05, Measured.of(above.astype(float)), replications)
+    for trials in counts:
+        for design in _DESIGNS:
+            for epsilon in (0.0, 1.0):
+                found = known_bounds(private_study(design), epsilon, trials, replications)
+                what = (
+                    f"bound above the true ε: studies, ε = {2 * epsilon:g}, {trials} trials, "
+                    f"{design}"
+                )
+                yield _row(
+                    what, 0.05, Measured.of((found > 2 * epsilon).astype(float)), replications
+                ) | {"mean_bound": float(found.mean())}
+    for spread in (0.0, 0.01):
+        missed = missed_rates(0.05, 20_000, 20, spread, replications).astype(float)
+        what = (
+            f"Clopper–Pearson intervals that miss 5%: 20 models, {'unlike' if spread else 'alike'}"
+        )
+        yield _row(what, 0.05, Measured.of(missed[:, 0]), replications) | {
+            "guesses_taken_as_independent": float(missed[:, 1].mean())
+        }
+    for trials in counts:
+        for fpr, intervals in strict_intervals(trials, replications).items():
+            truth = intervals[:, 0].mean()
+            missed = (truth < intervals[:, 1]) | (intervals[:, 2] < truth)
+            what = f"intervals of detection at {100 * fpr:g}% that miss: {trials} trials"
+            yield _row(what, 0.05, Measured.of(missed.astype(float)), replications) | {
+                "detected": float(truth)
+            }
+
+
 _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "scores": scores,
     "nulls": nulls,
     "discoveries": discoveries,
     "intervals": intervals,
     "chance": chance,
+    "audits": audits,
 }
 
 

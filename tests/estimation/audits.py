@@ -5,8 +5,8 @@ from math import exp
 
 import numpy as np
 
-from memtail_core.estimation.canaries import guess_pairs, pairs
 from memtail_core.estimation import epsilon as bounds
+from memtail_core.estimation.canaries import guess_pairs, pairs
 from memtail_core.estimation.proportions import clopper_pearson, clustered_clopper_pearson
 
 Floats = np.ndarray
