@@ -18,7 +18,7 @@ from math import exp
 import numpy as np
 
 _STEPS = 60  # halvings of an interval
-_MOST = 512.0  # ε at which e^ε / (1 + e^ε) is 1
+_MOST = 256.0  # ε at which e^ε / (1 + e^ε) is 1
 
 
 def p_value(canaries: int, guesses: int, correct: int, epsilon: float, delta: float = 0.0) -> float:
@@ -48,8 +48,23 @@ def p_value(canaries: int, guesses: int, correct: int, epsilon: float, delta: fl
     return min(1.0, beta + 2 * canaries * delta * alpha)
 
 
+def of_replacing(epsilon: float, delta: float) -> tuple[float, float]:
+    """Return the (ε, δ) of replacing one example, given that of adding or removing one.
+
+    Two steps, of group privacy: (2 ε, (1 + e^ε) δ) (Dwork & Roth, "The Algorithmic Foundations of
+    Differential Privacy", 2014, theorem 2.2 and its proof for δ).
+    """
+    return 2 * epsilon, min(1.0, (1 + exp(epsilon)) * delta)
+
+
 def epsilon_bound(
-    canaries: int, guesses: int, correct: int, delta: float = 0.0, confidence: float = 0.95
+    canaries: int,
+    guesses: int,
+    correct: int,
+    delta: float = 0.0,
+    confidence: float = 0.95,
+    *,
+    is_replaced: bool = False,
 ) -> float:
     """Return a lower bound on ε that holds with this confidence; 0 where nothing is shown.
 
@@ -57,6 +72,8 @@ def epsilon_bound(
         canaries, guesses, correct: see :func:`p_value`.
         delta: of (ε, δ).
         confidence: how often the bound is below the true ε, at least.
+        is_replaced: whether a coin replaces one example by another, and ε and δ are of adding or
+            removing one.
 
     >>> round(epsilon_bound(1000, 100, 95), 2)
     2.19
@@ -64,7 +81,8 @@ def epsilon_bound(
     alpha = 1 - confidence
 
     def is_refuted(epsilon: float) -> bool:
-        return p_value(canaries, guesses, correct, epsilon, delta) < alpha
+        of = of_replacing(epsilon, delta) if is_replaced else (epsilon, delta)
+        return p_value(canaries, guesses, correct, *of) < alpha
 
     if not is_refuted(0.0):
         return 0.0

@@ -60,8 +60,9 @@ def test_everything_at_once(memtail: Memtail, trained: Trained, model: Path) -> 
     assert "Of the model in model.npz" in printed
     assert "refuted" in printed
     memtail("privacy", "digits", "--target", str(model), "--output", "exposed.csv")
-    rows = list(csv.DictReader(Path("exposed.csv").open()))
-    assert {"target_score", "target_called_at"} <= rows[0].keys()
+    (header, *rows) = csv.reader(Path("exposed.csv").read_text().splitlines())
+    assert {"target_score", "target_called_at"} <= set(header)
+    assert len(rows) == 300
 
 
 def test_chosen_attacks_are_made_beside_the_likelihood_ratio(

@@ -44,6 +44,15 @@ def test_delta_and_more_canaries_only_weaken_the_bound() -> None:
     assert epsilon_bound(10_000, 100, 98, 1e-5) < epsilon_bound(100, 100, 98, 1e-5)
 
 
+def test_replacing_is_removing_and_adding() -> None:
+    """Without δ the bound is half; with it, δ grows as group privacy says."""
+    of_replacing = epsilon_bound(1000, 300, 299)
+    assert epsilon_bound(1000, 300, 299, is_replaced=True) == pytest.approx(of_replacing / 2)
+    bound = epsilon_bound(1000, 300, 299, 1e-5, is_replaced=True)
+    assert bound < epsilon_bound(1000, 300, 299, 1e-5) / 2
+    assert p_value(1000, 300, 299, 2 * bound, (1 + exp(bound)) * 1e-5) == pytest.approx(0.05)
+
+
 def test_nothing_is_shown_by_luck() -> None:
     assert epsilon_bound(100, 100, 55) == 0
     assert epsilon_bound(0, 0, 0) == 0

@@ -53,6 +53,10 @@ def test_a_claim_is_refuted_or_not() -> None:
         assert made is not None
         assert made.p_value is not None
         assert (made.p_value < 0.05) == refuted == (made.bound > epsilon)
+        assert made.p_value_of_one is not None
+        assert made.p_value_of_one >= made.p_value
+        assert (made.p_value_of_one < 0.05) == (made.bound_of_one > epsilon)
+        assert made.bound_of_one == pytest.approx(made.bound / 2)
 
 
 def test_the_choice_of_guesses_does_not_look_at_targets() -> None:

@@ -74,7 +74,7 @@ def test_files_that_cannot_be_read_are_refused(trained: Trained, tmp_path: Path)
     with pytest.raises(DatasetError, match="No such file"):
         GivenTarget.read(str(tmp_path / "none.npz"), trained.dataset)
     (tmp_path / "text.npz").write_text("margins")
-    with pytest.raises(DatasetError, match="no .npz file"):
+    with pytest.raises(DatasetError, match=r"no \.npz file"):
         GivenTarget.read(str(tmp_path / "text.npz"), trained.dataset)
     np.save(tmp_path / "one.npy", np.zeros(N))
     with pytest.raises(DatasetError, match="is one array"):

@@ -131,6 +131,7 @@ def _epsilon(result: Privacy) -> Part:
 def _guesses(epsilon: Epsilon) -> TextTable:
     rows = [
         ("lower bound on ε", f"{epsilon.bound:.3f}"),
+        ("of adding or removing one example", f"{epsilon.bound_of_one:.3f}"),
         ("δ", f"{epsilon.delta:g}"),
         ("confidence", f"{epsilon.confidence:.0%}"),
         ("privacy of", f"{epsilon.neighbours} one example"),

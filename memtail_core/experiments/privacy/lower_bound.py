@@ -10,6 +10,7 @@ examples are paired and on how many pairs to guess is decided on the references 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from memtail_core.estimation.canaries import (
     guess_pairs,
     pairs,
 )
-from memtail_core.estimation.epsilon import p_value
+from memtail_core.estimation.epsilon import epsilon_bound, of_replacing, p_value
 from memtail_core.estimation.membership import FEWEST, Attacks
 from memtail_core.experiments.privacy.result import Epsilon
 from memtail_core.experiments.privacy.target_file import GivenTarget
@@ -99,8 +100,7 @@ def target_bound(
     made = _bound(models, of_target, block, claim.delta, is_coin=is_coin)
     if made is None:
         return None, "No lower bound on ε: too few models trained with each example, or without."
-    neighbours = "add or remove" if is_coin else "replace"
-    return _epsilon(made, neighbours, 1, len(models), claim), ""
+    return _epsilon(made, "add or remove" if is_coin else "replace", 1, len(models), claim), ""
 
 
 def _bound(
@@ -166,19 +166,32 @@ def _left_out(
         yield at, part.scores[BAYESIAN.name].astype(np.float64), part.is_member
 
 
-def _epsilon(made: Guesses, neighbours: str, models: int, references: int, claim: Claim) -> Epsilon:
+def _epsilon(
+    made: Guesses,
+    neighbours: Literal["replace", "add or remove"],
+    models: int,
+    references: int,
+    claim: Claim,
+) -> Epsilon:
+    counts = made.canaries, made.made, made.correct
+    is_replaced = neighbours == "replace"
+    p = p_of_one = None
+    if claim.epsilon is not None:
+        claimed = claim.epsilon, claim.delta
+        p = p_value(*counts, *claimed)
+        p_of_one = p_value(*counts, *(of_replacing(*claimed) if is_replaced else claimed))
     return Epsilon(
-        bound=made.bound(claim.delta),
+        bound=epsilon_bound(*counts, claim.delta, CONFIDENCE),
+        bound_of_one=epsilon_bound(*counts, claim.delta, CONFIDENCE, is_replaced=is_replaced),
         confidence=CONFIDENCE,
         delta=claim.delta,
-        neighbours="replace" if neighbours == "replace" else "add or remove",
+        neighbours=neighbours,
         models=models,
         references=references,
         canaries=made.canaries,
         guesses=made.made,
         correct=made.correct,
         claimed=claim.epsilon,
-        p_value=None
-        if claim.epsilon is None
-        else p_value(made.canaries, made.made, made.correct, claim.epsilon, claim.delta),
+        p_value=p,
+        p_value_of_one=p_of_one,
     )

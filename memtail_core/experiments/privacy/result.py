@@ -106,17 +106,19 @@ class Epsilon(BaseModel):
 
     Attributes:
         bound: ε is larger, with this confidence; 0 where nothing is shown.
+        bound_of_one: the same of adding or removing one example.
         confidence, delta: of the bound.
         neighbours: what the privacy is of: replacing one example, or adding or removing one.
         models: how many were guessed on; references: on how many others guesses rest.
         canaries, guesses, correct: how many there were.
         claimed: an ε that somebody claims; p_value: the largest probability of as many right
-            guesses if the claim is true.
+            guesses if the claim is true; p_value_of_one: if it is of adding or removing one example.
     """
 
     model_config = ConfigDict(frozen=True)
 
     bound: float
+    bound_of_one: float
     confidence: float
     delta: float
     neighbours: Literal["replace", "add or remove"]
@@ -127,6 +129,7 @@ class Epsilon(BaseModel):
     correct: int
     claimed: Number = None
     p_value: Number = None
+    p_value_of_one: Number = None
 
 
 class Called(BaseModel):

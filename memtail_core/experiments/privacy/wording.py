@@ -11,6 +11,8 @@ from memtail_core.experiments.privacy.result import (
     Target,
 )
 
+_REPLACING, _ADDING = "replacing one example by another", "adding or removing one example"
+
 
 def rate(value: float) -> str:
     """A false-positive rate: ``0.1%``, ``0.01%``."""
@@ -62,16 +64,9 @@ def on_epsilon(epsilon: Epsilon | None, of: str) -> Iterator[str]:
     """Say what is known of the ε of training."""
     if epsilon is None:
         return
-    what = (
-        "replacing one example by another"
-        if epsilon.neighbours == "replace"
-        else "adding or removing one example"
-    )
-    also = (
-        f" (for adding or removing one: ε ≥ {epsilon.bound / 2:.2f})"
-        if epsilon.neighbours == "replace" and epsilon.bound > 0
-        else ""
-    )
+    is_replaced = epsilon.neighbours == "replace"
+    what = _REPLACING if is_replaced else _ADDING
+    also = f" (for {_ADDING}: ε ≥ {epsilon.bound_of_one:.2f})" if is_replaced else ""
     guesses = (
         f"{epsilon.correct:,} of {epsilon.guesses:,} guesses on "
         f"{count(epsilon.canaries, 'fair coin')} in {count(epsilon.models, 'model')} were right"
@@ -86,13 +81,18 @@ def on_epsilon(epsilon: Epsilon | None, of: str) -> Iterator[str]:
             f"No ε above 0 is shown for {of} ({what}, δ = {epsilon.delta:g}, "
             f"{epsilon.confidence:.0%} confidence): {guesses}."
         )
-    if epsilon.claimed is not None and epsilon.p_value is not None:
-        verdict = "refuted" if epsilon.p_value < 1 - epsilon.confidence else "not refuted"
-        yield (
-            f"The claim of ({epsilon.claimed:g}, {epsilon.delta:g})-differential privacy is "
-            f"{verdict}: if it is true, so many right guesses have a probability of at most "
-            f"{epsilon.p_value:.2g}."
-        )
+    if epsilon.claimed is not None:
+        verdicts = {_ADDING: epsilon.p_value_of_one}
+        if is_replaced:
+            verdicts[_REPLACING] = epsilon.p_value
+        for neighbours, p in verdicts.items():
+            if p is not None:
+                verdict = "refuted" if p < 1 - epsilon.confidence else "not refuted"
+                yield (
+                    f"The claim of ({epsilon.claimed:g}, {epsilon.delta:g})-differential privacy "
+                    f"for {neighbours} is {verdict}: if it is true, so many right guesses have a "
+                    f"probability of at most {p:.2g}."
+                )
 
 
 def on_target(target: Target | None) -> Iterator[str]:
