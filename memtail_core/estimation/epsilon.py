@@ -16,6 +16,7 @@ one model alone, so that all models together are as private as one.
 from math import exp
 
 import numpy as np
+from numpy.typing import NDArray
 
 _STEPS = 60  # halvings of an interval
 _MOST = 256.0  # ε at which e^ε / (1 + e^ε) is 1
@@ -33,17 +34,19 @@ def p_value(canaries: int, guesses: int, correct: int, epsilon: float, delta: fl
     Raises:
         ValueError: not 0 ≤ v ≤ r ≤ m, or ε or δ is out of range.
     """
-    from scipy.stats import binom
+    from scipy.special import betainc
 
     if not 0 <= correct <= guesses <= canaries:
         raise ValueError(f"{correct} of {guesses} guesses on {canaries} canaries")
     if epsilon < 0 or not 0 <= delta <= 1:
         raise ValueError(f"ε is {epsilon}, δ is {delta}")
     rate = 1 / (1 + exp(-epsilon))
-    beta = float(binom.sf(correct - 1, guesses, rate))
-    if not delta or not correct:
-        return min(1.0, beta)
-    below = np.cumsum(binom.pmf(np.arange(correct - 1, -1, -1), guesses, rate))
+    if not correct:
+        return 1.0
+    beta = float(betainc(correct, guesses - correct + 1, rate))  # P[B ≥ v], as a quick function
+    if not delta:
+        return beta
+    below = np.cumsum(_binomial(np.arange(correct - 1, -1, -1), guesses, rate))
     alpha = float((below / np.arange(1, correct + 1)).max())
     return min(1.0, beta + 2 * canaries * delta * alpha)
 
@@ -55,6 +58,14 @@ def of_replacing(epsilon: float, delta: float) -> tuple[float, float]:
     Differential Privacy", 2014, theorem 2.2 and its proof for δ).
     """
     return 2 * epsilon, min(1.0, (1 + exp(epsilon)) * delta)
+
+
+def _binomial(k: NDArray[np.int64], n: int, rate: float) -> NDArray[np.float64]:
+    """Return P[B(n, rate) = k]."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return np.asarray(np.exp(ways + xlogy(k, rate) + xlog1py(n - k, -rate)))
 
 
 def epsilon_bound(

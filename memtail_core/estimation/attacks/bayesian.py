@@ -37,7 +37,7 @@ from memtail_core.estimation.attacks.attack import (
 )
 
 _MOST_FREEDOM = 1e4  # of a prior whose examples all have one variance
-_STEPS = 30  # of Newton's method, which takes about 5
+_STEPS = 15  # of Newton's method, which takes about 5
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,8 +111,9 @@ class Epsilon(BaseModel):
         neighbours: what the privacy is of: replacing one example, or adding or removing one.
         models: how many were guessed on; references: on how many others guesses rest.
         canaries, guesses, correct: how many there were.
-        claimed: an ε that somebody claims; p_value: the largest probability of as many right
-            guesses if the claim is true; p_value_of_one: if it is of adding or removing one example.
+        claimed: an ε that somebody claims.
+        p_value: the largest probability of as many right guesses if the claim is true.
+        p_value_of_one: the same if the claim is of adding or removing one example.
     """
 
     model_config = ConfigDict(frozen=True)
