@@ -26,16 +26,14 @@ def clopper_pearson(k: float, n: float, confidence: float = 0.95) -> tuple[float
     return low, high
 
 
-def clustered_clopper_pearson(
-    k: float, n: float, variance: float, clusters: int
-) -> tuple[float, float]:
-    """Return the 95% interval of a proportion of which k of n draws, in clusters, were seen.
+def effective_draws(k: float, n: float, variance: float, clusters: int) -> float:
+    """Return how many independent draws tell as much of a proportion as n draws in clusters.
 
-    Clopper and Pearson's for as many independent draws as would tell as much (Korn & Graubard,
-    "Confidence intervals for proportions with small expected number of positive counts estimated
-    from survey data", Survey Methodology 24, 1998):
+    For intervals of Clopper and Pearson in clusters (Korn & Graubard, "Confidence intervals for
+    proportions with small expected number of positive counts estimated from survey data", Survey
+    Methodology 24, 1998):
 
-        n* = min(n, p (1 − p) / variance · (z / t)²),   k* = p n*,   p = k / n
+        n* = min(n, p (1 − p) / variance · (z / t)²),   p = k / n
 
     with the 97.5% quantiles z of the normal and t of Student's distribution with clusters − 1
     degrees of freedom. Without any success, or without any failure, clusters cannot be told to
@@ -49,8 +47,15 @@ def clustered_clopper_pearson(
     from scipy.special import stdtrit
 
     p = k / n if n else 0.0
-    effective = n
-    if 0 < p < 1 and variance > 0 and clusters > 1:
-        shrunk = (Z95 / float(stdtrit(clusters - 1, 0.975))) ** 2
-        effective = min(n, p * (1 - p) / variance * shrunk)
-    return clopper_pearson(p * effective, effective)
+    if not (0 < p < 1 and variance > 0 and clusters > 1):
+        return n
+    shrunk = (Z95 / float(stdtrit(clusters - 1, 0.975))) ** 2
+    return min(n, p * (1 - p) / variance * shrunk)
+
+
+def clustered_clopper_pearson(
+    k: float, n: float, variance: float, clusters: int
+) -> tuple[float, float]:
+    """Return the 95% interval of a proportion of which k of n draws, in clusters, were seen."""
+    effective = effective_draws(k, n, variance, clusters)
+    return clopper_pearson(k / n * effective if n else 0.0, effective)

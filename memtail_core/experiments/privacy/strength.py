@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from memtail_core.estimation.intervals import Z95
 from memtail_core.estimation.membership import AttackedExamples, Attacks
-from memtail_core.estimation.proportions import clustered_clopper_pearson
+from memtail_core.estimation.proportions import clopper_pearson, effective_draws
 from memtail_core.estimation.roc import Histogram, Roc, keys
 from memtail_core.experiments.privacy.result import RATES, STRICT_RATES, AtRate
 
 Floats = NDArray[np.float64]
 
+_EACH = 0.975  # of two statements that hold together with 95%
 EVERY_RATE = tuple(dict.fromkeys((*RATES, *STRICT_RATES)))
 
 
@@ -108,18 +109,41 @@ class Counts:
         return made
 
     def strict(self) -> list[AtRate]:
-        """Return true-positive rates at ``STRICT_RATES``, with exact intervals in clusters.
+        """Return true-positive rates at ``STRICT_RATES``, with exact intervals.
 
-        Rates of which the guesses on others are too few to have one false positive are left out.
+        The threshold of a false-positive rate f is uncertain, because few false positives set it.
+        Of n guesses on others, the true one has as many false positives as quantiles of
+        Binomial(n, f) say: it is not above the ``fewest``-th highest of the others, and above the
+        (``most`` + 1)-th. An interval begins with the lower end of Clopper and Pearson's at the
+        one and ends with the upper at the other. All are at 97.5%, which makes 95% together
+        (Bonferroni). Where ``fewest`` is 0, it begins with 0. Numbers of guesses are effective ones: targets are
+        clusters. Rates of which the guesses on others are too few to have one false positive are
+        left out.
         """
+        from scipy.stats import binom
+
         made = []
         for rate in STRICT_RATES:
-            if rate * self.roc.n_others >= 1:
-                tpr, n = self.roc.at(rate)[0], self.roc.n_members
-                variance = self._rate_error(rate) ** 2
-                low, high = clustered_clopper_pearson(tpr * n, n, variance, self._n_targets)
-                made.append(AtRate(fpr=rate, tpr=tpr, low=low, high=high))
+            if rate * self.roc.n_others < 1:
+                continue
+            members, others = (self._effective(kind, rate) for kind in (0, 1))
+            tail = (1 - _EACH) / 2
+            fewest, most = (float(binom.ppf(q, round(others), rate)) for q in (tail, 1 - tail))
+            tpr = self.roc.at(rate)[0]
+            strictest = self.roc.at((fewest - 1) / others)[0] if fewest else 0.0
+            laxest = self.roc.at(most / others)[0]
+            low = clopper_pearson(strictest * members, members, _EACH)[0]
+            high = clopper_pearson(laxest * members, members, _EACH)[1]
+            made.append(AtRate(fpr=rate, tpr=tpr, low=min(low, tpr), high=max(high, tpr)))
         return made
+
+    def _effective(self, kind: int, rate: float) -> float:
+        """How many independent guesses on members (0) or others (1) tell as much as these."""
+        called, n = self.called[kind, EVERY_RATE.index(rate)], self.n[kind]
+        total = n.sum()
+        apart = called / total - called.sum() / total * n / total
+        variance = self._error(apart) ** 2
+        return effective_draws(float(called.sum()), float(total), variance, self._n_targets)
 
     def _rate_error(self, rate: float) -> float:
         totals, called = self.n.sum(axis=1), self.called[:, EVERY_RATE.index(rate)]
