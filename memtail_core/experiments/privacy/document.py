@@ -104,7 +104,8 @@ def _attacks(result: Privacy) -> Part:
             f"Each of {result.trials:,} models was the target once, with all others as reference "
             "models. All examples and targets share one threshold, set on these guesses.",
             "Intervals are 95% Clopper–Pearson intervals for as many independent guesses as the "
-            "targets tell apart (Korn & Graubard 1998); reference models are taken as given.",
+            "targets tell apart (Korn & Graubard 1998), and allow for the threshold, which few "
+            "false positives set; reference models are taken as given.",
         ],
         tables=[("What each attack detects", TextTable(columns, rows, words=2))],
         figures=curves,
@@ -251,10 +252,11 @@ def _examples(result: Privacy, dataset: Dataset) -> Part:
         (i for i, found in enumerate(result.found) if found),
         key=lambda i: (-(result.found[i] or 0.0), -(result.auc[i] or 0.0)),
     )
+    is_named = bool(dataset.train_names)
     most = [
         (
             str(i),
-            dataset.train_name(i),
+            *((dataset.train_name(i),) if is_named else ()),
             str(dataset.classes[dataset.y_train[i]]),
             decimal(result.memorization[i]),
             percent(result.found[i]),
@@ -262,7 +264,8 @@ def _examples(result: Privacy, dataset: Dataset) -> Part:
         )
         for i in order[:_LISTED]
     ]
-    columns = ("index", "name", "class", "memorization", "detected at 0.1%", "AUC")
+    names = ("name",) if is_named else ()
+    columns = ("index", *names, "class", "memorization", "detected at 0.1%", "AUC")
     drawn = {
         name: each for name, each in figure.figures(result).items() if name == "privacy-examples"
     }
@@ -284,7 +287,7 @@ def _examples(result: Privacy, dataset: Dataset) -> Part:
         ],
         tables=[
             ("By memorization", by_memorization),
-            ("The most vulnerable", TextTable(columns, most, words=3)),
+            ("The most vulnerable", TextTable(columns, most, words=2 + is_named)),
         ],
         figures=drawn,
     )

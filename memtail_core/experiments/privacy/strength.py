@@ -116,9 +116,9 @@ class Counts:
         Binomial(n, f) say: it is not above the ``fewest``-th highest of the others, and above the
         (``most`` + 1)-th. An interval begins with the lower end of Clopper and Pearson's at the
         one and ends with the upper at the other. All are at 97.5%, which makes 95% together
-        (Bonferroni). Where ``fewest`` is 0, it begins with 0. Numbers of guesses are effective ones: targets are
-        clusters. Rates of which the guesses on others are too few to have one false positive are
-        left out.
+        (Bonferroni). Where ``fewest`` is 0, it begins with 0. Numbers of guesses are effective
+        ones: targets are clusters. Rates of which the guesses on others are too few to have one
+        false positive are left out.
         """
         from scipy.stats import binom
 

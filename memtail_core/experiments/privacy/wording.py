@@ -43,7 +43,7 @@ def strongest(result: Privacy) -> Iterator[str]:
             yield (
                 f"Of {len(found)} attacks, {name} detects most at a false-positive rate of "
                 f"{rate(fpr)}: {with_interval(best.tpr, best.low, best.high)} (Clopper–Pearson "
-                "interval for as many independent guesses as the models tell apart)."
+                "interval, which allows for the threshold and for models that differ)."
             )
             return
 
