@@ -64,9 +64,8 @@ def _curves(result: Privacy) -> Figure:
     x = alt.X("x:Q", title="false-positive rate (log scale)", scale=scale, axis=axis)
     y = alt.Y("y:Q", title="true-positive rate (log scale)", scale=scale, axis=axis)
     guess = alt.Chart(values([{"x": _LEAST, "y": _LEAST}, {"x": 1, "y": 1}]))
-    columns = 1 if len(colours) <= 3 else 2
     base = alt.Chart(values(rows)).encode(
-        x=x, y=y, color=coloured("of:N", colours, columns, symbol="stroke")
+        x=x, y=y, color=coloured("of:N", colours, symbol="stroke")
     )
     layers = [
         guess.mark_line(strokeDash=[1, 3], color=INK, aria=False).encode(x=x, y=y),
