@@ -7,6 +7,7 @@
     python benchmarks/guarantees.py chance         # pairs found, and expected by chance
     python benchmarks/guarantees.py means          # the first, of outcomes that are not bits
     python benchmarks/guarantees.py mean-nulls     # the second, of outcomes that are not bits
+    python benchmarks/guarantees.py audits         # bounds on ε, intervals of membership inference
     python benchmarks/guarantees.py all            # one after the other: the rows of the docs
 
 Training examples of pairs are chosen by memorization of at least 0.25, in the trials that test
@@ -23,6 +24,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
@@ -35,6 +37,7 @@ from memtail_core.estimation.intervals import agresti_caffo, reaches
 from memtail_core.estimation.mean_influence import find as find_means
 from memtail_core.estimation.measures import ACCURACY
 from memtail_core.estimation.thresholds import THETA_MEM
+from tests.estimation.audits import coin_audits, missed_rates, pair_audits
 from tests.estimation.influence.simulated import (
     NULLS,
     Measured,
@@ -44,6 +47,7 @@ from tests.estimation.influence.simulated import (
     share,
 )
 from tests.estimation.mean_influence.simulated import SHAPES, MeanSetting
+from tests.simulated_privacy import known_bounds, private_study, strict_intervals
 
 FDR = 0.1
 _COUNTER = BitCounter(1)
@@ -218,6 +222,43 @@ def mean_nulls(counts: list[int], replications: int) -> Rows:
                 }
 
 
+def audits(counts: list[int], replications: int) -> Rows:
+    """The share of bounds on ε above the true one, and of intervals of detection that miss.
+
+    Of randomized response, of pairs of random subsets, and of whole studies whose models tell each
+    membership by randomized response. Detection is that of likelihood ratios in studies of 400
+    examples; the truth is its mean over the replications.
+    """
+
+    def row(what: str, wrong: NDArray[np.bool_]) -> dict[str, Any]:
+        return _row(what, 0.05, Measured.of(wrong.astype(float).tolist()), len(wrong))
+
+    for epsilon in (0.0, 1.0, 3.0):
+        for delta in (0.0, 0.01):
+            above = coin_audits(epsilon, 10 * replications, delta) > epsilon
+            yield row(f"ε bound too high: randomized response, ε {epsilon:g}, δ {delta:g}", above)
+    for epsilon in (0.0, 1.0):
+        above = pair_audits(epsilon, 0.7, replications) > 2 * epsilon
+        yield row(f"ε bound too high: pairs of a 70% subset, ε {2 * epsilon:g}", above)
+    for spread, kind in ((0.0, "alike"), (0.01, "unlike")):
+        missed = missed_rates(0.05, 20_000, 20, spread, replications)
+        yield row(f"Clopper–Pearson intervals that miss: 20 models, {kind}", missed[:, 0]) | {
+            "guesses_taken_as_independent": float(missed[:, 1].mean())
+        }
+    for trials in counts:
+        for fpr, intervals in strict_intervals(trials, replications).items():
+            detected, low, high = intervals.T
+            missed = (detected.mean() < low) | (high < detected.mean())
+            what = f"intervals of detection at {100 * fpr:g}% that miss: {trials} trials"
+            yield row(what, missed) | {"detected": float(detected.mean())}
+    for trials in counts:
+        for design in _DESIGNS:
+            for epsilon in (0.0, 1.0):
+                found = known_bounds(private_study(design), epsilon, trials, replications)
+                what = f"ε bound too high: studies, ε {2 * epsilon:g}, {trials} trials, {design}"
+                yield row(what, found > 2 * epsilon) | {"mean_bound": float(found.mean())}
+
+
 _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "scores": scores,
     "nulls": nulls,
@@ -226,6 +267,7 @@ _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "chance": chance,
     "means": means,
     "mean-nulls": mean_nulls,
+    "audits": audits,
 }
 
 

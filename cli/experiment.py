@@ -33,6 +33,9 @@ _TABLE = (
     out.format_option,
     out.output_option,
 )
+_PAGE = click.option(
+    "--page", type=click.Path(dir_okay=False), help="Write the result as a page of its own, .html."
+)
 _TRAINING = (
     workers_option,
     device_option,
@@ -60,6 +63,7 @@ def command_of(experiment: Experiment[Any], command: Command[Any]) -> click.Comm
         *options_of(command.options),
         *((estimator_option,) if command.takes_estimator else ()),
         *(_TABLE if command.writes_table else ()),
+        *((_PAGE,) if experiment.document else ()),
         *(_TRAINING if command.trains else ()),
         *((device_option,) if command.takes_device else ()),
         json_option,
@@ -80,6 +84,9 @@ def _run(
     format_ = out.format_of(output, given.get("format_"), out.FORMATS)
     if output and format_ is None:
         raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
+    page = given.get("page")
+    if page is not None and not page.endswith(".html"):
+        raise click.UsageError(f"--page {page}: name an .html file")
     host = CommandLine(
         location=given["location"],
         names=names if command.takes_several else (names,),
@@ -92,6 +99,8 @@ def _run(
     )
     for result in command.run(host, options):
         _finish(host, experiment, result, format_, output)
+        if page is not None:
+            _write_page(host, experiment, result, page)
     host.print_plans()
 
 
@@ -117,6 +126,17 @@ def _finish(
         print_json({**result.model_dump(mode="json"), "report": page})
     else:
         _print(section, page, Console(stderr=bool(format_), highlight=False, soft_wrap=True))
+
+
+def _write_page(host: CommandLine, experiment: Experiment[Any], result: Result, path: str) -> None:
+    """Write a result as a page of its own."""
+    from memtail_core.report.page.document import document_page
+
+    assert experiment.document is not None
+    subject = host.subject_of(result.study)
+    made = document_page(experiment.document(result, subject.study, subject.dataset))
+    out.write(made.encode(), path)
+    click.echo(f"page: {path}", err=True)
 
 
 def _print(section: "Section", page: str, console: Console) -> None:

@@ -8,7 +8,7 @@ import annotated_types
 import click
 from pydantic.fields import FieldInfo
 
-from memtail_core.experiments.experiment import Options
+from memtail_core.experiments.experiment import OneOf, Options
 
 _MOST_SHOWN = 6  # numbers of a default
 
@@ -46,6 +46,26 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         return tuple(sorted({self._number.convert(part, param, ctx) for part in parts}))
 
 
+class Words(click.ParamType):  # type: ignore[type-arg]
+    """Words of a list, separated by commas; they come in the order of the list, each once."""
+
+    name = "words"
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self._words = words
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Parse and check."""
+        if isinstance(value, tuple):
+            return value
+        given = {part.strip() for part in str(value).split(",")}
+        for word in sorted(given - set(self._words)):
+            self.fail(f"'{word}' is none of {', '.join(self._words)}", param, ctx)
+        return tuple(word for word in self._words if word in given)
+
+
 def options_of(model: type[Options]) -> Iterator[Callable[..., Any]]:
     """Yield a click option for each field of a model, in its order; an argument for words.
 
@@ -61,32 +81,47 @@ def options_of(model: type[Options]) -> Iterator[Callable[..., Any]]:
 
 def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
     bounds, default, description = _bounds(field.metadata), field.default, field.description
-    if field.annotation in (int | None, str | None):
-        of_file = field.annotation == str | None
-        kind = {"metavar": "FILE"} if of_file else {"type": click.IntRange(**bounds)}
-        return {**kind, "help": description}
+    if field.annotation in _OPTIONAL:
+        return {**_OPTIONAL[field.annotation](bounds), "help": description}
     if field.annotation is bool:
         return {"is_flag": True, "help": description}
     settings = {"default": default, "show_default": True, "help": description}
-    if field.annotation is int:
-        return settings | {"type": click.IntRange(**bounds)}
-    if field.annotation is float:
-        return settings | {"type": Number(**bounds)}
+    if field.annotation in (int, float):
+        of = click.IntRange if field.annotation is int else Number
+        return settings | {"type": of(**bounds)}
     if get_origin(field.annotation) is Literal:
         return settings | {"type": click.Choice(get_args(field.annotation))}
     if get_origin(field.annotation) is tuple:
-        number, *bounded = get_args(get_args(field.annotation)[0])
-        if number in (int, float):
-            bounds = _bounds([each for info in bounded for each in info.metadata])
-            numbers = [f"{each:g}" for each in default]
-            is_long = len(numbers) > _MOST_SHOWN
-            return {
-                "default": ",".join(numbers) or (),
-                "show_default": f"{numbers[0]} … {numbers[-1]}" if is_long else bool(numbers),
-                "type": Numbers((Number if number is float else click.IntRange)(**bounds)),
-                "help": description,
-            }
+        (inner, *_) = get_args(field.annotation)
+        element, *marks = get_args(inner)
+        if marks and isinstance(marks[0], OneOf):
+            return settings | _of_words(default, marks[0].words)
+        if element in (int, float):
+            return settings | _of_numbers(default, element, marks)
     raise TypeError(f"the option {name} has a type that no command can take: {field.annotation}")
+
+
+def _of_words(default: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Any]:
+    shown = "all" if default == words else ",".join(default)
+    return {"type": Words(words), "show_default": shown}
+
+
+def _of_numbers(default: tuple[float, ...], element: type, marks: list[Any]) -> dict[str, Any]:
+    bounds = _bounds([each for info in marks for each in info.metadata])
+    numbers = [f"{each:g}" for each in default]
+    is_long = len(numbers) > _MOST_SHOWN
+    return {
+        "default": ",".join(numbers) or (),
+        "show_default": f"{numbers[0]} … {numbers[-1]}" if is_long else bool(numbers),
+        "type": Numbers((Number if element is float else click.IntRange)(**bounds)),
+    }
+
+
+_OPTIONAL: dict[Any, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    str | None: lambda bounds: {"metavar": "FILE"},
+    int | None: lambda bounds: {"type": click.IntRange(**bounds)},
+    float | None: lambda bounds: {"type": Number(**bounds)},
+}
 
 
 def _bounds(metadata: list[Any]) -> dict[str, Any]:

@@ -1,39 +1,33 @@
-"""Was an example in the training set? Attacks on each trial, all others being shadow models.
+"""Was an example in the training set? Attacks on models, other models being their references.
 
-With φ the margin log p_y − log(1 − p_y) that a trial gives example i, the likelihood ratio is
-
-    Λ = log N(φ; μ_in, σ²_in) − log N(φ; μ_out, σ²_out)
-
-with mean and variance of the margins that shadow models trained with, and without, the example give
-it (Carlini, Chien, Nasr, Song, Terzis & Tramèr, "Membership Inference Attacks From First
-Principles", IEEE S&P 2022, the online attack). Every trial is the target once and all others its
-shadow models. What they say without the target comes of sums less one summand, so that T targets
-cost as much as one:
-
-    n' = n − 1,   S' = S − φ,   Q' = Q − φ²      of the group the target is in;   μ = S'/n',
-    σ² = (Q' − S'²/n') / (n' − 1)
-
-Variances are an example's own, or pooled over all examples, which is better where shadow models
-are few. Beside them the attack of Yeom, Giacomelli, Fredrikson & Jha (CSF 2018): a small loss
-means a member. The loss log(1 + e^−φ) falls with φ, so the margin itself is its score.
+Every model is the target once and all others its references, or the targets are other models. What
+an attack does is in :mod:`memtail_core.estimation.attacks`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.estimation.attacks.attack import (
+    LEAST_VARIANCE,
+    Attack,
+    Bools,
+    Fit,
+    Floats,
+    Tile,
+)
+from memtail_core.estimation.attacks.likelihood_ratio import OWN, POOLED, log_density
+from memtail_core.estimation.attacks.loss import LOSS
+from memtail_core.estimation.attacks.tiles import Models, population, tile
 from memtail_core.estimation.roc import auc_of_columns
 
-Floats = NDArray[np.float64]
 Scores = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 
-OWN, POOLED, LOSS = "likelihood ratio", "likelihood ratio, pooled variance", "loss"
-FEWEST = 3  # trials with and without an example: two shadow models, and the target
+BASIC = (OWN, POOLED, LOSS)
+FEWEST = 3  # models with and without an example: two references, and the target
 _AT_ONCE = 2**20  # margins looked at at a time
-_LEAST_VARIANCE = 1e-6  # of a margin that all models give, but for rounding to float16
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,69 +35,77 @@ class AttackedExamples:
     """Attacks on some examples.
 
     Attributes:
-        examples: int64 [c], which.
-        x: float64 [T, c], their margins, less each one's mean.
-        is_member: bool [T, c], which trials trained on each.
-        scores: of each attack, float32 [T, c]: higher means a member.
+        tile: the examples, and what targets and references make of them.
+        scores: by the name of each attack, float32 [K, c]: higher means a member.
     """
 
-    examples: NDArray[np.int64]
-    x: Floats
-    is_member: Bools
+    tile: Tile
     scores: dict[str, Scores]
+
+    @property
+    def examples(self) -> NDArray[np.int64]:
+        """int64 [c], which."""
+        return self.tile.examples
+
+    @property
+    def is_member(self) -> Bools:
+        """bool [K, c], which targets trained on each; it must be known."""
+        assert self.tile.is_member is not None
+        return self.tile.is_member
 
 
 @dataclass(frozen=True, eq=False)
 class Attacks:
-    """The trials of a study as targets.
+    """Attacks that are ready to score.
 
     Attributes:
-        margin: float16 [T, n], of the training examples.
-        subset: uint8 [T, ⌈n/8⌉], packed bits.
-        examples: int64 [m], those that enough trials trained on, and enough did not.
-        pooled: float64 [2, T], the pooled variance in and out without each target.
+        references: T models.
+        targets: K others; None: each of ``references``, with all others as references.
+        examples: int64 [m], those that enough references trained on, and enough did not.
+        fits: each attack, by name, having looked at all examples.
     """
 
-    margin: NDArray[np.float16]
-    subset: NDArray[np.uint8]
+    references: Models
+    targets: Models | None
     examples: NDArray[np.int64]
-    pooled: Floats
+    fits: dict[str, Fit]
 
     @classmethod
-    def of(cls, margin: NDArray[np.float16], subset: NDArray[np.uint8]) -> "Attacks":
-        """Sum up what all targets have in common."""
-        n_trials, n = margin.shape
-        n_in = sum(
-            np.unpackbits(row, count=n).astype(np.int64)
-            for row in subset  # one at a time: bits are eight times as many bytes
-        )
-        enough = np.flatnonzero((n_in >= FEWEST) & (n_trials - n_in >= FEWEST))
-        squares, freedom = np.zeros((2, n_trials)), np.zeros((2, n_trials))
-        for columns in _chunks(enough, n_trials):
-            fits = _fits(*_columns(margin, subset, columns))
-            for row, fit in enumerate(fits):
-                squares[row] += fit.squares.sum(axis=1)
-                freedom[row] += (fit.n - 1).sum(axis=1)
-        pooled = np.maximum(squares / np.maximum(freedom, 1), _LEAST_VARIANCE)
-        return cls(margin, subset, enough, pooled)
+    def of(
+        cls,
+        references: Models,
+        targets: Models | None = None,
+        attacks: Sequence[Attack] = BASIC,
+    ) -> "Attacks":
+        """Show each attack all examples. Those without the population they need are left out."""
+        fewest = FEWEST if targets is None else FEWEST - 1
+        n_in = references.counts()
+        enough = np.flatnonzero((n_in >= fewest) & (len(references) - n_in >= fewest))
+        others = population(references, targets)
+        fits = {
+            each.name: each.fit(others)
+            for each in attacks
+            if others is not None or not each.needs_population
+        }
+        made = cls(references, targets, enough, fits)
+        for part in made._tiles():
+            for fit in fits.values():
+                fit.add(part)
+        return made
 
     def parts(self, progress: Callable[[int], None] | None = None) -> Iterator[AttackedExamples]:
         """Score all targets, some examples at a time; ``progress`` is called with how many."""
-        for columns in _chunks(self.examples, len(self.margin)):
-            x, is_member = _columns(self.margin, self.subset, columns)
-            fits = _fits(x, is_member)
-            own = [np.maximum(fit.squares / (fit.n - 1), _LEAST_VARIANCE) for fit in fits]
-            pooled = [each[:, None] for each in self.pooled]
-            scores = {
-                name: (_log_density(x, fits[0], of[0]) - _log_density(x, fits[1], of[1])).astype(
-                    np.float32
-                )
-                for name, of in ((OWN, own), (POOLED, pooled))
-            }
-            scores[LOSS] = self.margin[:, columns].astype(np.float32)
-            yield AttackedExamples(columns, x, is_member, scores)
+        for part in self._tiles():
+            scores = {name: fit.scores(part).astype(np.float32) for name, fit in self.fits.items()}
+            yield AttackedExamples(part, scores)
             if progress is not None:
-                progress(len(columns))
+                progress(len(part.examples))
+
+    def _tiles(self) -> Iterator[Tile]:
+        n_models = len(self.references) + (0 if self.targets is None else len(self.targets))
+        step = max(1, _AT_ONCE // n_models)
+        for start in range(0, len(self.examples), step):
+            yield tile(self.references, self.targets, self.examples[start : start + step])
 
 
 def membership_auc(
@@ -137,49 +139,6 @@ def membership_auc(
             mean = own.sum(axis=0) / np.maximum(n, 1)
             squares = np.maximum((own**2).sum(axis=0) - n * mean**2, 0) / np.maximum(n - 1, 1)
             of = squares if variance is None else np.full(len(n), variance[pooled])
-            fit = _Fit(n, mean, squares)
-            ratio += sign * _log_density(x[half], fit, np.maximum(of, _LEAST_VARIANCE))
+            ratio += sign * log_density(x[half], mean, np.maximum(of, LEAST_VARIANCE))
         found.append(np.where(enough, auc_of_columns(ratio, inside), np.nan))
     return np.asarray((found[0] + found[1]) / 2)
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """A normal distribution of margins, all [T, c] without each target, or [c] of other trials."""
-
-    n: Floats
-    mean: Floats
-    squares: Floats  # deviations from the mean, squared and summed
-
-
-def _fits(x: Floats, is_member: Bools) -> tuple[_Fit, _Fit]:
-    """Fit what trained with each example, and what trained without it, leaving out each target."""
-    found = []
-    for group in (is_member, ~is_member):
-        own = np.where(group, x, 0)
-        n = group.sum(axis=0) - group.astype(np.float64)
-        total = own.sum(axis=0) - own
-        squares = (own**2).sum(axis=0) - own**2
-        mean = total / n
-        found.append(_Fit(n, mean, np.maximum(squares - total * mean, 0)))
-    return found[0], found[1]
-
-
-def _log_density(x: Floats, fit: _Fit, variance: Floats) -> Floats:
-    """Up to a constant."""
-    return np.asarray(-0.5 * (np.log(variance) + (x - fit.mean) ** 2 / variance))
-
-
-def _columns(
-    margin: NDArray[np.float16], subset: NDArray[np.uint8], columns: NDArray[np.int64]
-) -> tuple[Floats, Bools]:
-    """Return margins less their mean, which loses fewer digits in sums of squares; and members."""
-    x = margin[:, columns].astype(np.float64)
-    bits = subset[:, columns // 8] >> (7 - columns % 8).astype(np.uint8) & 1
-    return x - x.mean(axis=0), bits.astype(np.bool_)
-
-
-def _chunks(examples: NDArray[np.int64], n_trials: int) -> Iterator[NDArray[np.int64]]:
-    step = max(1, _AT_ONCE // n_trials)
-    for start in range(0, len(examples), step):
-        yield examples[start : start + step]

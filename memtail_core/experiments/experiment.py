@@ -16,6 +16,7 @@ from memtail_core.experiments.results import Result
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
+    from memtail_core.drawing.document import Document
     from memtail_core.drawing.section import Section
     from memtail_core.estimation.estimator import Estimator
     from memtail_core.running.trials import Trials
@@ -30,13 +31,20 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 """Of the training set."""
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """Marks the words of which an option takes one or more."""
+
+    words: tuple[str, ...]
+
+
 class Options(BaseModel):
     """Base of the options of a command.
 
     Each field is one option: ``min_influence`` is ``--min-influence``, its description is the help
-    text, its bounds are checked. Types: bool, int, float, Literal of words, tuples of numbers, and
-    ``str | None`` for a file. A tuple of words takes what follows STUDY on the command line, one or
-    more.
+    text, its bounds are checked. Types: bool, int, float, Literal of words, tuples of numbers,
+    tuples of words that :class:`OneOf` lists, and ``str | None`` for a file. A tuple of any words
+    takes what follows STUDY on the command line, one or more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -154,8 +162,11 @@ class Experiment(Generic[R]):
         result: the class of its results.
         section: makes the section of the report from a result and the study's data.
         command: what runs it; None if something else makes its results.
+        document: makes a page of its own from a result, which ``--page`` then writes; None if it
+            has none.
     """
 
     result: type[R]
     section: "Callable[[R, Dataset], Section]"
     command: Command[Any] | None = None
+    document: "Callable[[R, Study, Dataset], Document] | None" = None

@@ -6,21 +6,17 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from memtail_core.estimation import membership
-from memtail_core.estimation.membership import (
-    LOSS,
-    OWN,
-    POOLED,
-    Attacks,
-    membership_auc,
-)
+from memtail_core.estimation.attacks.tiles import Models
+from memtail_core.estimation.membership import BASIC, Attacks, membership_auc
 from memtail_core.estimation.roc import auc_of_columns
 
 Scores = dict[str, np.ndarray]
+OWN, POOLED, LOSS = (each.name for each in BASIC)
 
 
 def attacked(margin: np.ndarray, subset: np.ndarray) -> tuple[Scores, np.ndarray, np.ndarray]:
     """Scores [T, m] of every attack, membership, and which examples."""
-    parts = list(Attacks.of(margin, np.packbits(subset, axis=1)).parts())
+    parts = list(Attacks.of(Models(margin, np.packbits(subset, axis=1))).parts())
     scores = {
         name: np.concatenate([part.scores[name] for part in parts], axis=1)
         for name in (OWN, POOLED, LOSS)

@@ -5,12 +5,14 @@ import pytest
 from scipy.stats import norm
 
 from memtail_core.errors import EstimationError
-from memtail_core.estimation.membership import LOSS, OWN, POOLED
+from memtail_core.estimation.membership import BASIC
 from memtail_core.experiments.privacy import section as privacy
 from memtail_core.experiments.privacy.plan import audit
 from memtail_core.experiments.privacy.result import Privacy
 from memtail_core.running.trials import Trials
 from tests.conftest import Trained
+
+OWN, POOLED, LOSS = (each.name for each in BASIC)
 
 
 def simulated(distance: np.ndarray, n_trials: int, seed: int, level: float = 0.0) -> Trials:

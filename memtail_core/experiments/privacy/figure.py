@@ -1,16 +1,29 @@
 """Figures of a privacy audit: the attacks on log axes, and which examples are exposed."""
 
+from itertools import cycle
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from memtail_core.drawing.axes import coloured, ticks
-from memtail_core.drawing.charts import BLUE, INK, ORANGE, SKY, Figure, figure, values
+from memtail_core.drawing.charts import (
+    AMBER,
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PINK,
+    SKY,
+    Figure,
+    figure,
+    values,
+)
 from memtail_core.drawing.section import CaptionedFigure
-from memtail_core.estimation.membership import LOSS, OWN, POOLED
 from memtail_core.experiments.privacy.result import Privacy
 
-COLOURS = {OWN: BLUE, POOLED: SKY, LOSS: ORANGE}
+_COLOURS = (BLUE, SKY, ORANGE, GREEN, PINK, AMBER, "#8c564b", "#7f7f7f")
+"""Of attacks, in their order; the first three have been these ever since."""
 _LEAST = 1e-4  # the lowest rate drawn
 _CAPTION = (
     "True-positive rate over false-positive rate, both on log axes; the dotted line is guessing. "
@@ -37,6 +50,7 @@ def figures(result: Privacy) -> dict[str, CaptionedFigure]:
 
 
 def _curves(result: Privacy) -> Figure:
+    colours = dict(zip((each.name for each in result.attacks), cycle(_COLOURS), strict=False))
     every = [(each.name, fpr, tpr) for each in result.attacks for fpr, tpr in each.curve]
     names = ("of", "false_positive_rate", "true_positive_rate")
     data = pa.table(dict(zip(names, map(list, zip(*every, strict=True)), strict=True)))
@@ -51,7 +65,7 @@ def _curves(result: Privacy) -> Figure:
     y = alt.Y("y:Q", title="true-positive rate (log scale)", scale=scale, axis=axis)
     guess = alt.Chart(values([{"x": _LEAST, "y": _LEAST}, {"x": 1, "y": 1}]))
     base = alt.Chart(values(rows)).encode(
-        x=x, y=y, color=coloured("of:N", COLOURS, symbol="stroke")
+        x=x, y=y, color=coloured("of:N", colours, symbol="stroke")
     )
     layers = [
         guess.mark_line(strokeDash=[1, 3], color=INK, aria=False).encode(x=x, y=y),

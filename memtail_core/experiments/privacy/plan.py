@@ -1,33 +1,38 @@
 """A privacy audit: how well can an attacker tell which examples a model was trained on?
 
-Every trial is attacked once, with all others as shadow models. What counts is the true-positive
+Every trial is attacked once, with all others as references. What counts is the true-positive
 rate at very low false-positive rates (Carlini et al. 2022). Errors are over target models: a rate
 is a mean over targets, each with its members and others, linearized (Obuchowski, "Nonparametric
-analysis of clustered ROC curve data", Biometrics 53, 1997); shadow models are taken as fixed.
+analysis of clustered ROC curve data", Biometrics 53, 1997); references are taken as fixed.
 """
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
+from memtail_core.estimation.attacks.attack import Attack as Method
+from memtail_core.estimation.attacks.likelihood_ratio import OWN, POOLED, PooledVariance
+from memtail_core.estimation.attacks.loss import LOSS
+from memtail_core.estimation.attacks.registry import ATTACKS
+from memtail_core.estimation.attacks.tiles import Models
 from memtail_core.estimation.estimator import UNKNOWN
-from memtail_core.estimation.intervals import Z95
-from memtail_core.estimation.membership import (
-    FEWEST,
-    LOSS,
-    OWN,
-    POOLED,
-    AttackedExamples,
-    Attacks,
-    membership_auc,
-)
-from memtail_core.estimation.roc import Histogram, Roc, keys
+from memtail_core.estimation.membership import FEWEST, Attacks, membership_auc
+from memtail_core.estimation.roc import Roc
 from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.experiments.per_example import groups, listed, rank_correlation
-from memtail_core.experiments.privacy.result import RATES, AtRate, Attack, Bin, Privacy
+from memtail_core.experiments.privacy.lower_bound import (
+    NO_CLAIM,
+    Claim,
+    study_bound,
+    target_bound,
+)
+from memtail_core.experiments.privacy.outside import as_models, attacked
+from memtail_core.experiments.privacy.references import with_references
+from memtail_core.experiments.privacy.result import RATES, Attack, Bin, Privacy, Target
+from memtail_core.experiments.privacy.strength import Counts, Run, curves
+from memtail_core.experiments.privacy.target_file import GivenTarget
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
@@ -36,14 +41,28 @@ Floats = NDArray[np.float64]
 
 _DRAWN = 100  # points of a curve
 _ENOUGH = 64  # trials, for each example to have its own variances
+_MOST_POPULATION = 5000  # test examples: that many tell probabilities of 1 in 5,000
 
 
-def audit(study: Study, trials: Trials, progress: ProgressCallback | None = None) -> Privacy:
+def audit(
+    study: Study,
+    trials: Trials,
+    progress: ProgressCallback | None = None,
+    *,
+    attacks: Sequence[Method] = tuple(ATTACKS.values()),
+    references: Sequence[int] = (),
+    claim: Claim = NO_CLAIM,
+    target: GivenTarget | None = None,
+) -> Privacy:
     """Attack every trial.
 
     Args:
         study, trials: with margins.
         progress: called with examples attacked, each twice.
+        attacks: how; likelihood ratios and loss are always among them.
+        references: numbers of references to try.
+        claim: of (ε, δ)-privacy, to be bounded or refuted.
+        target: another model to attack, with all trials as references.
 
     Raises:
         EstimationError: there are no margins, or too few trials.
@@ -55,29 +74,32 @@ def audit(study: Study, trials: Trials, progress: ProgressCallback | None = None
             f"{study.id} keeps no margins, which the attack needs: train a study with margins "
             "(--set study.margins=true) and a recipe that gives probabilities"
         )
-    attacks = Attacks.of(trials.train_values, trials.subset)
-    n_attacked = len(attacks.examples)
+    asked = {each.name: each for each in (OWN, POOLED, LOSS, *attacks)}
+    methods = [each for each in ATTACKS.values() if each.name in asked]
+    models = _models(study, trials)
+    run = Run(Attacks.of(models, attacks=methods), np.arange(len(trials)))
+    n_attacked = len(run.attacks.examples)
     if not n_attacked:
         raise EstimationError(
             f"every example of {study.id} has fewer than {FEWEST} models trained with it, or "
             f"without: train more (memtail run {study.id} --trials {max(40, 2 * len(trials))})"
         )
-    primary = OWN if len(trials) >= _ENOUGH else POOLED
-    histograms = {name: Histogram() for name in (OWN, POOLED, LOSS)}
+    block = trials.trials // designs.block(study)
+    primary = OWN.name if len(trials) >= _ENOUGH else POOLED.name
+    rocs = curves([run], progress)
+    counts = {name: Counts.of(roc, len(trials)) for name, roc in rocs.items()}
     auc = np.full(trials.n, np.nan)
-    is_odd = trials.trials // designs.block(study) % 2 == 1
-    variance = None if primary == OWN else attacks.pooled.mean(axis=1)
-    for part in attacks.parts(progress):
-        for name, histogram in histograms.items():
-            histogram.add(part.scores[name], part.is_member)
-        auc[part.examples] = membership_auc(part.x, part.is_member, is_odd, variance)
-    rocs = {name: histogram.roc() for name, histogram in histograms.items()}
-    counts = {name: _Counts.of(roc, len(trials)) for name, roc in rocs.items()}
+    pooled = run.attacks.fits[POOLED.name]
+    assert isinstance(pooled, PooledVariance)
+    variance = None if primary == OWN.name else pooled.values.mean(axis=1)
     detected = {name: np.full((len(RATES), trials.n), np.nan) for name in rocs}
-    for part in attacks.parts(progress):
-        for name, roc in rocs.items():
-            detected[name][:, part.examples] = counts[name].add(part, part.scores[name], roc)
+    for part in run.attacks.parts(progress):
+        auc[part.examples] = membership_auc(part.tile.x, part.is_member, block % 2 == 1, variance)
+        for name in rocs:
+            found = counts[name].add(part, name, run.rows)
+            detected[name][:, part.examples] = found[: len(RATES)]
     mem = trials.counted().memorization
+    epsilon, no_epsilon = study_bound(study, models, block, claim)
     return Privacy(
         study=study.id,
         trials=len(trials),
@@ -86,81 +108,51 @@ def audit(study: Study, trials: Trials, progress: ProgressCallback | None = None
         members=rocs[primary].n_members,
         others=rocs[primary].n_others,
         attacks=[_attack(name, rocs[name], counts[name]) for name in rocs],
-        bins=_bins(mem, auc, detected[primary], detected[LOSS]),
+        bins=_bins(mem, auc, detected[primary], detected[LOSS.name]),
         spearman=rank_correlation(mem, auc),
         memorization=listed(mem),
         auc=listed(auc),
         found=listed(detected[primary][0]),
-        found_by_loss=listed(detected[LOSS][0]),
+        found_by_loss=listed(detected[LOSS.name][0]),
+        few=[with_references(models, block, each, methods) for each in references],
+        epsilon=epsilon,
+        no_epsilon=no_epsilon,
+        target=None
+        if target is None
+        else _target(
+            target, models, attacked(target, models, methods, rocs, primary), block, claim
+        ),
     )
 
 
-@dataclass(eq=False)
-class _Counts:
-    """What each target adds to an attack's figures.
-
-    Attributes:
-        thresholds: at each of ``RATES``, as :meth:`.Roc.at` returns them.
-        n: float64 [2, T], members and others.
-        called: float64 [2, R, T], how many of either the attack calls members.
-        above: float64 [2, T], sums of the shares of the other kind that each scores above.
-    """
-
-    thresholds: list[int]
-    n: Floats
-    called: Floats
-    above: Floats
-
-    @classmethod
-    def of(cls, roc: Roc, n_trials: int) -> Self:
-        """Return counts of nothing yet."""
-        zeros = np.zeros((2, n_trials)), np.zeros((2, len(RATES), n_trials))
-        return cls([roc.at(rate)[1] for rate in RATES], *zeros, np.zeros((2, n_trials)))
-
-    def add(self, part: AttackedExamples, scores: NDArray[np.float32], roc: Roc) -> Floats:
-        """Count c examples; return the share of members detected for each, float64 [R, c]."""
-        key, kinds = keys(scores), (part.is_member, ~part.is_member)
-        detected = np.empty((len(RATES), len(part.examples)))
-        for row, threshold in enumerate(self.thresholds):
-            called = key >= threshold
-            for kind, chosen in enumerate(kinds):
-                self.called[kind, row] += (called & chosen).sum(axis=1)
-            detected[row] = (called & part.is_member).sum(axis=0) / part.is_member.sum(axis=0)
-        at = np.searchsorted(-roc.threshold, -key)
-        halves = [(each + np.r_[0, each[:-1]]) / 2 for each in (roc.fpr, roc.tpr)]
-        for kind, chosen in enumerate(kinds):
-            self.n[kind] += chosen.sum(axis=1)
-        self.above[0] += np.where(kinds[0], 1 - halves[0][at], 0).sum(axis=1)
-        self.above[1] += np.where(kinds[1], halves[1][at], 0).sum(axis=1)
-        return detected
+def _target(
+    target: GivenTarget, models: Models, found: Target, block: NDArray[np.int64], claim: Claim
+) -> Target:
+    epsilon, reason = target_bound(target, as_models(target), models, block, claim)
+    return found.model_copy(update={"epsilon": epsilon, "no_epsilon": reason})
 
 
-def _attack(name: str, roc: Roc, counts: _Counts) -> Attack:
-    auc, totals = roc.auc, counts.n.sum(axis=1)
-    shares = counts.n / totals[:, None]
-    # what a target adds to a rate, less what it would add if it were like all others
-    of_auc = (counts.above / totals[:, None] - auc * shares).sum(axis=0)
-    at = []
-    for row, rate in enumerate(RATES):
-        tpr = roc.at(rate)[0]
-        rates = counts.called[:, row].sum(axis=1) / totals
-        apart = counts.called[:, row] / totals[:, None] - rates[:, None] * shares
-        half = Z95 * _error(apart[0] - roc.slope(rate) * apart[1])
-        at.append(AtRate(fpr=rate, tpr=tpr, low=max(0.0, tpr - half), high=min(1.0, tpr + half)))
+def _models(study: Study, trials: Trials) -> Models:
+    """Return the trials as models, with test examples as the population."""
+    assert trials.train_values is not None
+    others = trials.test_values
+    if others is not None and others.shape[1] > _MOST_POPULATION:
+        others = others[:, designs.drawn_tests(study, _MOST_POPULATION)]
+    if others is not None and not others.shape[1]:
+        others = None
+    return Models(trials.train_values, trials.subset, others)
+
+
+def _attack(name: str, roc: Roc, counts: Counts) -> Attack:
     return Attack(
         name=name,
-        auc=auc,
-        auc_error=_error(of_auc),
+        auc=roc.auc,
+        auc_error=counts.auc_error,
         balanced_accuracy=roc.balanced_accuracy,
-        at=at,
+        at=counts.at(),
         curve=_curve(roc),
+        strict=counts.strict(),
     )
-
-
-def _error(parts: Floats) -> float:
-    """Return the standard error of a sum of independent parts with expectation 0."""
-    n = len(parts)
-    return float(np.sqrt(n / (n - 1) * (parts**2).sum()))
 
 
 def _curve(roc: Roc) -> list[tuple[float, float]]:

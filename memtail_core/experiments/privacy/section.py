@@ -12,9 +12,16 @@ from memtail_core.drawing.formatting import (
     percent,
 )
 from memtail_core.drawing.section import Example, Gallery, Section, TextTable
-from memtail_core.estimation.membership import LOSS
+from memtail_core.estimation.attacks.likelihood_ratio import OWN
+from memtail_core.estimation.attacks.loss import LOSS
 from memtail_core.experiments.privacy import figure
-from memtail_core.experiments.privacy.result import RATES, Attack, Privacy
+from memtail_core.experiments.privacy.result import RATES, STRICT_RATES, Attack, Privacy
+from memtail_core.experiments.privacy.wording import (
+    on_epsilon,
+    on_references,
+    on_target,
+    strongest,
+)
 
 _SHOWN = 24  # examples
 
@@ -44,6 +51,9 @@ def examples_table(result: Privacy, dataset: Dataset) -> pa.Table:
         "class": [str(dataset.classes[label]) for label in dataset.y_train],
         "name": [dataset.train_name(i) for i in range(len(result.auc))],
     }
+    if result.target is not None:
+        columns["target_score"] = result.target.scores
+        columns["target_called_at"] = result.target.called
     return pa.table(columns).take(pa.array(_order(result)))
 
 
@@ -56,7 +66,7 @@ def _order(result: Privacy) -> list[int]:
 
 def _findings(result: Privacy) -> list[str]:
     attacks = {each.name: each for each in result.attacks}
-    best, loss = attacks[result.attack], attacks[LOSS]
+    best, loss = attacks[result.attack], attacks[LOSS.name]
     sentences = [
         f"At a false-positive rate of 0.1%, an attacker with {result.trials - 1:,} shadow models "
         f"detects {_at(best, 0)} of a model's training examples; by loss alone, {_at(loss, 0)}. "
@@ -71,12 +81,21 @@ def _findings(result: Privacy) -> list[str]:
             f"memberships of examples with memorization ≥ {high.low:g}, and {low.found[0]:.1%} of "
             f"those with memorization below {low.high:g}."
         )
+    sentences += strongest(result)
+    sentences += on_references(result)
+    sentences += on_epsilon(result.epsilon, "the training of this study")
+    sentences += on_target(result.target)
     return sentences
 
 
 def _at(attack: Attack, row: int) -> str:
     at = attack.at[row]
     return f"{at.tpr:.2%} [{at.low:.2%}, {at.high:.2%}]"
+
+
+def _at_strictest(attack: Attack) -> str:
+    found = {each.fpr: each.tpr for each in attack.strict}
+    return percent(found.get(STRICT_RATES[-1]), 2)
 
 
 def _notes(result: Privacy) -> list[str]:
@@ -91,20 +110,26 @@ def _notes(result: Privacy) -> list[str]:
         "example that may be in the training set, and has many shadow models. A defence that looks "
         "safe here is not proved safe; only differential privacy gives a proof.",
     ]
-    if result.attack != result.attacks[0].name:
+    if result.attack != OWN.name:
         notes.append(
             "With so few models the variances of single examples are too uncertain, so the attack "
             "uses variances pooled over examples."
         )
+    notes += [each for each in (result.no_epsilon, _of_target(result)) if each]
     if n_missing:
         notes.append(f"{count(n_missing, 'example')} had too few shadow models to be attacked.")
     return notes
+
+
+def _of_target(result: Privacy) -> str:
+    return "" if result.target is None else result.target.no_epsilon
 
 
 def _summary(result: Privacy) -> TextTable:
     columns = (
         "what",
         "AUC",
+        "at 0.01%",
         *(f"detected at {rate:.1%}" for rate in RATES),
         "balanced accuracy",
         "n",
@@ -113,6 +138,7 @@ def _summary(result: Privacy) -> TextTable:
         (
             each.name,
             f"{each.auc:.3f}",
+            _at_strictest(each),
             *(_at(each, row) for row in range(len(RATES))),
             f"{each.balanced_accuracy:.1%}",
             f"{result.examples:,}",
@@ -125,6 +151,7 @@ def _summary(result: Privacy) -> TextTable:
                 (
                     memorization_between(each.low, each.high),
                     decimal(each.auc, 3),
+                    MISSING,
                     *(percent(share, 2) for share in each.found),
                     MISSING,
                     f"{each.examples:,}",

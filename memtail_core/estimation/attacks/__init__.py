@@ -1,0 +1,1 @@
+"""Attacks that infer membership: one file each, one protocol, one registry."""
