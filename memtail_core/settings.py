@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     ``rediss``; ``SSL_CERT_FILE`` is another name for it."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
+    """Where a worker trains: ``auto``, ``cpu``, ``cuda`` (every GPU that it sees) or ``cuda:1``."""
     processes: Annotated[int, Field(ge=1)] = 1
     """Shards a worker trains at once, each in a process on one core; on a GPU always one."""
     cache: Path = Path("~/.cache/memtail")
@@ -69,10 +69,14 @@ class Settings(BaseSettings):
     allow_python_recipes: bool = False
     """Whether a worker runs code named by a study: ``recipe = "python:module:function"``."""
 
+    checkpoint_every: Seconds = 600.0
+    """Seconds between two checkpoints of a shard that is being trained; an interruption loses at
+    most these. A shard that takes less has none."""
+
     most_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     """Attempts at a shard before it counts as failed."""
     lease: Seconds = 30.0
-    """Seconds without a sign of life after which a worker counts as lost."""
+    """Seconds without a sign of life after which a worker, or another run, counts as lost."""
     scan: Seconds = 5.0
     """Seconds between two checks by the aggregator of what is stored and who trains."""
     publish_every: Seconds = 60.0
