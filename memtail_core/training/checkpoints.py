@@ -13,8 +13,8 @@ from memtail_core.store.archive import Arrays
 class Checkpoints(Protocol):
     """Keeps the state of one call of :meth:`.Engine.train`; what the state holds is the engine's.
 
-    ``tests/training/checkpoints_contract.py`` says what an engine must do: whenever it is
-    interrupted, training from the last state that was kept gives the same bits.
+    Whenever an engine is interrupted, training from the last state that was kept gives the same
+    bits (``tests/training/test_checkpoints.py``).
     """
 
     def last(self) -> Arrays | None:
