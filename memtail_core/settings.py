@@ -82,9 +82,11 @@ class Settings(BaseSettings):
     publish_every: Seconds = 60.0
     """Least seconds between two provisional reports of a study."""
     visibility_timeout: Seconds = 3600.0
-    """Seconds after which Redis itself gives a lost worker's task to another worker."""
+    """Seconds after which Redis itself gives a lost worker's task to another worker. A shard may
+    take longer: while its lease holds, the other worker drops the task."""
     grace: Seconds = 540.0
-    """Seconds a stopping worker spends on finishing its shard before it gives it back."""
+    """Seconds a stopping worker spends on finishing its shard before it gives it back; then the
+    next one goes on from the shard's checkpoint, if it has one."""
     store_patience: Seconds = 600.0
     """Seconds a worker keeps trying to reach the store before its attempt fails."""
 

@@ -28,7 +28,7 @@ from tests.training.test_lowered_rate import SUBSETS as WILD_SUBSETS
 from tests.training.test_lowered_rate import Wild, squares
 
 
-class Interruption(Exception):
+class InterruptionError(Exception):
     """The process is killed."""
 
 
@@ -52,7 +52,7 @@ class Kept:
         self.phases.append(phase)
         if self.steps == self.at:
             self.state = archive.unpacked(archive.packed(state()))
-            raise Interruption
+            raise InterruptionError
 
 
 def interrupted(
@@ -60,7 +60,7 @@ def interrupted(
 ) -> Arrays | None:
     """The state that was kept ``at`` a step of a training that began from ``state``."""
     kept = Kept(at, state)
-    with pytest.raises(Interruption):
+    with pytest.raises(InterruptionError):
         train(kept)
     return kept.state
 
@@ -187,7 +187,7 @@ def test_recorded_steps_go_on_in_their_memory(
     expected = used.train(dataset, chosen, SEEDS)
     for at in (2, 10, 25):
         kept = Kept(at)
-        with pytest.raises(Interruption):
+        with pytest.raises(InterruptionError):
             recipe.engine("cpu", Tuning(1)).train(dataset, chosen, SEEDS, kept)
         assert_same_bits(used.train(dataset, chosen, SEEDS, Kept(state=kept.state)), expected)
 

@@ -1,0 +1,251 @@
+"""What checkpoints inside a trial cost, and what an interruption loses with them.
+
+    python benchmarks/checkpoints.py --recipe torchvision:resnet50 --side 64 --examples 64
+
+One network is trained on noise, again and again, in turns: without checkpoints, and with one each
+``--every`` seconds. What is compared is the processor's time, of all threads, so that other work on
+the machine does not count. ``share_at_interval`` is what one checkpoint costs, by the interval that
+memtail has by default.
+
+Then the same training, in a process of its own, is killed with SIGKILL at random moments, and gone
+on with. ``lost_seconds`` is how far it was when it was killed, less how far its checkpoint is.
+"""
+
+import json
+import mmap
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
+
+_CLASSES = 10
+_PLACE = "reached"  # the file in which the process that is killed says how far it is
+
+
+@click.command()
+@click.option("--recipe", default="torchvision:resnet50", show_default=True)
+@click.option("--side", default=64, show_default=True, help="Pixels of a side.")
+@click.option("--examples", default=64, show_default=True, help="Images to train on.")
+@click.option("--batch", default=16, show_default=True, help="Images of a step.")
+@click.option("--epochs", default=5, show_default=True, help="Epochs of one training.")
+@click.option("--every", default=5.0, show_default=True, help="Seconds between checkpoints.")
+@click.option("--turns", default=3, show_default=True, help="Trainings of each kind.")
+@click.option("--kills", default=5, show_default=True, help="How often it is killed.")
+@click.option("--json", "_as_json", is_flag=True, help="Nothing else: each line is JSON.")
+@click.option("--child", type=Path, hidden=True, help="Train in this folder until killed.")
+def main(
+    recipe: str,
+    side: int,
+    examples: int,
+    batch: int,
+    epochs: int,
+    every: float,
+    turns: int,
+    kills: int,
+    _as_json: bool,
+    child: Path | None,
+) -> None:
+    """Print one JSON object a line."""
+    if child is not None:
+        _train_and_say_where(child)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        prepared = _prepare(folder, recipe, side, examples, batch, epochs)
+        _say(**_overhead(folder, prepared, every, turns))
+        _say(**_losses(folder, prepared, every, kills))
+
+
+def _prepare(folder: Path, recipe: str, side: int, examples: int, batch: int, epochs: int) -> Any:
+    from memtail_core import catalogue
+    from memtail_core.data import Dataset
+    from memtail_core.running.preparation import prepare
+    from memtail_core.store import FilesStore
+    from memtail_core.study import Spec
+
+    rng = np.random.default_rng(0)
+    n = examples + examples // 2
+    x, y = rng.integers(0, 256, (n, side, side, 3), dtype=np.uint8), np.arange(n) % _CLASSES
+    dataset = Dataset.from_arrays(x[:examples], y[:examples], x[examples:], y[examples:])
+    options = {"recipe": recipe, "batch_size": batch, "epochs": epochs, "precision": "float32"}
+    spec = Spec.parse(
+        {
+            "study": {"trials": 1, "shard_size": 1},
+            "dataset": {"source": "here"},
+            "training": options,
+        }
+    )
+    study, dataset = prepare(spec, dataset)
+    for name in ("turns", "killed", "whole"):
+        catalogue.register(FilesStore(folder / name), study, dataset, 1)
+    return study
+
+
+def _trainer(folder: Path, study: Any, every: float) -> Any:
+    """A trainer of the study in a folder; what it does not have time for is no checkpoint."""
+    os.environ["MEMTAIL_CHECKPOINT_EVERY"] = str(every)
+    from memtail_core.running.shard_training import ShardTrainer
+    from memtail_core.store import FilesStore
+
+    return ShardTrainer(FilesStore(folder), study, "cpu", 1)
+
+
+def _overhead(folder: Path, study: Any, every: float, turns: int) -> dict[str, Any]:
+    from memtail_core.running import checkpoints
+    from memtail_core.settings import Settings
+
+    sizes: list[int] = []
+    pauses: list[float] = []
+    trainers = {
+        name: _trainer(folder / "turns", study, seconds)
+        for name, seconds in (("without", 1e9), ("with", every))
+    }
+    original = checkpoints.archive.packed
+    counting = checkpoints.ShardCheckpoints.reached
+
+    def packed(*arguments: Any) -> bytes:
+        content: bytes = original(*arguments)
+        sizes.append(len(content))
+        return content
+
+    def reached(self: Any, phase: str, n: int, state: Callable[[], Any]) -> None:
+        def timed() -> Any:
+            begun = time.perf_counter()
+            arrays = state()
+            pauses.append(time.perf_counter() - begun)
+            return arrays
+
+        counting(self, phase, n, timed)
+
+    checkpoints.archive.packed = packed  # type: ignore[assignment]
+    checkpoints.ShardCheckpoints.reached = reached  # type: ignore[method-assign]
+    cpu: dict[str, list[float]] = {name: [] for name in trainers}
+    wall: dict[str, list[float]] = {name: [] for name in trainers}
+    try:
+        for _ in range(turns + 1):  # the first warms up
+            for name, trainer in trainers.items():
+                before, begun = time.process_time(), time.perf_counter()
+                _train(trainer)
+                cpu[name].append(time.process_time() - before)
+                wall[name].append(time.perf_counter() - begun)
+    finally:
+        checkpoints.archive.packed = original
+        checkpoints.ShardCheckpoints.reached = counting  # type: ignore[method-assign]
+    n = sum(size > 1000 for size in sizes)  # also shards are packed
+    each = n / (turns + 1)
+    more = [w - wo for w, wo in zip(cpu["with"][1:], cpu["without"][1:], strict=True)]
+    cost = max(0.0, median(more)) / each if each else 0.0
+    return {
+        "training_cpu_seconds": median(cpu["without"][1:]),
+        "with_checkpoints_cpu_seconds": median(cpu["with"][1:]),
+        "training_seconds": median(wall["without"][1:]),
+        "with_checkpoints_seconds": median(wall["with"][1:]),
+        "checkpoints": n,
+        "checkpoint_bytes": max(sizes, default=0),
+        "pause_seconds": median(pauses) if pauses else None,
+        "checkpoint_cpu_seconds": cost,
+        "share_at_interval": cost / Settings.model_fields["checkpoint_every"].default,
+    }
+
+
+def _train(trainer: Any) -> None:
+    from memtail_core.plan.shards import Shard
+
+    trainer.train(Shard(0, 1))
+
+
+def _losses(folder: Path, study: Any, every: float, kills: int) -> dict[str, Any]:
+    from memtail_core.plan.shards import Shard
+    from memtail_core.running.loading import load_shard
+    from memtail_core.store import FilesStore
+
+    shard = Shard(0, 1)
+    for name in ("killed", "whole"):
+        (folder / name / "study").write_bytes(study.to_json())
+        (folder / name / "every").write_text(str(every))
+    _train(_trainer(folder / "whole", study, 1e9))
+    lost: list[float] = []
+    place = folder / "killed" / _PLACE
+    place.write_bytes(struct.pack("d", 0.0))
+    checkpoint = folder / "killed" / shard.checkpoint_key(study)
+    is_stored = (folder / "killed" / shard.key(study)).exists
+    for _ in range(kills):
+        before = _kept(checkpoint)
+        process = subprocess.Popen([sys.executable, __file__, "--child", str(folder / "killed")])
+        while _reached(place) <= before and process.poll() is None and not is_stored():
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 2 * every))
+        process.kill()
+        process.wait()
+        if is_stored():  # it was too late
+            break
+        lost.append(max(0.0, _reached(place) - _kept(checkpoint)))
+    subprocess.run([sys.executable, __file__, "--child", str(folder / "killed")], check=True)
+    whole, killed = (
+        load_shard(FilesStore(folder / name), study, shard, values=True)
+        for name in ("whole", "killed")
+    )
+    assert whole.train_values is not None
+    assert killed.train_values is not None
+    return {
+        "interval_seconds": every,
+        "kills": len(lost),
+        "lost_seconds": lost,
+        "most_lost_seconds": max(lost, default=0.0),
+        "has_same_bits": whole.train_values.tobytes() == killed.train_values.tobytes()
+        and bool((whole.test_correct == killed.test_correct).all()),
+        "checkpoints_left": checkpoint.exists(),
+    }
+
+
+def _reached(place: Path) -> float:
+    """How far the training was, in seconds of training."""
+    return float(struct.unpack("d", place.read_bytes())[0])
+
+
+def _kept(checkpoint: Path) -> float:
+    """How far the checkpoint is."""
+    from memtail_core.store import archive
+    from memtail_core.store.document import document
+
+    if not checkpoint.exists():
+        return 0.0
+    return float(document(str(archive.unpacked(checkpoint.read_bytes())["about"]))["seconds"])
+
+
+def _train_and_say_where(folder: Path) -> None:
+    """Train the shard, and say after each step how far it is, in memory that outlives the kill."""
+    from memtail_core.running.checkpoints import ShardCheckpoints
+    from memtail_core.study import Study
+
+    study = Study.from_json((folder / "study").read_bytes())
+    trainer = _trainer(folder, study, float((folder / "every").read_text()))
+    original = ShardCheckpoints.reached
+    with (folder / _PLACE).open("r+b") as file, mmap.mmap(file.fileno(), 8) as place:
+
+        def reached(self: ShardCheckpoints, *arguments: Any) -> None:
+            place[:] = struct.pack("d", self.seconds)
+            original(self, *arguments)
+
+        ShardCheckpoints.reached = reached  # type: ignore[method-assign]
+        _train(trainer)
+
+
+def _say(**what: Any) -> None:
+    click.echo(json.dumps(what))
+
+
+if __name__ == "__main__":
+    main()
