@@ -254,7 +254,7 @@ def test_what_is_left_of_stored_shards_is_removed(tmp_path: Path, trained: Train
 
 LONG = """
 [study]
-trials = 2
+trials = 1
 shard_size = 1
 [dataset]
 source = "sklearn:digits"
@@ -262,11 +262,11 @@ source = "sklearn:digits"
 recipe = "cnn"
 channels = [16, 32]
 hidden = 64
-epochs = 25
+epochs = 60
 flip = true
 precision = "float32"
 """
-EVERY = 0.5  # seconds
+EVERY = 0.2  # seconds
 
 
 @pytest.mark.slow
@@ -286,7 +286,7 @@ def test_five_sigkills_inside_one_trial_change_no_bit_and_lose_little(
         time.sleep(rng.uniform(0, 2 * EVERY))
         os.kill(process.pid, signal.SIGKILL)
         process.ended()
-        assert not list(killed.glob("studies/*/shards/*.npz")), "killed inside the first trials"
+        assert not list(killed.glob("studies/*/shards/*.npz")), "killed inside the trial"
         progress.append(spent(killed))
     assert progress == sorted(progress), "no interruption loses what was kept"
     code, said = Run(toml, killed).ended()
