@@ -22,6 +22,7 @@ from memtail_core.store import ObjectStore, archive
 from memtail_core.store.archive import Arrays
 from memtail_core.store.document import document
 from memtail_core.study import Study
+from memtail_core.training.memory import is_out_of_memory
 
 _LONGEST_SHARE = 0.5  # of the interval, that a slow store may begin the next checkpoint earlier
 
@@ -107,7 +108,14 @@ class ShardCheckpoints:
         if now < self._due or (self._writer is not None and self._writer.is_alive()):
             return
         about = json.dumps({**self._about, "seconds": self.seconds}, sort_keys=True)
-        arrays = state() | {"about": np.array(about)}
+        try:
+            arrays = state() | {"about": np.array(about)}
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._due = now + self._every
+            _warn("there is not enough memory")
+            return
         # What is stored is never older than the interval: the next one is begun earlier.
         self._due = now + self._every - min(self._took, _LONGEST_SHARE * self._every)
         self._writer = threading.Thread(target=self._write, args=(arrays, now), name="checkpoint")
@@ -132,9 +140,15 @@ class ShardCheckpoints:
         try:
             self._store.put(self._key, archive.packed(arrays, self._sign))
         except (StoreError, MemoryError) as error:
-            reason = f"{error}" or "there is not enough memory"
-            print(f"Warning: no checkpoint was stored: {reason}", file=sys.stderr, flush=True)
+            _warn(f"{error}" or "there is not enough memory")
         self._took = time.monotonic() - begun
+
+    def _difference(self, about: dict[str, Any]) -> str | None:
+        """What it is of, where that is not this training."""
+        for name, here in self._about.items():
+            if (there := about.get(name)) != here:
+                return f"it is of {name} {str(there)[:60]}, and this is {here}"
+        return None
 
     @staticmethod
     def _read_about(array: Any) -> dict[str, Any]:
@@ -144,9 +158,6 @@ class ShardCheckpoints:
                 return about
         raise DamagedError("it lacks its origin")
 
-    def _difference(self, about: dict[str, Any]) -> str | None:
-        """What it is of, where that is not this training."""
-        for name, here in self._about.items():
-            if (there := about.get(name)) != here:
-                return f"it is of {name} {str(there)[:60]}, and this is {here}"
-        return None
+
+def _warn(reason: str) -> None:
+    print(f"Warning: no checkpoint was stored: {reason}", file=sys.stderr, flush=True)

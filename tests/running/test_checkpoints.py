@@ -180,6 +180,21 @@ def test_a_store_that_is_away_costs_the_checkpoint_alone(
     assert "Warning: no checkpoint was stored: the store is away" in capsys.readouterr().err
 
 
+def test_too_little_memory_costs_the_checkpoint_alone(
+    store: FilesStore, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An engine that heard of it would train fewer networks at a time."""
+
+    def state() -> Arrays:
+        raise MemoryError
+
+    kept = checkpoints(store, trained)
+    time.sleep(0.001)
+    kept.reached("epoch 1 of 2", 5, state)
+    kept.remove()
+    assert "no checkpoint was stored: there is not enough memory" in capsys.readouterr().err
+
+
 def test_the_phase_is_reported_every_few_seconds(
     store: FilesStore, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
