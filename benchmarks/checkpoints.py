@@ -2,21 +2,22 @@
 
     python benchmarks/checkpoints.py --recipe torchvision:resnet50 --side 64 --examples 64
 
-One network is trained on noise, again and again, in turns: without checkpoints, and with one each
+A training of one network on noise, in a process of its own, is killed with SIGKILL at random
+moments and gone on with. ``lost_seconds`` is how far it was when it was killed, less how far its
+checkpoint is.
+
+Then the network is trained again and again, in turns: without checkpoints, and with one each
 ``--every`` seconds. What is compared is the processor's time, of all threads, so that other work on
 the machine does not count. ``share_at_interval`` is what one checkpoint costs by the interval that
 memtail has by default: the overhead there, where the processor that trains also writes.
-
-Then the same training, in a process of its own, is killed with SIGKILL at random moments, and gone
-on with. ``lost_seconds`` is how far it was when it was killed, less how far its checkpoint is.
 """
 
 import json
 import mmap
 import os
 import random
+import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -46,7 +47,6 @@ _PLACE = "reached"  # the file in which the process that is killed says how far 
 @click.option("--turns", default=3, show_default=True, help="Trainings of each kind.")
 @click.option("--kills", default=5, show_default=True, help="How often it is killed.")
 @click.option("--json", "_as_json", is_flag=True, help="Nothing else: each line is JSON.")
-@click.option("--child", type=Path, hidden=True, help="Train in this folder until killed.")
 def main(
     recipe: str,
     side: int,
@@ -57,17 +57,15 @@ def main(
     turns: int,
     kills: int,
     _as_json: bool,
-    child: Path | None,
 ) -> None:
     """Print one JSON object a line."""
-    if child is not None:
-        _train_and_say_where(child)
-        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         prepared = _prepare(folder, recipe, side, examples, batch, epochs)
-        _say(**_overhead(folder, prepared, every, turns))
-        _say(**_losses(folder, prepared, every, kills))
+        if kills:  # first: what has trained cannot fork
+            _say(**_losses(folder, prepared, every, kills))
+        if turns:
+            _say(**_overhead(folder, prepared, every, turns))
 
 
 def _prepare(folder: Path, recipe: str, side: int, examples: int, batch: int, epochs: int) -> Any:
@@ -172,27 +170,26 @@ def _losses(folder: Path, study: Any, every: float, kills: int) -> dict[str, Any
     from memtail_core.store import FilesStore
 
     shard = Shard(0, 1)
-    for name in ("killed", "whole"):
-        (folder / name / "study").write_bytes(study.to_json())
-        (folder / name / "every").write_text(str(every))
-    _train(_trainer(folder / "whole", study, _NEVER))
     lost: list[float] = []
-    place = folder / "killed" / _PLACE
+    place = folder / _PLACE
     place.write_bytes(struct.pack("d", 0.0))
     checkpoint = folder / "killed" / shard.checkpoint_key(study)
     is_stored = (folder / "killed" / shard.key(study)).exists
     for _ in range(kills):
         before = _kept(checkpoint)
-        process = subprocess.Popen([sys.executable, __file__, "--child", str(folder / "killed")])
-        while _reached(place) <= before and process.poll() is None and not is_stored():
+        child = _started(folder / "killed", study, every, place)
+        while _reached(place) <= before and not is_stored():
             time.sleep(0.01)
         time.sleep(random.uniform(0, 2 * every))
-        process.kill()
-        process.wait()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
         if is_stored():  # it was too late
             break
         lost.append(max(0.0, _reached(place) - _kept(checkpoint)))
-    subprocess.run([sys.executable, __file__, "--child", str(folder / "killed")], check=True)
+    for name, seconds in (("killed", every), ("whole", _NEVER)):
+        _, status = os.waitpid(_started(folder / name, study, seconds, place), 0)
+        if status:
+            raise click.ClickException("a training failed")
     whole, killed = (
         load_shard(FilesStore(folder / name), study, shard, values=True)
         for name in ("whole", "killed")
@@ -225,21 +222,31 @@ def _kept(checkpoint: Path) -> float:
     return float(document(str(archive.unpacked(checkpoint.read_bytes())["about"]))["seconds"])
 
 
-def _train_and_say_where(folder: Path) -> None:
-    """Train the shard, and say after each step how far it is, in memory that outlives the kill."""
+def _started(folder: Path, study: Any, every: float, place: Path) -> int:
+    """Train the shard in a fork that says after each step how far it is; return its id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        _train_and_say_where(folder, study, every, place)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _train_and_say_where(folder: Path, study: Any, every: float, place: Path) -> None:
     from memtail_core.running.checkpoints import ShardCheckpoints
-    from memtail_core.study import Study
 
-    study = Study.from_json((folder / "study").read_bytes())
-    trainer = _trainer(folder, study, float((folder / "every").read_text()))
+    trainer = _trainer(folder, study, every)
     original = ShardCheckpoints.reached
-    with (folder / _PLACE).open("r+b") as file, mmap.mmap(file.fileno(), 8) as place:
+    with place.open("r+b") as file, mmap.mmap(file.fileno(), 8) as reached:  # outlives the kill
 
-        def reached(self: ShardCheckpoints, *arguments: Any) -> None:
-            place[:] = struct.pack("d", self.seconds)
+        def noted(self: ShardCheckpoints, *arguments: Any) -> None:
+            reached[:] = struct.pack("d", self.seconds)
             original(self, *arguments)
 
-        with patch.object(ShardCheckpoints, "reached", reached):
+        with patch.object(ShardCheckpoints, "reached", noted):
             _train(trainer)
 
 

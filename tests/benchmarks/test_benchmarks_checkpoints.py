@@ -7,7 +7,7 @@ from tests.benchmarks.test_benchmarks import ran_afresh
 
 def test_what_checkpoints_cost_and_what_a_kill_loses() -> None:
     small = "--recipe cnn --side 16 --examples 200 --epochs 40 --every 0.3 --turns 1 --kills 2"
-    cost, kills = ran_afresh("checkpoints", *small.split())
+    kills, cost = ran_afresh("checkpoints", *small.split())
     assert cost["checkpoints"] > 0
     assert cost["checkpoint_bytes"] > 10_000
     assert 0 < cost["pause_seconds"] < cost["training_seconds"]
