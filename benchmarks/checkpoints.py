@@ -172,11 +172,11 @@ def _losses(folder: Path, study: Any, every: float, kills: int) -> dict[str, Any
     shard = Shard(0, 1)
     lost: list[float] = []
     place = folder / _PLACE
-    place.write_bytes(struct.pack("d", 0.0))
     checkpoint = folder / "killed" / shard.checkpoint_key(study)
     is_stored = (folder / "killed" / shard.key(study)).exists
     for _ in range(kills):
         before = _kept(checkpoint)
+        place.write_bytes(struct.pack("d", before))
         child = _started(folder / "killed", study, every, place)
         while _reached(place) <= before and not is_stored():
             time.sleep(0.01)
