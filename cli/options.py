@@ -102,7 +102,7 @@ workers_option = click.option(
     help="Train in this many processes. [default: the fastest, measured]",
 )
 device_option = click.option(
-    "--device", default="auto", show_default=True, help="Compute on auto, cpu or cuda."
+    "--device", default="auto", show_default=True, help="Compute on auto, cpu, cuda or cuda:1."
 )
 study_argument = click.argument("name", metavar="STUDY")
 

@@ -86,6 +86,12 @@ class ProgressBar:
         self._bar.below = below
         self._bar.update(self._task, pace=" · ".join(parts))
 
+    def show_below(self, below: str) -> None:
+        """Show a line below the bar, or print it where a line is due."""
+        self._bar.below = below
+        if not self._console.is_terminal and self._console.get_time() >= self._next_line:
+            self.print_line()
+
     def print_line(self) -> None:
         """Print how far it is, as text."""
         self._next_line = self._console.get_time() + _LINE_EVERY

@@ -16,12 +16,15 @@ from memtail_core.running.cost import Cost
 from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.loading import Damaged
 from memtail_core.running.shard_training import TrainedShard
+from memtail_core.running.under_way import UnderWay
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training import UNTUNED, Tuning
 
 if TYPE_CHECKING:
     from memtail_core.experiments.stopping.result import Look
+
+_MOST_SHOWN = 4  # shards under way
 
 
 class RunProgress(ProgressListener):
@@ -50,6 +53,8 @@ class RunProgress(ProgressListener):
         self._until, self._is_open = until, is_open
         self._stack: int | None = None  # networks at once, so far
         self._trained: list[TrainedShard] = []
+        self._rate: float | None = None
+        self._below, self._has_waited = "", False
 
     def say_plan(self) -> None:
         """Print the study, what is to be trained, and what it costs."""
@@ -109,10 +114,31 @@ class RunProgress(ProgressListener):
         means = {
             name: _mean([shard.accuracy[name] for shard in self._trained]) for name in done.accuracy
         }
-        accuracies = f"new models: {formatting.accuracies(means)}"
-        self._bar.advance(size, rate=rate, below=accuracies)
+        self._rate, self._below = rate, f"new models: {formatting.accuracies(means)}"
+        self._bar.advance(size, rate=rate, below=self._below)
         if len(self._trained) == 1 and not self._console.is_terminal:
             self._bar.print_line()
+
+    def shards_under_way(self, under_way: Sequence[UnderWay]) -> None:
+        """Show how far the models are, by the first of each shard."""
+        each = [
+            f"model {int(one.shard[:7]):,}: {one.phase}, {one.rate:,.0f} examples/s"
+            for one in under_way[:_MOST_SHOWN]
+        ]
+        more = len(under_way) - len(each)
+        each += [f"and {more} more"] if more else []
+        self._bar.show_below("; ".join(each))
+
+    def shards_elsewhere(self, shards: Sequence[Shard]) -> None:
+        """Print, once, that other runs train what is left."""
+        if not self._has_waited:
+            models = len(shards) * self._study.shard_size
+            self._console.print(f"  waiting for other runs, which train the last {models:,} models")
+            self._has_waited = True
+
+    def shard_stored_elsewhere(self, shard: Shard) -> None:
+        """Move the bar."""
+        self._bar.advance(shard.last - shard.first, rate=self._rate, below=self._below)
 
     def _say_tuning(self, tuning: Tuning) -> None:
         """Print how the networks train here, and whether memory forced a change."""

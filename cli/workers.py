@@ -2,7 +2,8 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -14,6 +15,7 @@ from cli.options import json_option, print_json, store_option
 
 if TYPE_CHECKING:
     from services.leases import Lease
+    from services.phases import Phase
 
 
 @click.command()
@@ -22,20 +24,25 @@ if TYPE_CHECKING:
 def workers(location: str, as_json: bool) -> None:
     """Show the workers of the cluster and what each one trains."""
     from cli.cluster import connected
-    from services import last_errors, leases, presence
+    from services import last_errors, leases, phases, presence
 
     with connected(location) as cluster:
         there = presence.running(cluster.client, "worker")
         aggregators = presence.running(cluster.client, "aggregator")
         held = leases.current(cluster.client)
         errors = last_errors.current(cluster.client)
+        phase = phases.of(cluster.client, held)
     if as_json:
         print_json(
             {
                 "workers": [
                     each.model_dump(exclude={"role"})
                     | {
-                        "trains": [x.model_dump() for x in held if x.worker == each.name],
+                        "trains": [
+                            x.model_dump() | _progress(x, phase)
+                            for x in held
+                            if x.worker == each.name
+                        ],
                         "errors": [x.model_dump() for x in errors if x.worker == each.name],
                     }
                     for each in there
@@ -56,7 +63,7 @@ def workers(location: str, as_json: bool) -> None:
             table.add_column(column, overflow="fold")
         for each in there:
             mine = [lease for lease in held if lease.worker == each.name]
-            task = "; ".join(_task(lease) for lease in mine) or _idle(each.idle_since)
+            task = "; ".join(_task(lease, phase) for lease in mine) or _idle(each.idle_since)
             cells = (each.name, each.host, each.device, each.version, _ago(each.since), task)
             table.add_row(*(formatting.plain(cell) for cell in cells))
         console.print(table)
@@ -100,8 +107,13 @@ def at_work(held: "list[Lease]") -> Table:
     return table
 
 
-def _task(lease: "Lease") -> str:
-    return f"trains {lease.study} {lease.shard}, for {_ago(lease.since)}"
+def _task(lease: "Lease", phase: "Mapping[str, Phase]") -> str:
+    so_far = f" ({phase[lease.key].sentence})" if lease.key in phase else ""
+    return f"trains {lease.study} {lease.shard}, for {_ago(lease.since)}{so_far}"
+
+
+def _progress(lease: "Lease", phase: "Mapping[str, Phase]") -> dict[str, Any]:
+    return phase[lease.key].model_dump(include={"phase", "rate"}) if lease.key in phase else {}
 
 
 def _idle(since: float | None) -> str:

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     ``rediss``; ``SSL_CERT_FILE`` is another name for it."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    """Where a worker trains: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``."""
+    """Where a worker trains: ``auto``, ``cpu``, ``cuda`` (every GPU that it sees) or ``cuda:1``."""
     processes: Annotated[int, Field(ge=1)] = 1
     """Shards a worker trains at once, each in a process on one core; on a GPU always one."""
     cache: Path = Path("~/.cache/memtail")
@@ -69,18 +69,24 @@ class Settings(BaseSettings):
     allow_python_recipes: bool = False
     """Whether a worker runs code named by a study: ``recipe = "python:module:function"``."""
 
+    checkpoint_every: Seconds = 600.0
+    """Seconds between two checkpoints of a shard that is being trained; an interruption loses at
+    most these. A shard that takes less has none."""
+
     most_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     """Attempts at a shard before it counts as failed."""
     lease: Seconds = 30.0
-    """Seconds without a sign of life after which a worker counts as lost."""
+    """Seconds without a sign of life after which a worker, or another run, counts as lost."""
     scan: Seconds = 5.0
     """Seconds between two checks by the aggregator of what is stored and who trains."""
     publish_every: Seconds = 60.0
     """Least seconds between two provisional reports of a study."""
     visibility_timeout: Seconds = 3600.0
-    """Seconds after which Redis itself gives a lost worker's task to another worker."""
+    """Seconds after which Redis itself gives a lost worker's task to another worker. A shard may
+    take longer: while its lease holds, the other worker drops the task."""
     grace: Seconds = 540.0
-    """Seconds a stopping worker spends on finishing its shard before it gives it back."""
+    """Seconds a stopping worker spends on finishing its shard before it gives it back; then the
+    next one goes on from the shard's checkpoint, if it has one."""
     store_patience: Seconds = 600.0
     """Seconds a worker keeps trying to reach the store before its attempt fails."""
 

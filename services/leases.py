@@ -5,7 +5,7 @@ lease that ran out tells the aggregator that a worker was lost.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import redis
@@ -46,10 +46,16 @@ class Lease(Record):
 
 
 @contextmanager
-def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
+def held(
+    client: "redis.Redis",
+    lease: Lease,
+    seconds: float,
+    renewed: Callable[[], None] = lambda: None,
+) -> Iterator[bool]:
     """Take the lease, renew it until the block ends, end it; False if another worker has it.
 
-    While Redis cannot be reached the block goes on, and takes the lease again afterwards.
+    While Redis cannot be reached the block goes on, and takes the lease again afterwards. After
+    each renewal ``renewed`` is called, in another thread.
     """
     lock = Lock(client, lease.key, timeout=seconds, blocking=False, thread_local=False)
     token = lease.model_dump_json()
@@ -73,6 +79,7 @@ def held(client: "redis.Redis", lease: Lease, seconds: float) -> Iterator[bool]:
                 except LockError:  # Redis was emptied, or could not be reached for too long
                     if not was_given_back(client, lease):
                         lock.acquire(token=token)
+                renewed()
 
     renewing = threading.Thread(target=renew, name="lease", daemon=True)
     renewing.start()

@@ -154,7 +154,10 @@ def submit(
 
 
 def cancel(cluster: Cluster, study: Study) -> int:
-    """Stop training the study; what is stored stays. Return how many shards were under way."""
+    """Stop training the study; return how many shards were under way.
+
+    What is stored stays, but for the checkpoints of what was under way.
+    """
     order = _order(cluster, study)
     orders.place(cluster.store, study, order.model_copy(update={"cancelled": True}))
     broker.announce_submission(cluster.client, study.id)
@@ -162,6 +165,7 @@ def cancel(cluster: Cluster, study: Study) -> int:
     if under_way:
         app.control.revoke([lease.task for lease in under_way], terminate=True, signal="SIGTERM")
         leases.give_back(cluster.client, under_way)
+    catalogue.leftovers.remove_checkpoints(cluster.store, study)
     return len(under_way)
 
 

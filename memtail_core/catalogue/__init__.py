@@ -1,6 +1,6 @@
 """A store's studies: what is registered, stored, missing, failed and published."""
 
-from memtail_core.catalogue import listed
+from memtail_core.catalogue import leftovers, listed
 from memtail_core.catalogue.accounts import account_of
 from memtail_core.catalogue.datasets import (
     dataset_of,
@@ -25,6 +25,7 @@ __all__ = [
     "grow",
     "ids",
     "is_known",
+    "leftovers",
     "listed",
     "load_arms",
     "load_dataset",

@@ -1,7 +1,7 @@
 """Run a study on this machine: train its missing shards in processes, and return its trials.
 
 Interrupting a run costs the shards in flight and nothing else: a shard is stored whole or not at
-all.
+all, and one that takes long goes on from its last checkpoint.
 """
 
 from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ def run(
         store: a folder or bucket that every process can open.
         n_trials: rounded up to whole shards.
         workers: processes; None measures, while training, what is fastest here.
-        device: "auto", "cpu", "cuda" or "cuda:1".
+        device: "auto", "cpu", "cuda" (every GPU, one process each) or "cuda:1".
         stack: networks that a process trains at once; None: what is fastest on such a machine.
         observer: told of the progress.
         until: a rule that says when fewer trials are enough. It is asked about the stored trials
@@ -85,6 +85,8 @@ def run(
             loaded = _train(store, study, dataset, aim, pool, listener, part)
             if pool.is_late or (until is not None and until.enough(_first(loaded, aim))):
                 break
+    if not is_idle:
+        catalogue.leftovers.remove(store, study)
     if may_shrink and until is not None:
         catalogue.shrink(store, study, min(aim, Progress.of(store, study).n_without_gap))
     elif pool.is_late and part.of == 1:  # else other parts go on

@@ -7,6 +7,7 @@ from memtail_core.plan.shards import Shard
 from memtail_core.running.loading import Damaged
 from memtail_core.running.shard_training import TrainedShard
 from memtail_core.running.trials import Trials
+from memtail_core.running.under_way import UnderWay
 
 
 class ProgressListener:
@@ -20,6 +21,15 @@ class ProgressListener:
 
     def shard_trained(self, trained: TrainedShard, workers: int) -> None:
         """A shard was trained and stored while ``workers`` processes were at work."""
+
+    def shards_under_way(self, under_way: Sequence[UnderWay]) -> None:
+        """How far the shards are that take long; told every few seconds."""
+
+    def shards_elsewhere(self, shards: Sequence[Shard]) -> None:
+        """Other runs train these shards, and this one waits for them."""
+
+    def shard_stored_elsewhere(self, shard: Shard) -> None:
+        """Another run has stored a shard that this one was about to train."""
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
         """``workers`` processes are the fastest; ``rates``: shards per second at each number."""

@@ -14,6 +14,7 @@ from memtail_core import training
 from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
 from memtail_core.study import Study
+from memtail_core.training.device import every_device
 from memtail_core.training.gradient.resident_data import READY_BYTES
 
 _PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
@@ -51,6 +52,9 @@ def candidates(
             )
         return [workers]
     most = min(usable_cores(), free // need)
+    gpus = len(every_device(device))
+    if gpus > 1:  # each trains networks of its own
+        return [min(most, gpus)]
     if device != "cpu":  # one process seldom fills a GPU, many crowd its memory
         most = min(most, 2)
     return sorted({most, max(1, most // 2)}, reverse=True)

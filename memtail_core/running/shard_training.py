@@ -1,7 +1,6 @@
 """Train one shard: subsets and seeds from the plan, outcomes from the engine, two files stored."""
 
 import platform
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -13,11 +12,15 @@ from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
 from memtail_core.plan.shards import Shard
 from memtail_core.running import shard_files, tuning
+from memtail_core.running.checkpoints import ShardCheckpoints
 from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
+from memtail_core.running.under_way import Report
+from memtail_core.settings import settings
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 from memtail_core.training import Engine, Tuning
+from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.device import compute_reproducibly, machine_kind, use_one_core
 
 _PACKAGES = ("memtail", "torch", "torchvision", "numpy", "scikit-learn")
@@ -29,7 +32,7 @@ class TrainedShard:
 
     Attributes:
         shard: which.
-        seconds: what training and storing it took.
+        seconds: what training and storing it took, without what interruptions lost.
         accuracy: means over its trials, as :meth:`.Accuracies.means` has them.
         tuning: how the engine trained, which lack of memory may have changed.
     """
@@ -68,19 +71,33 @@ class ShardTrainer:
         self._arms = catalogue.load_arms(store, study)
         settled = tuning.settled(store, study, self._dataset, device, stack)
         self._engine = training.restore(study.training).engine(device, settled)
+        self._about = {**asdict(settled), **versions(device)}
+        self._every = settings().checkpoint_every
 
-    def train(self, shard: Shard) -> TrainedShard:
-        """Train and store one shard: its values first, since its bits say that it is whole."""
-        start = time.perf_counter()
-        trials = train_shard(
-            self._study, self._dataset, shard, self._engine, self._device, self._arms
+    def train(self, shard: Shard, report: Report | None = None) -> TrainedShard:
+        """Train and store one shard: its values first, since its bits say that it is whole.
+
+        Args:
+            shard: which; if its training was interrupted, it is continued.
+            report: told every few seconds how far the training is.
+        """
+        checkpoints = ShardCheckpoints(
+            self._store, self._study, shard, self._about, self._every, self._key, report
         )
+        try:
+            trials = train_shard(
+                *(self._study, self._dataset, shard, self._engine, self._device, self._arms),
+                checkpoints,
+            )
+        finally:
+            checkpoints.close()
         bits, values = shard_files.encode(trials, self._key)
         if values is not None:
             self._store.put(shard.values_key(self._study), values)
         self._store.put(shard.key(self._study), bits)
-        seconds = time.perf_counter() - start
-        return TrainedShard(shard, seconds, trials.accuracies().means(), self._engine.tuning)
+        checkpoints.remove()
+        means, tuning = trials.accuracies().means(), self._engine.tuning
+        return TrainedShard(shard, checkpoints.seconds, means, tuning)
 
 
 def train_shard(
@@ -90,6 +107,7 @@ def train_shard(
     engine: Engine,
     device: str,
     arms: Arms | None = None,
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> Trials:
     """Train the models of one shard and evaluate each on every example.
 
@@ -99,7 +117,7 @@ def train_shard(
     """
     subset = designs.subsets(study, shard.trials, arms)
     seeds = designs.training_seeds(study, shard.trials)
-    outcomes = engine.train(dataset, subset, seeds)
+    outcomes = engine.train(dataset, subset, seeds, checkpoints)
     return Trials(
         n=study.dataset.n_train,
         n_test=study.dataset.n_test,

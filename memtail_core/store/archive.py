@@ -29,10 +29,15 @@ def packed(arrays: Mapping[str, NDArray[Any]], key: bytes | None = None) -> byte
     n_digests = 1 if key is None else 2
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = b"0" * (n_digests * _DIGEST_LENGTH)
-    content = buffer.getvalue()[: -n_digests * _DIGEST_LENGTH]
-    if key is not None:
-        content += _signature(content, key)
-    return content + hashlib.sha256(content).hexdigest().encode()
+    buffer.seek(-n_digests * _DIGEST_LENGTH, io.SEEK_END)
+    if key is not None:  # without copies, of what may be a gigabyte
+        with buffer.getbuffer()[: buffer.tell()] as content:
+            signature = _signature(content, key)
+        buffer.write(signature)
+    with buffer.getbuffer()[: buffer.tell()] as content:
+        digest = hashlib.sha256(content).hexdigest()
+    buffer.write(digest.encode())
+    return buffer.getvalue()
 
 
 def unpacked(content: bytes, key: bytes | None = None) -> Arrays:
@@ -45,10 +50,10 @@ def unpacked(content: bytes, key: bytes | None = None) -> Arrays:
     Raises:
         DamagedError: it was cut short, altered, is not signed with the key, or is something else.
     """
-    body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
+    body, digest = memoryview(content)[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise DamagedError("its SHA-256 does not match: it was cut short or altered")
-    signature = body[-_DIGEST_LENGTH:]
+    signature = bytes(body[-_DIGEST_LENGTH:])
     if key is not None and not hmac.compare_digest(
         signature, _signature(body[:-_DIGEST_LENGTH], key)
     ):
@@ -79,7 +84,7 @@ def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _signature(content: bytes, key: bytes) -> bytes:
+def _signature(content: memoryview, key: bytes) -> bytes:
     return hmac.new(key, content, hashlib.sha256).hexdigest().encode()
 
 

@@ -25,6 +25,12 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def every_device(device: str) -> list[str]:
+    """The devices that ``device`` names: ``cuda`` is every visible GPU, any other is itself."""
+    n = torch.cuda.device_count() if device == "cuda" else 1
+    return [f"cuda:{i}" for i in range(n)] if n > 1 else [device]
+
+
 @cache
 def machine_kind(device: str) -> str:
     """Name the kind of machine; on another kind, the last bits of the same shard can differ."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
+from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.outcome import Outcomes
 
 
@@ -45,7 +46,11 @@ class Engine(Protocol):
     tuning: Tuning
 
     def train(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+        self,
+        dataset: Dataset,
+        subsets: NDArray[np.bool_],
+        seeds: NDArray[np.int64],
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
     ) -> Outcomes:
         """Train K models and evaluate each on every example.
 
@@ -53,6 +58,7 @@ class Engine(Protocol):
             dataset: the data; an engine keeps it on its device between calls.
             subsets: bool [K, n], row k is True where model k trains on the example.
             seeds: int64 [K]; all randomness of model k comes from seed k.
+            checkpoints: where an engine that trains for long keeps its state.
 
         Raises:
             TrainingError: a model diverged, or the user's code failed.

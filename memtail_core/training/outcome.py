@@ -141,7 +141,12 @@ def measure_in_batches(
     outcome: Outcome, batches: Iterable[tuple[Tensor, Tensor]]
 ) -> tuple[Bits, Values | None]:
     """Measure batches of (output [K, b, …], target [b, …]) and join them to [K, n]."""
-    bits, values = zip(*(outcome.measure(*batch) for batch in batches), strict=True)
+    return joined([outcome.measure(*batch) for batch in batches])
+
+
+def joined(parts: Sequence[tuple[Bits, Values | None]]) -> tuple[Bits, Values | None]:
+    """Join what was measured of batches of the examples, [K, b] each, to [K, n]."""
+    bits, values = zip(*parts, strict=True)
     return np.concatenate(bits, axis=1), _joined(values, axis=1)
 
 

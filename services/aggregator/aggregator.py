@@ -9,7 +9,8 @@ from contextlib import suppress
 
 import redis
 
-from memtail_core.errors import MemtailError
+from memtail_core.catalogue import leftovers
+from memtail_core.errors import MemtailError, StoreError
 from memtail_core.study import Study
 from services import broker, presence
 from services.aggregator.finder import Finder, log_failure
@@ -84,6 +85,15 @@ class Aggregator:
             if is_published or now.order is None or now.order.cancelled:
                 self._reconciler.forget(study)
                 del self._open[study.id]
+                self._clear(study, is_cancelled=now.order is not None and now.order.cancelled)
+
+    def _clear(self, study: Study, *, is_cancelled: bool) -> None:
+        """Remove what interrupted trainings left; of a cancelled study, also what could go on."""
+        clear = leftovers.remove_checkpoints if is_cancelled else leftovers.remove
+        try:
+            clear(self._cluster.store, study)
+        except StoreError as error:  # they stay, and do no harm
+            log_failure(study.id, error)
 
     def _find_studies(self) -> None:
         """Find the studies to look after: those that were just submitted, and all now and then.

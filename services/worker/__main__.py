@@ -27,7 +27,7 @@ def main() -> None:
     from services.presence import Presence, version_here
 
     settings = read_settings()
-    device = _device(settings.device)
+    device, n_devices = _device(settings.device)
     now = time.time()
     worker = Presence(
         # Unique: a restarted container has the same host name and process ids again.
@@ -54,7 +54,7 @@ def main() -> None:
             [
                 "worker",
                 "--pool=prefork",  # solo loses its task when it is stopped
-                f"--concurrency={settings.processes if device == 'cpu' else 1}",
+                f"--concurrency={settings.processes if device == 'cpu' else n_devices}",
                 f"--queues={queue_of(device)}",
                 f"--hostname={worker.name}",
                 "--loglevel=INFO",
@@ -103,8 +103,8 @@ def _wait_for_store(settings: Settings) -> None:
         list(open_store(settings.store, patience=settings.store_patience).folders("studies/"))
 
 
-def _device(asked: str) -> str:
-    """The device to train on: what "auto" is here, or the one asked for.
+def _device(asked: str) -> tuple[str, int]:
+    """The device to train on, what "auto" is here or the one asked for; and how many that are.
 
     Another process finds out: a fork after CUDA has started is broken.
 
@@ -112,20 +112,22 @@ def _device(asked: str) -> str:
         MachineError: this machine does not have it.
     """
     if asked == "cpu":  # every machine has it; the other process would import torch to say so
-        return asked
+        return asked, 1
     script = (
         "import sys\n"
         "from memtail_core.errors import MemtailError\n"
-        "from memtail_core.training.device import resolve_device\n"
-        "try: print(resolve_device(sys.argv[1]))\n"
+        "from memtail_core.training.device import every_device, resolve_device\n"
+        "try: device = resolve_device(sys.argv[1])\n"
         "except MemtailError as error: sys.exit(str(error))\n"
+        "print(device, len(every_device(device)))\n"
     )
     command = [sys.executable, "-c", script, asked]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         reason = (run.stderr.strip().splitlines() or ["torch cannot be imported"])[-1]
         raise MachineError(reason.replace("--device", "MEMTAIL_DEVICE ="))
-    return run.stdout.strip()
+    device, number = run.stdout.split()
+    return device, int(number)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import time
 from functools import cached_property
 
 import redis
+from billiard.process import current_process
 
 from memtail_core import catalogue, training
 from memtail_core.catalogue import Demand
@@ -12,7 +13,7 @@ from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore, ObjectStore, open_store
 from memtail_core.study import Study
-from memtail_core.training.device import resolve_device
+from memtail_core.training.device import every_device, resolve_device
 from services import broker
 from services.orders import Order
 from services.presence import version_here
@@ -82,11 +83,16 @@ class WorkerState:
         if self._trainer is None or self._trainer[:2] != (study, order.stack):
             self.clear()
             self._check_recipe(study)
-            device = resolve_device(self.settings.device)
+            device = self._own_device()
             cache = FilesStore(self.settings.cache)
             made = ShardTrainer(self.store, study, device, order.stack, cache)
             self._trainer = study, order.stack, made
         return self._trainer[2]
+
+    def _own_device(self) -> str:
+        """The device of this process: of a worker with several GPUs, each process has its own."""
+        devices = every_device(resolve_device(self.settings.device))
+        return devices[getattr(current_process(), "index", 0) % len(devices)]
 
     def _check_recipe(self, study: Study) -> None:
         """Check that this worker trains the models that the study describes."""

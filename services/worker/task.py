@@ -24,6 +24,7 @@ from services import last_errors, leases, orders, pace, presence, unrecorded
 from services.last_errors import LastError
 from services.leases import Lease
 from services.pace import Stored
+from services.phases import Reporter
 from services.queue import TASK, ShardTask, app, queue_of, send
 from services.worker.state import WorkerState
 
@@ -52,11 +53,13 @@ def train(self: Any, *arguments: Any) -> str:
         task=self.request.id,
         since=time.time(),
     )
-    with leases.held(state.client, lease, state.settings.lease) as is_ours:
+    reporter = Reporter(state.client, lease)
+    seconds = state.settings.lease
+    with leases.held(state.client, lease, seconds, reporter.publish) as is_ours:
         if not is_ours:
             return "another worker trains it"
         try:
-            return _train(state, lease, asked.shard, queue)
+            return _train(state, lease, asked.shard, queue, reporter)
         except Exception as error:
             state.clear()  # the data and the engine may be half-made
             is_aside = _is_for_others(state, lease, queue, error)
@@ -96,7 +99,7 @@ def _note(state: WorkerState, lease: Lease, error: Exception, is_aside: bool) ->
         log.warning("%s of %s is left to other workers: %s", lease.shard, lease.study, reason)
 
 
-def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
+def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str, reporter: Reporter) -> str:
     study = state.study(lease.study)
     order = orders.read(state.store, study)
     is_ordered = order is not None and not order.cancelled and queue == queue_of(order.device)
@@ -106,7 +109,7 @@ def _train(state: WorkerState, lease: Lease, shard: Shard, queue: str) -> str:
         return "no longer wanted"
     if loading.is_whole(state.store, study, shard):
         return "stored before"
-    done = state.trainer(study, order).train(shard)
+    done = state.trainer(study, order).train(shard, reporter.report)
     last_errors.clear(state.client, lease.worker, study.id)
     _report_pace(state, study, lease.worker, done)
     return f"stored, {done.seconds:.1f} s"

@@ -42,6 +42,17 @@ def test_a_log_gets_a_line_every_ten_seconds() -> None:
     )
 
 
+def test_a_line_below_is_printed_where_one_is_due() -> None:
+    clock = Clock()
+    on, text = console(clock, is_terminal=False)
+    bar = ProgressBar(on, "training", 2, "models")
+    for clock.now in (5.0, 12.0):
+        bar.show_below("model 0: epoch 3 of 16, 2,810 examples/s")
+    assert text.getvalue() == (
+        "  training: 0/2 models · model 0: epoch 3 of 16, 2,810 examples/s\n"
+    )
+
+
 def test_a_rate_that_the_caller_knows_is_shown() -> None:
     clock = Clock()
     on, text = console(clock, is_terminal=False)

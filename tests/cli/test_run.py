@@ -327,3 +327,31 @@ def test_fewer_at_once_for_lack_of_memory_is_told(
     assert "new models: held in 100.0%, test 90.0%" in told
     assert told.count("trains    5 networks at once, in bfloat16") == 1
     assert told.count("Warning: memory is short: 3 networks at once, not 5") == 1
+
+
+def test_what_is_under_way_here_and_elsewhere_is_told(
+    trained: Trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cli import progress as bars
+    from cli.run_progress import RunProgress
+    from memtail_core.data import NO_ACCOUNT
+    from memtail_core.plan.shards import Shard
+    from memtail_core.running import cost
+    from memtail_core.running.under_way import UnderWay
+
+    monkeypatch.setattr(bars, "_LINE_EVERY", 0.0)
+    plan = cost.estimate(trained.store, trained.study, trained.dataset, 60, "cpu", 1)
+    progress = RunProgress(
+        trained.study, trained.store, plan, NO_ACCOUNT, quiet=False, only_plan=False
+    )
+    far = [UnderWay(Shard(i, i + 5).name, "epoch 7 of 16", 2810.2) for i in range(40, 70, 5)]
+    progress.shards_under_way(far)
+    told = capsys.readouterr().err
+    assert "training: 40/60 models · model 40: epoch 7 of 16, 2,810 examples/s; model 45: " in told
+    assert told.endswith("; and 2 more\n")
+    for _ in range(2):
+        progress.shards_elsewhere([Shard(50, 55), Shard(55, 60)])
+    told = capsys.readouterr().err
+    assert told == "  waiting for other runs, which train the last 10 models\n"
+    progress.shard_stored_elsewhere(Shard(50, 55))
+    assert "training: 45/60 models" in capsys.readouterr().err

@@ -57,18 +57,20 @@ def gated(s3: S3Server, tmp_path: Path) -> Iterator[GatedCluster]:
 def local_scores(shared: Shared) -> bytes:
     """``scores.parquet`` of the small study, run on this machine without a cluster."""
     with shared("small") as folder:
-        return _scores(TOML, folder, STACK)
+        return scores_of(TOML, folder, STACK)
 
 
 @pytest.fixture(scope="session")
 def gated_scores(shared: Shared) -> bytes:
     """The same of the gated study."""
     with shared("gated") as folder:
-        return _scores(STUDY, folder)
+        return scores_of(STUDY, folder)
 
 
-def _scores(toml: str, folder: Path, stack: int | None = None) -> bytes:
+def scores_of(toml: str, folder: Path, stack: int | None = None, trials: int = 36) -> bytes:
+    """``scores.parquet`` of a study that is run here, by one process."""
     (folder / "study.toml").write_text(toml)
     study, dataset = prepare(Spec.load(str(folder / "study.toml")))
-    trials = execution.run(study, FilesStore(folder / "runs"), dataset, 36, workers=1, stack=stack)
-    return tables.to_parquet(tables.scores_table(analyse(study, dataset, trials)))
+    store = FilesStore(folder / "runs")
+    loaded = execution.run(study, store, dataset, trials, workers=1, stack=stack)
+    return tables.to_parquet(tables.scores_table(analyse(study, dataset, loaded)))

@@ -1,7 +1,6 @@
 """The engine's inner loop, against a plain loop written here; stacks, and memory running out."""
 
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +12,11 @@ from torch import nn
 from memtail_core.data import Dataset
 from memtail_core.errors import OutOfMemoryError
 from memtail_core.training import Outcomes, Tuning
-from memtail_core.training.gradient.cuda_graph import CapturedStep
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.networks import CNN, MLP, ResNet9
 from memtail_core.training.gradient.recipe import GradientRecipe
 from tests.training.contract import assert_same_bits
+from tests.training.recorded_steps import record_steps
 
 SEEDS = np.arange(6)
 
@@ -164,50 +163,10 @@ class Dropping(MLP):
 def test_recorded_steps_train_the_same_networks(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, recipe: GradientRecipe, stack: int
 ) -> None:
-    """On a machine without CUDA its graphs are stood for; all else is what runs on one."""
-    current: list[Any] = []
-
-    class Graph:
-        def replay(self) -> None:
-            step, arguments = self.recorded  # type: ignore[attr-defined]
-            step(*arguments)
-
-    @contextmanager
-    def graph(each: Graph, pool: object) -> Any:
-        current.append(each)
-        yield
-        current.pop()
-
-    class Stream:
-        def wait_stream(self, _: Any) -> None: ...
-
-    recorded = []
-    original = NetworkStack.step
-
-    def step(self: NetworkStack, *arguments: Any) -> None:
-        if current:
-            current[-1].recorded = (partial_step(self), arguments)
-            recorded.append(arguments)
-        original(self, *arguments)
-
-    def partial_step(networks: NetworkStack) -> Callable[..., None]:
-        return lambda *arguments: original(networks, *arguments)
-
-    cuda = {"CUDAGraph": Graph, "graph": graph, "Stream": Stream, "current_stream": Stream}
-    cuda |= {"stream": lambda _: nullcontext(), "graph_pool_handle": object}
-    cuda |= {"get_rng_state": lambda _: torch.get_rng_state()}
-    cuda |= {"set_rng_state": lambda state, _: torch.set_rng_state(state)}
     chosen = subsets(*[23] * 6)
     expected = recipe.engine("cpu", Tuning(stack)).train(dataset, chosen, SEEDS)
-    for name, fake in cuda.items():
-        monkeypatch.setattr(torch.cuda, name, fake)
-    monkeypatch.setattr(NetworkStack, "step", step)
+    recorded = record_steps(monkeypatch)
     engine = recipe.engine("cpu", Tuning(stack))
-    monkeypatch.setattr(
-        NetworkStack,
-        "recorded_step",
-        lambda self: CapturedStep(self.step, self.state(), torch.device("cpu")),
-    )
     found = engine.train(dataset, chosen, SEEDS)
     assert len(recorded) == 2, "one for each size of batch, though several stacks were trained"
     assert_same_bits(replace(found, seconds=expected.seconds), expected)

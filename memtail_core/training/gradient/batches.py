@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -54,7 +55,11 @@ class Batch:
 
 
 def batches(
-    recipe: GradientOptions, members: Tensor, seeds: Sequence[int], device: torch.device
+    recipe: GradientOptions,
+    members: Tensor,
+    seeds: Sequence[int],
+    device: torch.device,
+    skipped: int = 0,
 ) -> Iterator[Batch]:
     """Yield every batch of every epoch: all examples of each subset, in each model's own order.
 
@@ -63,12 +68,14 @@ def batches(
         members: int64 [K, m] on the CPU, the subset of each of the K models.
         seeds: of the K models; each draws from its own.
         device: where the batches go.
+        skipped: batches that are drawn, as the next ones depend on them, and not yielded.
     """
     # A stream separate from the weights', and on the CPU: the same order on every device.
     streams = [torch.Generator().manual_seed(_stream(seed)) for seed in seeds]
     _, m = members.shape
     ends = np.cumsum(batch_sizes(m, recipe.batch_size)).tolist()
-    for _ in range(recipe.n_epochs):
+    for epoch in range(recipe.n_epochs):
+        skip = max(0, skipped - epoch * len(ends))
         orders = [torch.randperm(m, generator=stream) for stream in streams]
         examples = members.gather(1, torch.stack(orders)).to(device)
         flips = shifts = boxes = None
@@ -81,7 +88,7 @@ def batches(
             shifts = torch.stack(drawn, dim=1).to(device)
         if recipe.resized_crop:
             boxes = torch.stack([random_boxes(m, stream) for stream in streams], dim=1).to(device)
-        for start, end in zip([0, *ends], ends, strict=False):
+        for start, end in islice(zip([0, *ends], ends, strict=False), skip, None):
             yield Batch(
                 examples[:, start:end],
                 None if flips is None else flips[:, start:end],

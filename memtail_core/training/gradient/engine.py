@@ -1,9 +1,9 @@
 """The engine that trains networks by SGD, K at once, with the data on the device."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memtail_core.data import Dataset
-from memtail_core.errors import TrainingError
+from memtail_core.errors import DamagedError, TrainingError
+from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import Tuning
 from memtail_core.training.gradient.batches import Batch, batch_sizes, batches, learning_rates
+from memtail_core.training.gradient.course import Course, Parts, Rows
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.options import GradientOptions
 from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
-from memtail_core.training.outcome import Bits, Outcomes, Values, measure_in_batches
+from memtail_core.training.outcome import Bits, Outcomes, Values, joined
 
 # Constants, because the batch size can change the last bits of the logits.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
@@ -46,70 +48,92 @@ class GradientEngine:
         self._stacks: dict[int, tuple[NetworkStack, Callable[[Batch, float], None]]] = {}
 
     def train(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+        self,
+        dataset: Dataset,
+        subsets: NDArray[np.bool_],
+        seeds: NDArray[np.int64],
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`."""
+        call = _Call(dataset, subsets, seeds, checkpoints)
         sizes = subsets.sum(1)
         order = np.argsort(sizes, kind="stable")
-        parts = []
         with self.reporting_out_of_memory():
+            course = self._last(call)
+            if len(course.rows):
+                self._train_or_split(course, call, course.rows)
             for size in np.unique(sizes):
-                waiting = order[sizes[order] == size]
+                rest = [row for row in order[sizes[order] == size] if row not in course.finished]
+                waiting = np.array(rest, np.int64)
                 while len(waiting):
                     rows, waiting = np.split(waiting, [self.tuning.stack])
-                    parts.append(self._train_or_split(dataset, subsets[rows], seeds[rows]))
-        return Outcomes.stack(parts).taken(np.argsort(order))
+                    self._train_or_split(course, call, rows)
+        return course.outcomes()
+
+    def _last(self, call: "_Call") -> Course:
+        """Where an interrupted call of the same training was, or the beginning."""
+        kept = call.checkpoints.last()
+        if kept is not None:
+            try:
+                course = Course.of(kept, call.dataset, len(call.seeds), self._recipe.outcome)
+                stack = min(self.tuning.stack, course.stack)  # memory may have run out
+                self.tuning = replace(self.tuning, stack=stack)
+                return course
+            except DamagedError as error:
+                call.checkpoints.refuse(str(error))
+        return Course(self.tuning.stack)
 
     def reporting_out_of_memory(self) -> AbstractContextManager[None]:
         """Raise OutOfMemoryError if memory does not suffice for even one network."""
         advice = "a smaller [training] batch_size, or a smaller network"
         return reporting_out_of_memory(self._recipe.recipe, self.device, advice)
 
-    def _train_or_split(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
-    ) -> Outcomes:
+    def _train_or_split(self, course: Course, call: "_Call", rows: Rows) -> None:
         """Train together; if memory runs out, train half as many at a time from then on."""
         try:
-            return self._train_together(dataset, subsets, seeds)
+            self._train_together(course, call, rows)
+            return
         except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error) or len(seeds) == 1:
+            if not is_out_of_memory(error) or len(rows) == 1:
                 raise
         self._stacks.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        half = -(-len(seeds) // 2)
+        half = -(-len(rows) // 2)
         self.tuning = replace(self.tuning, stack=min(half, self.tuning.stack))
-        return Outcomes.stack(
-            [
-                self._train_or_split(dataset, subsets[rows], seeds[rows])
-                for rows in (slice(None, half), slice(half, None))
-            ]
-        )
+        course.drop(rows, self.tuning.stack)
+        for some in (rows[:half], rows[half:]):
+            self._train_or_split(course, call, some)
 
-    def _train_together(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
-    ) -> Outcomes:
-        start = time.perf_counter()
-        parts, order = [], []
-        left, share = np.arange(len(seeds)), 1.0
-        for lowering in range(_LOWERINGS + 1):
-            networks, data = self.train_stack(dataset, subsets[left], seeds[left], share=share)
-            again = self._diverged(networks, dataset, subsets[left])
-            if lowering == _LOWERINGS:
+    def _train_together(self, course: Course, call: "_Call", rows: Rows) -> None:
+        course.begin(rows)
+        while True:
+            left, share = course.left, _LOWER**course.lowering
+            subsets = call.subsets[left]
+            networks, data = self.train_stack(
+                call.dataset, subsets, call.seeds[left], None, share, course, call.checkpoints
+            )
+            again = self._diverged(networks, call.dataset, subsets)
+            if course.lowering == _LOWERINGS:
                 again[:] = False
+
+            def evaluated(examples: int, networks: NetworkStack = networks) -> None:
+                state = partial(course.state, networks)
+                call.checkpoints.reached("evaluating", examples * networks.k, state)
+
             train, test = (
-                self.outcome(networks, x, y, ~again)
-                for x, y in ((data.x_train, data.y_train), (data.x_test, data.y_test))
+                self.outcome(networks, x, y, ~again, course.measured[name], evaluated)
+                for name, x, y in (
+                    ("train", data.x_train, data.y_train),
+                    ("test", data.x_test, data.y_test),
+                )
             )
             made = Outcomes.of(self._recipe.outcome, train, test, 0.0)
-            parts.append(made.taken(np.flatnonzero(~again)).at_rate(share))
-            order.append(left[~again])
-            left, share = left[again], share * _LOWER
-            if not len(left):
+            course.finish(left[~again], made.taken(np.flatnonzero(~again)).at_rate(share))
+            if not again.any():
                 break
-        together = Outcomes.stack(parts).taken(np.argsort(np.concatenate(order)))
-        each = (time.perf_counter() - start) / len(seeds)
-        return replace(together, seconds=np.full(len(seeds), each))
+            course.lower(left[again], course.lowering + 1)
+        course.end()
 
     def _diverged(
         self, networks: NetworkStack, dataset: Dataset, subsets: NDArray[np.bool_]
@@ -133,6 +157,8 @@ class GradientEngine:
         seeds: NDArray[np.int64],
         callback: EpochCallback | None = None,
         share: float = 1.0,
+        course: Course | None = None,
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
     ) -> tuple[NetworkStack, ResidentData]:
         """Train one stack; return its networks, valid until the next call, and the resident data.
 
@@ -143,7 +169,10 @@ class GradientEngine:
             callback: called after each epoch; it may ask the networks for logits, which does not
                 change how they continue to train.
             share: of the recipe's learning rate, to train at.
+            course: of the shard, which may be in the middle of this stack.
+            checkpoints: told of each step.
         """
+        course = course or Course(len(seeds))
         if self._data is None or self._data.dataset is not dataset:
             dtype = getattr(torch, self.tuning.precision)
             self._data = ResidentData(
@@ -156,11 +185,21 @@ class GradientEngine:
             members = torch.from_numpy(np.nonzero(subsets)[1].reshape(len(seeds), -1))
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
-            each = data.fed(batches(self._recipe, members, seeds.tolist(), data.batch_device))
-            for steps, (batch, rate) in enumerate(zip(each, rates, strict=True), 1):
+            first, state = 0, partial(course.state, networks)
+            try:
+                first = course.resume(networks)
+            except DamagedError as error:
+                checkpoints.refuse(str(error))
+            each = data.fed(
+                batches(self._recipe, members, seeds.tolist(), data.batch_device, first)
+            )
+            for steps, (batch, rate) in enumerate(zip(each, rates[first:], strict=True), first + 1):
                 step(batch, rate * share)
                 if steps % len(sizes) == 0:
                     networks.losses.end_epoch(members.shape[1])
+                course.steps = steps
+                phase = f"epoch {-(-steps // len(sizes))} of {self._recipe.n_epochs}"
+                checkpoints.reached(phase, batch.examples.numel(), state)
                 if callback is not None and steps % len(sizes) == 0:
                     with own_randomness(self.device):
                         callback(steps // len(sizes), networks, data)
@@ -185,28 +224,50 @@ class GradientEngine:
         x: StoredRows,
         y: Tensor,
         wanted: NDArray[np.bool_] | None = None,
+        parts: Parts | None = None,
+        evaluated: Callable[[int], None] | None = None,
     ) -> tuple[Bits, Values | None]:
         """The outcome [K, n] of the networks on stored rows with these labels, in batches.
 
         Of networks that are not ``wanted``, bool [K], it means nothing.
+
+        Args:
+            networks: K of them.
+            x, y: n examples.
+            wanted: which networks matter; None: all.
+            parts: what is measured already, of whole batches; the rest is added to it.
+            evaluated: called after each batch with its size.
         """
         unwanted = None if wanted is None or wanted.all() else torch.from_numpy(~wanted)
         rows_at_once = _EVALUATION_ROWS[self.device.type]
         size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // networks.k)
         size = max(1, min(size, _EVALUATION_LOGITS[self.device.type] // networks.n_logits))
+        parts = [] if parts is None else parts
+        start = sum(bits.shape[1] for bits, _ in parts)
+        if start < len(y):
+            rest = x[start:].split(size) if isinstance(x, Tensor) else x.split(size, start)
+            with own_randomness(self.device):
+                for rows, labels in zip(rest, y[start:].split(size), strict=True):
+                    logits, targets = networks.logits_and_targets(rows, labels)
+                    if unwanted is not None:
+                        each = unwanted.to(logits.device).view(-1, *[1] * (logits.ndim - 1))
+                        logits = logits.masked_fill(each, 0.0)
+                    if not bool(logits.isfinite().all()):
+                        raise diverged(self._recipe)
+                    parts.append(self._recipe.outcome.measure(logits, targets))
+                    if evaluated is not None:
+                        evaluated(len(labels))
+        return joined(parts)
 
-        def evaluated() -> Iterator[tuple[Tensor, Tensor]]:
-            for rows, labels in zip(x.split(size), y.split(size), strict=True):
-                logits, targets = networks.logits_and_targets(rows, labels)
-                if unwanted is not None:
-                    each = unwanted.to(logits.device).view(-1, *[1] * (logits.ndim - 1))
-                    logits = logits.masked_fill(each, 0.0)
-                if not bool(logits.isfinite().all()):
-                    raise diverged(self._recipe)
-                yield logits, targets
 
-        with own_randomness(self.device):
-            return measure_in_batches(self._recipe.outcome, evaluated())
+@dataclass(frozen=True)
+class _Call:
+    """What :meth:`GradientEngine.train` was called with."""
+
+    dataset: Dataset
+    subsets: NDArray[np.bool_]
+    seeds: NDArray[np.int64]
+    checkpoints: Checkpoints
 
 
 def diverged(recipe: GradientOptions) -> TrainingError:

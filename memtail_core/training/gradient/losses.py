@@ -29,6 +29,10 @@ class Losses:
         self._lowest.fill_(torch.inf)
         self._last.fill_(torch.inf)
 
+    def kept(self) -> list[Tensor]:
+        """All that is known of the epochs."""
+        return [self.total, self._lowest, self._last]
+
     def add(self, losses: Tensor) -> None:
         """Add a step's losses, [K, B]; part of the step that a GPU records."""
         self.total += losses.detach().sum(1)

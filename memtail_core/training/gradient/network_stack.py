@@ -50,6 +50,22 @@ class NetworkStack:
         self.losses.restart()
         self.network.train()
 
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self._data.device
+
+    def kept(self) -> list[Tensor]:
+        """The tensors from which training goes on, in an order that never changes."""
+        return [*self._optimizer.kept(), *self.network.buffers(), *self.losses.kept()]
+
+    @torch.no_grad()
+    def restore(self, kept: Sequence[Tensor]) -> None:
+        """Go on from what :meth:`kept` returned before, in the same memory: a step is recorded."""
+        for mine, theirs in zip(self.kept(), kept, strict=True):
+            mine.copy_(theirs)
+        self._optimizer.settle()
+
     def recorded_step(self) -> Callable[[Batch, float], None]:
         """The fastest form of the step on this device: recorded, on a GPU."""
         device = self._data.device

@@ -49,8 +49,7 @@ class Optimizer(ABC):
     def step(self, gradients: tuple[Tensor, ...], rate: float | Tensor) -> None:
         """Take one step; ``gradients`` are in the order and dtype of the weights."""
         self._update([self._as_master(i, gradient) for i, gradient in enumerate(gradients)], rate)
-        for i in self._low:
-            self.weights[i].copy_(self._masters[i])
+        self.settle()
 
     def _as_master(self, i: int, gradient: Tensor) -> Tensor:
         """The gradient in float32 and in the master's layout, as a fused step requires."""
@@ -64,6 +63,16 @@ class Optimizer(ABC):
     @property
     def _is_fused(self) -> bool:
         return self._masters[0].device.type in ("cpu", "cuda")
+
+    def kept(self) -> list[Tensor]:
+        """The tensors from which training goes on; the weights follow from the masters."""
+        return [*self._masters, *self._moments]
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Let the weights follow from masters that were changed."""
+        for i in self._low:
+            self.weights[i].copy_(self._masters[i])
 
     def state(self) -> list[Tensor]:
         """All tensors that a step changes."""

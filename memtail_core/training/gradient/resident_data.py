@@ -123,7 +123,8 @@ class ResidentData:
             return
         waiting: deque[Batch] = deque()
         each = iter(each)
-        first = next(each)
+        if (first := next(each, None)) is None:
+            return
 
         def wanted() -> Iterator[NDArray[np.int64]]:
             for batch in chain([first], each):

@@ -48,9 +48,10 @@ class StreamedRows:
         wanted = np.arange(len(self))[rows]
         return next(self.gathered([wanted], len(wanted)))
 
-    def split(self, size: int) -> Iterator[Tensor]:
-        """Yield all rows in order, ``size`` at a time."""
-        return self.gathered(np.split(np.arange(len(self)), range(size, len(self), size)), size)
+    def split(self, size: int, start: int = 0) -> Iterator[Tensor]:
+        """Yield all rows from ``start`` on, in order, ``size`` at a time."""
+        rows = np.arange(start, len(self))
+        return self.gathered(np.split(rows, range(size, len(rows), size)), size)
 
     def gathered(self, wanted: Iterable[Rows], most: int) -> Iterator[Tensor]:
         """Yield the rows of each of ``wanted``, on the device; the next ones are being read.

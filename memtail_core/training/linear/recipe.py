@@ -11,6 +11,7 @@ from torch import Tensor
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
+from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
@@ -66,9 +67,14 @@ class LinearEngine:
         self._kept: tuple[Dataset, Regressions, Tensor, Tensor] | None = None
 
     def train(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+        self,
+        dataset: Dataset,
+        subsets: NDArray[np.bool_],
+        seeds: NDArray[np.int64],
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`; the seeds have no effect."""
+        del checkpoints
         start = time.perf_counter()
         outcome = self._recipe.outcome
         advice = "fewer features, or a smaller [dataset] train_limit"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
 from memtail_core.errors import TrainingError
+from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.engine import UNTUNED
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
 from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values
@@ -48,9 +49,14 @@ class PredictorEngine:
         return self._inputs(train, dataset.feed), self._inputs(test, dataset.feed)
 
     def train(
-        self, dataset: Dataset, subsets: NDArray[np.bool_], seeds: NDArray[np.int64]
+        self,
+        dataset: Dataset,
+        subsets: NDArray[np.bool_],
+        seeds: NDArray[np.int64],
+        checkpoints: Checkpoints = NO_CHECKPOINTS,
     ) -> Outcomes:
-        """See :class:`~memtail_core.training.engine.Engine`."""
+        """See :class:`~memtail_core.training.engine.Engine`; a predictor keeps no state."""
+        del checkpoints
         advice = "or a smaller [dataset] train_limit"
         with reporting_out_of_memory(self._recipe.recipe, "cpu", advice):
             x_train, x_test = map(_read_only, self.ready(dataset))

@@ -1,0 +1,17 @@
+"""The benchmark of checkpoints runs, at a small size."""
+
+import pytest
+
+from tests.benchmarks.test_benchmarks import ran_afresh
+
+
+def test_what_checkpoints_cost_and_what_a_kill_loses() -> None:
+    small = "--recipe cnn --side 16 --examples 200 --epochs 40 --every 0.3 --turns 1 --kills 2"
+    kills, cost = ran_afresh("checkpoints", *small.split())
+    assert cost["checkpoints"] > 0
+    assert cost["checkpoint_bytes"] > 10_000
+    assert 0 < cost["pause_seconds"] < cost["training_seconds"]
+    assert cost["share_at_interval"] == pytest.approx(cost["checkpoint_cpu_seconds"] / 600)
+    assert kills["has_same_bits"]
+    assert not kills["checkpoints_left"]
+    assert kills["most_lost_seconds"] == max(kills["lost_seconds"], default=0)
