@@ -1,6 +1,6 @@
 """What checkpoints inside a trial cost, and what an interruption loses with them.
 
-    python benchmarks/checkpoints.py --recipe torchvision:resnet50 --side 64 --examples 64
+    python benchmarks/checkpoints.py --recipe cnn --side 16 --examples 600 --epochs 60 --every 3
 
 A training of one network on noise, in a process of its own, is killed with SIGKILL at random
 moments and gone on with. ``lost_seconds`` is how far it was when it was killed, less how far its
@@ -10,6 +10,9 @@ Then the network is trained again and again, in turns: without checkpoints, and 
 ``--every`` seconds. What is compared is the processor's time, of all threads, so that other work on
 the machine does not count. ``share_at_interval`` is what one checkpoint costs by the interval that
 memtail has by default: the overhead there, where the processor that trains also writes.
+
+Last, what it takes to copy, write and read a state of ``--state-mb``: by default the size of that of
+a ResNet-50 with SGD.
 """
 
 import json
@@ -38,14 +41,15 @@ _PLACE = "reached"  # the file in which the process that is killed says how far 
 
 
 @click.command()
-@click.option("--recipe", default="torchvision:resnet50", show_default=True)
-@click.option("--side", default=64, show_default=True, help="Pixels of a side.")
-@click.option("--examples", default=64, show_default=True, help="Images to train on.")
-@click.option("--batch", default=16, show_default=True, help="Images of a step.")
-@click.option("--epochs", default=5, show_default=True, help="Epochs of one training.")
-@click.option("--every", default=5.0, show_default=True, help="Seconds between checkpoints.")
+@click.option("--recipe", default="cnn", show_default=True)
+@click.option("--side", default=16, show_default=True, help="Pixels of a side.")
+@click.option("--examples", default=600, show_default=True, help="Images to train on.")
+@click.option("--batch", default=64, show_default=True, help="Images of a step.")
+@click.option("--epochs", default=60, show_default=True, help="Epochs of one training.")
+@click.option("--every", default=3.0, show_default=True, help="Seconds between checkpoints.")
 @click.option("--turns", default=3, show_default=True, help="Trainings of each kind.")
 @click.option("--kills", default=5, show_default=True, help="How often it is killed.")
+@click.option("--state-mb", default=205, show_default=True, help="Size of a state that is written.")
 @click.option("--json", "_as_json", is_flag=True, help="Nothing else: each line is JSON.")
 def main(
     recipe: str,
@@ -56,6 +60,7 @@ def main(
     every: float,
     turns: int,
     kills: int,
+    state_mb: int,
     _as_json: bool,
 ) -> None:
     """Print one JSON object a line."""
@@ -66,6 +71,8 @@ def main(
             _say(**_losses(folder, prepared, every, kills))
         if turns:
             _say(**_overhead(folder, prepared, every, turns))
+        if state_mb:
+            _say(**_written(folder, state_mb))
 
 
 def _prepare(folder: Path, recipe: str, side: int, examples: int, batch: int, epochs: int) -> Any:
@@ -248,6 +255,32 @@ def _train_and_say_where(folder: Path, study: Any, every: float, place: Path) ->
 
         with patch.object(ShardCheckpoints, "reached", noted):
             _train(trainer)
+
+
+def _written(folder: Path, state_mb: int) -> dict[str, Any]:
+    """Copy, store and read a state of that size, in 200 tensors; the processor's time of each."""
+    import torch
+
+    from memtail_core.settings import Settings
+    from memtail_core.store import FilesStore, archive
+
+    torch.set_num_threads(1)
+    tensors = [torch.randn(state_mb * 10**6 // 800) for _ in range(200)]
+    store, clock = FilesStore(folder / "state"), [time.process_time()]
+    arrays = {f"tensor_{i}": t.to("cpu", copy=True).numpy() for i, t in enumerate(tensors)}
+    clock.append(time.process_time())
+    store.put("state", archive.packed(arrays))
+    clock.append(time.process_time())
+    archive.unpacked(store.get("state"))
+    clock.append(time.process_time())
+    copy, write, read = np.diff(clock).tolist()
+    return {
+        "state_bytes": sum(array.nbytes for array in arrays.values()),
+        "copy_cpu_seconds": copy,
+        "write_cpu_seconds": write,
+        "read_cpu_seconds": read,
+        "share_at_interval": (copy + write) / Settings.model_fields["checkpoint_every"].default,
+    }
 
 
 def _say(**what: Any) -> None:
