@@ -5,18 +5,22 @@ from memtail_core.estimation.averaged import by_measure
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.mean_influence import MeanEvidence
-from memtail_core.estimation.measures import Measure, measure_named
+from memtail_core.estimation.measures import ACCURACY, MARGIN, Measure, measure_named
 from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
-from memtail_core.training.registry import outcome_of
 
 
 def value_of(study: Study) -> str | None:
-    """Return the name of the value that the study keeps beside the bits; None if it keeps none."""
-    value = outcome_of(study.training).value
-    return value.name if value is not None and study.margins else None
+    """Return the name of the value that the study keeps beside the bits; None if it keeps none.
+
+    It is that of the recipe's outcome, without importing what trains: classifiers keep margins,
+    language models the accuracy of next tokens.
+    """
+    if not study.margins:
+        return None
+    return MARGIN.value if study.dataset.is_labelled else ACCURACY.value
 
 
 def measure_of(study: Study, name: str | None = None) -> Measure:

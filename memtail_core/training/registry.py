@@ -12,7 +12,6 @@ from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, Torchvisi
 from memtail_core.training.gradient.text_networks import Bag, TextCNN, Transformer
 from memtail_core.training.imported import Imported
 from memtail_core.training.linear.recipe import Linear
-from memtail_core.training.outcome import Outcome
 from memtail_core.training.predictors.python_recipe import PythonRecipe
 from memtail_core.training.predictors.sklearn_recipe import SklearnRecipe
 from memtail_core.training.recipe import Recipe
@@ -73,15 +72,6 @@ def restore(training: dict[str, Any]) -> Recipe:
             "start a new study, or restore that code"
         )
     return recipe
-
-
-def outcome_of(training: dict[str, Any]) -> Outcome:
-    """Return what the trials of a study record, of ``study.training``, whatever its version.
-
-    Raises:
-        StudyError: there is no such recipe.
-    """
-    return _recipe_class(training["recipe"]).outcome
 
 
 def _check_labels(recipe: Recipe, dataset: Dataset) -> None:

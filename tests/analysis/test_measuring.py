@@ -11,14 +11,19 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.measures import ACCURACY, CORRECTNESS, PROBABILITY
 from memtail_core.report import tables
-from memtail_core.training.classification import Classification
-from memtail_core.training.gradient.networks import MLP
-from memtail_core.training.outcome import Value
+from memtail_core.study import DatasetIdentity
+from memtail_core.training import Recipe
+from memtail_core.training.registry import _BY_NAME, _BY_PREFIX
 from tests.conftest import Trained
 
 
-class _Tokens(Classification):
-    value = Value("token_accuracy", "float16", 0.0, 1.0)
+@pytest.mark.parametrize("recipe", [*_BY_NAME.values(), *_BY_PREFIX.values()])
+def test_the_value_is_that_of_the_recipes_outcome(
+    recipe: type[Recipe], trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatasetIdentity, "is_labelled", recipe.labelled)
+    assert recipe.outcome.value is not None
+    assert value_of(trained.study) == recipe.outcome.value.name
 
 
 def test_a_classifier_has_its_margins_and_is_counted(trained: Trained) -> None:
@@ -37,7 +42,7 @@ def test_a_classifier_has_its_margins_and_is_counted(trained: Trained) -> None:
 def test_a_language_model_is_read_by_the_accuracy_of_its_tokens(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MLP, "outcome", _Tokens())
+    monkeypatch.setattr(DatasetIdentity, "is_labelled", False)
     study, rng = trained.study, np.random.default_rng(0)
     assert measure_of(study) is ACCURACY
     again = with_values(trained.store, study, trained.trials)

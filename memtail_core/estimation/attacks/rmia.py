@@ -15,7 +15,7 @@ Offline, only references without x are at hand, and p_in is extrapolated as a p_
 
 (their appendix B.2.2), for x and z alike. Online, p(z) is the mean over all references. The
 attacker knows a from models of its own: here it is the least-squares fit of 1 − p_in to
-a (1 − p_out) over all examples, in [0, 1]. γ is 1, as in their Privacy Meter.
+a (1 − p_out) over all examples, in [0, 1]. γ is 1.
 
 The score here is minus the number of z with LR(x, z) < γ, less 1 / (1 + r) with
 r = p(x | θ) / p(x). The number has the order of the paper's score, and is exact where few z are
