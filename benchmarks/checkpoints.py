@@ -11,8 +11,8 @@ Then the network is trained again and again, in turns: without checkpoints, and 
 the machine does not count. ``share_at_interval`` is what one checkpoint costs by the interval that
 memtail has by default: the overhead there, where the processor that trains also writes.
 
-Last, what it takes to copy, write and read a state of ``--state-mb``: by default the size of that of
-a ResNet-50 with SGD.
+Last, what it takes to copy, write and read a state of ``--state-mb``: by default as large as that
+of a ResNet-50 with SGD.
 """
 
 import json
