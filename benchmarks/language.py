@@ -136,8 +136,11 @@ def _print_pairs(
     others = ~planted
     print(
         f"  not planted: {others.sum():,}, {(others & is_near).sum():,} of them near-duplicates by "
-        f"their tokens; influence {pairs.influence[others].mean():.3f}"
+        "their tokens"
     )
+    for p in np.flatnonzero(others & ~is_near).tolist():
+        train, test = rows[pairs.train_index[p]]["text"], tests[pairs.test_index[p]]["text"]
+        print(f"  {pairs.influence[p]:.3f} {train} -> {test}")
 
 
 def _print_permuted(study: Study, dataset: Dataset, trials: Trials, permutations: int) -> None:
