@@ -12,7 +12,6 @@ from PIL import Image
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 from torch.utils.data import Dataset as TorchDataset
-from torchvision import transforms
 
 from memtail_core.data import Dataset
 from memtail_core.data.moments import moments
@@ -39,6 +38,8 @@ def train(
     dataset: Dataset, subset: NDArray[np.bool_], seed: int, recipe: GradientRecipe
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Train one model; return its correctness on the training and the test examples."""
+    from torchvision import transforms  # importing it takes seconds
+
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     plain = [transforms.ToTensor()]

@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-import torchvision.datasets
 from PIL import Image
 
 ANIMALS = ("ant", "bee", "cat")
@@ -169,11 +168,11 @@ def write_cifar(folder: Path, truth: Truth, patch: pytest.MonkeyPatch) -> dict[s
         batch("data_batch_2", truth.x_train[half:], truth.y_train[half:]),
     ]
     meta = put("batches.meta", {"label_names": list(truth.classes)})
-    patch.setattr(torchvision.datasets.CIFAR10, "train_list", train)
+    patch.setattr("torchvision.datasets.CIFAR10.train_list", train)
     test = [batch("test_batch", truth.x_test, truth.y_test)]
-    patch.setattr(torchvision.datasets.CIFAR10, "test_list", test)
+    patch.setattr("torchvision.datasets.CIFAR10.test_list", test)
     named = {"filename": meta[0], "key": "label_names", "md5": meta[1]}
-    patch.setattr(torchvision.datasets.CIFAR10, "meta", named)
+    patch.setattr("torchvision.datasets.CIFAR10.meta", named)
     return {"source": "torchvision:CIFAR10", "root": str(folder), "download": False}
 
 

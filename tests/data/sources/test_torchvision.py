@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-import torchvision.datasets
 
 from memtail_core.data import load
 from memtail_core.errors import DatasetError, StudyError
@@ -37,10 +36,12 @@ def offline(monkeypatch):
 
 def svhn_part(folder, patch, part, pixels, labels):
     """Write a MATLAB file [32, 32, 3, n] in which the digit 0 has the label 10."""
+    from torchvision.datasets import SVHN  # importing it takes seconds
+
     file = folder / f"{part}_32x32.mat"
     scipy.io.savemat(file, {"X": pixels.transpose(1, 2, 3, 0), "y": labels[:, None]})
     entry = ["", file.name, hashlib.md5(file.read_bytes()).hexdigest()]
-    patch.setitem(torchvision.datasets.SVHN.split_list, part, entry)
+    patch.setitem(SVHN.split_list, part, entry)
 
 
 def test_svhn_is_turned_to_height_width_channels_and_its_10_is_the_digit_0(tmp_path, monkeypatch):
@@ -118,8 +119,8 @@ def mirror(tmp_path, monkeypatch):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         address = f"http://127.0.0.1:{server.server_port}/"
-        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
-        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+        monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [address])
+        monkeypatch.setattr("torchvision.datasets.MNIST.resources", resources)
         yield served
         server.shutdown()
 
