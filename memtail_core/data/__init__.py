@@ -112,7 +112,7 @@ def _checked(splits: Splits) -> Splits:
     """Check what a source read before any draw: messages then name rows as the user counts."""
     if splits.y_train is None:
         raise DatasetError(
-            "the data have no labels: give them, or model texts without, with [dataset] task = "
+            "y_train is missing: give labels, or model texts without, with [dataset] task = "
             '"language-modelling"'
         )
     if splits.classes is not None:

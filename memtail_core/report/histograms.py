@@ -85,7 +85,7 @@ def _bars(
                 bin=alt.BinParams(binned=True),
                 title=of,
                 scale=alt.Scale(domain=[low, high], nice=False),
-                axis=alt.Axis(tickCount=8, format=".1f"),
+                axis=alt.Axis(tickCount=8, format=".1f" if high - low > 0.8 else ".2f"),
             ),
             x2="to:Q",
             y=axes.count_axis(
