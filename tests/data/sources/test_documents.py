@@ -157,7 +157,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_texts_without_labels_need_the_task(tmp_path: Path) -> None:
     np.savez(tmp_path / "texts.npz", x_train=np.array(LINES))
-    with pytest.raises(DatasetError, match=r"no labels: .*task = \"language-modelling\""):
+    with pytest.raises(DatasetError, match=r"y_train is missing: .*task = \"language-modelling\""):
         load(DatasetTable(source=f"npz:{tmp_path}/texts.npz"))
     source = WRITE["jsonl"](tmp_path / "a", LINES, LABELS)
     with pytest.raises(StudyError, match="label is missing"):
