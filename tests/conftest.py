@@ -122,8 +122,8 @@ def shared(common: Path) -> Shared:
 
 @pytest.fixture(scope="session")
 def trained(shared: Shared) -> Trained:
-    """40 models, trained once. Do not write into its folder: copy it."""
-    study, dataset = prepare(digits())
+    """40 models, trained once, in float32 on any machine. Do not write into its folder: copy it."""
+    study, dataset = prepare(digits(training={"precision": "float32"}))
     with shared("trained") as folder:
         trials = execution.run(study, FilesStore(folder / "runs"), dataset, 40, workers=1)
     return Trained(study, dataset, trials, folder / "runs")
