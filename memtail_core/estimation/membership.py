@@ -83,7 +83,7 @@ class Attacks:
         enough = np.flatnonzero((n_in >= fewest) & (len(references) - n_in >= fewest))
         others = population(references, targets)
         fits = {
-            each.name: each.fit(others)
+            each.name: each.begin(others)
             for each in attacks
             if others is not None or not each.needs_population
         }

@@ -1,10 +1,11 @@
 """What a membership attack is: it looks at all examples once, then scores each for each target.
 
-An attack is one file that implements :class:`Attack`, and one line in
+An attack is one file with an :class:`Attack` and its :class:`Fit`, and one line in
 :mod:`memtail_core.estimation.attacks.registry`. Targets are K models that are attacked. References
 are other models, some trained with an example and some without it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -95,27 +96,23 @@ class Fit(Protocol):
         """Return scores [K, c] after all tiles were added: higher means a member."""
 
 
-class Attack(Protocol):
-    """Infers membership from margins. The same input gives the same bits."""
+@dataclass(frozen=True)
+class Attack:
+    """Infers membership from margins. The same input gives the same bits.
 
-    @property
-    def word(self) -> str:
-        """What ``--attacks`` calls it."""
+    Attributes:
+        word: what ``--attacks`` calls it.
+        name: what tables, results and sentences call it.
+        source: who published it, in a line.
+        begin: makes its :class:`Fit`; the population is None where there is none.
+        needs_population: whether it compares with examples that no model trained on.
+    """
 
-    @property
-    def name(self) -> str:
-        """What tables, results and sentences call it."""
-
-    @property
-    def source(self) -> str:
-        """Who published it, in a line."""
-
-    @property
-    def needs_population(self) -> bool:
-        """Whether it compares with examples that no model trained on."""
-
-    def fit(self, population: Population | None) -> Fit:
-        """Begin."""
+    word: str
+    name: str
+    source: str
+    begin: Callable[[Population | None], Fit]
+    needs_population: bool = False
 
 
 class Unfitted:
@@ -127,4 +124,6 @@ class Unfitted:
 
 def logistic(margin: Floats) -> Floats:
     """Return 1 / (1 + e^−φ)."""
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * margin))
+    from scipy.special import expit
+
+    return np.asarray(expit(margin))

@@ -29,10 +29,8 @@ from numpy.typing import NDArray
 from memtail_core.estimation.attacks.attack import (
     LEAST_VARIANCE,
     Attack,
-    Fit,
     Floats,
     Group,
-    Population,
     Tile,
 )
 
@@ -144,20 +142,12 @@ class _Fit:
         return inside_density - _log_t(x, outside, group.n - 1, group.squares, 1 + 1 / group.n)
 
 
-class Bayesian:
-    """The attack; see the file."""
-
-    word, name = "bayes", "LiRA, shared prior"
-    source = "Carlini et al. 2022 with a prior over examples, as BaVarIA (arXiv 2603.11799)"
-    needs_population = False
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        del population
-        return _Fit()
-
-
-BAYESIAN: Attack = Bayesian()
+BAYESIAN = Attack(
+    "bayes",
+    "LiRA, shared prior",
+    "Carlini et al. 2022 with a prior over examples, as BaVarIA (arXiv 2603.11799)",
+    lambda _: _Fit(),
+)
 
 
 def trigamma_inverse(values: Floats) -> Floats:

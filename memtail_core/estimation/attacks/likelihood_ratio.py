@@ -15,9 +15,7 @@ import numpy as np
 from memtail_core.estimation.attacks.attack import (
     LEAST_VARIANCE,
     Attack,
-    Fit,
     Floats,
-    Population,
     Tile,
     Unfitted,
 )
@@ -56,34 +54,8 @@ class _Pooled(PooledVariance):
         return _ratio(tile, inside[:, None], outside[:, None])
 
 
-class LikelihoodRatio:
-    """The attack with each example's own variances."""
-
-    word, name = "lira", "likelihood ratio"
-    source = _SOURCE
-    needs_population = False
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        del population
-        return _Own()
-
-
-class PooledLikelihoodRatio:
-    """The attack with variances pooled over examples."""
-
-    word, name = "lira-pooled", "likelihood ratio, pooled variance"
-    source = _SOURCE
-    needs_population = False
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        del population
-        return _Pooled()
-
-
-OWN: Attack = LikelihoodRatio()
-POOLED: Attack = PooledLikelihoodRatio()
+OWN = Attack("lira", "likelihood ratio", _SOURCE, lambda _: _Own())
+POOLED = Attack("lira-pooled", "likelihood ratio, pooled variance", _SOURCE, lambda _: _Pooled())
 
 
 def log_density(x: Floats, mean: Floats, variance: Floats) -> Floats:

@@ -14,9 +14,7 @@ import numpy as np
 
 from memtail_core.estimation.attacks.attack import (
     Attack,
-    Fit,
     Floats,
-    Population,
     Tile,
     Unfitted,
 )
@@ -35,34 +33,10 @@ class _Pooled(PooledVariance):
         return _standardized(tile, self.values[1][:, None])
 
 
-class Offline:
-    """The attack with each example's own variance."""
-
-    word, name = "lira-offline", "LiRA, offline"
-    source = _SOURCE
-    needs_population = False
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        del population
-        return _Own()
-
-
-class PooledOffline:
-    """The attack with a variance pooled over examples."""
-
-    word, name = "lira-offline-pooled", "LiRA, offline, pooled"
-    source = _SOURCE
-    needs_population = False
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        del population
-        return _Pooled()
-
-
-OFFLINE: Attack = Offline()
-POOLED_OFFLINE: Attack = PooledOffline()
+OFFLINE = Attack("lira-offline", "LiRA, offline", _SOURCE, lambda _: _Own())
+POOLED_OFFLINE = Attack(
+    "lira-offline-pooled", "LiRA, offline, pooled", _SOURCE, lambda _: _Pooled()
+)
 
 
 def _standardized(tile: Tile, variance: Floats) -> Floats:

@@ -25,7 +25,7 @@ do not tell apart: for each target, the paper's score never falls as r rises.
 
 import numpy as np
 
-from memtail_core.estimation.attacks.attack import Attack, Fit, Floats, Population, Tile, Unfitted
+from memtail_core.estimation.attacks.attack import Attack, Floats, Population, Tile, Unfitted
 
 GAMMA = 1.0
 _LEAST = 1e-30  # a probability that is divided by
@@ -33,7 +33,8 @@ _SOURCE = "Zarifzadeh, Liu & Shokri 2024"
 
 
 class _Online(Unfitted):
-    def __init__(self, population: Population) -> None:
+    def __init__(self, population: Population | None) -> None:
+        assert population is not None
         self._of_population = np.sort(_over(population.target, population.reference), axis=1)
 
     def scores(self, tile: Tile) -> Floats:
@@ -42,7 +43,8 @@ class _Online(Unfitted):
 
 
 class _Offline:
-    def __init__(self, population: Population) -> None:
+    def __init__(self, population: Population | None) -> None:
+        assert population is not None
         self._population = population
         self._sorted: Floats | None = None
         self._product: Floats | float = 0.0
@@ -68,34 +70,8 @@ class _Offline:
         return _score(_over(tile.probability, mean), self._sorted)
 
 
-class Rmia:
-    """The online attack."""
-
-    word, name = "rmia", "RMIA"
-    source = _SOURCE
-    needs_population = True
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        assert population is not None
-        return _Online(population)
-
-
-class RmiaOffline:
-    """The offline attack."""
-
-    word, name = "rmia-offline", "RMIA, offline"
-    source = _SOURCE
-    needs_population = True
-
-    def fit(self, population: Population | None) -> Fit:
-        """See :class:`.attack.Attack`."""
-        assert population is not None
-        return _Offline(population)
-
-
-RMIA: Attack = Rmia()
-RMIA_OFFLINE: Attack = RmiaOffline()
+RMIA = Attack("rmia", "RMIA", _SOURCE, _Online, needs_population=True)
+RMIA_OFFLINE = Attack("rmia-offline", "RMIA, offline", _SOURCE, _Offline, needs_population=True)
 
 
 def _over(probability: Floats, mean: Floats) -> Floats:
