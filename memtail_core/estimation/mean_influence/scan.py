@@ -7,12 +7,10 @@ lowered by a level, and what comes near is computed exactly.
 """
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,17 +21,14 @@ from memtail_core.estimation.influence.families import Family
 from memtail_core.estimation.influence.scan import Progress
 from memtail_core.estimation.mean_influence.evidence import Floats, Indices, MeanEvidence
 from memtail_core.estimation.mean_influence.exact import Moments, moments
+from memtail_core.estimation.mean_influence.products import Product, fastest_product
 
 _COLUMNS = 4096  # of a tile at most: their outcomes are 4 bytes for each trial
 _ROWS = 1024  # of a tile at most
-_TRIED, _ROUNDS = 256, 3  # rows and columns of the products that are timed, and how many
-_EDGE = 32  # sizes that int8 products take are multiples of 8, and more than 16
 _NEVER = 2**31 - 1
 _SLACK = 1e-6  # of a level, for rounding
 
 R = TypeVar("R")
-
-_Product = Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +93,7 @@ def scan(
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # each tile has a thread of its own
-    product = _product()
+    product = fastest_product()
     waiting: deque[tuple[int, Future[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -145,7 +140,7 @@ class _Tile:
     columns: Indices
     outcome: NDArray[np.float32]
     levels: NDArray[np.int8]
-    product: _Product
+    product: Product
 
     def candidates(self) -> Candidates:
         evidence, rows, columns = self.evidence, self.rows, self.columns
@@ -187,47 +182,6 @@ class _Tile:
         slope = 1 / sizes + 1 / (trials - sizes)
         offset = (of.total[self.columns] * step) / (trials - sizes[:, None]) - self.n_bins / 2
         return slope, step, offset
-
-
-def _by_int8(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int32]:
-    import torch
-
-    rows, columns = (torch.from_numpy(_padded(each)) for each in (left, right))
-    found: NDArray[np.int32] = torch._int_mm(rows, columns.T).numpy()
-    return found
-
-
-def _by_float32(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.float32]:
-    import torch
-
-    rows, columns = (torch.from_numpy(each).float() for each in (left, right))
-    found: NDArray[np.float32] = (rows @ columns.T).numpy()
-    return found
-
-
-@cache
-def _product() -> _Product:
-    """Return what multiplies int8 [R, K] and [C, K] fastest here to [at least R, at least C].
-
-    Both ways give the same whole numbers. Processors without instructions for int8 take thirty
-    times as long with it.
-    """
-    one = np.ones((_TRIED, _TRIED), np.int8)
-    taken = {}
-    for way in (_by_float32, _by_int8):
-        try:
-            way(one, one)
-        except (RuntimeError, NotImplementedError, AttributeError):
-            continue  # this version of torch has no such product
-        start = time.thread_time()  # of this processor alone, however busy the machine is
-        for _ in range(_ROUNDS):
-            way(one, one)
-        taken[way] = time.thread_time() - start
-    return min(taken, key=lambda way: taken[way])
-
-
-def _padded(rows: NDArray[np.int8]) -> NDArray[np.int8]:
-    return np.pad(rows, ((0, -len(rows) % _EDGE), (0, 0)))
 
 
 @compiled

@@ -3,11 +3,8 @@
 import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -20,6 +17,7 @@ from memtail_core.report.page.class_rows import class_rows
 from memtail_core.report.page.examples import of_experiment, of_test, of_train
 from memtail_core.report.page.inline_scripts import as_json, policy, script
 from memtail_core.report.page.spectrum import spectrum
+from memtail_core.report.page.templating import read, templates
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
 
 _SCRIPTS = (  # in this order, as one script
@@ -55,20 +53,6 @@ _MEMORIZED, _SURELY, _POSSIBLY = 1, 2, 4  # bits of an example's ``standing``
 _WITHOUT_SCRIPT = 24  # most memorized examples, and half as many training examples of pairs
 
 
-@cache
-def _templates() -> jinja2.Environment:
-    """The templates, which are compiled once."""
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.PackageLoader("memtail_core.report.page"),
-    )
-    environment.filters["two"] = _two
-    return environment
-
-
 def page(
     analysis: Analysis,
     figures: Mapping[str, Figure],
@@ -98,14 +82,14 @@ def page(
     data, sheets = (None, {}) if exploration is None else _data(analysis, exploration)
     is_images = analysis.dataset.modality.is_pictured
     return (
-        _templates()
+        templates()
         .get_template("page.html")
         .render(
             a=analysis,
             account=account,
             summary=analysis.summary(),
             policy=policy([_SCRIPTED, main, drawing] if drawing else [_SCRIPTED, main]),
-            style=Markup(_read("page.css")),
+            style=Markup(read("page.css")),
             scripted=Markup(_SCRIPTED),
             main=Markup(main),
             drawing=Markup(drawing),
@@ -136,19 +120,9 @@ def page(
     )
 
 
-def _two(value: float) -> str:
-    """Format with two decimals and a real minus sign, but never as −0.00."""
-    text = f"{value:.2f}"
-    return text.replace("-", "−" if float(text) else "")
-
-
-def _read(name: str) -> str:
-    return (resources.files("memtail_core.report.page") / name).read_text("utf-8")
-
-
 def _joined() -> str:
     """Join all scripts in one function, so that they share names with each other alone."""
-    parts = "\n".join(_read(f"scripts/{name}.js") for name in _SCRIPTS)
+    parts = "\n".join(read(f"scripts/{name}.js") for name in _SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}}})();\n'
 
 
