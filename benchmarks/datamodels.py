@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as
 from benchmarks.table import run, show
 from memtail_core.estimation.datamodels import datamodels
 from memtail_core.estimation.lasso import Inclusion, Problems
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 from memtail_core.training.device import machine_kind, resolve_device
 
 Floats = NDArray[np.float64]

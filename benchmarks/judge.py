@@ -33,7 +33,7 @@ from memtail_core.data import Dataset
 from memtail_core.experiments.judge.plan import asked, judge, split
 from memtail_core.experiments.judge.reading import read
 from memtail_core.experiments.judge.scores import from_file
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
 from memtail_core.study import Spec

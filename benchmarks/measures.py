@@ -32,7 +32,7 @@ from memtail_core.estimation.estimator import Observations
 from memtail_core.estimation.influence import Family, Pairs
 from memtail_core.estimation.mean_influence import MeanEvidence, find
 from memtail_core.estimation.measures import PROBABILITY
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 
 _RATIO = 0.7
 _EFFECT = 2.0  # of one training example on the margin of a test example

@@ -34,7 +34,7 @@ from memtail_core.data import Dataset
 from memtail_core.plan import designs
 from memtail_core.running import execution
 from memtail_core.running.listeners import ProgressListener
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 from memtail_core.running.preparation import prepare
 from memtail_core.running.shard_training import TrainedShard
 from memtail_core.store import FilesStore

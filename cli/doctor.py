@@ -52,7 +52,7 @@ def _checks(location: str) -> Iterator[Check]:
     import psutil
     import torch
 
-    from memtail_core.running.parallelism import free_memory, usable_cores
+    from memtail_core.running.machine import free_memory, usable_cores
 
     version = platform.python_version()
     yield Check("python", "ok" if sys.version_info >= (3, 11) else "wrong", version)

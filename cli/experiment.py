@@ -113,7 +113,8 @@ def _finish(
 ) -> None:
     """Keep a result, add it to the study's report, and print it: on stderr if a file is written."""
     from memtail_core.experiments.results import keep
-    from memtail_core.report import analyse_stored, publish
+    from memtail_core.report.publication import publish
+    from memtail_core.report.stored_analysis import analyse_stored
 
     subject = host.subject_of(result.study)
     section = experiment.section(result, subject.dataset)

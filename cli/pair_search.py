@@ -69,7 +69,7 @@ class PairSearch:
     ) -> None:
         from memtail_core.catalogue.stored import stored_shards
         from memtail_core.estimation.influence import memory_needed, most_pairs
-        from memtail_core.running.parallelism import free_memory
+        from memtail_core.running.machine import free_memory
 
         n_trials = len(stored_shards(store, study)) * study.shard_size
         n, n_test = study.dataset.n_train, study.dataset.n_test

@@ -63,7 +63,8 @@ def report(
     from cli.findings import say_findings
     from memtail_core.analysis.measuring import estimator_of
     from memtail_core.estimation.influence import PairsRule
-    from memtail_core.report import analyse_stored, publish
+    from memtail_core.report.publication import publish
+    from memtail_core.report.stored_analysis import analyse_stored
 
     store, study = find_study(location, name)
     rule = PairsRule(theta_mem, theta_infl, same_class=not any_class, fdr=fdr)

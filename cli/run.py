@@ -115,7 +115,7 @@ def execute(
     from memtail_core.analysis import analyse
     from memtail_core.analysis.measuring import with_values
     from memtail_core.experiments.stopping.intervals import as_stopped
-    from memtail_core.report import publish
+    from memtail_core.report.publication import publish
 
     loaded = train(store, study, dataset, trials, options, stopping)
     if loaded is None or study.is_experiment:  # the experiment reads its models itself

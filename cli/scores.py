@@ -68,7 +68,8 @@ def scores(
     from memtail_core.estimation.counted import COUNTED
     from memtail_core.estimation.estimator import UNKNOWN
     from memtail_core.estimation.measures import CORRECTNESS
-    from memtail_core.report import analyse_stored, tables
+    from memtail_core.report import tables
+    from memtail_core.report.stored_analysis import analyse_stored
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
     chosen = CALIBRATED if is_calibrated else estimator

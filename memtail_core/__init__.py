@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memtail_core.errors import MemtailError
     from memtail_core.estimation import memorization
     from memtail_core.estimation.influence import Evidence, find
-    from memtail_core.report import publish
+    from memtail_core.report.publication import publish
     from memtail_core.running.execution import run
     from memtail_core.running.preparation import prepare
     from memtail_core.running.trials import Trials
@@ -40,7 +40,7 @@ _HOMES = {
     "memorization": "estimation",
     "open_store": "store",
     "prepare": "running.preparation",
-    "publish": "report",
+    "publish": "report.publication",
     "run": "running.execution",
 }
 

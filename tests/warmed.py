@@ -17,7 +17,7 @@ from PIL import Image
 from memtail_core.analysis import analyse
 from memtail_core.drawing import charts
 from memtail_core.plan import designs
-from memtail_core.report import publish
+from memtail_core.report.publication import publish
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
 from memtail_core.store import FilesStore

@@ -13,7 +13,7 @@ from benchmarks.roofline import peak
 from memtail_core.compiled import compiled, ones
 from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.influence.counter import Tile
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 
 _EDGES = (64, 1024, 4096)  # of int8 products; the fastest one differs between machines
 _LONGEST = 0.5  # seconds of one product; without int8 instructions a large one takes minutes

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import false_discovery_control
 
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.estimator import UNKNOWN
@@ -113,6 +112,8 @@ class Disagreements:
 
 def disagreements(one: Counts, other: Counts) -> Disagreements:
     """Say of each example how much the two sides differ on it, and how surely."""
+    from scipy.stats import false_discovery_control
+
     index = np.flatnonzero(~np.isnan(one.estimate - other.estimate))
     one, other = one.where(index), other.where(index)
     (centre, of_one), (centre_other, of_other) = one.moderated(1), other.moderated(1)

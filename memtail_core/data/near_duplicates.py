@@ -14,9 +14,7 @@ The modality says how two examples are compared: :class:`~memtail_core.data.moda
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy import stats
 
 from memtail_core.data.dataset import Dataset
 from memtail_core.data.modalities.comparison import Comparable, Comparison
@@ -58,7 +56,9 @@ class Nearest:
     @property
     def is_duplicate(self) -> NDArray[np.bool_]:
         """Whether the neighbour is a near-duplicate, bool [n]."""
-        significant = stats.false_discovery_control(self.p_value) <= _FALSE
+        from scipy.stats import false_discovery_control
+
+        significant = false_discovery_control(self.p_value) <= _FALSE
         return np.asarray(significant | (self.distance < self.same))
 
 
@@ -88,6 +88,8 @@ def _none(n: int) -> Nearest:
 def _nearest(
     queries: Comparable, among: Comparable, comparison: Comparison, *, is_same_set: bool
 ) -> Nearest:
+    import torch
+
     n, k = len(queries.rows), min(_CANDIDATES, len(among.rows) - is_same_set)
     none = _none(n)
     if k < 2:

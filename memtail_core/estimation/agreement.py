@@ -6,7 +6,6 @@ from math import ceil, inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from memtail_core.estimation.influence.count_thresholds import InfluenceThreshold
 from memtail_core.estimation.influence.counter import PairCounter
@@ -76,6 +75,8 @@ class Agreement:
 
 def agreement(one: Floats, other: Floats, thresholds: Sequence[float]) -> Agreement:
     """Compare scores of the same examples, float64 [n] each, NaN where missing."""
+    from scipy.stats import rankdata  # half a second, for those who compare
+
     if one.shape != other.shape:
         raise ValueError(f"{len(one)} scores cannot be compared with {len(other)}")
     is_there = ~(np.isnan(one) | np.isnan(other))

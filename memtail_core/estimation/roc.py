@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import rankdata
 
 from memtail_core.estimation.intervals import Z95
 
@@ -108,6 +107,8 @@ def auc_of_columns(scores: Floats, is_member: NDArray[np.bool_]) -> Floats:
     >>> auc_of_columns(scores, np.array([[False], [False], [True], [True]])).tolist()
     [0.875]
     """
+    from scipy.stats import rankdata
+
     ranks = rankdata(scores, axis=0)
     n_in = is_member.sum(axis=0)
     pairs = n_in * (len(scores) - n_in)

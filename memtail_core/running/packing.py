@@ -5,15 +5,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import loky
-
 from memtail_core import data
 from memtail_core.data import Storage
 from memtail_core.data.modalities import modality_of
 from memtail_core.data.packed.index import INDEX, PARTS, Index
 from memtail_core.data.packed.part_folder import PartFolder
 from memtail_core.errors import MachineError
-from memtail_core.running import processes
+from memtail_core.running import machine, processes
 from memtail_core.store.files import synced
 from memtail_core.study import DatasetTable
 
@@ -25,17 +23,11 @@ def storage_here(progress: Progress | None = None, workers: int | None = None) -
     here = Storage.here()
     packer = replace(
         here.packer,
-        workers=workers or int(loky.cpu_count()),
+        workers=workers or machine.usable_cores(),
         pool=processes.pool,
         progress=progress,
     )
-    return replace(here, packer=packer, free=_free_memory)
-
-
-def _free_memory() -> int:
-    from memtail_core.running import parallelism  # imports torch, which packing does not need
-
-    return parallelism.free_memory()
+    return replace(here, packer=packer, free=machine.free_memory)
 
 
 def pack(

@@ -4,15 +4,10 @@ Nothing is trained only to be measured: the first shards are run at each candida
 processes, and the number that trained them fastest is kept.
 """
 
-from contextlib import suppress
-from pathlib import Path
-
-import loky
-import psutil
-
 from memtail_core import training
 from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
+from memtail_core.running import machine
 from memtail_core.study import Study
 from memtail_core.training.device import every_device
 from memtail_core.training.gradient.resident_data import READY_BYTES
@@ -20,13 +15,6 @@ from memtail_core.training.gradient.resident_data import READY_BYTES
 _PROCESS_BYTES = 400 * 2**20  # Python and torch themselves
 _DATASET_COPIES = 2.5  # the stored bytes, the arrays, a batch of floats; of what is in memory
 _CLEARLY = 1.05  # fewer processes must be this much faster to be preferred
-_CONTAINER = (  # control groups of version 2 and 1: limit, use, and the part that is file cache
-    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
-    (
-        Path("/sys/fs/cgroup/memory"),
-        *("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ),
-)
 _WORTH_MEASURING = 3  # measure if there are this many shards per shard spent on it
 
 
@@ -38,7 +26,7 @@ def candidates(
     Raises:
         TrainingError: not even one model fits in memory, or not that many.
     """
-    need, free = process_bytes(study, dataset, device), free_memory()
+    need, free = process_bytes(study, dataset, device), machine.free_memory()
     if need > free:
         raise TrainingError(
             f"training one model needs about {need / 2**30:.1f} GiB of memory, and "
@@ -51,7 +39,7 @@ def candidates(
                 f"{free / 2**30:.1f} GiB are free: use at most {free // need}"
             )
         return [workers]
-    most = min(usable_cores(), free // need)
+    most = min(machine.usable_cores(), free // need)
     gpus = len(every_device(device))
     if gpus > 1:  # each trains networks of its own
         return [min(most, gpus)]
@@ -84,20 +72,3 @@ def next_workers(to_try: list[int], rates: dict[int, float], shards: int) -> tup
         return to_try[0], False
     best = max(rates, key=lambda count: rates[count] * (_CLEARLY if count == to_try[0] else 1))
     return best, False
-
-
-def usable_cores() -> int:
-    """The cores this process may use: affinity and a container's quota count."""
-    return int(loky.cpu_count())
-
-
-def free_memory() -> int:
-    """Bytes this process may still take: the machine's, and a container's limit."""
-    free = int(psutil.virtual_memory().available)
-    for folder, limit, used, cache in _CONTAINER:
-        with suppress(OSError, ValueError):  # no such file, or "max": no limit
-            most, taken = (int((folder / file).read_text()) for file in (limit, used))
-            counts = (folder / "memory.stat").read_text().split()
-            freeable = int(counts[counts.index(cache) + 1])  # cached files count as taken
-            free = min(free, most - taken + freeable)
-    return free

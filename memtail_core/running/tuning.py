@@ -10,7 +10,7 @@ import re
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StoreError, TrainingError
-from memtail_core.running import parallelism
+from memtail_core.running import machine
 from memtail_core.store import ObjectStore
 from memtail_core.store.document import document
 from memtail_core.study import Study
@@ -74,7 +74,7 @@ def _stacks(study: Study, dataset: Dataset, device: str) -> list[int]:
     recipe = restore(study.training)
     most = study.shard_size if recipe.stackable else 1
     if device == "cpu" and (need := recipe.model_bytes(dataset)):
-        free = _SHARE * parallelism.free_memory() / parallelism.usable_cores()
+        free = _SHARE * machine.free_memory() / machine.usable_cores()
         most = max(1, min(most, int(free / need)))
     sizes, parts = {1}, 1
     while (size := -(-most // parts)) > 1:

@@ -8,13 +8,14 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from memtail_core import catalogue, report
+from memtail_core import catalogue
 from memtail_core.analysis import analyse
 from memtail_core.analysis.measuring import with_values
 from memtail_core.catalogue import failures, reports
 from memtail_core.catalogue.failures import Failure
 from memtail_core.errors import MemtailError
 from memtail_core.experiments.stopping.intervals import as_stopped
+from memtail_core.report.publication import publish
 from memtail_core.running import loading
 from memtail_core.running.loading import Damaged
 from memtail_core.store import FilesStore
@@ -81,7 +82,7 @@ class Publisher:
                 goal = catalogue.goal(store, study)
                 measured = with_values(store, study, loaded)
                 analysis = analyse(study, dataset, measured, goal)
-                report.publish(store, as_stopped(store, analysis))
+                publish(store, as_stopped(store, analysis))
                 kind = "final" if is_final else "provisional"
                 log.info("%s: published a %s report of %d models", study.id, kind, len(loaded))
         except Exception as error:

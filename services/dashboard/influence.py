@@ -155,7 +155,7 @@ def _answer(loaded: _Loaded, view: StudyView, asked: Asked) -> bytes:
     from memtail_core.analysis.pair_queries import influence_of_one, why_none
     from memtail_core.estimation.influence import counter_for, memory_needed, most_pairs
     from memtail_core.report import tables
-    from memtail_core.running.parallelism import free_memory
+    from memtail_core.running.machine import free_memory
 
     material = loaded.material
     engine = counter_for("cpu")

@@ -10,7 +10,7 @@ import pytest
 
 from memtail_core import catalogue
 from memtail_core.data.near_duplicates import in_test_set
-from memtail_core.report import publish
+from memtail_core.report.publication import publish
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore

@@ -230,10 +230,10 @@ def test_a_study_that_cannot_be_read_does_not_hide_the_others(
 def test_a_finished_study_is_reported_however_little_memory_is_free(
     memtail: Memtail, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memtail_core.running import parallelism
+    from memtail_core.running import machine
 
     shutil.copytree(trained.folder, "runs")
-    monkeypatch.setattr(parallelism, "free_memory", lambda: 2**20)
+    monkeypatch.setattr(machine, "free_memory", lambda: 2**20)
     found = memtail("run", trained.study.id, "--trials", "40")
     assert found.exit_code == 0
     assert "nothing: all models are stored" in found.stderr

@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, load_wine
 
-from memtail_core import catalogue, report
+from memtail_core import catalogue
 from memtail_core.analysis import analyse
 from memtail_core.data import Dataset, Examples
 from memtail_core.data.modalities import MODALITIES, Feed, Modality, modality_of, named
 from memtail_core.data.modalities.comparison import Comparison, Standardized
 from memtail_core.errors import DatasetError
 from memtail_core.plan.shards import planned
+from memtail_core.report.publication import publish
 from memtail_core.running import loading
 from memtail_core.running.preparation import prepare
 from memtail_core.running.shard_training import ShardTrainer
@@ -157,7 +158,7 @@ def test_a_study_of_a_third_modality_is_trained_stored_and_reported(
     loaded, _ = loading.load(store, study)
     analysis = analyse(study, catalogue.load_dataset(store, study), loaded)
     memorized = np.flatnonzero(analysis.scores.memorization > 0.5)
-    report.publish(store, analysis)
+    publish(store, analysis)
     page = store.get(f"{study.prefix}report/index.html").decode()
     assert len(memorized) >= 8
     phrase = next(Sequences().phrases(x[memorized[0]], ()))

@@ -8,9 +8,9 @@ import pytest
 from memtail_core.analysis import Analysis
 from memtail_core.estimation.influence import Pairs, PairsRule
 from memtail_core.estimation.measures import PROBABILITY
-from memtail_core.report import analyse_stored
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.exploration.measured_influence import means, measured_partners
+from memtail_core.report.stored_analysis import analyse_stored
 from memtail_core.running import loading
 from tests.conftest import Trained
 

@@ -11,10 +11,12 @@ import pytest
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule, counter_for, find
-from memtail_core.report import analyse_stored, publish, tables
+from memtail_core.report import tables
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
+from memtail_core.report.publication import publish
 from memtail_core.report.selection import most_memorized, spread_by_class, supporters
+from memtail_core.report.stored_analysis import analyse_stored
 from memtail_core.store import FilesStore
 from tests import drawn_once
 from tests.conftest import Trained

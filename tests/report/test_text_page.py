@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memtail_core import catalogue, report
+from memtail_core import catalogue
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data.modalities.text.cleaning import BETWEEN
 from memtail_core.plan.shards import planned
 from memtail_core.report.exploration.feature_text import beginning
 from memtail_core.report.page.inline_scripts import as_json
+from memtail_core.report.publication import publish
 from memtail_core.running import loading
 from memtail_core.running.preparation import prepare
 from memtail_core.running.shard_training import ShardTrainer
@@ -40,7 +41,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, str]:
         trainer.train(shard)
     loaded, _ = loading.load(store, study)
     analysis = analyse(study, catalogue.load_dataset(store, study), loaded)
-    report.publish(store, analysis)
+    publish(store, analysis)
     return analysis, store.get(f"{study.prefix}report/index.html").decode()
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from billiard.process import current_process
 
-from memtail_core.running import parallelism, processes
+from memtail_core.running import machine, parallelism, processes
 from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.worker_pool import WorkerPool
 from memtail_core.settings import Settings
@@ -22,8 +22,8 @@ from tests.conftest import Trained
 @pytest.fixture
 def three_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    monkeypatch.setattr(parallelism, "usable_cores", lambda: 16)
-    monkeypatch.setattr(parallelism, "free_memory", lambda: 64 * 2**30)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 16)
+    monkeypatch.setattr(machine, "free_memory", lambda: 64 * 2**30)
 
 
 @pytest.mark.usefixtures("three_gpus")

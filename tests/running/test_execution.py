@@ -101,9 +101,9 @@ def test_damaged_shards_are_trained_again_to_the_same_bits(
 def test_the_fastest_number_of_workers_is_measured_on_real_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memtail_core.running import parallelism
+    from memtail_core.running import machine
 
-    monkeypatch.setattr(parallelism, "usable_cores", lambda: 2)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 2)
     study, dataset = prepare(digits(study={"shard_size": 1}, training={"epochs": 2}))
     recorder = Recorder()
     execution.run(study, FilesStore(tmp_path), dataset, 12, observer=recorder)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from memtail_core.errors import TrainingError
-from memtail_core.running import parallelism
+from memtail_core.running import machine
 from memtail_core.running.parallelism import candidates, next_workers
 from tests.conftest import Trained
 
@@ -27,10 +27,10 @@ def test_a_short_run_is_not_measured() -> None:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch):
+def machine_with(monkeypatch: pytest.MonkeyPatch):
     def describe(cores: int, free: float) -> None:
-        monkeypatch.setattr(parallelism, "usable_cores", lambda: cores)
-        monkeypatch.setattr(parallelism, "free_memory", lambda: int(free * GIB))
+        monkeypatch.setattr(machine, "usable_cores", lambda: cores)
+        monkeypatch.setattr(machine, "free_memory", lambda: int(free * GIB))
 
     return describe
 
@@ -46,28 +46,28 @@ def machine(monkeypatch: pytest.MonkeyPatch):
     ],
 )
 def test_cores_and_memory_bound_the_processes(
-    machine, trained: Trained, cores: int, free: float, device: str, expected: list[int]
+    machine_with, trained: Trained, cores: int, free: float, device: str, expected: list[int]
 ) -> None:
-    machine(cores, free)
+    machine_with(cores, free)
     assert candidates(trained.study, trained.dataset, device) == expected
 
 
-def test_a_model_that_does_not_fit_is_refused(machine, trained: Trained) -> None:
-    machine(2, 0.2)
+def test_a_model_that_does_not_fit_is_refused(machine_with, trained: Trained) -> None:
+    machine_with(2, 0.2)
     with pytest.raises(TrainingError, match=r"needs about 0.4 GiB of memory, and 0.2 GiB are free"):
         candidates(trained.study, trained.dataset, "cpu")
 
 
-def test_as_many_workers_as_asked_for_or_as_memory_holds(machine, trained: Trained) -> None:
-    machine(2, 4)
+def test_as_many_workers_as_asked_for_or_as_memory_holds(machine_with, trained: Trained) -> None:
+    machine_with(2, 4)
     assert candidates(trained.study, trained.dataset, "cpu", 8) == [8]
     with pytest.raises(TrainingError, match=r"--workers 1000 need .* 4\.0 GiB .*: use at most 10$"):
         candidates(trained.study, trained.dataset, "cpu", 1000)
 
 
 def test_the_real_machine_has_cores_and_memory() -> None:
-    assert parallelism.usable_cores() >= 1
-    assert parallelism.free_memory() > GIB / 8
+    assert machine.usable_cores() >= 1
+    assert machine.free_memory() > GIB / 8
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_containers_limit_counts_and_its_file_cache_does_not(
     names: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit, used, cache = names
-    monkeypatch.setattr(parallelism, "_CONTAINER", ((tmp_path, *names),))
-    everything = parallelism.free_memory()
+    monkeypatch.setattr(machine, "_CONTAINER", ((tmp_path, *names),))
+    everything = machine.free_memory()
     (tmp_path / limit).write_text(f"{GIB}\n")
     (tmp_path / used).write_text(f"{GIB - 2**20}\n")
     (tmp_path / "memory.stat").write_text(f"anon 5\n{cache} {2**24}\n")
-    assert parallelism.free_memory() == 2**20 + 2**24
+    assert machine.free_memory() == 2**20 + 2**24
     (tmp_path / limit).write_text("max\n")
-    assert abs(parallelism.free_memory() - everything) < GIB / 2
+    assert abs(machine.free_memory() - everything) < GIB / 2

@@ -13,7 +13,8 @@ from memtail_core.analysis import analyse
 from memtail_core.catalogue import Progress
 from memtail_core.errors import DamagedError
 from memtail_core.plan.shards import Shard
-from memtail_core.report import analyse_stored, publish
+from memtail_core.report.publication import publish
+from memtail_core.report.stored_analysis import analyse_stored
 from memtail_core.running import execution, loading
 from memtail_core.store import FilesStore
 

@@ -65,10 +65,10 @@ def test_memory_limits_the_stack(
     monkeypatch.setattr(
         GradientRecipe, "tuned", lambda *arguments: seen.append(arguments[-1]) or Tuning()
     )
-    monkeypatch.setattr(tuning.parallelism, "usable_cores", lambda: 4)
+    monkeypatch.setattr(tuning.machine, "usable_cores", lambda: 4)
     need = restore(trained.study.training).model_bytes(trained.dataset)
     for models, stacks in ((1000, [1, 2, 3, 5]), (8, [1]), (24, [1, 2, 3])):
-        monkeypatch.setattr(tuning.parallelism, "free_memory", lambda models=models: models * need)
+        monkeypatch.setattr(tuning.machine, "free_memory", lambda models=models: models * need)
         store = FilesStore(tmp_path / str(models))
         tuning.settled(store, trained.study, trained.dataset, "cpu")
         assert seen[-1] == stacks, "half of the memory, shared by four"

@@ -44,7 +44,7 @@ def run(host: Host, options: DatamodelsOptions) -> Iterator[Datamodels]:
     """
     from memtail_core.errors import EstimationError
     from memtail_core.experiments.datamodels.plan import fit_and_judge, parts_of
-    from memtail_core.running.parallelism import usable_cores
+    from memtail_core.running.machine import usable_cores
     from memtail_core.training.device import resolve_device
 
     path = options.weights

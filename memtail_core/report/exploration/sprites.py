@@ -11,7 +11,7 @@ from PIL import Image
 
 from memtail_core.data import Examples
 from memtail_core.drawing.pictures import picture
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
