@@ -8,9 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from memtail_core import catalogue
+from memtail_core.errors import DatasetError
 from memtail_core.store import ObjectStore
 from services.dashboard.abandoned import GONE, unless_abandoned
 from services.dashboard.readers import isolation
+from services.dashboard.readers.dataset import NO_NPZ, is_archive
 from services.dashboard.readers.isolation import Limits
 
 _AT_ONCE = 2
@@ -47,6 +49,8 @@ class Uploads:
             return await unless_abandoned(request, self._checked(content))
 
     async def _checked(self, content: bytes) -> dict[str, Any]:
+        if not is_archive(content):  # which needs no process to be seen
+            raise DatasetError(NO_NPZ)
         told, encoded = await isolation.dataset(content, self._most, self._limits)
         await run_in_threadpool(catalogue.put_encoded, self._store, told["sha256"], lambda: encoded)
         return told

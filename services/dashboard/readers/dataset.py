@@ -17,10 +17,18 @@ from memtail_core.store.archive import array_header
 from services.dashboard.readers.limits import UnreadableError, answer
 
 MOST_WORDS = 2_000_000  # names and labels that are words
+NO_NPZ = "the body is not an npz file without pickles: see Dataset.to_npz"
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _NAMES = ("classes", "train_names", "test_names", "features")
 _MOST_HEADER = 16 * 2**10  # bytes
+_END = b"PK\x05\x06"  # the last 22 bytes of a zip archive begin so, but for a comment
+_MOST_COMMENT = 2**16  # bytes
+
+
+def is_archive(content: bytes) -> bool:
+    """Whether ``content`` ends as every zip archive does, and so every npz file."""
+    return _END in content[-(22 + _MOST_COMMENT) :]
 
 
 def received(content: bytes, most: int) -> Dataset:
@@ -57,9 +65,7 @@ def received(content: bytes, most: int) -> Dataset:
     except (DatasetError, MemoryError):
         raise
     except Exception as error:  # zipfile and numpy raise a dozen kinds of errors
-        raise DatasetError(
-            "the body is not an npz file without pickles: see Dataset.to_npz"
-        ) from error
+        raise DatasetError(NO_NPZ) from error
     classes = parts.get("classes")
     dataset = Dataset.from_arrays(
         *(parts[name] for name in _ARRAYS),

@@ -22,7 +22,8 @@ from memtail_core.study import Spec, shipped
 from services import broker, orders
 from services.dashboard import admission
 from services.dashboard.api import management
-from services.dashboard.readers.dataset import received
+from services.dashboard.readers import isolation
+from services.dashboard.readers.dataset import is_archive, received
 from tests.conftest import Trained
 from tests.services.dashboard.conftest import BEARER, Shown
 from tests.texts import reviewed
@@ -306,6 +307,18 @@ def test_data_that_are_none_are_refused(content: bytes) -> None:
     with pytest.raises(DatasetError) as refused:
         received(content, 10_000_000)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_archive_starts_no_process(
+    on_cluster: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "dataset", None)
+    for content in (b"", b"PK\x03\x04" + bytes(100_000), npz(**parts())[:-30]):
+        put = on_cluster.client.put("/api/v1/datasets", content=content, headers=BEARER)
+        assert (put.status_code, "not an npz file" in put.json()["detail"]) == (422, True)
+    commented = bytearray(npz(**parts()))
+    commented[-2:] = (2**16 - 1).to_bytes(2, "little")
+    assert is_archive(bytes(commented) + bytes(2**16 - 1))
 
 
 def test_received_data_are_as_they_were(trained: Trained) -> None:
