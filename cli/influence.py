@@ -8,9 +8,11 @@ import click
 import numpy as np
 
 from cli import output as out
-from cli.options import find_study, store_option, study_argument
+from cli.measured_pairs import refuse_others
+from cli.options import find_study, measure_option, store_option, study_argument
 from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import pair_console, print_pairs
+from cli.progress import progress_bar
 from memtail_core.errors import EstimationError, StoreError
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ _BINS = 200  # each of 0.01
     show_default=True,
     help="List this many per example.",
 )
+@measure_option
 @pair_search_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
 def influence(
@@ -64,6 +67,7 @@ def influence(
     histogram: bool,
     matrix: Path | None,
     top: int,
+    measure: str | None,
     harmful: bool,
     memory: int | None,
     device: str,
@@ -75,8 +79,9 @@ def influence(
 
     `--train 17` lists the test examples on which training example 17 has the most influence;
     `--test 42` lists the training examples with the most influence on test example 42. Both include
-    examples of any class, memorized or not.
+    examples of any class, memorized or not. Both take --measure, as memtail pairs does.
     """
+    from memtail_core.analysis.measuring import estimator_of, measure_of
     from memtail_core.analysis.pair_queries import why_none
     from memtail_core.estimation.influence import counter_for
 
@@ -90,8 +95,13 @@ def influence(
     format_ = out.format_of(output, "json" if as_json else format_, out.FORMATS)
     counter = counter_for(device)
     store, study = find_study(location, name)
+    for_matrices = {"--every": every, "--by-class": by_class, "--histogram": histogram}
+    refuse_others(
+        measure_of(study, measure),
+        {name: bool(given) for name, given in {**for_matrices, "--matrix": matrix}.items()},
+    )
     search = PairSearch(store, study, counter, memory)
-    ask = _Ask(search.load(), counter, search, harmful)
+    ask = _Ask(search.load(estimator_of(study, measure)), counter, search, harmful)
     if matrix is not None:
         ask.for_matrix(matrix)
         return
@@ -123,12 +133,18 @@ class _Ask:
 
     def of_one(self, train: int | None, test: int | None, top: int) -> "pa.Table":
         from memtail_core.analysis.pair_queries import PairQuery, influence_of_one
+        from memtail_core.estimation.measures import CORRECTNESS
         from memtail_core.report import tables
 
-        material = self.material
+        material, measure = self.material, self.material.estimator.measure
         examples = [() if one is None else (one,) for one in (train, test)]
         family = PairQuery(examples[0], examples[1], same_class=False).family(material)
-        with self.search.at(family.testable(self._evidence).n_pairs) as count:
+        if measure is CORRECTNESS:
+            shown = self.search.at(family.testable(material.evidence).n_pairs)
+        else:
+            n_pairs = family.testable(material.mean_evidence).n_pairs
+            shown = progress_bar("averaging", n_pairs, "pairs")
+        with shown as count:
             found = influence_of_one(
                 material,
                 train,
@@ -139,7 +155,8 @@ class _Ask:
                 harmful=self.harmful,
                 progress=count,
             )
-        return tables.pairs_table(found, material.dataset, material.scores.memorization)
+        table = tables.pairs_table(found, material.dataset, material.scores.memorization)
+        return table if measure is CORRECTNESS else tables.with_measure(table, measure)
 
     def every(self, of: Literal["train", "test"], top: int) -> "pa.Table":
         from memtail_core.estimation.influence import strongest_partners

@@ -8,13 +8,15 @@ from rich.console import Console
 
 from cli import output as out
 from cli.options import print_json
-from cli.text_tables import Named, print_table
+from cli.text_tables import Cell, Named, print_table
+from memtail_core.study import UNLABELLED
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN = 20
 
+_CLASSES = {1, 4}  # of the titles
 _TITLES = ("train", "class", "mem.", "test", "class", "influence", "95% interval", "p", "q")
 
 
@@ -26,6 +28,8 @@ def pair_console(*, stderr: bool = False) -> Console:
 def print_pairs(console: Console, rows: list[dict[str, Any]], rate: str = "p_value") -> None:
     """Print rows of a table of pairs, see :func:`memtail_core.report.tables.pairs_table`.
 
+    Examples without labels have no columns of classes.
+
     Args:
         console: where.
         rows: of the table.
@@ -33,7 +37,7 @@ def print_pairs(console: Console, rows: list[dict[str, Any]], rate: str = "p_val
             ``false_sign_rate``.
     """
     titles = [*_TITLES[:-2], "p" if rate == "p_value" else "wrong sign", _TITLES[-1]]
-    cells = [
+    cells: list[tuple[Cell, ...]] = [
         (
             Named(row["train_index"], row["train_name"]),
             row["train_class"],
@@ -47,7 +51,13 @@ def print_pairs(console: Console, rows: list[dict[str, Any]], rate: str = "p_val
         )
         for row in rows
     ]
-    print_table(console, titles, cells, texts={0, 1, 3, 4})
+    texts = {0, 1, 3, 4}
+    if {row["train_class"] for row in rows} <= set(UNLABELLED):
+        kept = [c for c in range(len(titles)) if c not in _CLASSES]
+        titles = [titles[c] for c in kept]
+        cells = [tuple(each[c] for c in kept) for each in cells]
+        texts = {kept.index(c) for c in texts - _CLASSES}
+    print_table(console, titles, cells, texts)
 
 
 @dataclass(frozen=True)

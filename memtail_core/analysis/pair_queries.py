@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from memtail_core.analysis.loaded_study import LoadedStudy
 from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
+from memtail_core.estimation import mean_influence
 from memtail_core.estimation.influence import Family, PairCounter, Pairs, find
 from memtail_core.estimation.intervals import reaches
+from memtail_core.estimation.measures import CORRECTNESS
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def influence_of_one(
 ) -> Pairs:
     """The ``top`` pairs of one example with the most influence: of any class, memorized or not.
 
+    Influence is by the measure of the material's estimator.
+
     Args:
         material: what is asked.
         train, test: the example, by its index; one of them.
@@ -86,15 +90,37 @@ def influence_of_one(
     """
     examples = [() if one is None else (one,) for one in (train, test)]
     family = PairQuery(examples[0], examples[1], same_class=False).family(material)
-    evidence = material.evidence.of_errors() if harmful else material.evidence
-    found = find(
-        evidence, family, -1.0, counter=counter, most=most, strongest=top, progress=progress
-    )
+    if (measure := material.estimator.measure) is not CORRECTNESS:
+        means = material.mean_evidence.of_harm() if harmful else material.mean_evidence
+        found = mean_influence.find(
+            means,
+            family,
+            -measure.span,
+            threads=counter.threads,
+            most=most,
+            strongest=top,
+            progress=progress,
+        ).pairs
+    else:
+        evidence = material.evidence.of_errors() if harmful else material.evidence
+        found = find(
+            evidence, family, -1.0, counter=counter, most=most, strongest=top, progress=progress
+        )
     return found.of_harm() if harmful else found
 
 
 def why_none(material: LoadedStudy, train: int | None, test: int | None) -> str:
     """Why nothing has any influence on this test example, or this training example on nothing."""
+    if (measure := material.estimator.measure) is not CORRECTNESS:
+        if test is not None:
+            return (
+                f"{measure.said} is the same in all {len(material.trials)} models for test "
+                f"example {test}: nothing has any influence on it"
+            )
+        return (
+            f"no influence of training example {train} can be estimated: at least two models have "
+            "to have trained on it, and two held it out"
+        )
     evidence = material.evidence
     if test is not None:
         how = "right" if evidence.n_correct[test] else "wrong"

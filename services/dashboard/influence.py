@@ -144,9 +144,12 @@ class Influence:
 def _load(store: ObjectStore, view: StudyView) -> _Loaded:
     """In the loader's thread."""
     from memtail_core.analysis.loaded_study import LoadedStudy
+    from memtail_core.analysis.measuring import estimator_of
+    from memtail_core.estimation.measures import CORRECTNESS
 
-    material = LoadedStudy.load(store, view.study)
-    _ = material.scores, material.evidence  # which take their time once
+    material = LoadedStudy.load(store, view.study, estimator=estimator_of(view.study))
+    is_counted = material.estimator.measure is CORRECTNESS
+    _ = material.scores, material.evidence if is_counted else material.mean_evidence  # once
     return _Loaded(material, view.status.stored)
 
 

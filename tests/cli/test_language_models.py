@@ -3,6 +3,8 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from memtail_core import catalogue
 from memtail_core.data.modalities.text.cleaning import clean
 from memtail_core.running import loading
 from memtail_core.store import FilesStore
+from services.dashboard import influence as on_dashboard
 from tests.cli.conftest import Memtail, refused
 from tests.texts import reviews
 
@@ -83,6 +86,33 @@ def test_pairs_are_by_accuracy_too(memtail: Memtail, folder: Path) -> None:
     found = memtail("pairs", "stories", *store_of(folder), *options)
     assert found.exit_code == 0, found.output
     assert '"accuracy"' in found.stdout
+    table = memtail("pairs", "stories", *store_of(folder), *options[:-1]).stdout
+    assert "influence" in table
+    assert not {"class", "document"} & set(table.split())
+
+
+def test_what_a_document_rests_on_is_by_accuracy(memtail: Memtail, folder: Path) -> None:
+    store = FilesStore(folder / "runs")
+    study = catalogue.find(store, "stories")
+    trials, _ = loading.load(store, study, values=True)
+    assert trials.test_values is not None
+    test = int(trials.test_values.std(axis=0).argmax())
+    found = memtail("influence", "stories", *store_of(folder), "--test", str(test), "--json")
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)
+    assert {row["measure"] for row in rows} == {"accuracy"}
+    subset = np.unpackbits(trials.subset, axis=1, count=trials.n).astype(bool)
+    outcome = trials.test_values[:, test].astype(float)
+    influence = subset.T @ outcome / subset.sum(axis=0)
+    influence -= (~subset).T @ outcome / (~subset).sum(axis=0)
+    strongest = np.sort(influence)[:-21:-1]
+    assert [row["influence"] for row in rows] == pytest.approx(strongest, abs=1e-5)
+
+    view: Any = SimpleNamespace(study=study, status=SimpleNamespace(stored=24))
+    loaded = on_dashboard._load(store, view)
+    answer = on_dashboard._answer(loaded, view, on_dashboard.Asked("test", test, 20, False))
+    shown = [row["influence"] for row in json.loads(answer)["items"]]
+    assert shown == pytest.approx(strongest, abs=1e-5)
 
 
 def test_the_report_shows_documents_and_speaks_of_no_class(memtail: Memtail, folder: Path) -> None:

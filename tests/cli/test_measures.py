@@ -102,6 +102,40 @@ def test_pairs_by_a_measure_are_those_of_its_matrix(
     assert "by influence on the mean probability of the label" in told.stdout
 
 
+@pytest.mark.parametrize(("option", "index", "axis"), [("--train", 7, 0), ("--test", 5, 1)])
+@pytest.mark.parametrize("harmful", [False, True])
+def test_influence_of_one_example_is_a_difference_of_means(
+    memtail: Memtail,
+    trained: Trained,
+    margins: tuple[np.ndarray, np.ndarray, np.ndarray],
+    option: str,
+    index: int,
+    axis: int,
+    harmful: bool,
+) -> None:
+    asked = (option, str(index), "--measure", "probability", "--top", "4", "--json")
+    more = ("--harmful",) if harmful else ()
+    result = memtail("influence", "digits", "--store", str(trained.folder), *asked, *more)
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    subset, _, values = margins
+    outcome = 1 / (1 + np.exp(-values))
+    inside = subset.T @ outcome / subset.sum(axis=0)[:, None]
+    influence = inside - (~subset).T @ outcome / (~subset).sum(axis=0)[:, None]
+    expected = np.sort(influence.take(index, axis=axis))
+    expected = expected[:4] if harmful else expected[:-5:-1]
+    assert [row["influence"] for row in rows] == pytest.approx(expected, abs=1e-5)
+    for row in rows:
+        at = influence[row["train_index"], row["test_index"]]
+        assert row["influence"] == pytest.approx(at, abs=1e-5)
+        assert row["measure"] == "probability"
+        assert row["ci_low"] <= row["influence"] <= row["ci_high"]
+    refusal = refused(
+        memtail("influence", "digits", "--store", str(trained.folder), "--by-class", *asked[2:4])
+    )
+    assert "--by-class knows no --measure probability" in refusal
+
+
 def test_a_report_says_by_which_measure(memtail: Memtail, trained: Trained, tmp_path: Path) -> None:
     shutil.copytree(trained.folder, tmp_path / "copy")
     store = ("--store", str(tmp_path / "copy"))
