@@ -14,6 +14,12 @@ from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
+NO_PROBABILITIES = (
+    "{} keeps none: run its study file with --set study.probabilities=true, which trains the same "
+    "models and keeps what they say of the examples that they held out"
+)
+"""What to do about a study without probabilities; the id is to be filled in."""
+
 
 @dataclass(frozen=True)
 class Damaged:
@@ -94,10 +100,7 @@ def load_held_out(store: ObjectStore, study: Study) -> HeldOut:
         DamagedError: a shard is damaged.
     """
     if not study.probabilities:
-        raise EstimationError(
-            f"{study.id} keeps no probabilities: run its study file with --set "
-            "study.probabilities=true, which makes a study with the same models and these too"
-        )
+        raise EstimationError(NO_PROBABILITIES.format(study.id))
     total = HeldOut.none(study.dataset.n_train, len(study.dataset.classes))
     stored, key = stored_shards(store, study), shard_key()
     if not stored:

@@ -33,7 +33,7 @@ class Exported:
 @pytest.fixture(scope="session")
 def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     root = tmp_path_factory.mktemp("exported")
-    for name in registry.WRITTEN:
+    for name in registry.OF_TRIALS:
         export(StoredStudy(trained.store, trained.study), registry.FORMATS[name], root / name)
     trials, _ = loading.load(trained.store, trained.study, values=True)
     return Exported(trained, trials, root)

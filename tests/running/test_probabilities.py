@@ -97,7 +97,7 @@ def test_the_models_are_those_of_the_study_without_them(
 
 
 def test_a_study_without_them_says_how_to_get_them(trained: Trained) -> None:
-    with pytest.raises(EstimationError, match="--set study.probabilities=true"):
+    with pytest.raises(EstimationError, match=r"--set study\.probabilities=true"):
         loading.load_held_out(trained.store, trained.study)
     assert "probabilities" not in trained.study.to_json().decode()
 

@@ -118,8 +118,10 @@ def test_lowered_rates_go_on_too() -> None:
     dataset = squares()
 
     def train(kept: Kept) -> Outcomes:
-        return Wild(epochs=30).engine("cpu", Tuning(3)).train(
-            dataset, WILD_SUBSETS, WILD_SEEDS, kept, probabilities=True
+        return (
+            Wild(epochs=30)
+            .engine("cpu", Tuning(3))
+            .train(dataset, WILD_SUBSETS, WILD_SEEDS, kept, probabilities=True)
         )
 
     assert (train(Kept()).rates < 1).any()
