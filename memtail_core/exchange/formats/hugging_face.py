@@ -79,7 +79,7 @@ def _write_split(
             arrays = [*_arrays(dataset, split, chunk, start), pa.array(labels[rows])]
             arrays += [each.combine_chunks() for each in more.slice(start, _ROWS).columns]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
-    state = {
+    state: dict[str, Any] = {
         "_data_files": [{"filename": _FILE}],
         "_fingerprint": hashlib.sha256(f"{dataset.sha256} {split}".encode()).hexdigest()[:16],
         "_format_columns": None,

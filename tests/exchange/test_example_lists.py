@@ -1,0 +1,181 @@
+"""Lists of examples, each read by the tool that it is for, or as its documentation says."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memtail_core.data import load
+from memtail_core.errors import EstimationError
+from memtail_core.exchange import registry
+from memtail_core.exchange.exporting import export
+from memtail_core.exchange.stored import StoredStudy
+from memtail_core.running.loading import load_held_out
+from memtail_core.study import DatasetTable
+from tests.conftest import Trained
+from tests.exchange.planted import CLASSES, N_WRONG, N, Planted
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def average_precision(score: np.ndarray, is_wrong: np.ndarray) -> float:
+    ranked = is_wrong[np.argsort(-score, kind="stable")]
+    return float((np.cumsum(ranked) / np.arange(1, len(ranked) + 1))[ranked].mean())
+
+
+def test_csv_is_a_row_per_example_and_runs_no_formula(lists: Planted) -> None:
+    rows = rows_of(lists.folder("csv") / "examples.csv")
+    assert [int(row["index"]) for row in rows] == list(range(N))
+    assert rows[0]["name"] == '\'@first, "quoted"', "a spreadsheet shows it and runs nothing"
+    given = [row["label"].removeprefix("'") for row in rows]
+    assert given == [CLASSES[c] for c in lists.dataset.y_train]
+    right = [
+        row["predicted"].removeprefix("'") == CLASSES[c]
+        for row, c in zip(rows, lists.right, strict=True)
+    ]
+    assert np.mean(right) > 0.85
+    held_out = load_held_out(lists.store, lists.study)
+    for i in (0, 7, N - 1):
+        assert float(rows[i]["predicted_probability"]) == pytest.approx(held_out.mean[i].max())
+        label = lists.dataset.y_train[i]
+        assert float(rows[i]["label_probability"]) == pytest.approx(
+            held_out.mean[i, label], abs=2e-3
+        ), "the same, by the margins"
+        near = [int(j) for j in rows[i]["neighbours"].split()]
+        assert len(near) == 3 and i not in near
+    wrong = np.array([float(row["mislabeled_probability"]) for row in rows])
+    assert average_precision(wrong, lists.is_wrong) > 0.8
+
+
+def test_cleanlabs_datalab_finds_the_planted_issues(lists: Planted) -> None:
+    datalab = pytest.importorskip("cleanlab").Datalab
+    folder = lists.folder("cleanlab")
+    labels, features = np.load(folder / "labels.npy"), np.load(folder / "features.npy")
+    pred_probs = np.load(folder / "pred_probs.npy")
+    assert (pred_probs.dtype, pred_probs.shape) == (np.float32, (N, 10))
+    np.testing.assert_allclose(pred_probs.sum(1), 1, rtol=1e-6)
+    lab = datalab(data={"label": labels}, label_name="label", verbosity=0)
+    lab.find_issues(pred_probs=pred_probs, features=features, issue_types={"label": {}})
+    found = lab.get_issues("label")
+    assert found["is_label_issue"].to_numpy()[lists.is_wrong].mean() >= 0.8
+    assert average_precision(1 - found["label_score"].to_numpy(), lists.is_wrong) > 0.8
+    ours = rows_of(folder / "issues.csv")
+    issues = np.array([row["is_label_issue"] == "true" for row in ours])
+    assert issues[lists.is_wrong].mean() >= 0.8
+    assert issues.sum() < 2 * N_WRONG
+    assert json.loads((folder / "classes.json").read_text()) == list(CLASSES)
+
+
+def test_datasets_loads_it_from_disk(lists: Planted) -> None:
+    datasets = pytest.importorskip("datasets")
+    found = datasets.load_from_disk(str(lists.folder("huggingface")))
+    train, test = found["train"], found["test"]
+    assert (len(train), len(test)) == (N, 100)
+    assert train.features["label"].names == list(CLASSES)
+    assert train["label"] == lists.dataset.y_train.tolist()
+    image = np.asarray(train[5]["image"])
+    np.testing.assert_array_equal(image, lists.dataset.train.take([5])[0, ..., 0])
+    assert train[0]["memtail_name"] == '@first, "quoted"', "lists hold names as they are"
+    wrong = np.array(train["memtail_mislabeled_probability"])
+    assert average_precision(wrong, lists.is_wrong) > 0.8
+    assert len(train[0]["memtail_neighbours"]) == 3
+    assert train.filter(lambda row: row["memtail_mislabeled_probability"] > 0.5).num_rows > 10
+
+
+def test_memtails_own_source_reads_the_hugging_face_folder(lists: Planted) -> None:
+    again = load(
+        DatasetTable(source=f"hf:{lists.folder('huggingface')}", label="label", image="image")
+    )
+    assert [again.classes[c] for c in again.y_train] == [CLASSES[c] for c in lists.dataset.y_train]
+    np.testing.assert_array_equal(again.train.whole(), lists.dataset.train.whole())
+
+
+def test_label_studio_tasks_are_what_its_documentation_asks_for(lists: Planted) -> None:
+    folder = lists.folder("label-studio")
+    tasks: list[dict[str, Any]] = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
+    assert len(tasks) == N
+    assert lists.is_wrong[[task["data"]["index"] for task in tasks[:N_WRONG]]].mean() > 0.7
+    interface = (folder / "labels.xml").read_text(encoding="utf-8")
+    assert 'value="&lt;b&gt;three&lt;/b&gt;"' in interface
+    for task in tasks:
+        (prediction,) = task["predictions"]
+        assert prediction["model_version"] == lists.study.id
+        assert 0 <= prediction["score"] <= 1
+        (result,) = prediction["result"]
+        assert (result["from_name"], result["to_name"]) == ("label", "example")
+        assert set(result["value"]["choices"]) < set(CLASSES)
+        assert task["data"]["example"].startswith("data:image/png;base64,")
+
+
+def test_label_studios_own_sdk_accepts_the_tasks(lists: Planted) -> None:
+    """Its validator checks data, predictions and choices against the labeling interface."""
+    interface = pytest.importorskip("label_studio_sdk.label_interface").LabelInterface
+    folder = lists.folder("label-studio")
+    made = interface((folder / "labels.xml").read_text(encoding="utf-8"))
+    made.validate()
+    for task in json.loads((folder / "tasks.json").read_text(encoding="utf-8")):
+        assert made.validate_task(task, validate_regions_only=False)
+        for prediction in task["predictions"]:
+            assert made.validate_prediction(prediction)
+
+
+def test_fiftyone_samples_have_files_and_fields(lists: Planted) -> None:
+    from PIL import Image
+
+    folder = lists.folder("fiftyone")
+    samples = json.loads((folder / "samples.json").read_text(encoding="utf-8"))["samples"]
+    assert "version" not in json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    assert len(samples) == N
+    for i in (0, N - 1):
+        image = np.asarray(Image.open(folder / samples[i]["filepath"]))
+        np.testing.assert_array_equal(image, lists.dataset.train.take([i])[0, ..., 0])
+    doubted = np.array(["doubted" in sample["tags"] for sample in samples])
+    assert doubted[lists.is_wrong].mean() >= 0.8
+
+
+def test_fiftyones_own_importer_reads_the_samples(lists: Planted) -> None:
+    pytest.importorskip("fiftyone")
+    script = Path(__file__).with_name("read_by_fiftyone.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(lists.folder("fiftyone"))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["samples"] == N and found["wrong_type"] == 0
+
+
+def test_the_same_study_gives_the_same_files(lists: Planted, tmp_path: Path) -> None:
+    for name in ("cleanlab", "huggingface", "csv"):
+        export(StoredStudy(lists.store, lists.study), registry.FORMATS[name], tmp_path / name)
+        for file in sorted(each for each in lists.folder(name).rglob("*") if each.is_file()):
+            again = tmp_path / name / file.relative_to(lists.folder(name))
+            assert again.read_bytes() == file.read_bytes(), file
+
+
+def test_without_probabilities_cleanlab_says_how_to_get_them_and_others_work(
+    trained: Trained, tmp_path: Path
+) -> None:
+    stored = StoredStudy(trained.store, trained.study)
+    with pytest.raises(EstimationError, match=r"needs probabilities.*--set study") as caught:
+        export(stored, registry.FORMATS["cleanlab"], tmp_path / "cleanlab")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "cleanlab").exists()
+    export(stored, registry.FORMATS["csv"], tmp_path / "csv")
+    rows = rows_of(tmp_path / "csv" / "examples.csv")
+    assert {row["predicted"] for row in rows} == {""}
+    assert all(row["label_probability"] for row in rows)
+    export(stored, registry.FORMATS["label-studio"], tmp_path / "studio")
+    tasks = json.loads((tmp_path / "studio" / "tasks.json").read_text())
+    assert all(
+        t["predictions"][0]["result"][0]["value"]["choices"] == [t["data"]["label"]] for t in tasks
+    )
