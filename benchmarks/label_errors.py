@@ -186,7 +186,8 @@ def _by_fold(dataset: Dataset, table: dict[str, Any]) -> Floats:
     )
     assert outcomes.train_probability is not None
     probabilities: Floats = outcomes.train_probability[fold, np.arange(n)].astype(np.float64)
-    return probabilities / probabilities.sum(1, keepdims=True)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    return probabilities
 
 
 def _ranked(score: Floats, is_wrong: NDArray[np.bool_]) -> dict[str, float]:

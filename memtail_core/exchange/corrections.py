@@ -98,7 +98,7 @@ def _rows(path: Path) -> Iterator[_Row]:
         where = f"{file.place(row)} of '{path}'"
         if not label:
             raise DatasetError(f"{where} has no label: fill it in, or delete the row")
-        yield where, index or None, name, label
+        yield where, index or None, name or None, label
 
 
 def _tasks(path: Path) -> Iterator[_Row]:

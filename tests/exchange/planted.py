@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from memtail_core import catalogue
 from memtail_core.data import Dataset
 from memtail_core.exchange import registry
 from memtail_core.exchange.exporting import export
 from memtail_core.exchange.stored import StoredStudy
-from memtail_core.running import execution
+from memtail_core.plan.shards import planned as planned_shards
 from memtail_core.running.preparation import prepare
+from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec, Study
 
@@ -57,18 +59,21 @@ def digits_with_wrong_labels() -> tuple[Dataset, np.ndarray, np.ndarray]:
 
 
 def planted(root: Path) -> Planted:
-    """Train 40 linear models and write every list."""
+    """Train 40 networks and write every list."""
     dataset, is_wrong, right = digits_with_wrong_labels()
     spec = Spec.parse(
         {
             "study": {"name": "planted", "shard_size": 10, "probabilities": True},
             "dataset": {"source": "here"},
-            "training": {"recipe": "linear", "l2": 0.01},
+            "training": {"recipe": "mlp", "widths": [32], "epochs": 20, "precision": "float32"},
         }
     )
     study, dataset = prepare(spec, dataset)
     store = FilesStore(root / "runs")
-    execution.run(study, store, dataset, 40, workers=1)
+    catalogue.register(store, study, dataset, 40)
+    trainer = ShardTrainer(store, study, "cpu")
+    for shard in planned_shards(study, 40):
+        trainer.train(shard)
     for name in registry.WRITTEN:
         if registry.FORMATS[name].lists_examples:
             export(StoredStudy(store, study), registry.FORMATS[name], root / name)
