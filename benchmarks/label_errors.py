@@ -47,12 +47,11 @@ from memtail_core.training.device import use_one_core
 _FOLDS = 5
 _TEST = 500  # examples, at most
 _RECIPES: dict[str, dict[str, Any]] = {
-    "mlp": {"recipe": "mlp", "widths": [64], "epochs": 20, "precision": "float32"},
+    "mlp": {"recipe": "mlp", "widths": [64], "precision": "float32"},
     "cnn": {
         "recipe": "cnn",
         "channels": [16, 32],
         "hidden": 64,
-        "epochs": 12,
         "precision": "float32",
     },
 }
@@ -66,6 +65,7 @@ Floats = NDArray[np.float64]
 @click.option("--examples", default=1200, show_default=True, help="Training examples.")
 @click.option("--wrong", default=0.02, show_default=True, help="Share of wrong labels.")
 @click.option("--models", default=100, show_default=True, help="Models of a study.")
+@click.option("--epochs", type=int, help="Of a network. [default: until it fits, as memtail's own]")
 @click.option("--draws", default=5, show_default=True, help="Draws of the wrong labels.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def main(
@@ -74,17 +74,20 @@ def main(
     examples: int,
     wrong: float,
     models: int,
+    epochs: int | None,
     draws: int,
     as_json: bool,
 ) -> None:
     """Measure how well each way finds planted wrong labels."""
     use_one_core()
     x, y = _read(data)
+    table = _RECIPES[recipe] | ({} if epochs is None else {"epochs": epochs})
     measured: dict[str, dict[str, list[float]]] = {}
     for draw in range(draws):
         dataset, is_wrong = _planted(x, y, examples, wrong, draw)
         start = time.perf_counter()
-        for way, figures in _ways(dataset, is_wrong, _RECIPES[recipe], models):
+        for way, figures in _ways(dataset, is_wrong, table, models):
+            click.echo(f"{way}: {figures}", err=True)
             for name, value in figures.items():
                 measured.setdefault(way, {}).setdefault(name, []).append(value)
         click.echo(f"draw {draw + 1} of {draws}: {time.perf_counter() - start:.0f} s", err=True)
