@@ -58,6 +58,14 @@ def digits_with_wrong_labels() -> tuple[Dataset, np.ndarray, np.ndarray]:
     return dataset, is_wrong, right
 
 
+def train(store: FilesStore, study: Study, dataset: Dataset, trials: int) -> None:
+    """Train in this process."""
+    catalogue.register(store, study, dataset, trials)
+    trainer = ShardTrainer(store, study, "cpu")
+    for shard in planned_shards(study, trials):
+        trainer.train(shard)
+
+
 def planted(root: Path) -> Planted:
     """Train 40 linear models and write every list."""
     dataset, is_wrong, right = digits_with_wrong_labels()
@@ -70,10 +78,7 @@ def planted(root: Path) -> Planted:
     )
     study, dataset = prepare(spec, dataset)
     store = FilesStore(root / "runs")
-    catalogue.register(store, study, dataset, 40)
-    trainer = ShardTrainer(store, study, "cpu")
-    for shard in planned_shards(study, 40):
-        trainer.train(shard)
+    train(store, study, dataset, 40)
     for name in registry.WRITTEN:
         if registry.FORMATS[name].lists_examples:
             export(StoredStudy(store, study), registry.FORMATS[name], root / name)

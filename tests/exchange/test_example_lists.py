@@ -194,3 +194,41 @@ def test_without_probabilities_cleanlab_says_how_to_get_them_and_others_work(
     assert all(
         t["predictions"][0]["result"][0]["value"]["choices"] == [t["data"]["label"]] for t in tasks
     )
+
+
+@pytest.mark.parametrize("kind", ["text", "features"])
+def test_texts_and_tables_are_listed_too(kind: str, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    table = {"recipe": "bag", "buckets": 256, "epochs": 2} if kind == "text" else {}
+    spec = Spec.parse(
+        {
+            "study": {"probabilities": True, "shard_size": 10},
+            "dataset": {"source": "sklearn:iris"},
+            "training": table or {"recipe": "linear"},
+        }
+    )
+    study, dataset = prepare(spec, reviewed() if kind == "text" else None)
+    store = FilesStore(tmp_path / "runs")
+    train(store, study, dataset, 10)
+    for name in registry.WRITTEN:
+        format_ = registry.FORMATS[name]
+        if name == "fiftyone":
+            with pytest.raises(EstimationError, match="fiftyone shows images"):
+                export(StoredStudy(store, study), format_, tmp_path / name)
+        elif format_.lists_examples:
+            export(StoredStudy(store, study), format_, tmp_path / name)
+    tasks = json.loads((tmp_path / "label-studio" / "tasks.json").read_text(encoding="utf-8"))
+    found = datasets.load_from_disk(str(tmp_path / "huggingface"))["train"]
+    at = tasks[0]["data"]["index"]
+    if kind == "text":
+        assert dataset.texts is not None
+        assert tasks[0]["data"]["example"] == dataset.texts.train[at] == found[at]["text"]
+    else:
+        row = dataset.train.take([at])[0]
+        shown = dict(zip(dataset.features, row.tolist(), strict=True))
+        assert tasks[0]["data"]["example"] == shown
+        assert {name: found[at][name] for name in dataset.features} == shown
+    probabilities = np.load(tmp_path / "cleanlab" / "pred_probs.npy")
+    assert probabilities.shape == (len(dataset.y_train), len(dataset.classes))
+    spread = np.load(tmp_path / "cleanlab" / "spread.npy")
+    assert spread.dtype == np.float16 and (spread >= 0).all() and spread.max() <= 0.5

@@ -1,6 +1,7 @@
 """cleanlab: what ``Datalab.find_issues`` takes, and the issues that memtail finds (Northcutt 2021).
 
     pred_probs.npy   float32 [m, C]  mean probabilities by the models that held each example out
+    spread.npy       float16 [m, C]  their standard deviation between these models
     labels.npy       int64 [m]       class indices
     features.npy     float32 [m, p]  the examples as memtail compares them
     classes.json     the C names
@@ -37,6 +38,7 @@ def _write(study: StoredStudy, folder: Path) -> None:
     probabilities = listed.held_out.mean[rows]
     probabilities /= probabilities.sum(1, keepdims=True)  # float16 rounds each by itself
     np.save(folder / "pred_probs.npy", probabilities.astype(np.float32))
+    np.save(folder / "spread.npy", listed.held_out.spread[rows].astype(np.float16))
     np.save(folder / "labels.npy", listed.dataset.y_train[rows])
     np.save(folder / "features.npy", listed.vectors[rows])
     classes = json.dumps(listed.dataset.classes, ensure_ascii=False)
