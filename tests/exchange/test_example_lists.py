@@ -17,9 +17,12 @@ from memtail_core.exchange import registry
 from memtail_core.exchange.exporting import export
 from memtail_core.exchange.stored import StoredStudy
 from memtail_core.running.loading import load_held_out
-from memtail_core.study import DatasetTable
+from memtail_core.running.preparation import prepare
+from memtail_core.store import FilesStore
+from memtail_core.study import DatasetTable, Spec
 from tests.conftest import Trained
-from tests.exchange.planted import CLASSES, N_WRONG, N, Planted
+from tests.exchange.planted import CLASSES, N_WRONG, N, Planted, train
+from tests.texts import reviewed
 
 
 def rows_of(file: Path) -> list[dict[str, str]]:
