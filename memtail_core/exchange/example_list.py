@@ -27,7 +27,6 @@ _NEIGHBOURS = 3
 _SCORES = ("memorization", "standard_error", "ci_low", "ci_high", "n_in", "n_out")
 
 Floats = NDArray[np.float64]
-Texts = NDArray[np.str_]
 
 
 @dataclass(frozen=True, eq=False)
