@@ -115,7 +115,9 @@ def test_datasets_loads_it_from_disk(lists: Planted) -> None:
     wrong = np.array(train["memtail_mislabeled_probability"])
     assert average_precision(wrong, lists.is_wrong) > 0.8
     assert len(train[0]["memtail_neighbours"]) == 3
-    doubted = train.filter(lambda row: row["memtail_mislabeled_probability"] >= 0.5)
+    doubted = train.filter(
+        lambda row: row["memtail_mislabeled_probability"] >= 0.5, keep_in_memory=True
+    )
     assert doubted.num_rows == (wrong >= 0.5).sum() > 0
 
 
