@@ -97,11 +97,17 @@ def _run(
         as_json=as_json,
         estimator=given.get("estimator", COUNTED),
     )
+    failed = False
     for result in command.run(host, options):
         _finish(host, experiment, result, format_, output)
         if page is not None:
             _write_page(host, experiment, result, page)
+        if (reason := command.failure(options, result)) is not None:
+            click.echo(reason, err=True)
+            failed = True
     host.print_plans()
+    if failed:
+        click.get_current_context().exit(1)
 
 
 def _finish(

@@ -82,7 +82,8 @@ def options_of(model: type[Options]) -> Iterator[Callable[..., Any]]:
 def _settings(name: str, field: FieldInfo) -> dict[str, Any]:
     bounds, default, description = _bounds(field.metadata), field.default, field.description
     if field.annotation in _OPTIONAL:
-        return {**_OPTIONAL[field.annotation](bounds), "help": description}
+        named = {"metavar": field.title} if field.title else {}
+        return {**_OPTIONAL[field.annotation](bounds), **named, "help": description}
     if field.annotation is bool:
         return {"is_flag": True, "help": description}
     settings = {"default": default, "show_default": True, "help": description}

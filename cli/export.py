@@ -17,7 +17,7 @@ from cli.progress import progress_bar
     "to",
     required=True,
     metavar="FORMAT",
-    help="Write datamodels, dattri, lira, privacy-meter or npz.",
+    help="Write this format: one of those below.",
 )
 @click.option(
     "--output",
@@ -29,10 +29,15 @@ from cli.progress import progress_bar
 )
 @json_option
 def export(name: str, location: str, to: str, folder: Path, as_json: bool) -> None:
-    """Write the models' outcomes of STUDY for another project.
+    """Write STUDY for another project: its models' outcomes, or a list of examples.
 
-    All stored models are written: which examples each trained on, what it got right, and its
-    margins. Arrays are written shard by shard, so they may be larger than memory.
+    datamodels, dattri, lira, privacy-meter and npz hold all stored models: which examples each
+    trained on, what it got right, and its margins. Arrays are written shard by shard, so they may
+    be larger than memory.
+
+    cleanlab, fiftyone, label-studio, huggingface and csv hold the training examples with what the
+    models say of each: memorization, how likely its label is wrong, its neighbours and, where
+    [study] probabilities = true, the predicted class. cleanlab needs these probabilities.
     """
     from memtail_core.exchange import registry
     from memtail_core.exchange.exporting import export as write
@@ -49,7 +54,16 @@ def export(name: str, location: str, to: str, folder: Path, as_json: bool) -> No
         written = [f"{folder}/{file}" for file in files]
         print_json({"study": study.id, "format": to, "models": len(stored), "files": written})
         return
-    click.echo(f"{len(stored):,} models of {study.id}: {_files(files)} in {folder}")
+    what = f"{len(stored):,} models"
+    if chosen.lists_examples:
+        what = f"{study.dataset.n_train:,} examples by {what}"
+    click.echo(f"{what} of {study.id}: {_files(files)} in {folder}")
+    if chosen.lists_examples and not study.probabilities:
+        click.echo(
+            "without predicted classes: the study keeps no probabilities (--set "
+            "study.probabilities=true)",
+            err=True,
+        )
 
 
 def _files(files: list[str]) -> str:

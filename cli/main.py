@@ -18,6 +18,7 @@ from cli.import_bank import import_bank
 from cli.influence import influence
 from cli.pack import pack
 from cli.pairs import pairs
+from cli.relabel import relabel
 from cli.report import report
 from cli.retry import retry
 from cli.run import run
@@ -31,7 +32,7 @@ from memtail_core.errors import MemtailError
 _SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Studies": (demo, run, status, report, dashboard, pack, doctor),
     "Results": (scores, pairs, influence, approximate),
-    "Other projects": (import_bank, export),
+    "Other projects": (import_bank, export, relabel),
     "Experiments": tuple(experiment_commands()),
     "Cluster": (submit, watch, workers, cancel, retry, fetch),
 }

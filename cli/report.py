@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 @measure_option
 @any_class_option
 @fdr_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("text", "markdown")),
+    default="text",
+    show_default=True,
+    help="Print the summary as text, or in GitHub's Markdown.",
+)
 @json_option
 def report(
     name: str,
@@ -53,12 +61,14 @@ def report(
     measure: str | None,
     any_class: bool,
     fdr: float | None,
+    format_: str,
     as_json: bool,
 ) -> None:
     """Write the report of STUDY from the models stored so far.
 
     The report of an unfinished study is provisional. With --measure probability, memorization and
-    influence are differences of mean probabilities instead of accuracies.
+    influence are differences of mean probabilities instead of accuracies. With --format markdown
+    the summary can be appended to "$GITHUB_STEP_SUMMARY", or posted on a pull request.
     """
     from cli.findings import say_findings
     from memtail_core.analysis.measuring import estimator_of
@@ -70,7 +80,13 @@ def report(
     rule = PairsRule(theta_mem, theta_infl, same_class=not any_class, fdr=fdr)
     analysis = analyse_stored(store, study, rule, estimator_of(study, measure, estimator))
     page = f"{store.location}/{publish(store, analysis)}"
-    if as_json:
+    if format_ == "markdown" and not as_json:
+        from memtail_core.experiments.registry import sections
+        from memtail_core.report.markdown import markdown
+
+        found = list(sections(store, study, analysis.dataset))
+        click.echo(markdown(analysis, found), nl=False)
+    elif as_json:
         print_json({**analysis.summary(), "report": page})
     else:
         say_findings(analysis.summary(), page)

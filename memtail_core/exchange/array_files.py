@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.data import Examples
 from memtail_core.errors import DatasetError
 
 _LOCAL_HEADER = 30  # bytes of a zip member before its name
@@ -44,6 +45,23 @@ def npz(path: Path) -> dict[str, NDArray[Any]]:
             }
     except (*_DAMAGED, zipfile.error) as error:
         raise _unreadable(path, error) from error
+
+
+def member(
+    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> Any:
+    """Open an array of an .npz file to be written row by row."""
+    file = archive.open(f"{name}.npy", "w", force_zip64=True)
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_2_0(file, header)
+    return file
+
+
+def write_rows(archive: zipfile.ZipFile, name: str, examples: Examples) -> None:
+    """Write examples as an array of an .npz file, chunk by chunk."""
+    with member(archive, name, examples.dtype, (len(examples), *examples.shape)) as file:
+        for chunk in examples.chunks():
+            file.write(np.ascontiguousarray(chunk).data)
 
 
 def _mapped(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

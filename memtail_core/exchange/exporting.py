@@ -1,6 +1,7 @@
 """Write a stored study in the format of another project."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from memtail_core.analysis.analysis import refuse_experiments
@@ -20,13 +21,23 @@ def export(study: StoredStudy, format_: Format, folder: Path) -> list[str]:
     """
     assert format_.write is not None
     refuse_experiments(study.study)
+    write = format_.write
+    return in_new_folder(folder, lambda begun: write(study, begun))
+
+
+def in_new_folder(folder: Path, write: Callable[[Path], object]) -> list[str]:
+    """Let ``write`` fill a new or empty folder, which appears when it is whole; name its files.
+
+    Raises:
+        StoreError: the folder is not empty, or cannot be written.
+    """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise StoreError(f"'{folder}' is there and not empty: choose another --output")
     begun = folder.with_name(f".{folder.name}.part")
     try:
         shutil.rmtree(begun, ignore_errors=True)
         begun.mkdir(parents=True)
-        format_.write(study, begun)
+        write(begun)
         if folder.exists():
             folder.rmdir()
         begun.rename(folder)

@@ -25,6 +25,7 @@ class Format:
             them. None: memtail only writes it.
         write: writes a study into an empty folder; None: memtail only reads it.
         passes: how often it reads all trials to write them.
+        lists_examples: whether it writes what follows of each example, not the trials.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Format:
     read: Callable[[Path, Labels], Bank] | None = None
     write: Callable[[StoredStudy, Path], None] | None = None
     passes: Callable[[StoredStudy], int] = lambda _: 1
+    lists_examples: bool = False

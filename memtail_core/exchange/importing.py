@@ -83,10 +83,10 @@ def import_bank(
     )
     key = shard_key()
     for shard, part in _shards(bank, study):
-        bits, values = shard_files.encode(_trials(study, shard, part, bank.origin), key)
-        if values is not None:
-            store.put(shard.values_key(study), values)
-        store.put(shard.key(study), bits)
+        files = shard_files.encode(_trials(study, shard, part, bank.origin), key)
+        if files.values is not None:
+            store.put(shard.values_key(study), files.values)
+        store.put(shard.key(study), files.bits)
         progress(len(part.subset))
     account = dataset.account + Account(bank.notes)
     catalogue.register(store, study, replace(dataset, account=account), bank.trials)

@@ -1,10 +1,21 @@
-"""Every format by its name; a new one adds a line."""
+"""Every format by its name: of trials, and of lists of examples; a new one adds a line."""
 
 from pathlib import Path
 
 from memtail_core.errors import DatasetError, did_you_mean
 from memtail_core.exchange.format import Format
-from memtail_core.exchange.formats import arrays, datamodels, dattri, lira, privacy_meter
+from memtail_core.exchange.formats import (
+    arrays,
+    cleanlab,
+    datamodels,
+    dattri,
+    example_csv,
+    fiftyone,
+    hugging_face,
+    label_studio,
+    lira,
+    privacy_meter,
+)
 
 FORMATS: dict[str, Format] = {
     each.name: each
@@ -14,10 +25,16 @@ FORMATS: dict[str, Format] = {
         lira.FORMAT,
         privacy_meter.FORMAT,
         arrays.FORMAT,
+        cleanlab.FORMAT,
+        fiftyone.FORMAT,
+        label_studio.FORMAT,
+        hugging_face.FORMAT,
+        example_csv.FORMAT,
     )
 }
 READ = tuple(name for name, each in FORMATS.items() if each.read is not None)
 WRITTEN = tuple(name for name, each in FORMATS.items() if each.write is not None)
+OF_TRIALS = tuple(name for name in WRITTEN if not FORMATS[name].lists_examples)
 
 
 def named(name: str, among: tuple[str, ...]) -> Format:

@@ -14,9 +14,10 @@ from memtail_core.analysis.measuring import value_of
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError, EstimationError, StoreError
+from memtail_core.estimation.held_out import HeldOut
 from memtail_core.estimation.measures import MARGIN
 from memtail_core.plan.shards import Shard
-from memtail_core.running.loading import load_shard
+from memtail_core.running.loading import load_held_out, load_shard
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -105,6 +106,35 @@ class StoredStudy:
                 rows[first : first + len(block)] = block
         for rows in mapped:
             rows.flush()
+
+    def trials(self) -> Trials:
+        """Read all trials, with their margins if they have any.
+
+        Raises:
+            StoreError: a shard is damaged.
+        """
+        are_margins = value_of(self.study) == MARGIN.value
+        parts = []
+        for shard in self.shards:
+            parts.append(self._load(shard, values=are_margins))
+            self.advance(len(parts[-1]))
+        return Trials.joined(parts)
+
+    @cached_property
+    def held_out(self) -> HeldOut | None:
+        """The class probabilities of held-out examples; None if the study keeps none.
+
+        Raises:
+            StoreError: a shard is damaged.
+        """
+        if not self.study.probabilities:
+            return None
+        try:
+            return load_held_out(self.store, self.study)
+        except (DamagedError, KeyError) as error:
+            raise StoreError(
+                f"a shard of {self.study.id} is damaged: memtail run {self.study.id} again first"
+            ) from error
 
     def require(self, name: str, to: str) -> None:
         """Refuse to write a format that needs an array which the study does not have.

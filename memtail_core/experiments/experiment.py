@@ -43,8 +43,9 @@ class Options(BaseModel):
 
     Each field is one option: ``min_influence`` is ``--min-influence``, its description is the help
     text, its bounds are checked. Types: bool, int, float, Literal of words, tuples of numbers,
-    tuples of words that :class:`OneOf` lists, and ``str | None`` for a file. A tuple of any words
-    takes what follows STUDY on the command line, one or more.
+    tuples of words that :class:`OneOf` lists, and ``str | None`` for a file, or for what the title
+    of the field says. A tuple of any words takes what follows STUDY on the command line, one or
+    more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -142,6 +143,8 @@ class Command(Generic[O]):
             ``--estimator`` then names; all other commands count.
         writes_table: whether the table of its section can be written to a file (``--output``).
         takes_several: whether it takes several studies instead of one.
+        failure: says, given the options and a result, why a check that the user asked for fails;
+            the command then exits with 1.
     """
 
     name: str
@@ -152,6 +155,7 @@ class Command(Generic[O]):
     takes_estimator: bool = False
     writes_table: bool = False
     takes_several: bool = False
+    failure: Callable[[O, Any], str | None] = lambda options, result: None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ class Shard:
         """The key of the shard's real values (margins), where the recipe gives them."""
         return f"{study.prefix}values/{self.name}.npz"
 
+    def probabilities_key(self, study: Study) -> str:
+        """The key of the shard's held-out class probabilities, where the study keeps them."""
+        return f"{study.prefix}probabilities/{self.name}.npz"
+
     def checkpoint_key(self, study: Study) -> str:
         """The key of the state of a training of the shard that is under way, or was interrupted."""
         return f"{study.prefix}checkpoints/{self.name}.npz"

@@ -5,6 +5,8 @@ files and columns come from data. Such a cell gets an apostrophe in front, as OW
 Numbers stay as they are, and so does all of Parquet and JSON.
 """
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,6 +28,11 @@ def harmless(table: pa.Table) -> tuple[pa.Table, int]:
         names.append(str(name))
         columns.append(written)
     return (pa.Table.from_arrays(columns, names=names), changed) if changed else (table, 0)
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run this cell."""
+    return bool(re.match(_FORMULA, text)) and not re.match(_NUMBER, text)
 
 
 def _harmless(texts: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:

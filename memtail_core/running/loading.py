@@ -5,13 +5,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from memtail_core.catalogue.stored import stored_shards
-from memtail_core.errors import DamagedError
+from memtail_core.errors import DamagedError, EstimationError
+from memtail_core.estimation.held_out import HeldOut
 from memtail_core.plan.shards import Shard
 from memtail_core.running import shard_files
 from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
+
+NO_PROBABILITIES = (
+    "{} keeps none: run its study file with --set study.probabilities=true, which trains the same "
+    "models and keeps what they say of the examples that they held out"
+)
+"""What to do about a study without probabilities; the id is to be filled in."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ def _load_shard(
     bits = shard_files.decode(store.get(shard.key(study)), study, shard, key)
     if not values:
         return bits.trials.without_values()
+    if study.probabilities:
+        _held_out(store, study, shard, bits)
     if bits.values is None:  # the recipe gives none, or version 0.1 kept them with the bits
         return bits.trials
     try:
@@ -83,8 +92,35 @@ def _load_shard(
     return shard_files.with_values(bits, content, study, shard)
 
 
+def load_held_out(store: ObjectStore, study: Study) -> HeldOut:
+    """Add up the held-out class probabilities of all stored shards, each verified, one at a time.
+
+    Raises:
+        EstimationError: the study keeps none, or nothing is stored.
+        DamagedError: a shard is damaged.
+    """
+    if not study.probabilities:
+        raise EstimationError(NO_PROBABILITIES.format(study.id))
+    total = HeldOut.none(study.dataset.n_train, len(study.dataset.classes))
+    stored, key = stored_shards(store, study), shard_key()
+    if not stored:
+        raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
+    for shard in stored:
+        bits = shard_files.decode(store.get(shard.key(study)), study, shard, key)
+        total = total.plus(_held_out(store, study, shard, bits))
+    return total
+
+
+def _held_out(store: ObjectStore, study: Study, shard: Shard, bits: shard_files.Bits) -> HeldOut:
+    try:
+        content = store.get(shard.probabilities_key(study))
+    except KeyError:
+        raise DamagedError("the file of its probabilities is missing") from None
+    return shard_files.held_out(bits, content, study, shard)
+
+
 def is_whole(store: ObjectStore, study: Study, shard: Shard) -> bool:
-    """Whether a shard is stored and verifies, values included."""
+    """Whether a shard is stored and verifies, values and probabilities included."""
     try:
         load_shard(store, study, shard, values=True)
     except (KeyError, DamagedError):
@@ -113,15 +149,16 @@ def _each(
 
 
 def _set_aside(store: ObjectStore, study: Study, shard: Shard) -> str:
-    """Move both files of a shard away; return the new key of its bits.
+    """Move the files of a shard away; return the new key of its bits.
 
     The bits go last: nobody trains the shard again, and stores new values, before they are gone.
     """
     aside = f"{study.prefix}damaged/{shard.name}"
     for key, to in (
         (shard.values_key(study), f"{aside}.values.npz"),
+        (shard.probabilities_key(study), f"{aside}.probabilities.npz"),
         (shard.key(study), f"{aside}.npz"),
     ):
-        with suppress(KeyError):  # there are no values, or another process was faster
+        with suppress(KeyError):  # there are none, or another process was faster
             store.move(key, to)
     return f"{aside}.npz"

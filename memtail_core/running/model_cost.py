@@ -16,7 +16,8 @@ def store_bytes(study: Study, n_shards: int) -> int:
     """The bytes of so many shards in the store."""
     n, n_test = study.dataset.n_train, study.dataset.n_test
     per_model = (2 * n + n_test) / 8 + (2 * (n + n_test) if study.margins else 0) + 16
-    return round(n_shards * (study.shard_size * per_model + _SHARD_BYTES))
+    sums = 4 + 8 * len(study.dataset.classes) if study.probabilities else 0
+    return round(n_shards * (study.shard_size * per_model + sums * n + _SHARD_BYTES))
 
 
 def seconds_per_model(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> float | None:

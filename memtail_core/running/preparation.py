@@ -8,6 +8,9 @@ from memtail_core.errors import StudyError
 from memtail_core.plan.candidates import with_candidates
 from memtail_core.running.packing import storage_here
 from memtail_core.study import DatasetIdentity, Spec, Study
+from memtail_core.training import Recipe
+
+_MOST_BYTES = 2**31  # of the probabilities of a shard's models, in memory while it is trained
 
 
 class Prepared(NamedTuple):
@@ -40,11 +43,14 @@ def prepare(spec: Spec, dataset: Dataset | None = None, storage: Storage | None 
             f"is a subset of {drawn}: at least 1 must be in and 1 out"
         )
     recipe = training.resolve(spec.training, dataset, n - n_drawn_from + drawn, spec.study.name)
+    if spec.study.probabilities:
+        _check_probabilities(spec, recipe, dataset)
     study = Study(
         name=spec.study.name,
         seed=spec.study.seed,
         shard_size=spec.study.shard_size,
         margins=spec.study.margins,
+        probabilities=spec.study.probabilities,
         dataset=DatasetIdentity(
             sha256=dataset.sha256,
             source=spec.dataset.source,
@@ -58,3 +64,16 @@ def prepare(spec: Spec, dataset: Dataset | None = None, storage: Storage | None 
         training=recipe.described(),
     )
     return Prepared(study, dataset)
+
+
+def _check_probabilities(spec: Spec, recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse to keep probabilities that models do not give, or that memory does not hold."""
+    recipe.check_probabilities()
+    one = 2 * len(dataset.y_train) * len(dataset.classes)
+    if one * spec.study.shard_size > _MOST_BYTES:
+        most = _MOST_BYTES // one
+        smaller = f"[study] shard_size = {most} or less" if most else "a [dataset] train_limit"
+        raise StudyError(
+            f"[study] probabilities = true: those of {len(dataset.classes):,} classes for "
+            f"{len(dataset.y_train):,} examples take {one / 1e9:.2g} GB a model: set {smaller}"
+        )

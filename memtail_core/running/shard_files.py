@@ -1,4 +1,4 @@
-"""The two files of a shard, its bits and its values: encode, decode, verify.
+"""The files of a shard, its bits and its values: encode, decode, verify.
 
 Each is an npz that plain numpy opens, with its own SHA-256 (64 hexadecimal digits) as the comment
 at the end of the zip archive: a file proves itself wherever it is copied.
@@ -9,15 +9,15 @@ at the end of the zip archive: a file proves itself wherever it is copied.
         trials [K], seconds [K]               int64, float64
         rate_share [K]                        float64, only where a learning rate was lowered
         about                                 JSON: study id, versions, device, tuning
-        values                                SHA-256 of the file of values, where there is one
+        values, probabilities                 SHA-256 of the files of these, where there are any
     values/F-L.npz                            the values, where the recipe gives them
                                               (imported trials may lack some, and train_correct)
         train_values [K, n], test_values      float16
         trials [K]                            int64
         about                                 JSON: study id
 
-Version 0.1 kept the values in the file of the bits, as ``train_margin`` and ``test_margin``; such
-files are read too.
+:mod:`.probability_files` says what the third file holds. Version 0.1 kept the values in the file of
+the bits, as ``train_margin`` and ``test_margin``; such files are read too.
 """
 
 import hashlib
@@ -29,7 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.errors import DamagedError
+from memtail_core.estimation.held_out import HeldOut
 from memtail_core.plan.shards import Shard
+from memtail_core.running import probability_files
 from memtail_core.running.trials import BITS, VALUES, Trials
 from memtail_core.store import archive
 from memtail_core.store.archive import Arrays
@@ -45,6 +47,7 @@ class Encoded(NamedTuple):
 
     bits: bytes
     values: bytes | None
+    probabilities: bytes | None = None
 
 
 class Bits(NamedTuple):
@@ -52,28 +55,32 @@ class Bits(NamedTuple):
 
     Attributes:
         trials: without values, unless version 0.1 kept them in this file.
-        values: SHA-256 of the file of the values; None where there is no such file.
+        values, probabilities: SHA-256 of the files of these; None where there is no such file.
     """
 
     trials: Trials
     values: str | None
+    probabilities: str | None = None
 
 
-def encode(trials: Trials, key: bytes | None = None) -> Encoded:
+def encode(trials: Trials, key: bytes | None = None, probabilities: bytes | None = None) -> Encoded:
     """Encode one shard's trials; the same trials give the same bytes.
 
-    With a ``key`` the bits are signed, and with them the values, whose digest they hold.
+    With a ``key`` the bits are signed, and with them the values and the ``probabilities``, the
+    content of :mod:`.probability_files`, whose digests they hold.
     """
     arrays: Arrays = _there(trials, BITS)
     arrays |= {"trials": trials.trials, "seconds": trials.seconds, "about": _json(trials.about[0])}
     if trials.rate_share is not None:
         arrays["rate_share"] = trials.rate_share
+    if probabilities is not None:
+        arrays["probabilities"] = np.array(_sha256(probabilities))
     if not (values := _there(trials, VALUES)):
-        return Encoded(archive.packed(arrays, key), None)
+        return Encoded(archive.packed(arrays, key), None, probabilities)
     about = _json({"study": trials.about[0]["study"]})
     content = archive.packed(values | {"trials": trials.trials, "about": about})
     arrays["values"] = np.array(_sha256(content))
-    return Encoded(archive.packed(arrays, key), content)
+    return Encoded(archive.packed(arrays, key), content, probabilities)
 
 
 def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None) -> Bits:
@@ -100,7 +107,12 @@ def decode(content: bytes, study: Study, shard: Shard, key: bytes | None = None)
         train_correct=arrays.get("train_correct"),
         test_correct=arrays["test_correct"],
     )
-    return Bits(trials, str(arrays["values"]) if "values" in arrays else None)
+    if ("probabilities" in arrays) != study.probabilities:
+        raise DamagedError("it says otherwise than the study whether there are probabilities")
+    values, probabilities = (
+        str(arrays[name]) if name in arrays else None for name in ("values", "probabilities")
+    )
+    return Bits(trials, values, probabilities)
 
 
 def with_values(bits: Bits, content: bytes, study: Study, shard: Shard) -> Trials:
@@ -115,6 +127,18 @@ def with_values(bits: Bits, content: bytes, study: Study, shard: Shard) -> Trial
         raise DamagedError("its values were not stored with its bits")
     train_values, test_values = (arrays.get(name) for name in VALUES)
     return replace(bits.trials, train_values=train_values, test_values=test_values)
+
+
+def held_out(bits: Bits, content: bytes, study: Study, shard: Shard) -> HeldOut:
+    """Decode and verify the file of a shard's probabilities.
+
+    Raises:
+        DamagedError: it is damaged, or not the file that was stored with the bits.
+    """
+    sums = probability_files.decode(content, study, shard)
+    if _sha256(content) != bits.probabilities:
+        raise DamagedError("its probabilities were not stored with its bits")
+    return sums
 
 
 def _verified(arrays: Arrays, names: tuple[str, ...], study: Study, shard: Shard) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Train one shard: subsets and seeds from the plan, outcomes from the engine, two files stored."""
+"""Train one shard: subsets and seeds from the plan, outcomes from the engine, files stored."""
 
 import platform
 from contextlib import suppress
@@ -8,10 +8,12 @@ import numpy as np
 
 from memtail_core import catalogue, training
 from memtail_core.data import Dataset
+from memtail_core.errors import TrainingError
+from memtail_core.estimation.held_out import HeldOut
 from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
 from memtail_core.plan.shards import Shard
-from memtail_core.running import shard_files, tuning
+from memtail_core.running import probability_files, shard_files, tuning
 from memtail_core.running.checkpoints import ShardCheckpoints
 from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
@@ -75,7 +77,7 @@ class ShardTrainer:
         self._every = settings().checkpoint_every
 
     def train(self, shard: Shard, report: Report | None = None) -> TrainedShard:
-        """Train and store one shard: its values first, since its bits say that it is whole.
+        """Train and store one shard: its bits last, since they say that it is whole.
 
         Args:
             shard: which; if its training was interrupted, it is continued.
@@ -85,16 +87,22 @@ class ShardTrainer:
             self._store, self._study, shard, self._about, self._every, self._key, report
         )
         try:
-            trials = train_shard(
+            trials, held_out = train_shard(
                 *(self._study, self._dataset, shard, self._engine, self._device, self._arms),
                 checkpoints,
             )
         finally:
             checkpoints.close()
-        bits, values = shard_files.encode(trials, self._key)
-        if values is not None:
-            self._store.put(shard.values_key(self._study), values)
-        self._store.put(shard.key(self._study), bits)
+        files = shard_files.encode(
+            trials,
+            self._key,
+            None if held_out is None else probability_files.encode(held_out, self._study, shard),
+        )
+        if files.values is not None:
+            self._store.put(shard.values_key(self._study), files.values)
+        if files.probabilities is not None:
+            self._store.put(shard.probabilities_key(self._study), files.probabilities)
+        self._store.put(shard.key(self._study), files.bits)
         checkpoints.remove()
         means, tuning = trials.accuracies().means(), self._engine.tuning
         return TrainedShard(shard, checkpoints.seconds, means, tuning)
@@ -108,17 +116,28 @@ def train_shard(
     device: str,
     arms: Arms | None = None,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
-) -> Trials:
+) -> tuple[Trials, HeldOut | None]:
     """Train the models of one shard and evaluate each on every example.
 
-    The trials depend on the study (with its arms, for an experiment) and the shard alone; the last
-    bits of a value also on the kind of machine and the engine's tuning. Training a shard twice
-    gives the same trials.
+    The held-out class probabilities are None unless the study keeps them. Everything depends on the
+    study (with its arms, for an experiment) and the shard alone; the last bits of a value also on
+    the kind of machine and the engine's tuning. Training a shard twice gives the same trials.
+
+    Raises:
+        TrainingError: the study keeps probabilities, and the models give none.
     """
     subset = designs.subsets(study, shard.trials, arms)
     seeds = designs.training_seeds(study, shard.trials)
-    outcomes = engine.train(dataset, subset, seeds, checkpoints)
-    return Trials(
+    outcomes = engine.train(dataset, subset, seeds, checkpoints, probabilities=study.probabilities)
+    held_out = None
+    if study.probabilities:
+        if outcomes.train_probability is None:
+            raise TrainingError(
+                f"[study] probabilities = true: '{study.training['recipe']}' gives labels alone; "
+                "return logits [n, n_classes] from predict, or leave that key out"
+            )
+        held_out = HeldOut.of(subset, outcomes.train_probability)
+    trials = Trials(
         n=study.dataset.n_train,
         n_test=study.dataset.n_test,
         subset=np.packbits(subset, axis=1),
@@ -131,6 +150,7 @@ def train_shard(
         rate_share=outcomes.rate_share,
         about=({"study": study.id, "device": device, **asdict(engine.tuning), **versions(device)},),
     )
+    return trials, held_out
 
 
 def versions(device: str) -> dict[str, str]:

@@ -39,6 +39,10 @@ def part_key(sha256: str) -> str:
     return f"datasets/parts/{sha256}"
 
 
+def _is_off(value: object) -> bool:
+    return value is False  # a study without probabilities has the id it had before there were any
+
+
 class DatasetIdentity(Table):
     """A study's data by digest, with what must be known of them without loading them."""
 
@@ -66,6 +70,7 @@ class Study(Table):
     seed: int
     shard_size: Annotated[int, Field(ge=1, le=10_000)]
     margins: bool
+    probabilities: Annotated[bool, Field(exclude_if=_is_off)] = False
     dataset: DatasetIdentity
     subsets: SubsetsTable | ArmsTable
     training: dict[str, Any]

@@ -37,13 +37,14 @@ class Table(BaseModel):
 
 
 class StudyTable(Table):
-    """``[study]``: its name, seed, number of trials and size of shards."""
+    """``[study]``: its name, seed, number of trials and size of shards, and what these keep."""
 
     name: Annotated[str, Field(pattern=f"^{NAME}$")] = "study"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     trials: Annotated[int, Field(ge=1, le=MOST_TRIALS)] = 200
     shard_size: Annotated[int, Field(ge=1, le=10_000)] = 10
     margins: bool = True
+    probabilities: bool = False
 
 
 class TokensTable(Table):

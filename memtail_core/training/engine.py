@@ -51,6 +51,8 @@ class Engine(Protocol):
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
         checkpoints: Checkpoints = NO_CHECKPOINTS,
+        *,
+        probabilities: bool = False,
     ) -> Outcomes:
         """Train K models and evaluate each on every example.
 
@@ -59,6 +61,8 @@ class Engine(Protocol):
             subsets: bool [K, n], row k is True where model k trains on the example.
             seeds: int64 [K]; all randomness of model k comes from seed k.
             checkpoints: where an engine that trains for long keeps its state.
+            probabilities: whether to return the probabilities of the classes of each training
+                example too, where the models' outputs determine them.
 
         Raises:
             TrainingError: a model diverged, or the user's code failed.

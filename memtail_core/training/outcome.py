@@ -6,14 +6,17 @@ its outcome (``Recipe.outcome``); engines apply it and know nothing else about t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 Bits = NDArray[np.bool_]
 Values = NDArray[np.floating[Any]]
+Probabilities = NDArray[np.float16]
+_T = TypeVar("_T", bound=np.floating[Any])
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,35 @@ class Outcome(Protocol):
         ...
 
 
+class Measured(NamedTuple):
+    """What was measured of K models on n examples.
+
+    Attributes:
+        correct: bool [K, n].
+        value: [K, n]; None if the outputs do not determine it.
+        probability: float16 [K, n, C], of each class, where it was asked for; None if the outputs
+            do not determine it.
+    """
+
+    correct: Bits
+    value: Values | None
+    probability: Probabilities | None = None
+
+
+def measured(
+    outcome: Outcome, output: Tensor, target: Tensor, probabilities: bool = False
+) -> Measured:
+    """Measure, with the probabilities of the classes if the outputs [K, n, C] are logits.
+
+    The probabilities exp z_c / Σ exp z are rounded to float16.
+    """
+    correct, value = outcome.measure(output, target)
+    if not (probabilities and output.is_floating_point()):
+        return Measured(correct, value)
+    softmax = torch.softmax(output, dim=2).half()
+    return Measured(correct, value, softmax.cpu().numpy())
+
+
 @dataclass(frozen=True, eq=False)
 class Outcomes:
     """The outcomes of K trained models on every training and test example.
@@ -71,6 +103,8 @@ class Outcomes:
         value: the name of the value, "margin"; None if there is none.
         rate_share: float64 [K], the share of the recipe's learning rate that each model was trained
             at, since it diverged at higher ones; None where all were trained as the recipe says.
+        train_probability: float16 [K, n, C], of each class for each training example, where it was
+            asked for; None where the models' outputs do not determine it.
     """
 
     train_correct: Bits
@@ -80,22 +114,28 @@ class Outcomes:
     seconds: NDArray[np.float64]
     value: str | None
     rate_share: NDArray[np.float64] | None = None
+    train_probability: Probabilities | None = None
 
     @classmethod
     def of(
         cls,
         outcome: Outcome,
-        train: tuple[Bits, Values | None],
-        test: tuple[Bits, Values | None],
+        train: Measured,
+        test: Measured,
         seconds: float,
     ) -> "Outcomes":
         """Put together what ``outcome`` measured of models that took ``seconds`` in all."""
-        (train_correct, train_value), (test_correct, test_value) = train, test
-        each = np.full(len(train_correct), seconds / len(train_correct))
-        if outcome.value is None or train_value is None or test_value is None:
-            return cls(train_correct, test_correct, None, None, each, None)
-        name = outcome.value.name
-        return cls(train_correct, test_correct, train_value, test_value, each, name)
+        each = np.full(len(train.correct), seconds / len(train.correct))
+        has_values = not (outcome.value is None or train.value is None or test.value is None)
+        return cls(
+            train.correct,
+            test.correct,
+            train.value if has_values else None,
+            test.value if has_values else None,
+            each,
+            outcome.value.name if outcome.value is not None and has_values else None,
+            train_probability=train.probability,
+        )
 
     def taken(self, order: NDArray[np.intp]) -> "Outcomes":
         """Return the outcomes of models ``order``, in that order."""
@@ -107,6 +147,7 @@ class Outcomes:
             self.seconds[order],
             self.value,
             None if self.rate_share is None else self.rate_share[order],
+            None if self.train_probability is None else self.train_probability[order],
         )
 
     @property
@@ -134,22 +175,25 @@ class Outcomes:
             np.concatenate([part.rates for part in parts])
             if any(part.rate_share is not None for part in parts)
             else None,
+            _joined([part.train_probability for part in parts], axis=0),
         )
 
 
 def measure_in_batches(
-    outcome: Outcome, batches: Iterable[tuple[Tensor, Tensor]]
-) -> tuple[Bits, Values | None]:
+    outcome: Outcome, batches: Iterable[tuple[Tensor, Tensor]], probabilities: bool = False
+) -> Measured:
     """Measure batches of (output [K, b, …], target [b, …]) and join them to [K, n]."""
-    return joined([outcome.measure(*batch) for batch in batches])
+    return joined([measured(outcome, *batch, probabilities) for batch in batches])
 
 
-def joined(parts: Sequence[tuple[Bits, Values | None]]) -> tuple[Bits, Values | None]:
+def joined(parts: Sequence[Measured]) -> Measured:
     """Join what was measured of batches of the examples, [K, b] each, to [K, n]."""
-    bits, values = zip(*parts, strict=True)
-    return np.concatenate(bits, axis=1), _joined(values, axis=1)
+    bits, values, probabilities = zip(*parts, strict=True)
+    return Measured(
+        np.concatenate(bits, axis=1), _joined(values, axis=1), _joined(probabilities, axis=1)
+    )
 
 
-def _joined(parts: Sequence[Values | None], axis: int) -> Values | None:
+def _joined(parts: Sequence[NDArray[_T] | None], axis: int) -> NDArray[_T] | None:
     arrays = [part for part in parts if part is not None]
     return np.concatenate(arrays, axis=axis) if len(arrays) == len(parts) else None

@@ -30,7 +30,7 @@ def test_a_run_is_the_studys_own_trial(setting: Setting, runs: list[Run]) -> Non
     recipe = setting.recipe
     assert isinstance(recipe, GradientRecipe)
     engine = recipe.engine("cpu", Tuning(1, "float32"))
-    trial = train_shard(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
+    trial, _ = train_shard(setting.study, setting.dataset, Shard(1, 2), engine, "cpu")
     assert (runs[1].subset == designs.subsets(setting.study, range(1, 2))[0]).all()
     assert trial.train_values is not None
     assert (runs[1].curves.margin[-1] == trial.train_values[0]).all()

@@ -16,6 +16,7 @@ from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
 from tests.conftest import Trained
+from tests.exchange.planted import Planted, planted
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Exported:
 @pytest.fixture(scope="session")
 def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     root = tmp_path_factory.mktemp("exported")
-    for name in registry.WRITTEN:
+    for name in registry.OF_TRIALS:
         export(StoredStudy(trained.store, trained.study), registry.FORMATS[name], root / name)
     trials, _ = loading.load(trained.store, trained.study, values=True)
     return Exported(trained, trials, root)
@@ -43,3 +44,8 @@ def datamodeling_scores(study: Study, trials: Trials, scores: Scores, making: in
     """The judge's score of each test example, float64 [n_test], by the trials after ``making``."""
     parts = split(study, trials, making)
     return read(scores, asked(trials, parts, "margin", np.zeros(0, np.int64), 0)).score.rho
+
+
+@pytest.fixture(scope="session")
+def lists(tmp_path_factory: pytest.TempPathFactory) -> Planted:
+    return planted(tmp_path_factory.mktemp("lists"))

@@ -171,6 +171,6 @@ def test_values_of_another_training_are_refused(trained: Trained, bits: bytes) -
 def test_margins_can_be_switched_off(trained: Trained) -> None:
     study = trained.study.model_copy(update={"margins": False})
     engine = training.restore(study.training).engine("cpu")
-    shard = train_shard(study, trained.dataset, Shard(0, 1), engine, "cpu")
+    shard, _ = train_shard(study, trained.dataset, Shard(0, 1), engine, "cpu")
     assert shard.train_values is None
     assert shard_files.encode(shard).values is None

@@ -12,7 +12,10 @@ from minio import Minio, MinioAdmin
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 
+from memtail_core import catalogue
+from memtail_core.running import execution, loading
 from memtail_core.settings import Settings
+from memtail_core.store import FilesStore
 from services.queue import configuration, queue_of
 from tests.services.cluster import Cluster
 
@@ -85,12 +88,19 @@ def test_a_worker_does_its_work_with_no_more_than_its_policy(cluster: Cluster) -
     admin.user_add(user, secret)
     admin.policy_set(name, user)
 
-    cluster.memtail("submit", "small.toml")
+    kept = ("--set", "study.probabilities=true")
+    cluster.memtail("submit", "small.toml", "--stack", "3", "--trials", "12", *kept)
     lesser = {"MEMTAIL_S3_ACCESS_KEY": user, "MEMTAIL_S3_SECRET_KEY": secret}
     worker = cluster.worker(**lesser)
     cluster.aggregator()
     cluster.memtail("watch", "small")
     assert "failed" not in worker.log.read_text()
+    here = FilesStore(cluster.folder / "here")
+    dataset = catalogue.load_dataset(cluster.store, cluster.study)
+    execution.run(cluster.study, here, dataset, 12, workers=1, stack=3)
+    one, other = (loading.load_held_out(store, cluster.study) for store in (cluster.store, here))
+    assert one.mean.tobytes() == other.mean.tobytes()
+    assert one.spread.tobytes() == other.spread.tobytes()
 
     client = Minio(address, user, secret, secure=False, region="us-east-1")
     study = cluster.study.prefix

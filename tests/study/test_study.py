@@ -102,6 +102,7 @@ def test_the_id_is_a_name_and_a_digest_that_never_changes_by_itself() -> None:
         {"study": {"seed": 1}},
         {"study": {"shard_size": 10}},
         {"study": {"margins": False}},
+        {"study": {"probabilities": True}},
         {"dataset": {"train_limit": 299}},
         {"subsets": {"ratio": 0.5}},
         {"subsets": {"design": "independent"}},

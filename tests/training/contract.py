@@ -11,7 +11,8 @@ from memtail_core.training import Engine, Outcomes
 
 def assert_same_bits(one: Outcomes, other: Outcomes, rows: slice = slice(None)) -> None:
     """Model by model, ``one`` equals ``other[rows]`` to the last bit."""
-    for name in ("train_correct", "test_correct", "train_value", "test_value"):
+    names = ("train_correct", "test_correct", "train_value", "test_value", "train_probability")
+    for name in names:
         left, right = getattr(one, name), getattr(other, name)
         assert (left is None) == (right is None)
         if left is not None:
@@ -93,6 +94,28 @@ class EngineContract:
         self, together: Outcomes, alone: Outcomes
     ) -> None:
         self.assert_same_models(alone, together, slice(1, 2))
+
+    def test_probabilities_are_those_whose_margins_are_measured(
+        self,
+        engine: Engine,
+        dataset: Dataset,
+        subsets: np.ndarray,
+        seeds: np.ndarray,
+        together: Outcomes,
+    ) -> None:
+        """They change nothing else, add up to 1, and that of the label is 1 / (1 + e^−margin)."""
+        if together.value != "margin":
+            pytest.skip("these outputs are no probabilities of classes")
+        found = engine.train(dataset, subsets, seeds, probabilities=True)
+        given = found.train_probability
+        assert given is not None and together.train_probability is None
+        assert_same_bits(replace(found, train_probability=None), together)
+        assert (given.dtype, given.shape) == (np.float16, (*subsets.shape, len(dataset.classes)))
+        p = given.astype(np.float64)
+        np.testing.assert_allclose(p.sum(2), 1, atol=2e-3)
+        own = np.take_along_axis(p, dataset.y_train[None, :, None], 2)[..., 0]
+        margin = found.train_value.astype(np.float64)
+        np.testing.assert_allclose(own, 1 / (1 + np.exp(-margin)), atol=4e-3)
 
     def test_held_out_labels_cannot_reach_a_model(
         self,

@@ -107,7 +107,9 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
     chosen = subsets(23, 17, 23, 23, 17, 23)
 
     def train(kept: Kept) -> Outcomes:
-        return recipe.engine("cpu", tuning).train(dataset, chosen, SEEDS, kept)
+        return recipe.engine("cpu", tuning).train(
+            dataset, chosen, SEEDS, kept, probabilities=tuning.stack > 1
+        )
 
     assert_continues_with_the_same_bits(train, every=tuning == Tuning(4))
 
@@ -116,9 +118,11 @@ def test_lowered_rates_go_on_too() -> None:
     dataset = squares()
 
     def train(kept: Kept) -> Outcomes:
-        return Wild(epochs=30).engine("cpu", Tuning(3)).train(
-            dataset, WILD_SUBSETS, WILD_SEEDS, kept
-        )  # fmt: skip
+        return (
+            Wild(epochs=30)
+            .engine("cpu", Tuning(3))
+            .train(dataset, WILD_SUBSETS, WILD_SEEDS, kept, probabilities=True)
+        )
 
     assert (train(Kept()).rates < 1).any()
     assert_continues_with_the_same_bits(train, every=False)

@@ -107,9 +107,9 @@ def test_a_study_keeps_the_lowered_rates_and_warns_of_them(
     )
     study, _ = prepare(spec, dataset)
     shard, engine = Shard(0, 4), restore(study.training).engine("cpu", Tuning(2))
-    trials = train_shard(study, dataset, shard, engine, "cpu")
+    trials, _ = train_shard(study, dataset, shard, engine, "cpu")
     assert (trials.rates < 1).all()
-    bits, _ = shard_files.encode(trials)
+    bits = shard_files.encode(trials).bits
     decoded = shard_files.decode(bits, study, shard).trials
     assert decoded.rates.tolist() == trials.rates.tolist()
     assert decoded.taken(np.array([2])).rates.tolist() == [trials.rates[2]]

@@ -9,7 +9,6 @@ classes, train_names, test_names, features, x_train, x_test, modality: where the
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -51,28 +50,15 @@ def _write(study: StoredStudy, folder: Path) -> None:
                 np.lib.format.write_array(file, array, allow_pickle=False)
         if dataset.train.example_bytes:
             for name, examples in (("x_train", dataset.train), ("x_test", dataset.test)):
-                shape = (len(examples), *examples.shape)
-                with _member(archive, name, examples.dtype, shape) as file:
-                    for chunk in examples.chunks():
-                        file.write(np.ascontiguousarray(chunk).data)
+                array_files.write_rows(archive, name, examples)
         for name in ("subset", *OUTCOMES):
             if name not in study.has:
                 continue
             width = len(dataset.y_test if name.startswith("test") else dataset.y_train)
             dtype = np.dtype(np.float16 if name.endswith("margins") else np.bool_)
-            with _member(archive, name, dtype, (len(study), width)) as file:
+            with array_files.member(archive, name, dtype, (len(study), width)) as file:
                 for _, (block,) in study.blocks(name):
                     file.write(np.ascontiguousarray(block).data)
-
-
-def _member(
-    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> Any:
-    """Open an array of an .npz file to be written row by row."""
-    file = archive.open(f"{name}.npy", "w", force_zip64=True)
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_2_0(file, header)
-    return file
 
 
 FORMAT = Format(

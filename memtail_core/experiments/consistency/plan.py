@@ -45,7 +45,8 @@ def study_at(source: Study, ratio: float) -> Study:
     suffix = f"-ratio-{100 * ratio:g}".replace(".", "-")
     name = source.name[: 40 - len(suffix)].rstrip("-") + suffix
     subsets = source.subsets.model_copy(update={"ratio": ratio})
-    return source.model_copy(update={"name": name, "subsets": subsets})
+    update = {"name": name, "subsets": subsets, "probabilities": False}
+    return source.model_copy(update=update)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ def ceiling_study(
         update={
             "name": f"{source.name[:32].rstrip('-')}-ceiling",
             "shard_size": min(source.shard_size, len(rows)),
+            "probabilities": False,
             "subsets": ArmsTable(design="unpaired-arms", count=len(arms), sha256=arms.sha256),
         }
     )
@@ -89,6 +90,7 @@ def removals(
                 update={
                     "name": _name(source.name, reading.scores.name, k),
                     "shard_size": _shard_size(len(arms), source.shard_size),
+                    "probabilities": False,
                     "subsets": ArmsTable(count=len(arms), sha256=arms.sha256),
                 }
             )

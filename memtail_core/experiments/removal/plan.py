@@ -108,6 +108,7 @@ def plan(
             "name": f"{source.name[:32]}-removal",
             "shard_size": 1,  # arms differ in size, so nothing is gained by training them together
             "margins": False,
+            "probabilities": False,
             "subsets": ArmsTable(count=len(arms), sha256=arms.sha256),
         }
     )

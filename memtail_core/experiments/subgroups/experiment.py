@@ -20,6 +20,9 @@ class SubgroupsOptions(Options):
     doubted: float = Field(
         0.5, gt=0, lt=1, description="Doubt labels that are wrong with at least this probability."
     )
+    fail_if: str | None = Field(
+        None, title="CHECK", description="Exit with 1 if this holds, as 'likely-mislabeled > 1%'."
+    )
 
 
 def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
@@ -28,12 +31,16 @@ def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
     Each example is typical, atypical-useful, likely-mislabeled, duplicate or only-of-class.
     --output groups.csv lists those that are not typical, one per row with the evidence, for a
     relabeling tool.
+
+    --fail-if 'likely-mislabeled > 1%' checks data in CI: the command exits with 1 if more than 1%
+    of the examples are of that category, with 0 if not, and with 2 if it could not tell.
     """
     from memtail_core.data import near_duplicates
     from memtail_core.errors import EstimationError
     from memtail_core.estimation.influence import PairsRule
     from memtail_core.experiments.subgroups.plan import FDR, subgroups
 
+    failure(options, None)
     (subject,) = host.subjects(margins=True)
     if not subject.dataset.is_labelled:
         raise EstimationError(
@@ -55,6 +62,18 @@ def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
     )
 
 
+def failure(options: SubgroupsOptions, result: Subgroups | None) -> str | None:
+    """Say why the check that the user asked for fails; None if it does not, or is not known yet.
+
+    Raises:
+        StudyError: the check cannot be understood.
+    """
+    from memtail_core.experiments.subgroups.limit import Limit
+
+    limit = None if options.fail_if is None else Limit.parse(options.fail_if)
+    return None if limit is None or result is None else limit.exceeded(result)
+
+
 def section(result: Subgroups, dataset: "Dataset") -> "Section":
     """Make the section of the report."""
     from memtail_core.experiments.subgroups.section import section
@@ -65,5 +84,7 @@ def section(result: Subgroups, dataset: "Dataset") -> "Section":
 EXPERIMENT = Experiment(
     Subgroups,
     section,
-    Command("subgroups", SubgroupsOptions, run, takes_estimator=True, writes_table=True),
+    Command(
+        "subgroups", SubgroupsOptions, run, takes_estimator=True, writes_table=True, failure=failure
+    ),
 )

@@ -18,10 +18,10 @@ from memtail_core.errors import DamagedError
 from memtail_core.store.archive import Arrays
 from memtail_core.store.document import document
 from memtail_core.training.gradient.network_stack import NetworkStack
-from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values, joined
+from memtail_core.training.outcome import Measured, Outcome, Outcomes, joined
 
 Rows = NDArray[np.int64]
-Parts = list[tuple[Bits, Values | None]]
+Parts = list[Measured]
 
 _SETS = ("train", "test")
 _NO_ROWS: Rows = np.zeros(0, np.int64)
@@ -120,24 +120,37 @@ class Course:
             arrays["random_cuda"] = torch.cuda.get_rng_state(networks.device).numpy()
         for name, parts in self.measured.items():
             if parts:
-                bits, values = joined(parts)
-                arrays |= _there(f"measured_{name}", bits, values)
+                arrays |= _there(f"measured_{name}", joined(parts))
         if self.finished:
             made = self.outcomes()
             arrays["finished"] = np.array(sorted(self.finished), np.int64)
             arrays["seconds"], arrays["rates"] = made.seconds, made.rates
-            arrays |= _there("finished_train", made.train_correct, made.train_value)
-            arrays |= _there("finished_test", made.test_correct, made.test_value)
+            train = Measured(made.train_correct, made.train_value, made.train_probability)
+            arrays |= _there("finished_train", train)
+            arrays |= _there("finished_test", Measured(made.test_correct, made.test_value))
         return arrays
 
     @classmethod
-    def of(cls, arrays: Arrays, dataset: Dataset, n_models: int, outcome: Outcome) -> "Course":
+    def of(
+        cls,
+        arrays: Arrays,
+        dataset: Dataset,
+        n_models: int,
+        outcome: Outcome,
+        probabilities: bool = False,
+    ) -> "Course":
         """Read what :meth:`state` returned for ``n_models`` models of ``outcome`` on ``dataset``.
+
+        Args:
+            arrays: the state.
+            dataset, n_models, outcome: what it should be of.
+            probabilities: whether those of the classes are measured.
 
         Raises:
             DamagedError: it is something else.
         """
         sizes = dict(zip(_SETS, (len(dataset.y_train), len(dataset.y_test)), strict=True))
+        widths = dict(zip(_SETS, (len(dataset.classes) if probabilities else 0, 0), strict=True))
         try:
             position: dict[str, Any] = document(str(arrays["position"]))
             course = cls(int(position["stack"]))
@@ -153,11 +166,13 @@ class Course:
             }
             for name, n in sizes.items():
                 if f"measured_{name}_correct" in arrays:
-                    part = _measured(arrays, f"measured_{name}", len(course.left), outcome)
-                    _check(part[0].shape[1] <= n)
+                    part = _measured(
+                        arrays, f"measured_{name}", len(course.left), outcome, widths[name]
+                    )
+                    _check(part.correct.shape[1] <= n)
                     course.measured[name] = [part]
             if "finished" in arrays:
-                course._read_finished(arrays, sizes, outcome)
+                course._read_finished(arrays, sizes, outcome, widths)
             rows, left = set(course.rows.tolist()), set(course.left.tolist())
             _check(bool(left) and left <= rows and rows - left <= course.finished.keys())
             _check(rows | course.finished.keys() <= set(range(n_models)) and course.stack >= 1)
@@ -165,10 +180,15 @@ class Course:
             raise DamagedError("it holds no state of this training") from error
         return course
 
-    def _read_finished(self, arrays: Arrays, sizes: dict[str, int], outcome: Outcome) -> None:
+    def _read_finished(
+        self, arrays: Arrays, sizes: dict[str, int], outcome: Outcome, widths: dict[str, int]
+    ) -> None:
         rows, rates = arrays["finished"].astype(np.int64), arrays["rates"].astype(np.float64)
-        train, test = (_measured(arrays, f"finished_{name}", len(rows), outcome) for name in _SETS)
-        _check((train[0].shape[1], test[0].shape[1]) == tuple(sizes.values()))
+        train, test = (
+            _measured(arrays, f"finished_{name}", len(rows), outcome, widths[name])
+            for name in _SETS
+        )
+        _check((train.correct.shape[1], test.correct.shape[1]) == tuple(sizes.values()))
         made = replace(
             Outcomes.of(outcome, train, test, 0.0), seconds=arrays["seconds"].astype(np.float64)
         )
@@ -187,19 +207,26 @@ def _fits(kept: Arrays, networks: NetworkStack) -> bool:
     )
 
 
-def _there(name: str, bits: Bits, values: Values | None) -> Arrays:
-    arrays: Arrays = {f"{name}_correct": bits}
-    return arrays if values is None else arrays | {f"{name}_value": values}
+def _there(name: str, measured: Measured) -> Arrays:
+    every = zip(Measured._fields, measured, strict=True)
+    return {f"{name}_{what}": array for what, array in every if array is not None}
 
 
-def _measured(arrays: Arrays, name: str, k: int, outcome: Outcome) -> tuple[Bits, Values | None]:
-    """Read the bits and the values of k models, as :func:`_there` named them."""
+def _measured(arrays: Arrays, name: str, k: int, outcome: Outcome, n_classes: int) -> Measured:
+    """Read what was measured of k models, as :func:`_there` named it.
+
+    ``n_classes``: how many probabilities an example has; 0: none.
+    """
     bits, values = arrays[f"{name}_correct"], arrays.get(f"{name}_value")
+    probability = arrays.get(f"{name}_probability")
     _check(bits.dtype == np.bool_ and bits.ndim == 2 and len(bits) == k)
     if values is not None:
         _check(outcome.value is not None and values.shape == bits.shape)
         _check(outcome.value is not None and values.dtype == np.dtype(outcome.value.dtype))
-    return bits, values
+    _check((probability is not None) == bool(n_classes))
+    if probability is not None:
+        _check(probability.dtype == np.float16 and probability.shape == (*bits.shape, n_classes))
+    return Measured(bits, values, probability)
 
 
 def _check(is_so: bool) -> None:

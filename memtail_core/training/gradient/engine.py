@@ -21,7 +21,7 @@ from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.options import GradientOptions
 from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
-from memtail_core.training.outcome import Bits, Outcomes, Values, joined
+from memtail_core.training.outcome import Measured, Outcomes, joined, measured
 
 # Constants, because the batch size can change the last bits of the logits.
 _EVALUATION_ROWS = {"cpu": 512, "cuda": 4096}
@@ -53,9 +53,11 @@ class GradientEngine:
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
         checkpoints: Checkpoints = NO_CHECKPOINTS,
+        *,
+        probabilities: bool = False,
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`."""
-        call = _Call(dataset, subsets, seeds, checkpoints)
+        call = _Call(dataset, subsets, seeds, checkpoints, probabilities)
         sizes = subsets.sum(1)
         order = np.argsort(sizes, kind="stable")
         with self.reporting_out_of_memory():
@@ -75,7 +77,9 @@ class GradientEngine:
         kept = call.checkpoints.last()
         if kept is not None:
             try:
-                course = Course.of(kept, call.dataset, len(call.seeds), self._recipe.outcome)
+                course = Course.of(
+                    kept, call.dataset, len(call.seeds), self._recipe.outcome, call.probabilities
+                )
                 stack = min(self.tuning.stack, course.stack)  # memory may have run out
                 self.tuning = replace(self.tuning, stack=stack)
                 return course
@@ -122,10 +126,10 @@ class GradientEngine:
                 call.checkpoints.reached("evaluating", examples * networks.k, state)
 
             train, test = (
-                self.outcome(networks, x, y, ~again, course.measured[name], evaluated)
-                for name, x, y in (
-                    ("train", data.x_train, data.y_train),
-                    ("test", data.x_test, data.y_test),
+                self.outcome(networks, x, y, ~again, course.measured[name], evaluated, wants)
+                for name, x, y, wants in (
+                    ("train", data.x_train, data.y_train, call.probabilities),
+                    ("test", data.x_test, data.y_test, False),
                 )
             )
             made = Outcomes.of(self._recipe.outcome, train, test, 0.0)
@@ -226,7 +230,8 @@ class GradientEngine:
         wanted: NDArray[np.bool_] | None = None,
         parts: Parts | None = None,
         evaluated: Callable[[int], None] | None = None,
-    ) -> tuple[Bits, Values | None]:
+        probabilities: bool = False,
+    ) -> Measured:
         """The outcome [K, n] of the networks on stored rows with these labels, in batches.
 
         Of networks that are not ``wanted``, bool [K], it means nothing.
@@ -237,13 +242,14 @@ class GradientEngine:
             wanted: which networks matter; None: all.
             parts: what is measured already, of whole batches; the rest is added to it.
             evaluated: called after each batch with its size.
+            probabilities: whether to measure those of the classes too.
         """
         unwanted = None if wanted is None or wanted.all() else torch.from_numpy(~wanted)
         rows_at_once = _EVALUATION_ROWS[self.device.type]
         size = max(_SMALLEST_EVALUATION_BATCH, rows_at_once // networks.k)
         size = max(1, min(size, _EVALUATION_LOGITS[self.device.type] // networks.n_logits))
         parts = [] if parts is None else parts
-        start = sum(bits.shape[1] for bits, _ in parts)
+        start = sum(part.correct.shape[1] for part in parts)
         if start < len(y):
             rest = x[start:].split(size) if isinstance(x, Tensor) else x.split(size, start)
             with own_randomness(self.device):
@@ -254,7 +260,7 @@ class GradientEngine:
                         logits = logits.masked_fill(each, 0.0)
                     if not bool(logits.isfinite().all()):
                         raise diverged(self._recipe)
-                    parts.append(self._recipe.outcome.measure(logits, targets))
+                    parts.append(measured(self._recipe.outcome, logits, targets, probabilities))
                     if evaluated is not None:
                         evaluated(len(labels))
         return joined(parts)
@@ -268,6 +274,7 @@ class _Call:
     subsets: NDArray[np.bool_]
     seeds: NDArray[np.int64]
     checkpoints: Checkpoints
+    probabilities: bool
 
 
 def diverged(recipe: GradientOptions) -> TrainingError:

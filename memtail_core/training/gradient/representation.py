@@ -79,8 +79,8 @@ def representations(
     everything = np.ones((1, len(dataset.y_train)), dtype=np.bool_)
     with engine.reporting_out_of_memory():
         networks, data = engine.train_stack(dataset, everything, np.array([seed], dtype=np.int64))
-        train_correct, _ = engine.outcome(networks, data.x_train, data.y_train)
-        test_correct, _ = engine.outcome(networks, data.x_test, data.y_test)
+        train_correct = engine.outcome(networks, data.x_train, data.y_train).correct
+        test_correct = engine.outcome(networks, data.x_test, data.y_test).correct
         train, test = _layer_inputs(networks, data.x_train), _layer_inputs(networks, data.x_test)
     if dataset.feed.divisor is None:  # symbols are no vectors
         train.pop("input"), test.pop("input")

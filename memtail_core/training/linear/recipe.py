@@ -17,7 +17,7 @@ from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.gradient.resident_data import ResidentData, StoredRows
 from memtail_core.training.linear.regressions import Regressions, working_bytes
 from memtail_core.training.memory import reporting_out_of_memory
-from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values, measure_in_batches
+from memtail_core.training.outcome import Measured, Outcome, Outcomes, measure_in_batches
 from memtail_core.training.recipe import Recipe
 
 _ROWS = 1024  # made ready at once
@@ -72,6 +72,8 @@ class LinearEngine:
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
         checkpoints: Checkpoints = NO_CHECKPOINTS,
+        *,
+        probabilities: bool = False,
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`; the seeds have no effect."""
         del checkpoints
@@ -84,7 +86,7 @@ class LinearEngine:
         ):
             regressions, x_test, y_test = self._ready(dataset)
             weights = regressions.solved(torch.from_numpy(subsets).to(self._device))
-            train = _outcome(outcome, weights, regressions.x, regressions.y)
+            train = _outcome(outcome, weights, regressions.x, regressions.y, probabilities)
             test = _outcome(outcome, weights, x_test, y_test)
         return Outcomes.of(outcome, train, test, time.perf_counter() - start)
 
@@ -111,7 +113,9 @@ def _features(data: ResidentData, rows: StoredRows) -> Tensor:
     return x
 
 
-def _outcome(outcome: Outcome, weights: Tensor, x: Tensor, y: Tensor) -> tuple[Bits, Values | None]:
+def _outcome(
+    outcome: Outcome, weights: Tensor, x: Tensor, y: Tensor, probabilities: bool = False
+) -> Measured:
     """The outcome [K, n] at the logits of weights [K, C, d + 1] for x [n, d + 1]."""
     k, c, d = weights.shape
     rows = max(64, _LOGITS // (k * c))
@@ -121,4 +125,5 @@ def _outcome(outcome: Outcome, weights: Tensor, x: Tensor, y: Tensor) -> tuple[B
             ((weights.view(-1, d) @ some.T).view(k, c, -1).transpose(1, 2), labels)
             for some, labels in zip(x.split(rows), y.split(rows), strict=True)
         ),
+        probabilities,
     )

@@ -16,7 +16,7 @@ from memtail_core.errors import TrainingError
 from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.engine import UNTUNED
 from memtail_core.training.memory import is_out_of_memory, reporting_out_of_memory
-from memtail_core.training.outcome import Bits, Outcome, Outcomes, Values
+from memtail_core.training.outcome import Measured, Outcome, Outcomes, measured
 from memtail_core.training.recipe import Recipe
 
 Predictions = tuple[NDArray[np.int64], NDArray[Any] | None]  # labels [n], logits [n, C] or None
@@ -54,6 +54,8 @@ class PredictorEngine:
         subsets: NDArray[np.bool_],
         seeds: NDArray[np.int64],
         checkpoints: Checkpoints = NO_CHECKPOINTS,
+        *,
+        probabilities: bool = False,
     ) -> Outcomes:
         """See :class:`~memtail_core.training.engine.Engine`; a predictor keeps no state."""
         del checkpoints
@@ -71,7 +73,7 @@ class PredictorEngine:
                 parts.append(
                     Outcomes.of(
                         outcome,
-                        _measured(outcome, train, dataset.y_train),
+                        _measured(outcome, train, dataset.y_train, probabilities),
                         _measured(outcome, test, dataset.y_test),
                         time.perf_counter() - start,
                     )
@@ -102,12 +104,13 @@ def _read_only(x: Any) -> Any:
 
 
 def _measured(
-    outcome: Outcome, predictions: Predictions, y: NDArray[np.int64]
-) -> tuple[Bits, Values | None]:
+    outcome: Outcome, predictions: Predictions, y: NDArray[np.int64], probabilities: bool = False
+) -> Measured:
     """Measure one model [1, n]: whether its labels are right, and the value its logits give."""
     labels, logits = predictions
     target = torch.from_numpy(y)
-    correct, value = outcome.measure(torch.from_numpy(labels)[None], target)
-    if logits is not None:
-        _, value = outcome.measure(torch.from_numpy(np.asarray(logits, np.float64))[None], target)
-    return correct, value
+    of_labels = measured(outcome, torch.from_numpy(labels)[None], target)
+    if logits is None:
+        return of_labels
+    output = torch.from_numpy(np.asarray(logits, np.float64))[None]
+    return measured(outcome, output, target, probabilities)._replace(correct=of_labels.correct)

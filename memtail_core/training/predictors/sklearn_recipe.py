@@ -56,6 +56,14 @@ class SklearnRecipe(Recipe):
                 hint = did_you_mean(option, known)
                 raise StudyError(f"[training] {option} is no option of '{self.recipe}'{hint}")
 
+    def check_probabilities(self) -> None:
+        """The classifier, with these parameters, must have ``predict_proba``."""
+        if not hasattr(self._classifier()(**(self.model_extra or {})), "predict_proba"):
+            raise StudyError(
+                f"[study] probabilities = true: '{self.recipe}' has no predict_proba with these "
+                "options; leave that key out, or choose a classifier that has"
+            )
+
     def _classifier(self) -> Any:
         module, _, name = self.recipe.partition(":")[2].rpartition(".")
         try:
