@@ -29,7 +29,7 @@ from cli.progress import progress_bar
 )
 @json_option
 def export(name: str, location: str, to: str, folder: Path, as_json: bool) -> None:
-    """Write STUDY for another project: its models' outcomes, or a list of examples.
+    """Write STUDY for another project: models, or a list of examples.
 
     datamodels, dattri, lira, privacy-meter and npz hold all stored models: which examples each
     trained on, what it got right, and its margins. Arrays are written shard by shard, so they may

@@ -47,7 +47,7 @@ def test_a_list_is_corrected_and_makes_the_next_study(
     assert changed.nonzero()[0].tolist() == [7]
     assert "not empty" in refused(memtail_there("relabel", "digits", "fixed.csv", "-o", "next"))
     as_json = memtail_there("relabel", "digits", "fixed.csv", "-o", "other", "--json")
-    assert json.loads(as_json.stdout)["changed"][0]["after"] == after
+    assert json.loads(as_json.stdout)["changes"][0]["after"] == after
 
 
 def test_cleanlab_without_probabilities_and_unknown_formats_are_refused(
