@@ -63,6 +63,7 @@ def _is_there(store: ObjectStore, sha256: str, verify: bool) -> bool:
 
 def _sha256(study: Study) -> str | None:
     """The digest of a study's weights; None of a study without any."""
-    if study.training.get("recipe") != FINETUNE:
+    weights = study.training.get("weights")
+    if study.training.get("recipe") != FINETUNE or not isinstance(weights, str):
         return None
-    return str(study.training["weights"]).removeprefix(PREFIX)
+    return weights.removeprefix(PREFIX)

@@ -235,9 +235,9 @@ def test_weights_that_are_missing_or_damaged_are_one_sentence(
     store.put(key, whole[:-100])
     monkeypatch.setenv("MEMTAIL_CACHE", str(tmp_path / "elsewhere"))
     kept.cache_clear()
-    with pytest.raises(MachineError, match="weights .* are not in the cache of this machine"):
+    with pytest.raises(MachineError, match=r"weights .* are not in the cache of this machine"):
         ShardTrainer(store, prepared.study, "cpu")
-    with pytest.raises(StoreError, match="lacks the weights of .*: run the study again from its"):
+    with pytest.raises(StoreError, match=r"lacks the weights of .*: run the study again from its"):
         catalogued.put_weights(store, prepared.study, verify=True)
     monkeypatch.setenv("MEMTAIL_CACHE", str(tmp_path / "cache"))
     catalogue.register(store, prepared.study, prepared.dataset, 20, verify=True)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memtail_core.data.weights import PREFIX, kept
+from memtail_core.errors import MachineError
 from memtail_core.training.backbones.families import family_of
 from memtail_core.training.device import own_randomness
 
@@ -18,7 +19,7 @@ def pretrained_body(backbone: str, weights: str) -> nn.Module:
         backbone, weights: as a study keeps them; see :class:`.BackboneOptions`.
 
     Raises:
-        MachineError: the weights are not on this machine.
+        MachineError: the weights are not on this machine, or a library is of another version.
         StudyError: a library, or the user's code, is missing.
     """
     family, name = family_of(backbone)
@@ -26,7 +27,13 @@ def pretrained_body(backbone: str, weights: str) -> nn.Module:
     with own_randomness(torch.device("cpu")):
         body = family.body(name, state.config)
     if not any(weight.is_meta for weight in body.parameters()):  # else it is built on paper
-        body.load_state_dict({name: torch.from_numpy(a) for name, a in state.arrays.items()})
+        try:
+            body.load_state_dict({name: torch.from_numpy(a) for name, a in state.arrays.items()})
+        except RuntimeError as error:
+            raise MachineError(
+                f"the weights do not fit '{backbone}' as it is built here: this machine has "
+                "another version of that library than the one that prepared the study"
+            ) from error
     return body
 
 

@@ -1,11 +1,13 @@
 """The recipe ``finetune`` whose networks train on from pretrained weights, wholly or at the end."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor, nn
 
+from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
+from memtail_core.errors import StudyError
 from memtail_core.training.backbones.bodies import Inputs, pretrained_body
 from memtail_core.training.backbones.families import family_of
 from memtail_core.training.backbones.frozen import HeadMLP
@@ -28,7 +30,7 @@ class Finetuned(BackboneOptions, GradientRecipe):
 
     frozen: Literal[False, "last-block"] = False
     head: Literal["linear", "mlp"] = "linear"
-    widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] = ()
+    widths: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)] | None = None
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     standardize: Literal[False] = False  # mean and deviation are the backbone's
 
@@ -38,12 +40,17 @@ class Finetuned(BackboneOptions, GradientRecipe):
         inputs = Inputs(self.size, channels, self.mean or (0.0,), self.deviation or (1.0,))
         width = self.as_frozen.width(Feed(shape, (0, 3, 1, 2), 255.0))
         body = pretrained_body(self.backbone, self.weights or "")
-        head = HeadMLP(widths=self._widths).network((width,), n_classes)
+        head = HeadMLP(widths=self.widths or ()).network((width,), n_classes)
         return _Network(inputs, body, head, is_whole=self.frozen is False)
 
-    @property
-    def _widths(self) -> tuple[int, ...]:
-        return (self.widths or (128,)) if self.head == "mlp" else ()
+    def suited(self, dataset: Dataset) -> Self:
+        """Fill in the options of the backbone, and the layers of the head."""
+        made = super().suited(dataset)
+        if made.head == "mlp":
+            return made.model_copy(update={"widths": made.widths or HeadMLP().widths})
+        if made.widths:
+            raise StudyError('[training] widths is for head = "mlp"')
+        return made
 
 
 class _Network(nn.Module):

@@ -44,9 +44,10 @@ class Frozen(BackboneOptions):
     @property
     def head_recipe(self) -> Recipe:
         """The recipe of the head, with the user's options of it."""
-        options, known = self.model_extra or {}, self._head_class.model_fields
+        options = self.model_extra or {}
+        known = set(self._head_class.model_fields) - {"recipe"}
         for option in options:
-            if option not in known or option == "recipe":
+            if option not in known:
                 hint = did_you_mean(option, [*type(self).model_fields, *known])
                 raise StudyError(f"[training] {option} is not a known key{hint}")
         return validated(self._head_class, dict(options), "[training]")

@@ -69,12 +69,6 @@ class BackboneOptions(Recipe):
     def check(self, dataset: Dataset) -> None:
         """The data must be images that the backbone takes."""
         self._check_images(dataset)
-        n_channels = family_of(self.backbone)[0].channels or dataset.feed.shape[0]
-        for name, values in (("mean", self.mean), ("deviation", self.deviation)):
-            if values is not None and len(values) not in (1, n_channels):
-                raise StudyError(
-                    f"[training] {name} has {len(values)} numbers: give one of each channel, or one"
-                )
         self.as_frozen.width(dataset.feed)
         super().check(dataset)
 
@@ -101,3 +95,9 @@ class BackboneOptions(Recipe):
                 f"[training] backbone = '{self.backbone}' takes images of 1 or {takes} channels; "
                 f"these have {dataset.feed.shape[0]}"
             )
+        n_channels = takes or dataset.feed.shape[0]
+        for name, values in (("mean", self.mean), ("deviation", self.deviation)):
+            if values is not None and len(values) not in (1, n_channels):
+                raise StudyError(
+                    f"[training] {name} has {len(values)} numbers: give one of each channel, or one"
+                )

@@ -16,6 +16,8 @@ def finetune(training: dict[str, Any]) -> type[Recipe]:
     Raises:
         StudyError: an option has another value.
     """
+    if "backbone" not in training:
+        raise StudyError("[training] backbone is missing: write, say, 'torchvision:resnet18'")
     frozen, head = training.get("frozen", True), training.get("head", "linear")
     if not (isinstance(frozen, bool) or frozen == "last-block"):
         raise StudyError(f'[training] frozen = {frozen!r}: should be true, false or "last-block"')

@@ -1,13 +1,16 @@
 """Backbones in a folder that Hugging Face's transformers wrote, read without a hub.
 
 The folder's ``config.json`` says which architecture of the library it is. Code that a folder brings
-along is never run, and weights are read by :mod:`.weight_files`, not by the library.
+along is never run, and of weights only safetensors are read, which hold numbers and nothing else.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pydantic_core
+import torch
 from torch import Tensor, nn
 
 from memtail_core.errors import StudyError
@@ -17,15 +20,17 @@ from memtail_core.training.backbones.family import (
     IMAGENET_MEAN,
     Pretrained,
 )
+from memtail_core.training.device import own_randomness
 
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_POOLER = "pooler."  # a layer that classifiers are saved without
 
 
 class Transformers:
     """``transformers:FOLDER``, a model of images that ``save_pretrained`` wrote.
 
-    Its features are what the model calls its pooled output, or else the first token of its last
-    layer. A study keeps the content of ``config.json`` with the weights, so workers need no folder.
+    Its features are what the model calls its pooled output, where no weights make it, or else the
+    first token of its last layer. A study keeps the content of ``config.json`` with the weights, so
+    workers need no folder.
     """
 
     channels: int | None = 3
@@ -34,22 +39,20 @@ class Transformers:
         """See :class:`~.family.Family`."""
         folder = Path(name).expanduser()
         what = f"[training] backbone = 'transformers:{name}'"
+        if weights is not None:
+            raise StudyError(f"{what}: leave out weights; they are those of the folder")
         if not (folder / "config.json").is_file():
             raise StudyError(
                 f"{what}: there is no folder with a config.json; nothing is downloaded, so give "
                 "the folder that save_pretrained wrote"
             )
         config = (folder / "config.json").read_text(encoding="utf-8")
-        kind = _document(config, what).get("model_type", "")
-        file = next((folder / each for each in _WEIGHTS if (folder / each).is_file()), None)
-        if weights is None and file is None:
-            raise StudyError(f"{what}: the folder has no {_WEIGHTS[0]}")
-        body = _Features(_built(config, what), what)
-        state = body.named_as_here(weight_files.read(weights or str(file)))
-        head = tuple({key.partition(".")[0] for key in state} - {"model"})
-        kept = weight_files.fitted(body, state, head, f"backbone = 'transformers:{name}'", config)
+        kind = str(_document(config, what).get("model_type", ""))
+        with torch.device("meta"):  # refused before anything is read
+            _Features(_built(config, what), what)
+        body = _Features(_loaded(folder, what), what)
         mean, deviation = _scaling(folder, what)
-        return Pretrained(str(kind), kept, mean, deviation)
+        return Pretrained(kind, weight_files.weights_of(body, config), mean, deviation)
 
     def body(self, name: str, config: str) -> nn.Module:
         """See :class:`~.family.Family`."""
@@ -67,25 +70,10 @@ class _Features(nn.Module):
                 f"{what} is not a model of images but of {model.main_input_name}: only images are "
                 "supported"
             )
-        # Classifiers are saved without a pooling layer, which would be random: the same features
-        # come of both.
-        if isinstance(getattr(model, "pooler", None), nn.Module) and list(
-            model.pooler.parameters()
-        ):
-            model.pooler = None
+        pooler = getattr(model, "pooler", None)
+        if isinstance(pooler, nn.Module) and any(True for _ in pooler.parameters()):
+            model.pooler = None  # of a folder of a classifier it would be random
         self.model = model
-
-    def named_as_here(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Name the tensors of a file as this module does; those of a head keep their names."""
-        prefix = f"{self.model.base_model_prefix}."
-        own = self.model.state_dict()
-        if any(name.startswith(prefix) for name in state):  # of a classifier with a base model
-            base = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
-        else:
-            base = state
-        named = {f"model.{name}": tensor for name, tensor in base.items() if name in own}
-        rest = {name: t for name, t in base.items() if name not in own}
-        return named | rest
 
     def forward(self, x: Tensor) -> Tensor:
         outputs = self.model(pixel_values=x)
@@ -94,24 +82,57 @@ class _Features(nn.Module):
         return features.flatten(1)
 
 
-def _built(config: str, what: str) -> Any:
-    """The architecture that a config describes, one of the library's own."""
+def _library(what: str) -> Any:
     try:
-        from transformers import AutoConfig, AutoModel
+        import transformers
     except ImportError as error:
         raise StudyError(
             f"{what} needs the package transformers: pip install 'memtail[backbones]'"
         ) from error
-    about = _document(config, what)
+    return transformers
+
+
+def _built(config: str, what: str) -> Any:
+    """The architecture that a config describes, one of the library's own, with random weights."""
+    library, about = _library(what), _document(config, what)
     kind = about.pop("model_type", None)
     about.pop("auto_map", None)  # names code that the folder brings along
+    with _explained(f"{what}: transformers cannot build a model of type {kind!r}"):
+        return library.AutoModel.from_config(library.AutoConfig.for_model(kind, **about))
+
+
+def _loaded(folder: Path, what: str) -> Any:
+    """The model of a folder, all of whose weights are there."""
+    library = _library(what)
+    library.logging.set_verbosity_error()
+    library.utils.logging.disable_progress_bar()
+    with (
+        _explained(f"{what}: transformers cannot read model.safetensors in that folder"),
+        own_randomness(torch.device("cpu")),
+    ):
+        model, account = library.AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+    missing = [name for name in sorted(account["missing_keys"]) if _POOLER not in name]
+    missing += sorted(map(str, account["mismatched_keys"]))
+    if missing:
+        raise StudyError(f"{what}: the weights of {missing[0]} are not in that folder")
+    return model
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Raise StudyError for what transformers raises, a dozen kinds of errors in many lines."""
     try:
-        return AutoModel.from_config(AutoConfig.for_model(kind, **about))
-    except Exception as error:  # an unknown model, or options that do not go together
+        yield
+    except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise StudyError(
-            f"{what}: transformers cannot build a model of type {kind!r}: {reason[:200]}"
-        ) from error
+        raise StudyError(f"{what}: {reason[:200]}") from error
 
 
 def _scaling(folder: Path, what: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

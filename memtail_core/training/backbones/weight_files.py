@@ -53,9 +53,7 @@ def read(path: str) -> State:
     return state
 
 
-def fitted(
-    body: nn.Module, state: Mapping[str, Tensor], head: Sequence[str], what: str, config: str = ""
-) -> Weights:
+def fitted(body: nn.Module, state: Mapping[str, Tensor], head: Sequence[str], what: str) -> Weights:
     """Load a state into a body; return all of the body's state.
 
     Args:
@@ -63,7 +61,6 @@ def fitted(
         state: may also have layers that the body lacks, if they are named in ``head``.
         head: the names of the layers that were removed from the body.
         what: the beginning of messages: ``weights = 'resnet18.pt'``.
-        config: how to build the body, where its name does not say.
 
     Raises:
         StudyError: it is the state of another network, or not finite.
@@ -82,11 +79,10 @@ def fitted(
                 f"[training] {what} is of another network: {name} is {theirs}, not {ours}"
             )
     body.load_state_dict(given, strict=False)
-    weights = weights_of(body, config)
-    for name, array in weights.arrays.items():
-        if not np.isfinite(array).all():
+    for name, tensor in given.items():
+        if not bool(tensor.isfinite().all()):
             raise StudyError(f"[training] {what}: {name} is not finite")
-    return weights
+    return weights_of(body)
 
 
 def weights_of(body: nn.Module, config: str = "") -> Weights:

@@ -10,6 +10,7 @@ from memtail_core.data import Dataset
 from memtail_core.training import Engine, Outcomes, Tuning
 from tests.training.contract import EngineContract
 from tests.training.test_engines import digits
+from tests.training.test_linear import _Solved
 
 SMALL = {"recipe": "finetune", "backbone": "python:tests.training.backbones.user_backbone:small"}
 
@@ -29,13 +30,8 @@ class _Finetune(EngineContract):
         return recipe.engine("cpu", Tuning(self.stack))
 
 
-class TestLinearHead(_Finetune):
-    training = {"head": "linear"}  # noqa: RUF012
-
-    def assert_same_models(self, one: Outcomes, other: Outcomes, rows: slice) -> None:
-        """They are solved together: up to the tolerance."""
-        assert (one.test_correct == other.test_correct[rows]).mean() > 0.99
-        assert (one.train_correct == other.train_correct[rows]).mean() > 0.99
+class TestLinearHead(_Finetune, _Solved):
+    training = {"head": "linear", "tolerance": 1e-6}  # noqa: RUF012
 
 
 class TestHead(_Finetune):

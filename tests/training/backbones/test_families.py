@@ -45,10 +45,14 @@ def resolved(table: dict[str, Any], dataset: Dataset | None = None) -> Any:
         ({"backbone": f"{USER}:small", "head": "tree"}, "head = 'tree': should be 'linear' or"),
         ({"backbone": f"{USER}:small", "deviation": [0.0]}, "deviation = 0.0: .*greater than 0"),
         ({"backbone": f"{USER}:small", "mean": [0.1, 0.2]}, "mean has 2 numbers: give one of each"),
-        ({"backbone": f"{USER}:small", "l3": 0.1}, r"l3 is not a known key .*'l2'"),
+        (
+            {"backbone": f"{USER}:small", "tolerence": 0.1},
+            r"tolerence is not a known key .*'tolerance'",
+        ),
         ({"backbone": f"{USER}:small", "wieghts": "a"}, "did you mean 'weights'"),
         ({"backbone": f"{USER}:small", "l2": -1.0}, "l2 = -1.0: .*greater than 0"),
         ({"backbone": f"{USER}:small", "widths": [3]}, "widths is not a known key"),
+        ({"backbone": f"{USER}:small", "frozen": False, "widths": [3]}, 'is for head = "mlp"'),
         ({"backbone": f"{USER}:small", "frozen": False, "standardize": True}, "standardize = True"),
     ],
 )
@@ -208,7 +212,7 @@ def test_a_folder_of_transformers_that_will_not_do_is_one_sentence(
         tmp_path / "nothing": "there is no folder with a config.json; nothing is downloaded",
         text: "is not a model of images but of input_ids: only images are supported",
         strange: "is not JSON",
-        empty: "the folder has no model.safetensors",
+        empty: "transformers cannot read model.safetensors in that folder",
         own: "cannot build a model of type 'mine'",
     }
     for each, message in messages.items():
