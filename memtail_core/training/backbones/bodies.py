@@ -50,6 +50,9 @@ class Inputs(nn.Module):
         mean, deviation: one of each channel, or one for all.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(
         self,
         size: int | None,

@@ -114,7 +114,7 @@ def _network(extractor: Extractor, device: str) -> nn.Module:
     channels = family_of(extractor.backbone)[0].channels
     inputs = Inputs(extractor.size, channels, extractor.mean, extractor.deviation)
     network = nn.Sequential(inputs, pretrained_body(extractor.backbone, extractor.weights))
-    return network.to(device, memory_format=torch.channels_last).eval()
+    return network.to(device).to(memory_format=torch.channels_last).eval()
 
 
 @lru_cache(8)

@@ -150,6 +150,10 @@ class _OnFeatures:
         """How the heads are trained."""
         return self._head.tuning
 
+    @tuning.setter
+    def tuning(self, tuning: Tuning) -> None:
+        self._head.tuning = tuning
+
     def train(
         self,
         dataset: Dataset,
