@@ -1,4 +1,4 @@
-"""``memtail run`` with a pretrained backbone: from a file of weights to a report, in one command."""
+"""``memtail run`` with a pretrained backbone: from a file of weights to a report."""
 
 import json
 import urllib.error
