@@ -9,8 +9,8 @@ def fix_before_last_block(body: nn.Module) -> list[nn.Module]:
     """Hold all weights before a body's last block fixed; return the modules that they are of.
 
     The last block is the last part, in the order in which the network lists them, that is not a
-    mere normalisation; a part with nine tenths of the weights is entered. Of a ResNet it is
-    ``layer4``, of a transformer the last layer. What follows it is trained too. Fixed weights
+    mere normalisation; a mere list, and a part with nine tenths of the weights, is entered. Of a
+    ResNet it is ``layer4``, of a transformer the last layer. What follows it is trained too. Fixed weights
     become buffers, so that an optimizer does not find them. Put the modules in inference mode: then
     their normalisations are fixed too.
     """
@@ -36,7 +36,8 @@ def _last_block(module: nn.Module) -> nn.Module:
     if not blocks:
         return module
     last = blocks[-1]
-    is_holder = _n_weights(last) > _ALMOST_ALL * sum(map(_n_weights, parts))
+    is_holder = isinstance(last, nn.ModuleList)
+    is_holder |= _n_weights(last) > _ALMOST_ALL * sum(map(_n_weights, parts))
     return _last_block(last) if is_holder and any(map(_n_weights, last.children())) else last
 
 
