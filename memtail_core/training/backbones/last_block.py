@@ -10,9 +10,9 @@ def fix_before_last_block(body: nn.Module) -> list[nn.Module]:
 
     The last block is the last part, in the order in which the network lists them, that is not a
     mere normalisation; a mere list, and a part with nine tenths of the weights, is entered. Of a
-    ResNet it is ``layer4``, of a transformer the last layer. What follows it is trained too. Fixed weights
-    become buffers, so that an optimizer does not find them. Put the modules in inference mode: then
-    their normalisations are fixed too.
+    ResNet it is ``layer4``, of a transformer the last layer. What follows it is trained too. Fixed
+    weights become buffers, so that an optimizer does not find them. Put the modules in inference
+    mode: then their normalisations are fixed too.
     """
     block, around = _last_block(body), {body}
     before: list[nn.Module] = []
