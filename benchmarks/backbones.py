@@ -16,6 +16,7 @@ Accuracies are means over the models, of what was trained on, what was held out,
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as
 from benchmarks.table import run, show
 from memtail_core import training
 from memtail_core.data import Dataset, load
+from memtail_core.plan.shards import Shard
 from memtail_core.running import execution
 from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.preparation import prepare
@@ -135,10 +137,14 @@ class _Watch(ProgressListener):
         """See :class:`.ProgressListener`."""
         if self._began is None:
             self._began = time.perf_counter(), _cpu(), done
-        start, cpu, before = self._began
+        start, _, before = self._began
         self.seconds, self.computed = time.perf_counter() - start, done - before
-        self.cpu = _cpu() - cpu
         print(f"features: {done} of {total}, {self.seconds:.0f} s", file=sys.stderr)
+
+    def shards_missing(self, missing: Sequence[Shard]) -> None:
+        """See :class:`.ProgressListener`; the processes that computed features have ended."""
+        if self._began is not None and not self.cpu:
+            self.cpu = _cpu() - self._began[1]
 
 
 def _cpu() -> float:

@@ -22,6 +22,7 @@ from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.settings import settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
+from memtail_core.training.backbones import extractor
 from memtail_core.training.backbones.extractor import Extractor
 from tests.training.backbones.test_engines import SMALL
 from tests.training.backbones.user_backbone import small
@@ -209,6 +210,12 @@ def from_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     return spec({"weights": str(tmp_path / "weights.pt")})
 
 
+def forget() -> None:
+    """Forget what this process has loaded, as a new one has not."""
+    for cached in (kept, extractor._network, extractor._width):
+        cached.cache_clear()
+
+
 def test_another_machine_needs_no_file(
     store: FilesStore, from_file: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,7 +226,7 @@ def test_another_machine_needs_no_file(
     catalogue.register(store, prepared.study, prepared.dataset, 20)
     (tmp_path / "weights.pt").unlink()
     monkeypatch.setenv("MEMTAIL_CACHE", str(tmp_path / "elsewhere"))
-    kept.cache_clear()
+    forget()
     trainer = ShardTrainer(store, catalogue.read(store, prepared.study.id), "cpu")
     assert trainer.train(Shard(0, 5)).accuracy["held_in"] > 0.97
     first = store.get(Shard(0, 5).values_key(prepared.study))
@@ -236,7 +243,7 @@ def test_weights_that_are_missing_or_damaged_are_one_sentence(
     whole = store.get(key)
     store.put(key, whole[:-100])
     monkeypatch.setenv("MEMTAIL_CACHE", str(tmp_path / "elsewhere"))
-    kept.cache_clear()
+    forget()
     with pytest.raises(MachineError, match=r"weights .* are not in the cache of this machine"):
         ShardTrainer(store, prepared.study, "cpu")
     with pytest.raises(StoreError, match=r"lacks the weights of .*: run the study again from its"):
