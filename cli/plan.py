@@ -6,7 +6,7 @@ from rich.markup import escape
 from memtail_core.catalogue import of_same_name
 from memtail_core.data import Account
 from memtail_core.store import ObjectStore
-from memtail_core.study import ArmsTable, Study
+from memtail_core.study import FINETUNE, ArmsTable, Study
 
 
 def say_study(
@@ -35,7 +35,7 @@ def say_study(
     )
     say_account(console, account)
     say(
-        f"  models    {how_many or f'{models:,}'} of {study.training['recipe']}, {_subsets(study)}",
+        f"  models    {how_many or f'{models:,}'} of {_recipe(study)}, {_subsets(study)}",
         markup=False,
     )
     if other := of_same_name(store, study):
@@ -75,3 +75,9 @@ def _subsets(study: Study) -> str:
     if study.is_targeted:
         among = f" of {len(study.candidates):,} candidates; all other examples are in each"
     return f"each on {study.subset_size:,} examples ({study.subsets.design} subsets{among})"
+
+
+def _recipe(study: "Study") -> str:
+    """The recipe, and the backbone that its networks begin with, if any."""
+    recipe, backbone = (study.training.get(key) for key in ("recipe", "backbone"))
+    return f"{recipe} of {backbone}" if recipe == FINETUNE else str(recipe)

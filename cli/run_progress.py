@@ -52,6 +52,7 @@ class RunProgress(ProgressListener):
         )
         self._until, self._is_open = until, is_open
         self._stack: int | None = None  # networks at once, so far
+        self._features: ProgressBar | None = None
         self._trained: list[TrainedShard] = []
         self._rate: float | None = None
         self._below, self._has_waited = "", False
@@ -83,6 +84,23 @@ class RunProgress(ProgressListener):
     def say_kept(self, goal: int) -> None:
         """Say so if the study is to have more models than this run trains."""
         say_kept(self._console, self._study, self._cost.asked, goal)
+
+    def features_computed(self, done: int, total: int) -> None:
+        """Draw a bar of its own until all features are there."""
+        if self._features is None:
+            if done == total:
+                return
+            self._bar.stop()
+            self._features = ProgressBar(
+                *(self._console, "features", total, "examples"), completed=done, is_transient=False
+            )
+            self._features.start()
+        elif done > self._features.completed:
+            self._features.advance(done - self._features.completed)
+        if done == total:
+            self._features.stop()
+            self._features = None
+            self._bar.start()
 
     def shards_missing(self, missing: Sequence[Shard]) -> None:
         """Start the bar where it was left."""
@@ -195,7 +213,9 @@ class RunProgress(ProgressListener):
         traceback: TracebackType | None,
     ) -> None:
         """Stop the bar; after Ctrl-C, say how to continue."""
-        self._bar.stop()
+        for bar in (self._features, self._bar):
+            if bar is not None:
+                bar.stop()
         signal.signal(signal.SIGTERM, self._sigterm)
         if kind is KeyboardInterrupt:
             bar = self._bar

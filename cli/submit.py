@@ -17,6 +17,7 @@ from cli.options import (
     trials_option,
 )
 from cli.plan import say_kept, say_study
+from memtail_core.data.user_code import named_by
 
 if TYPE_CHECKING:
     from memtail_core.data import Dataset
@@ -116,7 +117,7 @@ def _say(
         "known after the first shard" if plan.seconds is None else formatting.length(plan.seconds)
     )
     say(f"  cost      time: {length}; store: {formatting.size(plan.store_bytes)}")
-    if study.training["recipe"].startswith("python:"):
+    if named_by(study.training):
         say(
             "[yellow]Warning:[/] this recipe is your own code: the workers need it on their "
             "PYTHONPATH, and MEMTAIL_ALLOW_PYTHON_RECIPES=1"

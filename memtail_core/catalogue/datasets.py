@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from memtail_core.catalogue import packed_datasets
+from memtail_core.catalogue.weights import fetch_weights
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import DamagedError, DatasetError, StoreError, StudyError
 from memtail_core.plan.arms import Arms
@@ -91,7 +92,7 @@ def dataset_of(store: ObjectStore, sha256: str) -> Dataset:
 
 
 def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = None) -> Dataset:
-    """The study's data, verified against their digest.
+    """The study's data, verified against their digest; pretrained weights go into the cache.
 
     Args:
         store: where the study is.
@@ -102,6 +103,7 @@ def load_dataset(store: ObjectStore, study: Study, cache: ObjectStore | None = N
         StoreError: they are not there.
         DatasetError: they are damaged.
     """
+    fetch_weights(store, study)
     key, sha256 = study.dataset_key, study.dataset.sha256
     try:
         packed = packed_datasets.load(store, sha256)

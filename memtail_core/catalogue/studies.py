@@ -8,6 +8,7 @@ from memtail_core.catalogue import goals
 from memtail_core.catalogue.accounts import put_account
 from memtail_core.catalogue.datasets import put_dataset
 from memtail_core.catalogue.stored import stored_shards
+from memtail_core.catalogue.weights import put_weights
 from memtail_core.data.dataset import Dataset
 from memtail_core.errors import StoreError, StudyError
 from memtail_core.store import ObjectStore
@@ -56,6 +57,7 @@ def register(
                 f"({'; '.join(there.differences(study)[:3])}): use another --store, or restore it"
             )
     put_dataset(store, dataset, verify=verify)
+    put_weights(store, study, verify=verify)
     put_account(store, study, dataset.account)
     (goals.shrink if may_shrink else goals.grow)(store, study, trials, stored)
     if is_new:

@@ -48,6 +48,7 @@ class Dataset:
         modality: what an example is.
         account: what the source read and left out; empty where the data come from a store.
         texts: the texts that the examples were made of, and their tokenizer; None of other data.
+        derived: what was computed of the examples, by how; a changed copy begins with nothing.
     """
 
     train: Examples
@@ -61,6 +62,7 @@ class Dataset:
     modality: Modality = field(kw_only=True)
     account: Account = field(default=NO_ACCOUNT, kw_only=True)
     texts: Texts | None = field(default=None, kw_only=True)
+    derived: dict[str, "Dataset"] = field(default_factory=dict, init=False, repr=False)
 
     def with_texts(self, texts: Texts | None) -> "Dataset":
         """Return the same data with the texts that its tokens were made of; itself without any.

@@ -4,12 +4,13 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from memtail_core.errors import StudyError
+from memtail_core.study import FINETUNE
 
 
 def function(path: str) -> Callable[..., Any]:
@@ -46,3 +47,13 @@ def source_digest(call: Callable[..., Any]) -> str:
     if file is None:
         raise StudyError(f"the source file of {call!r} cannot be found")
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def named_by(training: Mapping[str, Any]) -> str | None:
+    """The user's function that training runs, by the table ``[training]``; None: there is none.
+
+    It is a recipe of the user's, or the backbone that a recipe of memtail begins with.
+    """
+    keys = ("recipe", "backbone") if training.get("recipe") == FINETUNE else ("recipe",)
+    values = (training.get(key) for key in keys)
+    return next((v for v in values if isinstance(v, str) and v.startswith("python:")), None)

@@ -18,7 +18,7 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -27,22 +27,27 @@ from memtail_core.plan.shards import Shard
 from memtail_core.running.processes import interrupts_held
 from memtail_core.store import ObjectStore
 from memtail_core.store.document import document
-from memtail_core.study import Study
 
 _NAME = re.compile(r"(\d{7}-\d{7})\.(\d{1,6})\.json")
 _RENEWALS = 3  # before a claim would expire
 _SAME_START = 5.0  # seconds; clocks are set, and a process id is not used again so soon
 
 
+class _Prefixed(Protocol):
+    @property
+    def prefix(self) -> str: ...
+
+
 class Claims:
     """The claims of one run; its main thread takes and ends them, another renews them.
 
     Args:
-        store, study: whose shards.
+        store: where.
+        study: whose shards; or anything else that has a prefix there.
         seconds: after which a claim that is not renewed has expired.
     """
 
-    def __init__(self, store: ObjectStore, study: Study, seconds: float) -> None:
+    def __init__(self, store: ObjectStore, study: _Prefixed, seconds: float) -> None:
         self._store, self._prefix = store, f"{study.prefix}claims/"
         self._seconds = seconds
         self._held: dict[Shard, int] = {}

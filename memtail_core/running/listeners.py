@@ -13,6 +13,9 @@ from memtail_core.running.under_way import UnderWay
 class ProgressListener:
     """Hears what a run does. Override the methods you need; the others do nothing."""
 
+    def features_computed(self, done: int, total: int) -> None:
+        """The features of so many examples are stored, which all models train on."""
+
     def shards_missing(self, missing: Sequence[Shard]) -> None:
         """These shards are trained next."""
 

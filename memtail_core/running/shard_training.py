@@ -13,7 +13,7 @@ from memtail_core.estimation.held_out import HeldOut
 from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
 from memtail_core.plan.shards import Shard
-from memtail_core.running import probability_files, shard_files, tuning
+from memtail_core.running import features, probability_files, shard_files, tuning
 from memtail_core.running.checkpoints import ShardCheckpoints
 from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
@@ -25,7 +25,7 @@ from memtail_core.training import Engine, Tuning
 from memtail_core.training.checkpoints import NO_CHECKPOINTS, Checkpoints
 from memtail_core.training.device import compute_reproducibly, machine_kind, use_one_core
 
-_PACKAGES = ("memtail", "torch", "torchvision", "numpy", "scikit-learn")
+_PACKAGES = ("memtail", "torch", "torchvision", "numpy", "scikit-learn", "timm", "transformers")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class ShardTrainer:
         self._store, self._study, self._device = store, study, device
         self._key = shard_key()
         self._dataset = catalogue.load_dataset(store, study, cache)
+        features.supply(store, study, self._dataset, device)
         self._arms = catalogue.load_arms(store, study)
         settled = tuning.settled(store, study, self._dataset, device, stack)
         self._engine = training.restore(study.training).engine(device, settled)

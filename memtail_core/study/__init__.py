@@ -2,6 +2,7 @@
 
 from memtail_core.study.spec import Spec, name_of, shipped
 from memtail_core.study.study import (
+    FINETUNE,
     IMPORTED,
     UNLABELLED,
     DatasetIdentity,
@@ -21,6 +22,7 @@ from memtail_core.study.tables import (
 )
 
 __all__ = [
+    "FINETUNE",
     "ID",
     "IMPORTED",
     "MOST_TRIALS",

@@ -22,6 +22,7 @@ UNLABELLED = ("document",)
 """The classes of examples without labels, for language modelling: all are of one."""
 
 IMPORTED = "imported"  # the recipe of a study whose trials were trained elsewhere
+FINETUNE = "finetune"  # the recipe of a study whose networks begin with pretrained weights
 
 
 def dataset_key(sha256: str) -> str:

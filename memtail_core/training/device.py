@@ -70,6 +70,17 @@ def use_one_core() -> None:
     torch.set_num_threads(1)
 
 
+@contextmanager
+def computing_on_one_core() -> Iterator[None]:
+    """Let this process compute on one thread until the block ends."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def compute_reproducibly() -> None:
     """Let a GPU give the same bits each time: deterministic kernels, and float32 without TF32."""
     torch.backends.cudnn.deterministic = True

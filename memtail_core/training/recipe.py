@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
+from memtail_core.training.backbones.extractor import Extractor
 from memtail_core.training.classification import CLASSIFICATION
 from memtail_core.training.engine import UNTUNED, Engine, Tuning
 from memtail_core.training.outcome import Outcome
@@ -44,6 +45,11 @@ class Recipe(BaseModel, ABC):
         """
         del dataset, subset_size, device, stacks
         return UNTUNED
+
+    @property
+    def extractor(self) -> Extractor | None:
+        """What turns the examples into features, once for all models; None: nothing does."""
+        return None
 
     def check(self, dataset: Dataset) -> None:
         """Raise StudyError if this recipe cannot train on ``dataset``."""

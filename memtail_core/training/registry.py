@@ -1,12 +1,14 @@
 """Every recipe by its name, and how ``[training]`` becomes one. A new recipe adds a line here."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
-from memtail_core.study import IMPORTED
+from memtail_core.study import FINETUNE, IMPORTED
 from memtail_core.study.validation import validated
+from memtail_core.training.backbones.recipe import finetune
 from memtail_core.training.gradient.gpt import GPT
 from memtail_core.training.gradient.networks import CNN, MLP, ResNet9, TorchvisionNetwork
 from memtail_core.training.gradient.text_networks import Bag, TextCNN, Transformer
@@ -32,6 +34,7 @@ _BY_PREFIX: dict[str, type[Recipe]] = {
     "sklearn": SklearnRecipe,
     "python": PythonRecipe,
 }
+_BY_OPTIONS: dict[str, Callable[[dict[str, Any]], type[Recipe]]] = {FINETUNE: finetune}
 _DERIVED = ("version", "source_sha256")  # set by memtail, not by the user
 
 
@@ -51,7 +54,9 @@ def resolve(
     """
     _check_options(training)
     name = training.get("recipe", dataset.default_recipe)
-    recipe = validated(_recipe_class(name), {**training, "recipe": name}, f"{where}: [training]")
+    recipe = validated(
+        _recipe_class(name, training), {**training, "recipe": name}, f"{where}: [training]"
+    )
     recipe = recipe.suited(dataset)
     _check_labels(recipe, dataset)
     recipe.check(dataset)
@@ -65,7 +70,7 @@ def restore(training: dict[str, Any]) -> Recipe:
         StudyError: this version of memtail, or of the user's code, would train different models.
     """
     options = {key: value for key, value in training.items() if key not in _DERIVED}
-    recipe = validated(_recipe_class(training["recipe"]), options, "study.json: training")
+    recipe = validated(_recipe_class(training["recipe"], training), options, "study.json: training")
     if recipe.described() != training:
         raise StudyError(
             f"'{recipe.recipe}' no longer trains the models of this study: its code has changed; "
@@ -104,7 +109,7 @@ def _check_options(training: dict[str, Any]) -> None:
             ) from error
 
 
-def _recipe_class(name: Any) -> type[Recipe]:
+def _recipe_class(name: Any, training: dict[str, Any]) -> type[Recipe]:
     if not isinstance(name, str):
         raise StudyError(f"[training] recipe = {name!r}: should be a name in quotes")
     prefix, is_path, _ = name.partition(":")
@@ -112,5 +117,7 @@ def _recipe_class(name: Any) -> type[Recipe]:
         return _BY_PREFIX[prefix]
     if name in _BY_NAME:
         return _BY_NAME[name]
-    known = [*_BY_NAME, "torchvision:resnet18", "sklearn:…", "python:module:function"]
+    if name in _BY_OPTIONS:
+        return _BY_OPTIONS[name](training)
+    known = [*_BY_NAME, *_BY_OPTIONS, "torchvision:resnet18", "sklearn:…", "python:module:function"]
     raise StudyError(f"[training] recipe = '{name}' is not known{did_you_mean(name, known)}")

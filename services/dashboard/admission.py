@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from memtail_core import catalogue
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.store import ObjectStore
-from memtail_core.study import Spec, Study, shipped
+from memtail_core.study import FINETUNE, Spec, Study, shipped
 
 if TYPE_CHECKING:
     from memtail_core.running.preparation import Prepared
@@ -81,6 +81,8 @@ def check_recipe(training: dict[str, Any]) -> None:
         return  # refused when it is resolved
     if recipe.startswith("python:"):
         raise StudyError(f"recipe = '{recipe}' runs your own code: use memtail submit")
+    if recipe == FINETUNE:
+        raise StudyError(f"recipe = '{recipe}' reads a file of weights: use memtail submit")
     if not recipe.startswith("sklearn:"):
         return
     import sklearn

@@ -8,6 +8,7 @@ from billiard.process import current_process
 
 from memtail_core import catalogue, training
 from memtail_core.catalogue import Demand
+from memtail_core.data.user_code import named_by
 from memtail_core.errors import MachineError, StudyError
 from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.settings import Settings
@@ -96,10 +97,10 @@ class WorkerState:
 
     def _check_recipe(self, study: Study) -> None:
         """Check that this worker trains the models that the study describes."""
-        recipe = study.training["recipe"]
-        if recipe.startswith("python:") and not self.settings.allow_python_recipes:
+        code = named_by(study.training)
+        if code is not None and not self.settings.allow_python_recipes:
             raise MachineError(
-                f"this worker does not run code that a study names ('{recipe}'): set "
+                f"this worker does not run code that a study names ('{code}'): set "
                 "MEMTAIL_ALLOW_PYTHON_RECIPES=1 on workers that have this code and may run it, "
                 "then run memtail retry"
             )

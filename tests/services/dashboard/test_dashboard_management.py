@@ -182,6 +182,8 @@ def test_a_hint_tells_how_stored_data_are_used(on_cluster: Shown, trained: Train
         {"recipe": "sklearn:tests.test_base.K"},
         {"recipe": "sklearn:..os.X"},
         {"recipe": "sklearn:__main__.X"},
+        {"recipe": "finetune", "backbone": "torchvision:resnet18", "weights": "/etc/passwd"},
+        {"recipe": "finetune", "backbone": "python:os:system"},
         {"recipe": 7},
         {"recipe": "mlp", "epochs": -1},
         {"recipe": "mlp", "epochs": 1e400},
