@@ -41,7 +41,7 @@ def train(
     Args:
         what: data, as from :func:`from_arrays`; a study file or preset, as ``"study.toml"`` or
             ``"digits"``; or a :class:`Spec`.
-        trials: models in total; by default as many as the study is to have, else 200.
+        trials: models in total; by default as many as were asked for before, else 200.
         name: of the study, in lower case with hyphens; by default ``"study"``, or the file's.
         training: the table ``[training]``, as ``{"recipe": "mlp", "epochs": 20}``.
         subsets: the table ``[subsets]``, as ``{"ratio": 0.5}``.
@@ -67,9 +67,8 @@ def train(
     tables = {"study": study or {}, "subsets": subsets or {}, "training": training or {}}
     spec, dataset = _spec(what, tables, name)
     bound, dataset = prepare(spec, dataset)
-    where, goal = opened(store), trials
-    if goal is None:
-        goal = max(spec.study.trials, catalogue.goal(where, bound))
+    where = opened(store)
+    goal = _goal(spec, catalogue.goal(where, bound)) if trials is None else trials
     if not 1 <= goal <= MOST_TRIALS:
         raise StudyError(f"trials = {goal!r}: give a number from 1 to {MOST_TRIALS:,}")
     tuning.check(bound, stack)
@@ -109,3 +108,9 @@ def _spec(
         given = spec.model_dump(mode="python", exclude_unset=True)
         spec = Spec.parse(given | {key: given.get(key, {}) | tables[key] for key in tables})
     return spec, None
+
+
+def _goal(spec: Spec, before: int) -> int:
+    """How many trials a study is to have whose caller does not say."""
+    is_stated = "trials" in spec.study.model_fields_set
+    return max(spec.study.trials, before) if is_stated or not before else before

@@ -107,7 +107,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     ("digits", {"trials": 0}, "trials = 0: give a number"),
     ("digits", {"store": 3}, "store is a int: give a folder"),
     ("digits", {"training": {"recipe": "mlpp"}}, "mlpp"),
-    ("digits", {"name": "Not A Name"}, "study.name"),
+    ("digits", {"name": "Not A Name"}, "name = 'Not A Name'"),
 ]
 
 
