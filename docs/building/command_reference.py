@@ -47,7 +47,7 @@ def _command(command: click.Command) -> Iterator[str]:
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     records = [each.get_help_record(context) for each in command.get_params(context)]
-    rows = [record for record in records if record is not None]
+    rows = [each for each in records if each is not None and "--help" not in each[0]]
     yield "| option | |\n|---|---|"
     yield from (
         f"| `{names.replace('|', chr(92) + '|')}` | {_text(said)} |" for names, said in rows

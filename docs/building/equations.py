@@ -24,7 +24,7 @@ def converted(markdown: str) -> str:
         return f"\n{convert(match[1].strip(), display='block')}\n"
 
     def inline(match: re.Match[str]) -> str:
-        return convert(match[1].strip())
+        return f"<span>{convert(match[1].strip())}</span>"  # a line may begin with it
 
     parts = _CODE.split(markdown)
     for i in range(0, len(parts), 2):  # the others are code
