@@ -19,7 +19,7 @@ _INLINE = re.compile(r"`(memtail [^`\n]+)`")
 
 def commands(markdown: str) -> Iterator[str]:
     """The ``memtail …`` lines of all blocks, and those within sentences."""
-    for line in code(markdown).replace("\\\n", " ").splitlines():
+    for line in re.sub(r"\\\n\s*", " ", code(markdown)).splitlines():
         found = re.search(r"(?:^|[$&|(]\s*|srun\s+|bin/)(memtail [a-z-].*)", line.strip())
         if found:
             yield _END.split(found[1], maxsplit=1)[0]
