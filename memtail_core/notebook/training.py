@@ -11,7 +11,7 @@ from memtail_core.notebook.results import Results, opened
 from memtail_core.running import execution, tuning
 from memtail_core.running.preparation import prepare
 from memtail_core.store import ObjectStore
-from memtail_core.study import MOST_TRIALS, Spec
+from memtail_core.study import MOST_TRIALS, Spec, shipped
 from memtail_core.training.device import resolve_device
 
 GIVEN = "given in Python"
@@ -19,7 +19,7 @@ GIVEN = "given in Python"
 
 
 def train(
-    what: Dataset | Spec | str,
+    what: Dataset | Spec | str | Path,
     *,
     trials: int | None = None,
     name: str | None = None,
@@ -88,17 +88,22 @@ def train(
 
 
 def _spec(
-    what: Dataset | Spec | str, tables: dict[str, dict[str, Any]], name: str | None
+    what: Dataset | Spec | str | Path, tables: dict[str, dict[str, Any]], name: str | None
 ) -> tuple[Spec, Dataset | None]:
     """The study that is described, and its data if they were given."""
     if name is not None:
         tables = tables | {"study": tables["study"] | {"name": name}}
     if isinstance(what, Dataset):
+        if name in shipped():
+            raise StudyError(
+                f"name = '{name}' is a study that ships with memtail, which memtail run {name} "
+                "would train: choose another name"
+            )
         return Spec.parse(tables | {"dataset": {"source": GIVEN}}), what
     if isinstance(what, Spec):
         spec = what
-    elif isinstance(what, str):
-        spec = Spec.load(what)
+    elif isinstance(what, str | Path):
+        spec = Spec.load(str(what))
     else:
         raise StudyError(
             f"a {type(what).__name__} is nothing to train on: give a Dataset, as from_torch or "

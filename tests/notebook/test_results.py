@@ -121,6 +121,13 @@ def test_bad_input_is_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_name_that_the_command_line_gives_to_another_study_is_refused(
+    trained: Trained, tmp_path: Path
+) -> None:
+    with pytest.raises(StudyError, match="name = 'digits' is a study that ships with memtail"):
+        memtail.train(trained.dataset, name="digits", store=tmp_path)
+
+
 def test_a_study_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="holds no study"):
         memtail.open_results("mine", tmp_path)
