@@ -1,13 +1,17 @@
-"""Every command, option and key that the documentation shows exists."""
+"""Every command, option, key and Python name that the documentation shows exists."""
 
+import ast
+import importlib
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+import memtail_core as memtail
 from cli.main import main
 from memtail_core.study import Spec
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, code
@@ -86,7 +90,19 @@ def study_files(page: Path) -> Iterator[Block]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_study_file_of_a_page_is_valid(page: Path) -> None:
-    import tomllib
-
     for block in study_files(page):
         Spec.parse(tomllib.loads(block.text), str(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_of_a_page_is_python_and_its_names_exist(page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8")):
+        if block.language == "python":
+            ast.parse(block.text)
+            used = set(re.findall(r"\bmemtail\.([A-Za-z_]\w*)", block.text))
+            assert used <= set(memtail.__all__)
+            for module, names in re.findall(
+                r"^from (memtail_core[\w.]*) import ([\w, ]+)$", block.text, re.M
+            ):
+                found = importlib.import_module(module)
+                assert [n for n in names.split(", ") if not hasattr(found, n)] == []
