@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist worksteal --durations=20
 unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
 
-.PHONY: demo test coverage test-all lint clean
+.PHONY: demo test coverage test-all lint docs notebooks clean
 
 # Train a small study and publish its report.
 demo: .venv/.installed
@@ -28,6 +28,15 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documentation site in build/site; a warning, as of a link that leads nowhere, is an error.
+docs: .venv/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# Run the notebooks of the documentation again, and keep what they show.
+notebooks: .venv/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[notebooks]'
+	$(BIN)/python docs/building/run_notebooks.py
 
 # Redis, MinIO and Chromium for the tests, fetched where they are missing.
 .PHONY: servers

@@ -1,8 +1,13 @@
 """memtail: which training examples a model memorizes, and which test predictions depend on them.
 
-From data to scores in five lines::
+From data to scores in three lines::
 
     import memtail_core as memtail
+
+    results = memtail.train("digits", trials=200)  # or train(memtail.from_torch(train, test))
+    results.scores.to_pandas()  # a row per training example
+
+The steps behind it::
 
     spec = memtail.Spec.parse({"dataset": {"source": "sklearn:digits"}})
     study, dataset = memtail.prepare(spec)
@@ -18,9 +23,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memtail_core.analysis import analyse
     from memtail_core.data import Dataset
+    from memtail_core.data.objects import (
+        from_arrays,
+        from_huggingface,
+        from_pandas,
+        from_torch,
+    )
     from memtail_core.errors import MemtailError
     from memtail_core.estimation import memorization
     from memtail_core.estimation.influence import Evidence, find
+    from memtail_core.notebook import Results, open_results, train
     from memtail_core.report.publication import publish
     from memtail_core.running.execution import run
     from memtail_core.running.preparation import prepare
@@ -32,32 +44,46 @@ _HOMES = {
     "Dataset": "data",
     "Evidence": "estimation.influence",
     "MemtailError": "errors",
+    "Results": "notebook",
     "Spec": "study",
     "Study": "study",
     "Trials": "running.trials",
     "analyse": "analysis",
     "find": "estimation.influence",
+    "from_arrays": "data.objects",
+    "from_huggingface": "data.objects",
+    "from_pandas": "data.objects",
+    "from_torch": "data.objects",
     "memorization": "estimation",
+    "open_results": "notebook",
     "open_store": "store",
     "prepare": "running.preparation",
     "publish": "report.publication",
     "run": "running.execution",
+    "train": "notebook",
 }
 
 __all__ = [
     "Dataset",
     "Evidence",
     "MemtailError",
+    "Results",
     "Spec",
     "Study",
     "Trials",
     "analyse",
     "find",
+    "from_arrays",
+    "from_huggingface",
+    "from_pandas",
+    "from_torch",
     "memorization",
+    "open_results",
     "open_store",
     "prepare",
     "publish",
     "run",
+    "train",
 ]
 
 

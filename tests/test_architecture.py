@@ -27,6 +27,7 @@ ROOMS = [  # of memtail_core, from the ground up
     "experiments",
     "report",
     "exchange",
+    "notebook",
 ]
 PACKAGES = ["memtail_core", "services", "cli"]  # likewise
 FILES = {

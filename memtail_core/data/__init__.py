@@ -36,6 +36,7 @@ __all__ = [
     "Selection",
     "Splits",
     "Storage",
+    "given",
     "load",
     "read",
 ]
@@ -54,10 +55,31 @@ def load(what: DatasetTable, storage: Storage | None = None) -> Dataset:
         DatasetError: data that are missing or cannot be used.
     """
     storage = Storage.here() if storage is None else storage
-    splits = read(what, storage)
-    dataset = Dataset.from_splits(
-        split(splits, what.test_fraction, what.train_limit, what.test_limit)
-    )
+    splits = split(read(what, storage), what.test_fraction, what.train_limit, what.test_limit)
+    return _inspected(Dataset.from_splits(splits), storage)
+
+
+def given(found: Splits | Undecoded, test_fraction: float) -> Dataset:
+    """Make a dataset of what Python objects hold, as :func:`load` does of a source.
+
+    Args:
+        found: arrays, or images that are not decoded yet.
+        test_fraction: of the examples, drawn as a test set where there is none, between 0 and 1.
+
+    Raises:
+        StudyError: a wrong ``test_fraction``.
+        DatasetError: data that cannot be used.
+    """
+    if not 0 < test_fraction < 1:
+        raise StudyError(f"test_fraction = {test_fraction!r}: give a number between 0 and 1")
+    storage = Storage.here()
+    splits = storage.decoded(found, "auto") if isinstance(found, Undecoded) else found
+    splits = split(_checked(plain(splits)), test_fraction, None, None)
+    return _inspected(Dataset.from_splits(splits), storage)
+
+
+def _inspected(dataset: Dataset, storage: Storage) -> Dataset:
+    """Warn of examples that are the same."""
     if (known := known_of(dataset, storage.cache)) is not None:
         dataset = replace(dataset, account=dataset.account + Account(warnings=known.warnings))
         remember(dataset, known)

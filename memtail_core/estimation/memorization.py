@@ -49,6 +49,15 @@ def memorization(
         train_correct: uint8 [T, ⌈n/8⌉], which it classified correctly; None where nobody knows,
             so that every estimate is missing.
         n: the number of training examples.
+
+    Example:
+        Four trials of two examples; the second one is right exactly where it was trained on.
+
+        >>> import numpy as np
+        >>> subset = np.packbits([[1, 1], [1, 0], [0, 1], [0, 0]], axis=1)
+        >>> correct = np.packbits([[1, 1], [1, 0], [1, 1], [1, 0]], axis=1)
+        >>> memorization(subset, correct, n=2).memorization.tolist()
+        [0.0, 1.0]
     """
     n_in = column_sums(subset, n)
     if train_correct is None:

@@ -25,6 +25,10 @@ def open_store(location: str, patience: float = 5.0) -> ObjectStore:
 
     Raises:
         StoreError: the location is invalid, or a setting is missing.
+
+    Example:
+        >>> open_store("runs").location
+        'runs'
     """
     if not location.startswith("s3://"):
         return FilesStore(location)

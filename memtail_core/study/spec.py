@@ -18,6 +18,11 @@ class Spec(Table):
     """A study as a user writes it, the tables of a TOML file; only ``source`` is required.
 
     ``training`` is checked by the recipe it names (:mod:`memtail_core.training`).
+
+    Example:
+        >>> spec = Spec.parse({"dataset": {"source": "sklearn:digits"}, "study": {"seed": 1}})
+        >>> spec.study.trials, spec.subsets.ratio
+        (200, 0.7)
     """
 
     study: StudyTable = StudyTable()

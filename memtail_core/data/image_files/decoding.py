@@ -75,13 +75,23 @@ def decode(file: ImageFile, size: int | None, scale: GreyScale | None = None) ->
                 if scale is not None:
                     pixels = _pixels(Image.fromarray(scale.shades(values)), size)
             else:
-                pixels = _pixels(_on_white(_upright(image)), size)
+                pixels = shown_pixels(image, size)
             notes |= {SEVERAL_FRAMES} if _has_several_frames(image) else set()
             return Decoded(pixels, limits, frozenset(notes))
     except (ImageFileError, MemoryError):
         raise
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
         raise ImageFileError(_reason(file, error)) from error
+
+
+def shown_pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
+    """The pixels of an image of at most 8 bits a channel as people see it, uint8 [h, w, 1 or 3].
+
+    Args:
+        image: upright after it was turned as its EXIF data say; what is transparent becomes white.
+        size: resize to size × size pixels.
+    """
+    return _pixels(_on_white(_upright(image)), size)
 
 
 def _pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:

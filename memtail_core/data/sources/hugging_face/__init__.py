@@ -3,7 +3,8 @@
 :mod:`.splits` finds the files of each split, :mod:`.reading` reads them, with pyarrow alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from memtail_core.data.image_files.labelled import Broken, Undecoded
 from memtail_core.data.sources.hugging_face.reading import SplitTable, read
@@ -60,17 +61,34 @@ def load(
                 f"{some(splits, 10)}"
             )
     tables = {name: read(folder, name, splits[name]) for name in names}
+    options = Options(ignore or (), missing=missing, types=types)
+    return load_splits(tables, train, label, test, text, ImageColumn(image, size, broken), options)
+
+
+def load_splits(
+    tables: Mapping[str, SplitTable],
+    train: str,
+    label: str | None,
+    test: str | None,
+    text: TextOption | None,
+    images: ImageColumn,
+    options: Options,
+) -> Splits | Undecoded:
+    """Read splits whose features say which columns hold labels and images.
+
+    Raises:
+        StudyError: an option is wrong.
+        DatasetError: what is wrong with the splits.
+    """
     first = tables[train]
     texts = TextColumns.of(text)
     if label == NO_LABEL and not texts.names:
         raise StudyError(NEEDS_TEXT)
     label = _only("label", first.labels, first) if label is None else label
-    if texts.names and image is not None:
+    if texts.names and images.name is not None:
         raise StudyError("[dataset] text and image: an example is one of them")
-    if image is None and first.images and not texts.names:
-        image = _only("image", first.images, first)
-    options = Options(ignore or (), missing=missing, types=types)
-    images = ImageColumn(image, size, broken)
+    if images.name is None and first.images and not texts.names:
+        images = replace(images, name=_only("image", first.images, first))
     images.check(options)
 
     def of_split(name: str, faults: Faults) -> File:
@@ -78,7 +96,7 @@ def load(
 
     if texts.names:
         return load_texts(of_split, train, label, test, texts, options)
-    if image is None:
+    if images.name is None:
         return load_table(of_split, train, label, test, options)
     return load_images(of_split, train, label, test, images, options)
 

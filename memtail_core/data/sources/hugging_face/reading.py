@@ -1,6 +1,6 @@
 """Reads one split of a Hugging Face dataset; its features say what the columns are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,25 @@ def read(folder: str, split: str, files: Sequence[Path]) -> SplitTable:
             f"the files of the split '{split}' in '{folder}' do not match: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    table = table.rename_columns([nfc(name) for name in table.column_names])
     classes = _classes(tables[0].schema.metadata or {}, files[0].parent)
+    return of_table(f"{folder.rstrip('/')}/{split}", table, classes)
+
+
+def of_table(path: str, table: Any, classes: Mapping[str, Sequence[str]]) -> SplitTable:
+    """The rows of an Arrow table.
+
+    Args:
+        path: what messages call it.
+        table: the rows; class labels are whole numbers.
+        classes: the class names of each column of class labels.
+
+    Raises:
+        DatasetError: a label has no name.
+    """
+    table = table.rename_columns([nfc(name) for name in table.column_names])
     labels = {
         nfc(name): names for name, names in classes.items() if nfc(name) in table.schema.names
     }
-    path = f"{folder.rstrip('/')}/{split}"
     for name, names in labels.items():
         at = table.column_names.index(name)
         table = table.set_column(at, name, _words(table[name], names, f"'{name}' of '{path}'"))

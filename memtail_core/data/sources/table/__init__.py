@@ -66,7 +66,7 @@ def load_csv(
         column = label or next(iter(TextColumns.of(text).names), "")
         return csv_file.read(file, nfc(column), delimiter, encoding, faults)
 
-    return _load(read, path, label, test, text, ImageColumn(image, size, broken), options)
+    return load_files(read, path, label, test, text, ImageColumn(image, size, broken), options)
 
 
 def load_parquet(
@@ -88,7 +88,11 @@ def load_parquet(
     """Read a Parquet file; the options are those of :func:`load_csv`."""
     options = Options(ignore or (), decimal, na_values or (), missing, types)
     images = ImageColumn(image, size, broken)
-    return _load(lambda file, _: parquet_file.read(file), path, label, test, text, images, options)
+
+    def read(file: str, _: Faults) -> File:
+        return parquet_file.read(file)
+
+    return load_files(read, path, label, test, text, images, options)
 
 
 def load_json_lines(
@@ -114,10 +118,10 @@ def load_json_lines(
     def read(file: str, faults: Faults) -> File:
         return json_lines_file.read(file, encoding, faults)
 
-    return _load(read, path, label, test, text, ImageColumn(image, size, broken), options)
+    return load_files(read, path, label, test, text, ImageColumn(image, size, broken), options)
 
 
-def _load(
+def load_files(
     read: Read,
     path: str,
     label: str,
@@ -126,6 +130,12 @@ def _load(
     images: ImageColumn,
     options: Options,
 ) -> Splits | Undecoded:
+    """Read tables with ``read``: their texts or images if a column holds some, else features.
+
+    Raises:
+        StudyError: an option is wrong.
+        DatasetError: what is wrong with the tables, all of it.
+    """
     texts = TextColumns.of(text)
     if texts.names and images.name is not None:
         raise StudyError("[dataset] text and image: an example is one of them")

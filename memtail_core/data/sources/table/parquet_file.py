@@ -20,6 +20,11 @@ def read(path: str) -> File:
             table = parquet.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise DatasetError(f"cannot read '{path}': {str(error).splitlines()[0]}") from error
+    return of_table(path, table)
+
+
+def of_table(path: str, table: Any) -> File:
+    """The rows of an Arrow table that is called ``path``; an index of pandas is no column."""
     indices = frozenset(_indices(table.schema.metadata or {}))
     table = table.rename_columns([nfc(name) for name in table.column_names])
     return File(path, table, lambda row: f"row {row} (counting from 0)", indices, is_typed=True)
