@@ -202,7 +202,7 @@ def _pretrained(
     engine = GradientEngine(recipe, device, replace(UNTUNED))
     everything = np.ones((1, len(data.y_train)), bool)
     networks, resident = engine.train_stack(data, everything, np.array([0]))
-    correct, _ = engine.outcome(networks, resident.x_test, resident.y_test)
+    correct = engine.outcome(networks, resident.x_test, resident.y_test).correct
     print(f"pretrained: {correct.mean():.1%} of the test images", file=sys.stderr)
     prefix = "network.body."
     kept = networks.network.state_dict()

@@ -15,7 +15,7 @@ from memtail_core.catalogue import Progress
 from memtail_core.data import Dataset
 from memtail_core.errors import DatasetError, StoreError
 from memtail_core.plan.shards import WHOLE, Part, Shard
-from memtail_core.running import features, parallelism, tuning
+from memtail_core.running import features, machine, parallelism, tuning
 from memtail_core.running.listeners import ProgressListener, StoppingRule
 from memtail_core.running.loading import load
 from memtail_core.running.trials import Trials
@@ -77,7 +77,7 @@ def run(
         store, study, dataset, at_first, verify=is_idle, may_shrink=may_shrink and until is None
     )
     if not is_idle:
-        cores = workers or parallelism.usable_cores()
+        cores = workers or machine.usable_cores()
         progress = listener.features_computed
         features.supply(store, study, dataset, device, workers=cores, progress=progress)
     candidates = partial(parallelism.candidates, study, dataset, device, workers)

@@ -24,7 +24,7 @@ from memtail_core import training
 from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError, StoreError, TrainingError
 from memtail_core.plan.shards import Shard
-from memtail_core.running import parallelism, processes
+from memtail_core.running import machine, processes
 from memtail_core.running.claims import Claims
 from memtail_core.running.signing import shard_key
 from memtail_core.settings import settings
@@ -164,7 +164,7 @@ class _Workers:
 @contextmanager
 def _started(device: str, count: int, n_parts: int) -> Iterator[_Workers]:
     """Start as many processes as there is work and memory for."""
-    count = min(count, n_parts, parallelism.free_memory() // _PROCESS_BYTES)
+    count = min(count, n_parts, machine.free_memory() // _PROCESS_BYTES)
     if device != "cpu" or count <= 1:
         yield _Workers()
         return
