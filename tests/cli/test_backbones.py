@@ -43,9 +43,9 @@ def test_one_command_leads_to_a_report(memtail: Memtail, study: Path) -> None:
     page = Path(summary["report"]).read_text()
     assert "data:image/" in page, "the report shows images, not features"
     Path("weights.pt").unlink()
-    again = memtail("run", summary["study"], "--workers", "1", "--trials", "30", "--json")
+    again = memtail("run", summary["id"], "--workers", "1", "--trials", "30", "--json")
     assert again.exit_code == 0, again.output
-    scores = memtail("scores", summary["study"], "--json")
+    scores = memtail("scores", summary["id"], "--json")
     assert scores.exit_code == 0, scores.output
 
 
