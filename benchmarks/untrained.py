@@ -90,9 +90,7 @@ def images(path: str = "", *, train: int, test: int, classes: int, side: int) ->
     prototypes = colours.repeat(repeats, axis=1).repeat(repeats, axis=2)[:, :side, :side]
     y_train, y_test = np.arange(train) % classes, np.arange(test) % classes
     names = [f"n{label:08d}" for label in range(classes)]
-    x_train, x_test = (
-        np.concatenate(list(_noisy(rng, prototypes, y))) for y in (y_train, y_test)
-    )
+    x_train, x_test = (np.concatenate(list(_noisy(rng, prototypes, y))) for y in (y_train, y_test))
     return Splits(
         x_train,
         y_train,

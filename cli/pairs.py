@@ -22,6 +22,8 @@ from cli.options import (
 )
 from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import Destination
+from cli.published_pairs import published_pairs
+from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
@@ -120,6 +122,9 @@ def pairs(
     label, and memorization that by the same measure. The default is correctness; for language
     models it is the accuracy of next tokens.
 
+    Of a large study with a report of all its models, pairs are those of the report where no option
+    asks for others.
+
     With --calibrated, pairs are ranked by an estimate that learns from the models what counting
     does not show, which is much better with few models; the counted influence is printed beside it.
 
@@ -145,8 +150,10 @@ def pairs(
     is_calibrated = is_calibrated or estimator is CALIBRATED
     by = measure_of(study, measure)
     refuse_others(by, {"--combined": combined, "--calibrated": is_calibrated})
-    theta = threshold_of(by, "--min-influence", theta, by.theta_infl)
-    memorized = threshold_of(by, "--min-memorization", theta_mem, by.theta_mem)
+    theta, memorized = (
+        threshold_of(by, "--min-influence", theta, by.theta_infl),
+        threshold_of(by, "--min-memorization", theta_mem, by.theta_mem),
+    )
     if combined:
         if is_calibrated:
             raise click.UsageError("--combined or --calibrated: not both")
@@ -187,6 +194,13 @@ def pairs(
             top=top,
             destination=destination,
         )
+        return
+    if (
+        (theta, memorized, by, device) == (THETA_INFL, THETA_MEM, CORRECTNESS, "auto")
+        and not any((train, test, classes, any_class, harmful, permutations, fdr, memory))
+        and (known := published_pairs(store, study, top))
+    ):
+        destination.take(*known, _sentences(known[1]))
         return
     counter = counter_for(device)
     search = PairSearch(store, study, counter, memory)
@@ -230,8 +244,9 @@ def pairs(
         "fdr": fdr,
     }
     if permutations and found.threshold is not None:
-        seeds = range(permutations)
-        counted = pairs_of_permuted(evidence, family, found.threshold, seeds, counter=counter)
+        counted = pairs_of_permuted(
+            evidence, family, found.threshold, range(permutations), counter=counter
+        )
         summary["found_with_permuted_trials"] = counted.tolist()
     table = tables.pairs_table(
         found.of_harm() if harmful else found, material.dataset, material.scores.memorization

@@ -50,8 +50,8 @@ class Exploration:
     """The data of the explorer for n training and n_test test examples.
 
     Texts, partners, neighbours and thumbnails are those of the examples on the page, in the order
-    of their indices: s training and s_test test examples, all of them if ``shown`` is None. Partners
-    and neighbours are indices into the whole dataset.
+    of their indices: s training and s_test test examples, all of them if ``shown`` is None.
+    Partners and neighbours are indices into the whole dataset.
 
     Attributes:
         dataset, rule, trials, scores: the study's data, the rule of pairs, how many models, and

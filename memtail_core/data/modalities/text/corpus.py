@@ -74,11 +74,8 @@ class Texts:
 
     def selected(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> "Texts":
         """Return the texts of these training and test examples, in this order."""
-        texts = (
-            Corpus.of(corpus[i] for i in rows.tolist())
-            for corpus, rows in ((self.train, train), (self.test, test))
-        )
-        return replace(self, **dict(zip(_SETS, texts, strict=True)))
+        some = Corpus.of(self.train[i] for i in train.tolist())
+        return replace(self, train=some, test=Corpus.of(self.test[i] for i in test.tolist()))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays without objects, by the names of a dataset's file."""
