@@ -8,7 +8,7 @@ one training example of their class. Everything is written as a trained study is
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from memtail_core.catalogue.stored import stored_shards
 from memtail_core.data import Dataset, Splits
 from memtail_core.plan import designs
 from memtail_core.plan.shards import Shard, planned
-from memtail_core.running import shard_files
+from memtail_core.running import loading, shard_files
 from memtail_core.running.parallelism import usable_cores
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
@@ -47,9 +47,19 @@ class Sizes:
 
 
 def make(
-    store: ObjectStore, sizes: Sizes, trials: int, *, values: bool = True, shard_size: int = 1
+    store: ObjectStore,
+    sizes: Sizes,
+    trials: int,
+    *,
+    values: bool = True,
+    shard_size: int = 1,
+    distinct: int | None = None,
 ) -> Study:
-    """Put a study with so many drawn trials into a store; trials that are there are kept."""
+    """Put a study with so many drawn trials into a store; trials that are there are kept.
+
+    With ``distinct``, only so many shards are drawn, and those that follow repeat them: speed and
+    memory are the same, errors are not.
+    """
     spec = Spec.parse(
         {
             "study": {
@@ -69,15 +79,28 @@ def make(
     stored = set(stored_shards(store, study))
     missing = [shard for shard in planned(study, trials) if shard not in stored]
 
+    n_drawn = (distinct or trials) * shard_size
+
     def draw(shard: Shard) -> None:
-        encoded = shard_files.encode(_drawn(study, model, shard))
+        if shard.first < n_drawn:
+            drawn = _drawn(study, model, shard)
+        else:
+            first = shard.first % n_drawn
+            drawn = loading.load_shard(
+                store, study, Shard(first, first + shard_size), values=values
+            )
+        encoded = shard_files.encode(replace(drawn, trials=np.array(shard.trials)))
         if encoded.values is not None:
             store.put(shard.values_key(study), encoded.values)
         store.put(shard.key(study), encoded.bits)
 
     with ThreadPoolExecutor(usable_cores()) as threads:
-        for _ in threads.map(draw, missing):
-            pass
+        for some in (
+            [shard for shard in missing if shard.first < n_drawn],
+            [shard for shard in missing if shard.first >= n_drawn],
+        ):
+            for _ in threads.map(draw, some):
+                pass
     return study
 
 

@@ -1,10 +1,12 @@
 """Scores and pairs of a large study come from its report, and are what the trials say."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+import cli.status
 from memtail_core import catalogue
 from memtail_core.catalogue import published, reports
 from memtail_core.report import analyse_stored, publish, stored_analysis
@@ -106,3 +108,19 @@ def test_a_report_counts_only_if_it_is_of_the_trials_and_options_of_now(
 
 def test_small_studies_are_read_and_verified_each_time(trained: Trained, store: FilesStore) -> None:
     assert catalogue.published(store, trained.study) is None
+
+
+def test_the_status_of_a_large_study_verifies_some_of_its_shards(
+    memtail: Memtail, store: FilesStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def detail() -> dict[str, int]:
+        found = memtail("status", "digits", "--store", store.location, "--json")
+        return dict(json.loads(found.stdout))
+
+    whole = detail()
+    assert whole["verified"] == whole["stored"]
+    monkeypatch.setattr(cli.status, "_QUICK", 0)
+    monkeypatch.setattr(cli.status, "_SOME", 1)
+    some = detail()
+    assert some["stored"] == whole["stored"]
+    assert 0 < some["verified"] < some["stored"]
