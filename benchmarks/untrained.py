@@ -159,10 +159,11 @@ class _Model:
         planted = rng.random(n_test) < _PLANTED
         test = np.where(planted, rng.normal(*_HARD, n_test), rng.normal(3, 2, n_test))
         effect = np.where(planted, rng.uniform(*_EFFECT, n_test), 0)
-        return cls(
-            *(each.astype(np.float32) for each in (train, gain, test, effect)),
-            _partners(rng, np.flatnonzero(odd), dataset.y_train, dataset.y_test),
+        partner = _partners(rng, np.flatnonzero(odd), dataset.y_train, dataset.y_test)
+        train, gain, test, effect = (
+            each.astype(np.float32) for each in (train, gain, test, effect)
         )
+        return cls(train, gain, test, effect, partner)
 
 
 def _partners(

@@ -150,7 +150,7 @@ class Trials:
 
 def _ones(packed: NDArray[np.uint8], n: int) -> NDArray[np.int64]:
     """How many of the first n bits of each row are 1, int64 [T]."""
-    ones = np.bitwise_count(packed[:, : n // 8]).sum(axis=1, dtype=np.int64)
+    ones: NDArray[np.int64] = np.bitwise_count(packed[:, : n // 8]).sum(axis=1, dtype=np.int64)
     if n % 8:
         last = packed[:, n // 8] >> np.uint8(8 - n % 8)
         ones += np.bitwise_count(last)

@@ -29,6 +29,11 @@ def analysis(trained: Trained) -> Analysis:
     return trained.analysis
 
 
+@pytest.fixture(scope="module")
+def whole(analysis: Analysis) -> Exploration:
+    return explore(analysis)
+
+
 @pytest.fixture
 def few() -> Iterator[None]:
     """Pages hold 80 training and 40 test examples."""
@@ -44,9 +49,9 @@ def sample(analysis: Analysis, few: None) -> Exploration:
     return explore(analysis, shown_train=[7], shown_test=[3])
 
 
-def test_a_page_that_has_room_holds_every_example(analysis: Analysis) -> None:
-    assert explore(analysis).shown is None
-    said = encoded(explore(analysis))
+def test_a_page_that_has_room_holds_every_example(whole: Exploration) -> None:
+    assert whole.shown is None
+    said = encoded(whole)
     assert "rows" not in said["train"]
     assert "total" not in said["test"]
 
@@ -93,9 +98,9 @@ def test_more_than_fits_is_kept_if_the_page_speaks_of_it(few: None) -> None:
 
 
 def test_influence_in_a_sample_is_that_among_all_examples(
-    sample: Exploration, analysis: Analysis
+    whole: Exploration, sample: Exploration
 ) -> None:
-    whole, shown = explore(analysis), sample.shown
+    shown = sample.shown
     assert shown is not None
     for mine, all_of_them, rows in (
         (sample.supported, whole.supported, shown.train),
@@ -109,14 +114,13 @@ def test_influence_in_a_sample_is_that_among_all_examples(
 
 
 def test_a_sample_says_which_examples_it_has_of_how_many(
-    sample: Exploration, analysis: Analysis
+    whole: Exploration, sample: Exploration, analysis: Analysis
 ) -> None:
     shown, said = sample.shown, json.loads(json.dumps(encoded(sample), allow_nan=False))
     assert shown is not None
-    whole = encoded(explore(analysis))
     assert (said["train"]["n"], said["train"]["total"]) == (80, 300)
     assert (said["test"]["n"], said["test"]["total"]) == (40, 100)
-    assert said["pairs"] == whole["pairs"], "pairs have the numbers of the dataset"
+    assert said["pairs"] == encoded(whole)["pairs"], "pairs have the numbers of the dataset"
     html = page(analysis, figures(analysis), (), encoded(sample))
     assert "This page holds 80 of the 300 training examples and 40 of the" in " ".join(html.split())
     assert sample.train_sheets is not None

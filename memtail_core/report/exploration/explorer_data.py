@@ -244,7 +244,7 @@ def _of_test(analysis: Analysis, needed: list[Indices], shown: Shown | None) -> 
 
 def _places(examples: Indices, shown: Indices) -> Indices:
     """Where these examples are among those shown; others are left out."""
-    place = np.minimum(np.searchsorted(shown, examples), len(shown) - 1)
+    place: Indices = np.minimum(np.searchsorted(shown, examples), len(shown) - 1)
     return place[shown[place] == examples]
 
 

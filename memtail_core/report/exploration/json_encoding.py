@@ -42,7 +42,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
         "duplicates": "known" if e.duplicates.is_known else "unknown",
         "train": {
             "n": len(part.y_train),
-            **_rows(e.shown and e.shown.train, len(dataset.y_train)),
+            **_rows(None if e.shown is None else e.shown.train, len(dataset.y_train)),
             "label": _array(part.y_train, "u2"),
             **{
                 name: i16e4(values[train])
@@ -69,7 +69,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
         },
         "test": {
             "n": len(part.y_test),
-            **_rows(e.shown and e.shown.test, len(dataset.y_test)),
+            **_rows(None if e.shown is None else e.shown.test, len(dataset.y_test)),
             "label": _array(part.y_test, "u2"),
             "accuracy": i16e4(e.test_accuracy[test]),
             "names": _names(part.test_names) or None,
@@ -89,7 +89,7 @@ def _rows(shown: NDArray[np.int64] | None, total: int) -> dict[str, Any]:
 def _standing(e: Exploration) -> NDArray[np.int64]:
     """Say which examples are memorized, because the script's rounded numbers do not."""
     is_memorized = e.rule.is_memorized
-    return (
+    return np.asarray(
         _MEMORIZED * is_memorized(e.scores.memorization)
         + _SURELY * is_memorized(e.scores.ci_low)
         + _POSSIBLY * is_memorized(e.scores.ci_high)
