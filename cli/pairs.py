@@ -22,8 +22,7 @@ from cli.options import (
 )
 from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import Destination
-from cli.published_pairs import published_pairs
-from memtail_core.estimation.thresholds import THETA_INFL, THETA_MEM
+from cli.published_pairs import list_published
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
@@ -132,6 +131,20 @@ def pairs(
     Their gradients, corrected by what all models show, give influence on the probability of the
     right answer, with an interval, the probability of a wrong sign, and a q-value.
     """
+    if as_json and output:
+        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
+    destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
+    if runs is not None and not combined:
+        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
+    store, study = find_study(location, name)
+    if (
+        (theta, theta_mem, measure, memory, device) == (None, None, None, None, "auto")
+        and not (train or test or classes or is_calibrated or combined or any_class or harmful)
+        and not (fdr or permutations)
+        and estimator.name == "counted"
+        and list_published(store, study, top, destination, _sentences)
+    ):
+        return
     from memtail_core.analysis.measuring import measure_of
     from memtail_core.analysis.pair_queries import PairQuery
     from memtail_core.estimation.averaged import by_measure
@@ -141,19 +154,11 @@ def pairs(
     from memtail_core.estimation.measures import CORRECTNESS
     from memtail_core.report import tables
 
-    if as_json and output:
-        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
-    destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
-    if runs is not None and not combined:
-        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
-    store, study = find_study(location, name)
     is_calibrated = is_calibrated or estimator is CALIBRATED
     by = measure_of(study, measure)
     refuse_others(by, {"--combined": combined, "--calibrated": is_calibrated})
-    theta, memorized = (
-        threshold_of(by, "--min-influence", theta, by.theta_infl),
-        threshold_of(by, "--min-memorization", theta_mem, by.theta_mem),
-    )
+    theta = threshold_of(by, "--min-influence", theta, by.theta_infl)
+    memorized = threshold_of(by, "--min-memorization", theta_mem, by.theta_mem)
     if combined:
         if is_calibrated:
             raise click.UsageError("--combined or --calibrated: not both")
@@ -194,13 +199,6 @@ def pairs(
             top=top,
             destination=destination,
         )
-        return
-    if (
-        (theta, memorized, by, device) == (THETA_INFL, THETA_MEM, CORRECTNESS, "auto")
-        and not any((train, test, classes, any_class, harmful, permutations, fdr, memory))
-        and (known := published_pairs(store, study, top))
-    ):
-        destination.take(*known, _sentences(known[1]))
         return
     counter = counter_for(device)
     search = PairSearch(store, study, counter, memory)

@@ -1,21 +1,34 @@
 """``memtail pairs`` of a large study, from its report instead of all its trials."""
 
 import io
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from cli.pair_tables import Destination
 from memtail_core import catalogue
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
 
 
-def published_pairs(
-    store: ObjectStore, study: Study, top: int | None
-) -> tuple[Any, dict[str, Any]] | None:
-    """Return the pairs of the usual thresholds and what is said beside them; None: count them."""
+def list_published(
+    store: ObjectStore,
+    study: Study,
+    top: int | None,
+    destination: Destination,
+    sentences: Callable[[dict[str, Any]], Sequence[str]],
+) -> bool:
+    """List the pairs of the usual thresholds; return False if there is no report to take them from.
+
+    Args:
+        store, study: where, which.
+        top: how many of the strongest; None: all.
+        destination: where to.
+        sentences: what people are told, from what JSON says beside the pairs.
+    """
     report = catalogue.published(store, study)
     content = None if report is None else report.file("pairs.parquet")
     if report is None or content is None:
-        return None
+        return False
     import pyarrow.parquet
 
     table, said = pyarrow.parquet.read_table(io.BytesIO(content)), report.summary
@@ -27,4 +40,5 @@ def published_pairs(
         "expected_by_chance": said["pairs"]["expected_by_chance"],
         "fdr": None,
     }
-    return table.slice(0, top), summary
+    destination.take(table.slice(0, top), summary, sentences(summary))
+    return True

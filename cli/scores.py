@@ -15,7 +15,7 @@ from cli.options import (
 from memtail_core import catalogue
 
 if TYPE_CHECKING:
-    from memtail_core.catalogue.published import Published
+    from memtail_core.catalogue.published_results import Published
     from memtail_core.estimation.estimator import Estimator
 
 _FORMATS = (*out.FORMATS, "npz")

@@ -13,7 +13,7 @@ from memtail_core.catalogue.datasets import (
 from memtail_core.catalogue.demand import Demand
 from memtail_core.catalogue.goals import goal, grow, shrink, take_back
 from memtail_core.catalogue.progress import Progress
-from memtail_core.catalogue.published import Published, published
+from memtail_core.catalogue.published_results import Published, published
 from memtail_core.catalogue.studies import find, ids, is_known, named, of_same_name, read, register
 
 __all__ = [

@@ -8,7 +8,7 @@ import pytest
 
 import cli.status
 from memtail_core import catalogue
-from memtail_core.catalogue import published, reports
+from memtail_core.catalogue import published_results, reports
 from memtail_core.report import analyse_stored, publish, stored_analysis
 from memtail_core.store import FilesStore
 from tests.cli.conftest import Memtail
@@ -37,7 +37,7 @@ def store(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> FilesSt
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let reading any study take long."""
-    monkeypatch.setattr(published, "_QUICK", 0)
+    monkeypatch.setattr(published_results, "_QUICK", 0)
 
 
 @pytest.fixture

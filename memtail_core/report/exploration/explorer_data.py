@@ -245,7 +245,8 @@ def _of_test(analysis: Analysis, needed: list[Indices], shown: Shown | None) -> 
 def _places(examples: Indices, shown: Indices) -> Indices:
     """Where these examples are among those shown; others are left out."""
     place: Indices = np.minimum(np.searchsorted(shown, examples), len(shown) - 1)
-    return place[shown[place] == examples]
+    there: Indices = place[shown[place] == examples]
+    return there
 
 
 def _listed(index: Indices) -> Indices:

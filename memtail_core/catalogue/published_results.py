@@ -71,6 +71,7 @@ def _is_usual(summary: dict[str, Any], goal: int) -> bool:
         summary.get("goal") == goal
         and memorization.get("estimator") == "counted"
         and "measure" not in memorization
+        and bool(memorization.get("scored"))
         and pairs.get("theta_mem") == THETA_MEM
         and pairs.get("theta_infl") == THETA_INFL
         and pairs.get("same_class") is True
