@@ -138,11 +138,11 @@ def pairs(
         raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
     store, study = find_study(location, name)
     if (
-        (theta, theta_mem, measure, memory, device) == (None, None, None, None, "auto")
+        (theta, theta_mem, measure, memory, top, device) == (None,) * 5 + ("auto",)
         and not (train or test or classes or is_calibrated or combined or any_class or harmful)
         and not (fdr or permutations)
         and estimator.name == "counted"
-        and list_published(store, study, top, destination, _sentences)
+        and list_published(store, study, destination, _sentences)
     ):
         return
     from memtail_core.analysis.measuring import measure_of

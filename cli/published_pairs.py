@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cli.pair_tables import Destination
+from cli.pair_tables import Destination, pair_console
 from memtail_core import catalogue
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
@@ -13,7 +13,6 @@ from memtail_core.study import Study
 def list_published(
     store: ObjectStore,
     study: Study,
-    top: int | None,
     destination: Destination,
     sentences: Callable[[dict[str, Any]], Sequence[str]],
 ) -> bool:
@@ -21,7 +20,6 @@ def list_published(
 
     Args:
         store, study: where, which.
-        top: how many of the strongest; None: all.
         destination: where to.
         sentences: what people are told, from what JSON says beside the pairs.
     """
@@ -40,5 +38,6 @@ def list_published(
         "expected_by_chance": said["pairs"]["expected_by_chance"],
         "fdr": None,
     }
-    destination.take(table.slice(0, top), summary, sentences(summary))
+    pair_console(stderr=True).print(f"[dim]from the report of {summary['trials']:,} models[/]")
+    destination.take(table, summary, sentences(summary))
     return True
