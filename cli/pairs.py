@@ -22,6 +22,7 @@ from cli.options import (
 )
 from cli.pair_search import PairSearch, pair_search_options
 from cli.pair_tables import Destination
+from cli.published_pairs import list_published
 
 if TYPE_CHECKING:
     from memtail_core.estimation.estimator import Estimator
@@ -120,6 +121,9 @@ def pairs(
     label, and memorization that by the same measure. The default is correctness; for language
     models it is the accuracy of next tokens.
 
+    Of a large study with a report of all its models, pairs are those of the report where no option
+    asks for others.
+
     With --calibrated, pairs are ranked by an estimate that learns from the models what counting
     does not show, which is much better with few models; the counted influence is printed beside it.
 
@@ -127,6 +131,20 @@ def pairs(
     Their gradients, corrected by what all models show, give influence on the probability of the
     right answer, with an interval, the probability of a wrong sign, and a q-value.
     """
+    if as_json and output:
+        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
+    destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
+    if runs is not None and not combined:
+        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
+    store, study = find_study(location, name)
+    if (
+        (theta, theta_mem, measure, memory, top, device) == (None,) * 5 + ("auto",)
+        and not (train or test or classes or is_calibrated or combined or any_class or harmful)
+        and not (fdr or permutations)
+        and estimator.name == "counted"
+        and list_published(store, study, destination, _sentences)
+    ):
+        return
     from memtail_core.analysis.measuring import measure_of
     from memtail_core.analysis.pair_queries import PairQuery
     from memtail_core.estimation.averaged import by_measure
@@ -136,12 +154,6 @@ def pairs(
     from memtail_core.estimation.measures import CORRECTNESS
     from memtail_core.report import tables
 
-    if as_json and output:
-        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
-    destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
-    if runs is not None and not combined:
-        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
-    store, study = find_study(location, name)
     is_calibrated = is_calibrated or estimator is CALIBRATED
     by = measure_of(study, measure)
     refuse_others(by, {"--combined": combined, "--calibrated": is_calibrated})
@@ -230,8 +242,9 @@ def pairs(
         "fdr": fdr,
     }
     if permutations and found.threshold is not None:
-        seeds = range(permutations)
-        counted = pairs_of_permuted(evidence, family, found.threshold, seeds, counter=counter)
+        counted = pairs_of_permuted(
+            evidence, family, found.threshold, range(permutations), counter=counter
+        )
         summary["found_with_permuted_trials"] = counted.tolist()
     table = tables.pairs_table(
         found.of_harm() if harmful else found, material.dataset, material.scores.memorization

@@ -12,8 +12,10 @@ from cli.options import (
     store_option,
     study_argument,
 )
+from memtail_core import catalogue
 
 if TYPE_CHECKING:
+    from memtail_core.catalogue.published_results import Published
     from memtail_core.estimation.estimator import Estimator
 
 _FORMATS = (*out.FORMATS, "npz")
@@ -57,25 +59,37 @@ def scores(
     margin of the label, and so are its error and interval; probability_in and probability_out hold
     the means. The default is correctness; for language models it is the accuracy of next tokens.
 
+    Of a large study with a report of all its models, the scores are those of the report.
+
     With another --estimator three more columns hold its estimate and its 95% interval: calibrated,
     calibrated_low and calibrated_high. The calibrated estimator learns from the models what
     counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
+    from memtail_core.estimation.counted import COUNTED
+
+    format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
+    chosen = _calibrated() if is_calibrated else estimator
+    if chosen is not COUNTED and format_ == "npz":
+        raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
+    store, study = find_study(location, name)
+    if (
+        chosen is COUNTED
+        and measure in (None, "correctness")
+        and (report := catalogue.published(store, study))
+        and (published := _published(report, format_)) is not None
+    ):
+        for warning in report.summary["warnings"]:
+            click.echo(f"Warning: {warning}", err=True)
+        out.write(published, output)
+        return
     from memtail_core.analysis.loaded_study import LoadedStudy
     from memtail_core.analysis.measuring import estimator_of
     from memtail_core.errors import EstimationError
-    from memtail_core.estimation.calibrated import CALIBRATED
-    from memtail_core.estimation.counted import COUNTED
     from memtail_core.estimation.estimator import UNKNOWN
     from memtail_core.estimation.measures import CORRECTNESS
     from memtail_core.report import tables
     from memtail_core.report.stored_analysis import analyse_stored
 
-    format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
-    chosen = CALIBRATED if is_calibrated else estimator
-    if chosen is not COUNTED and format_ == "npz":
-        raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
-    store, study = find_study(location, name)
     analysis = analyse_stored(store, study, estimator=estimator_of(study, measure))
     if chosen is not COUNTED and analysis.measure is not CORRECTNESS:
         raise EstimationError(
@@ -95,3 +109,23 @@ def scores(
     for warning in analysis.warnings:
         click.echo(f"Warning: {warning}", err=True)
     out.write(content, output)
+
+
+def _calibrated() -> "Estimator":
+    from memtail_core.estimation.calibrated import CALIBRATED
+
+    return CALIBRATED
+
+
+def _published(report: "Published", format_: str) -> bytes | None:
+    """What the report says, in this format; None if it cannot be read now."""
+    import io
+
+    import pyarrow.parquet
+
+    if format_ in ("npz", "parquet"):
+        return report.file("memorization.npz" if format_ == "npz" else "scores.parquet")
+    content = report.file("scores.parquet")
+    if content is None:
+        return None
+    return out.encode(pyarrow.parquet.read_table(io.BytesIO(content)), format_)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     _Ask = Callable[[ObjectStore, Study], StudyStatus | None]
 
 _MOST_READ = 200  # shards of a large study
+_QUICK, _SOME = 2**25, 2**24  # bytes of bits that are read as a whole; of more, so many
 
 _OF_CLUSTER = (
     "state",
@@ -154,7 +155,7 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
     from memtail_core.catalogue import failures
     from memtail_core.running import loading
 
-    some = stored if len(stored) < LARGE else stored[:: -(-len(stored) // _MOST_READ)]
+    some = _some(study, stored)
     loaded, damaged = loading.load(store, study, among=some)
     detail: dict[str, Any] = {
         "stored": (len(stored) - len(some)) * study.shard_size + len(loaded),
@@ -177,6 +178,16 @@ def _detail(store: ObjectStore, study: Study, stored: Sequence[Shard]) -> dict[s
         "fit": vars(fit),
         "warnings": [fit.warning] if fit.warning else [],
     }
+
+
+def _some(study: Study, stored: Sequence[Shard]) -> Sequence[Shard]:
+    """All shards, or of many or large ones some, spread over all."""
+    data = study.dataset
+    each = study.shard_size * (2 * data.n_train + data.n_test) // 8
+    if len(stored) < LARGE and len(stored) * each < _QUICK:
+        return stored
+    most = min(_MOST_READ, max(1, _SOME // each))
+    return stored[:: max(1, -(-len(stored) // most))]
 
 
 def _print_all(rows: list[dict[str, Any]], location: str) -> None:

@@ -13,11 +13,13 @@ from memtail_core.catalogue.datasets import (
 from memtail_core.catalogue.demand import Demand
 from memtail_core.catalogue.goals import goal, grow, shrink, take_back
 from memtail_core.catalogue.progress import Progress
+from memtail_core.catalogue.published_results import Published, published
 from memtail_core.catalogue.studies import find, ids, is_known, named, of_same_name, read, register
 
 __all__ = [
     "Demand",
     "Progress",
+    "Published",
     "account_of",
     "dataset_of",
     "find",
@@ -31,6 +33,7 @@ __all__ = [
     "load_dataset",
     "named",
     "of_same_name",
+    "published",
     "put_dataset",
     "put_encoded",
     "read",

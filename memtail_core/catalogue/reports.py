@@ -5,6 +5,7 @@ the report is whole: one publisher wrote it and was not interrupted.
 """
 
 import hashlib
+from importlib.metadata import version as installed
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +17,7 @@ from memtail_core.store.document import document
 from memtail_core.study import Study
 
 PAGE = "index.html"
+VERSION = installed("memtail")
 
 
 def checked_name(name: str) -> str:
@@ -31,12 +33,14 @@ class Manifest(BaseModel):
     Attributes:
         trials: how many it is made from.
         files: name below ``report/`` → SHA-256.
+        version: of the memtail that made it; None: one before 0.2.
     """
 
     model_config = ConfigDict(frozen=True)
 
     trials: Annotated[int, Field(ge=0, le=10**9)]
     files: dict[Annotated[str, AfterValidator(checked_name)], str]
+    version: str | None = None
 
 
 def write(store: ObjectStore, study: Study, files: dict[str, bytes], trials: int) -> None:
@@ -44,7 +48,8 @@ def write(store: ObjectStore, study: Study, files: dict[str, bytes], trials: int
     prefix = _prefix(study)
     for name, content in files.items():
         store.put(prefix + name, content)
-    manifest = Manifest(trials=trials, files={name: _digest(files[name]) for name in files})
+    digests = {name: _digest(files[name]) for name in files}
+    manifest = Manifest(trials=trials, files=digests, version=VERSION)
     store.put(_manifest(study), manifest.model_dump_json(indent=2).encode())
     kept = {_manifest(study), *(prefix + name for name in files)}
     for key in set(store.list(prefix)) - kept:

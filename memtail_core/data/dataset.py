@@ -156,6 +156,23 @@ class Dataset:
         looks = modality_of(self.train.shape, self.train.dtype)
         return looks is None or looks.name != self.modality.name
 
+    def selected(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> "Dataset":
+        """Return these training and test examples, in this order; no example is copied.
+
+        The classes stay the same, also those that no example is left of.
+        """
+        texts, of_train, of_test = self.texts, self.train_names, self.test_names
+        return replace(
+            self,
+            train=self.train.selected(train),
+            y_train=self.y_train[train],
+            test=self.test.selected(test),
+            y_test=self.y_test[test],
+            train_names=tuple(of_train[i] for i in train.tolist()) if of_train else (),
+            test_names=tuple(of_test[i] for i in test.tolist()) if of_test else (),
+            texts=None if texts is None else texts.selected(train, test),
+        )
+
     def train_name(self, index: int) -> str:
         """What the user calls training example ``index``."""
         return self.train_names[index] if self.train_names else str(index)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +119,11 @@ class Trials:
         return replace(self, train_values=None, test_values=None)
 
     def evidence(self) -> "Evidence":
-        """Turn the bits into what influence is estimated from."""
+        """Turn the bits into what influence is estimated from; it is kept."""
+        return self._evidence
+
+    @cached_property
+    def _evidence(self) -> "Evidence":
         from memtail_core.estimation.influence import Evidence  # and numba, only when it is needed
 
         return Evidence.of(self.subset, self.test_correct, self.n, self.n_test, self.train_correct)
@@ -131,17 +136,25 @@ class Trials:
 
     def accuracies(self) -> "Accuracies":
         """Every trial's accuracy on what it was trained on, what was held out, and the test set."""
-        accuracies = np.full((len(self), 3), np.nan)
-        for k in range(len(self)):
-            if self.train_correct is not None:
-                inside = np.unpackbits(self.subset[k], count=self.n).astype(bool)
-                correct = np.unpackbits(self.train_correct[k], count=self.n)
-                accuracies[k, 0] = correct[inside].mean()
-                if not inside.all():
-                    accuracies[k, 1] = correct[~inside].mean()
-            if self.n_test:
-                accuracies[k, 2] = np.unpackbits(self.test_correct[k], count=self.n_test).mean()
-        return Accuracies(*accuracies.T)
+        accuracies = np.full((3, len(self)), np.nan)
+        if self.train_correct is not None:
+            inside, correct = _ones(self.subset, self.n), _ones(self.train_correct, self.n)
+            inside_correct = _ones(self.subset & self.train_correct, self.n)
+            with np.errstate(invalid="ignore"):  # a trial may have held nothing out
+                accuracies[0] = inside_correct / inside
+                accuracies[1] = (correct - inside_correct) / (self.n - inside)
+        if self.n_test:
+            accuracies[2] = _ones(self.test_correct, self.n_test) / self.n_test
+        return Accuracies(*accuracies)
+
+
+def _ones(packed: NDArray[np.uint8], n: int) -> NDArray[np.int64]:
+    """How many of the first n bits of each row are 1, int64 [T]."""
+    ones: NDArray[np.int64] = np.bitwise_count(packed[:, : n // 8]).sum(axis=1, dtype=np.int64)
+    if n % 8:
+        last = packed[:, n // 8] >> np.uint8(8 - n % 8)
+        ones += np.bitwise_count(last)
+    return ones
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Collects the data of the page's explorer from an analysis."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,12 @@ from memtail_core.report.exploration.measured_influence import (
     significant_pairs,
 )
 from memtail_core.report.exploration.near_duplicates import NearDuplicates
+from memtail_core.report.exploration.shown_examples import (
+    Shown,
+    Spoken,
+    room_for_pictures,
+    shown_examples,
+)
 from memtail_core.report.exploration.sprites import Sheets
 from memtail_core.report.exploration.strongest_influence import (
     Partners,
@@ -43,6 +49,10 @@ Indices = NDArray[np.int64]
 class Exploration:
     """The data of the explorer for n training and n_test test examples.
 
+    Texts, partners, neighbours and thumbnails are those of the examples on the page, in the order
+    of their indices: s training and s_test test examples, all of them if ``shown`` is None.
+    Partners and neighbours are indices into the whole dataset.
+
     Attributes:
         dataset, rule, trials, scores: the study's data, the rule of pairs, how many models, and
             memorization.
@@ -60,6 +70,7 @@ class Exploration:
         pair_is_duplicate: bool [n_pairs_shown], whether a pair is a near-duplicate.
         train_sheets, test_sheets: thumbnails; None for tables.
         measure: what memorization and influence are differences of.
+        shown: which examples the page holds; None: all.
     """
 
     dataset: Dataset
@@ -80,6 +91,7 @@ class Exploration:
     train_sheets: Sheets | None
     test_sheets: Sheets | None
     measure: Measure = CORRECTNESS
+    shown: Shown | None = None
 
     @property
     def n_pairs_shown(self) -> int:
@@ -106,33 +118,34 @@ def explore(
         budget: the size that all thumbnails may have, in bytes.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
-    supported, supporters, of_tests = _influences(analysis)
     train, test = (
         index[:_MOST_PAIRS] for index in (analysis.pairs.train_index, analysis.pairs.test_index)
     )
+    linked, linked_test = _indices(shown_train), _indices(shown_test)
+    of_tests = _test_accuracy(analysis)
+    spoken = Spoken(np.concatenate([linked, train]), np.concatenate([linked_test, test]))
+    shown = shown_examples(dataset, analysis.scores.memorization, of_tests, spoken)
+    part = dataset if shown is None else shown.part(dataset)
+    supported, supporters = _influences(analysis, shown)
     if subgroups is None:
         duplicates = near_duplicates.in_test_set(dataset, np.unique(train))
     else:
         duplicates = near_duplicates.of_subgroups(subgroups)
-    neighbours = Space.of(dataset).of_train(_NEIGHBOURS)
     train_sheets = test_sheets = train_text = test_text = None
     if dataset.modality.is_pictured:
         partner = _listed(supporters.index), _listed(supported.index)
         copies = list(duplicates.of.values())
         copied = [_indices(j for is_test, j in copies if is_test == of) for of in (False, True)]
         train_sheets, test_sheets = pictures(
-            dataset.modality.pictures(dataset.train),
-            dataset.modality.pictures(dataset.test),
-            _of_train(analysis, [_indices(shown_train), train, partner[0], copied[0]]),
-            Ranking.of(
-                np.concatenate([_indices(shown_test), test, partner[1], copied[1]]),
-                np.arange(trials.n_test),
-            ),
-            budget,
+            dataset.modality.pictures(part.train),
+            dataset.modality.pictures(part.test),
+            _of_train(analysis, [linked, train, partner[0], copied[0]], shown),
+            _of_test(analysis, [linked_test, test, partner[1], copied[1]], shown),
+            min(budget, room_for_pictures(part)),
         )
     else:
-        train_text = list(words_of(dataset, "train"))
-        test_text = list(words_of(dataset, "test"))
+        train_text = list(words_of(part, "train"))
+        test_text = list(words_of(part, "test"))
     return Exploration(
         dataset=dataset,
         rule=rule,
@@ -146,34 +159,50 @@ def explore(
         test_text=test_text,
         supported=supported,
         supporters=supporters,
-        neighbours=neighbours,
+        neighbours=_neighbours(part, shown),
         duplicates=duplicates,
         pairs=analysis.pairs,
         pair_is_duplicate=duplicates.are_pairs(train, test),
         train_sheets=train_sheets,
         test_sheets=test_sheets,
+        shown=shown,
     )
 
 
-def _influences(analysis: Analysis) -> tuple[Partners, Partners, NDArray[np.float64]]:
-    """Partners of training examples and of test examples, and the means of the latter."""
+def _test_accuracy(analysis: Analysis) -> NDArray[np.float64]:
+    if analysis.measure is not CORRECTNESS:
+        return means(analysis.trials, analysis.measure)
+    evidence = analysis.trials.evidence()
+    return evidence.n_correct / evidence.trials
+
+
+def _influences(analysis: Analysis, shown: Shown | None) -> tuple[Partners, Partners]:
+    """Partners of the training examples and of the test examples that are shown."""
     dataset, trials, measure = analysis.dataset, analysis.trials, analysis.measure
     labels = (dataset.y_train, dataset.y_test) if analysis.rule.same_class else None
-    family = Family.of(np.arange(trials.n), np.arange(trials.n_test), labels)
+    every = np.arange(trials.n), np.arange(trials.n_test)
+    family = Family.of(*every, labels)
+    train, test = every if shown is None else (shown.train, shown.test)
     if measure is not CORRECTNESS:
         pairs = significant_pairs(trials, family, measure, analysis.pairs)
         return (
-            measured_partners(pairs, trials.n, _SUPPORTED, "train"),
-            measured_partners(pairs, trials.n_test, _SUPPORTERS, "test"),
-            means(trials, measure),
+            measured_partners(pairs, trials.n, _SUPPORTED, "train").of(train),
+            measured_partners(pairs, trials.n_test, _SUPPORTERS, "test").of(test),
         )
     evidence, engine = trials.evidence(), counter_for("cpu")
     level = significance_level(evidence, family, engine)
     return (
-        partners(evidence, family, level, _SUPPORTED, "train", engine=engine),
-        partners(evidence, family, level, _SUPPORTERS, "test", engine=engine),
-        evidence.n_correct / evidence.trials,
+        partners(evidence, family, level, _SUPPORTED, "train", engine=engine, examples=train),
+        partners(evidence, family, level, _SUPPORTERS, "test", engine=engine, examples=test),
     )
+
+
+def _neighbours(part: Dataset, shown: Shown | None) -> Neighbours:
+    """The nearest of the training examples that are shown, as indices into the whole dataset."""
+    found = Space.of(part).of_train(_NEIGHBOURS)
+    if shown is None:
+        return found
+    return replace(found, index=np.where(found.index < 0, -1, shown.train[found.index]))
 
 
 def subgroups_of(store: ObjectStore, analysis: Analysis) -> Subgroups | None:
@@ -194,12 +223,30 @@ def _category(n: int, subgroups: Subgroups | None) -> Indices:
     return category
 
 
-def _of_train(analysis: Analysis, needed: list[Indices]) -> Ranking:
+def _of_train(analysis: Analysis, needed: list[Indices], shown: Shown | None) -> Ranking:
     """Rank the memorized, the most memorized first, then the needed ones, then the others."""
     memorization = analysis.scores.memorization
+    if shown is not None:
+        memorization = memorization[shown.train]
+        needed = [_places(each, shown.train) for each in needed]
     order = np.argsort(-memorization, kind="stable")  # missing ones last
     memorized = order[analysis.rule.is_memorized(memorization[order])]
     return Ranking.of(np.concatenate([memorized, *needed]), order)
+
+
+def _of_test(analysis: Analysis, needed: list[Indices], shown: Shown | None) -> Ranking:
+    """Rank the needed ones, then the others."""
+    if shown is None:
+        return Ranking.of(np.concatenate(needed), np.arange(analysis.trials.n_test))
+    places = [_places(each, shown.test) for each in needed]
+    return Ranking.of(np.concatenate(places), np.arange(len(shown.test)))
+
+
+def _places(examples: Indices, shown: Indices) -> Indices:
+    """Where these examples are among those shown; others are left out."""
+    place: Indices = np.minimum(np.searchsorted(shown, examples), len(shown) - 1)
+    there: Indices = place[shown[place] == examples]
+    return there
 
 
 def _listed(index: Indices) -> Indices:

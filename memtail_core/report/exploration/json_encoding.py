@@ -15,6 +15,7 @@ from memtail_core.report.exploration.sprites import COLUMNS, ROWS, Sheets
 from memtail_core.report.exploration.strongest_influence import Partners
 
 _LONGEST = 200  # characters of a name
+_MEMORIZED, _SURELY, _POSSIBLY = 1, 2, 4  # bits of an example's ``standing``
 _STEPS = 10_000  # to 1
 _MISSING = -(2**15)
 _NO_CATEGORY = 255
@@ -26,6 +27,9 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
     Names and labels are the user's, cut at 200 characters; whoever shows them must escape them.
     """
     e, dataset = exploration, exploration.dataset
+    train, test = (slice(None),) * 2 if e.shown is None else (e.shown.train, e.shown.test)
+    part = dataset if e.shown is None else e.shown.part(dataset)
+    on_page = set() if e.shown is None else set(e.shown.train.tolist())
     return {
         "kind": _kind(dataset),
         "classes": _names(dataset.classes),
@@ -37,10 +41,11 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
         "categories": list(e.categories),
         "duplicates": "known" if e.duplicates.is_known else "unknown",
         "train": {
-            "n": len(dataset.y_train),
-            "label": _array(dataset.y_train, "u2"),
+            "n": len(part.y_train),
+            **_rows(None if e.shown is None else e.shown.train, len(dataset.y_train)),
+            "label": _array(part.y_train, "u2"),
             **{
-                name: i16e4(values)
+                name: i16e4(values[train])
                 for name, values in (
                     ("memorization", e.scores.memorization),
                     ("low", e.scores.ci_low),
@@ -49,28 +54,46 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
                     ("accuracy_out", e.scores.accuracy_out),
                 )
             },
-            "n_out": _array(np.minimum(e.scores.n_out, 2**16 - 1), "u2"),
-            "category": _array(np.where(e.category < 0, _NO_CATEGORY, e.category), "u1"),
-            "names": _names(dataset.train_names) or None,
+            "n_out": _array(np.minimum(e.scores.n_out[train], 2**16 - 1), "u2"),
+            "category": _array(np.where(e.category < 0, _NO_CATEGORY, e.category)[train], "u1"),
+            "names": _names(part.train_names) or None,
             "text": None if e.train_text is None else list(e.train_text),
             "partners": _partners(e.supported),
             "neighbours": _neighbours(e.neighbours),
             "duplicate_of": {
                 str(i): ["test" if is_test else "train", partner]
                 for i, (is_test, partner) in sorted(e.duplicates.of.items())
+                if e.shown is None or i in on_page
             },
+            "standing": _array(_standing(e)[train], "u1"),
         },
         "test": {
-            "n": len(dataset.y_test),
-            "label": _array(dataset.y_test, "u2"),
-            "accuracy": i16e4(e.test_accuracy),
-            "names": _names(dataset.test_names) or None,
+            "n": len(part.y_test),
+            **_rows(None if e.shown is None else e.shown.test, len(dataset.y_test)),
+            "label": _array(part.y_test, "u2"),
+            "accuracy": i16e4(e.test_accuracy[test]),
+            "names": _names(part.test_names) or None,
             "text": None if e.test_text is None else list(e.test_text),
             "partners": _partners(e.supporters),
         },
         "pairs": _pairs(exploration),
         "sheets": {"train": _sheets(e.train_sheets), "test": _sheets(e.test_sheets)},
     }
+
+
+def _rows(shown: NDArray[np.int64] | None, total: int) -> dict[str, Any]:
+    """Say which examples of how many are on the page; nothing where all are."""
+    return {} if shown is None else {"rows": _array(shown, "i4"), "total": total}
+
+
+def _standing(e: Exploration) -> NDArray[np.int64]:
+    """Say which examples are memorized, because the script's rounded numbers do not."""
+    is_memorized = e.rule.is_memorized
+    return np.asarray(
+        _MEMORIZED * is_memorized(e.scores.memorization)
+        + _SURELY * is_memorized(e.scores.ci_low)
+        + _POSSIBLY * is_memorized(e.scores.ci_high)
+    )
 
 
 def _kind(dataset: Dataset) -> str:

@@ -48,6 +48,10 @@ class Partners:
     standard_error: Floats
     is_significant: NDArray[np.bool_]
 
+    def of(self, examples: Indices) -> "Partners":
+        """Return the partners of these rows, in that order."""
+        return Partners(*(values[examples] for values in vars(self).values()))
+
 
 def significance_level(evidence: Evidence, family: Family, engine: PairCounter) -> int | None:
     """Return the level of p-values at which pairs of the family become significant, or None."""
@@ -63,8 +67,9 @@ def partners(
     of: Literal["test", "train"],
     *,
     engine: PairCounter,
+    examples: Indices | None = None,
 ) -> Partners:
-    """List the strongest partners of every test, or training, example within a family.
+    """List the strongest partners of test, or training, examples within a family.
 
     Args:
         evidence: the trials.
@@ -73,18 +78,25 @@ def partners(
         k: the largest number of partners of each example.
         of: whether the lists are of test or of training examples.
         engine: counts the pairs.
+        examples: of which, ascending; None: of all.
     """
     n = len(evidence.correct if of == "test" else evidence.members)
-    shape = (n, k)
+    examples = np.arange(n) if examples is None else examples
+    place = np.full(n, -1, np.int64)
+    place[examples] = np.arange(len(examples))
+    shape = (len(examples), k)
     listed = Partners(
         np.full(shape, -1, np.int64), np.full(shape, np.nan), np.full(shape, np.nan),
         np.zeros(shape, np.bool_),
     )  # fmt: skip
     for train, test in family.testable(evidence).groups:
-        part = Evidence(_of(evidence.members, train), _of(evidence.correct, test))
         mine, theirs = (test, train) if of == "test" else (train, test)
-        strongest = strongest_partners(part, np.arange(len(mine)), _RANKED * k, of, counter=engine)
-        _list(listed, strongest, mine, theirs, _is_significant(part, strongest, of, level))
+        wanted = np.flatnonzero(place[mine] >= 0)
+        if not len(wanted):
+            continue
+        part = Evidence(_of(evidence.members, train), _of(evidence.correct, test))
+        strongest = strongest_partners(part, wanted, _RANKED * k, of, counter=engine)
+        _list(listed, strongest, place[mine], theirs, _is_significant(part, strongest, of, level))
     return listed
 
 

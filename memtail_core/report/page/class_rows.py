@@ -22,15 +22,17 @@ def class_rows(analysis: Analysis) -> list[ClassRow]:
     """Return a row for each class with scores, the largest mean memorization first."""
     rows = []
     scores, y = analysis.scores, analysis.dataset.y_train
-    for label, name in enumerate(analysis.dataset.classes):
-        members = (y == label) & ~np.isnan(scores.memorization)
-        if not members.any():
+    scored = np.flatnonzero(~np.isnan(scores.memorization))
+    by_class = scored[np.argsort(y[scored], kind="stable")]
+    ends = np.searchsorted(y[by_class], np.arange(len(analysis.dataset.classes)), "right")
+    for name, members in zip(analysis.dataset.classes, np.split(by_class, ends), strict=False):
+        if not len(members):
             continue
         values = scores.memorization[members]
         rows.append(
             ClassRow(
                 name=name,
-                n=int(members.sum()),
+                n=len(members),
                 memorized=int(analysis.rule.is_memorized(values).sum()),
                 mean=float(values.mean()),
                 held_out=float(scores.accuracy_out[members].mean()),

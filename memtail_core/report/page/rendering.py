@@ -1,11 +1,9 @@
 """Renders the report as one HTML file that needs no network, no server and no other file."""
 
-import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from memtail_core.analysis.analysis import Analysis
@@ -49,7 +47,6 @@ _CAPTIONS = {
         "The memorized share of each class. Lines run from surely to possibly memorized examples."
     ),
 }
-_MEMORIZED, _SURELY, _POSSIBLY = 1, 2, 4  # bits of an example's ``standing``
 _WITHOUT_SCRIPT = 24  # most memorized examples, and half as many training examples of pairs
 
 
@@ -79,7 +76,7 @@ def page(
     every = [*charts.values(), *(each for s in of_sections for each in s["charts"])]
     main = script(_joined())
     drawing = script(javascript()) if every else ""
-    data, sheets = (None, {}) if exploration is None else _data(analysis, exploration)
+    data, sheets = (None, {}) if exploration is None else _data(exploration)
     is_images = analysis.dataset.modality.is_pictured
     return (
         templates()
@@ -97,6 +94,7 @@ def page(
             sources=as_json({each.name: each.source for each in every}),
             data=None if data is None else as_json(data),
             sheets=sheets,
+            sample=exploration if exploration and "rows" in exploration["train"] else None,
             spectrum=[
                 (each, [of_train(analysis, i) for i in each.shown]) for each in spectrum(analysis)
             ]
@@ -127,26 +125,15 @@ def _joined() -> str:
 
 
 def _data(
-    analysis: Analysis, exploration: Mapping[str, Any]
+    exploration: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Sequence[str]]]:
-    """Return the data that the script reads at the start, and the sheets that it reads later.
-
-    ``standing`` says which examples are memorized, because the script's rounded numbers do not.
-    """
-    scores, is_memorized = analysis.scores, analysis.rule.is_memorized
-    standing = (
-        _MEMORIZED * is_memorized(scores.memorization)
-        + _SURELY * is_memorized(scores.ci_low)
-        + _POSSIBLY * is_memorized(scores.ci_high)
-    )
-    encoded = base64.b64encode(standing.astype(np.uint8).tobytes()).decode()
+    """Return the data that the script reads at the start, and the sheets that it reads later."""
     images: dict[str, Sequence[str]] = {}
     sheets: dict[str, Any] = {}
     for name, sheet in exploration["sheets"].items():
         images[name] = sheet["images"] if sheet else ()
         sheets[name] = {**sheet, "images": len(images[name])} if sheet else None
-    data = {**exploration, "train": {**exploration["train"], "standing": encoded}, "sheets": sheets}
-    return data, images
+    return {**exploration, "sheets": sheets}, images
 
 
 def _answer(sections: Sequence[Section], name: str) -> str:

@@ -1,7 +1,7 @@
 """The texts of a dataset, kept beside the tokens that networks read: UTF-8, all in one array."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -71,6 +71,11 @@ class Texts:
     test: Corpus
     tokenizer: str
     vocabulary: int
+
+    def selected(self, train: NDArray[np.int64], test: NDArray[np.int64]) -> "Texts":
+        """Return the texts of these training and test examples, in this order."""
+        some = Corpus.of(self.train[i] for i in train.tolist())
+        return replace(self, train=some, test=Corpus.of(self.test[i] for i in test.tolist()))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays without objects, by the names of a dataset's file."""

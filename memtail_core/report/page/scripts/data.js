@@ -23,10 +23,25 @@ function fixed(base64) {
   return Float64Array.from(whole(base64, Int16Array), (v) => (v === -32768 ? NaN : v / 10000));
 }
 
-function partners(found) {
+/* Examples are numbered by their places on the page. Where it holds only some of the data set, `rows`
+ * says which; partners that it does not hold are −2 − their index, and −1 is no partner. */
+
+/** From indices of the data set to places. */
+function placing(side) {
+  if (!side.rows) return (index) => index;
+  const places = new Map(Array.from(whole(side.rows, Int32Array), (row, place) => [row, place]));
+  return (index) => (index < 0 ? index : places.get(index) ?? -2 - index);
+}
+
+/** The index in the data set of an example at a place, on the page or not. */
+function indexOf({ rows }, place) {
+  return place < 0 ? -2 - place : rows === null ? place : rows[place];
+}
+
+function partners(found, placed) {
   return {
     k: found.k,
-    index: whole(found.index, Int32Array),
+    index: whole(found.index, Int32Array).map(placed),
     influence: fixed(found.influence),
     error: fixed(found.error),
     significant: bytes(found.significant),
@@ -35,6 +50,7 @@ function partners(found) {
 
 function decoded(json) {
   const { train, test, pairs } = json;
+  const ofTrain = placing(train), ofTest = placing(test);
   return {
     isImages: json.kind === "images",
     isText: json.kind === "text",
@@ -49,6 +65,9 @@ function decoded(json) {
     train: {
       side: "train",
       n: train.n,
+      rows: train.rows ? whole(train.rows, Int32Array) : null,
+      total: train.total ?? train.n,
+      placed: ofTrain,
       label: whole(train.label, Uint16Array),
       memorization: fixed(train.memorization),
       low: fixed(train.low),
@@ -61,27 +80,34 @@ function decoded(json) {
       names: train.names,
       text: train.text,
       byWord: json.kind === "text",
-      partners: partners(train.partners),
-      neighbours: { k: train.neighbours.k, index: whole(train.neighbours.index, Int32Array) },
-      duplicateOf: new Map(Object.entries(train.duplicate_of).map(([i, of]) => [Number(i), of])),
+      partners: partners(train.partners, ofTest),
+      neighbours: {
+        k: train.neighbours.k,
+        index: whole(train.neighbours.index, Int32Array).map(ofTrain),
+      },
+      duplicateOf: new Map(
+        Object.entries(train.duplicate_of).map(([i, of]) => [ofTrain(Number(i)), of])),
       sheet: json.sheets.train,
     },
     test: {
       side: "test",
       n: test.n,
+      rows: test.rows ? whole(test.rows, Int32Array) : null,
+      total: test.total ?? test.n,
+      placed: ofTest,
       label: whole(test.label, Uint16Array),
       accuracy: fixed(test.accuracy),
       names: test.names,
       text: test.text,
       byWord: json.kind === "text",
-      partners: partners(test.partners),
+      partners: partners(test.partners, ofTrain),
       sheet: json.sheets.test,
     },
     pairs: {
       shown: pairs.shown,
       total: pairs.total,
-      train: whole(pairs.train, Int32Array),
-      test: whole(pairs.test, Int32Array),
+      train: whole(pairs.train, Int32Array).map(ofTrain),
+      test: whole(pairs.test, Int32Array).map(ofTest),
       influence: fixed(pairs.influence),
       error: fixed(pairs.error),
       low: fixed(pairs.low),
@@ -92,13 +118,13 @@ function decoded(json) {
   };
 }
 
-/** An example's partners: [{index, influence, error, significant}], the strongest first. */
+/** An example's partners: [{place, influence, error, significant}], the strongest first. */
 function partnersOf({ k, index, influence, error, significant }, i) {
   const found = [];
   for (let at = i * k; at < (i + 1) * k; at++) {
-    if (index[at] < 0) break;
+    if (index[at] === -1) break;
     found.push({
-      index: index[at],
+      place: index[at],
       influence: influence[at],
       error: error[at],
       significant: significant[at] === 1,

@@ -22,7 +22,8 @@ class ExampleDialog {
     const found = /^#(train|test)-(\d+)$/.exec(location.hash);
     if (!found) return null;
     const [, side, i] = found;
-    return Number(i) < this.study[side].n ? { side, i: Number(i) } : null;
+    const place = this.study[side].placed(Number(i));
+    return place >= 0 && place < this.study[side].n ? { side, i: place } : null;
   }
 
   route() {
@@ -33,8 +34,9 @@ class ExampleDialog {
 
   open(side, i, opener) {
     this.opener = opener;
-    if (location.hash === `#${side}-${i}`) this.show(side, i);
-    else location.hash = `${side}-${i}`;
+    const address = `#${side}-${indexOf(this.study[side], i)}`;
+    if (location.hash === address) this.show(side, i);
+    else location.hash = address;
   }
 
   show(side, i) {
@@ -72,7 +74,7 @@ class ExampleDialog {
   step(step) {
     const to = this.beside(step);
     if (to === null) return;
-    history.replaceState(null, "", `#${this.at.side}-${to}`);
+    history.replaceState(null, "", `#${this.at.side}-${indexOf(this.study[this.at.side], to)}`);
     this.show(this.at.side, to);
     this.moved?.(this.at);
   }
@@ -98,7 +100,8 @@ class ExampleDialog {
       { type: "button", class: "plain", "aria-label": "Close", title: "Close (Esc)" }, "✕");
     close.addEventListener("click", () => this.dialog.close());
     return make("div", { class: "head" },
-      make("h2", { id: "example-title", tabindex: -1 }, `${KINDS[side]} ${i}`,
+      make("h2", { id: "example-title", tabindex: -1 },
+        `${KINDS[side]} ${indexOf(this.study[side], i)}`,
         make("span", { class: "visually-hidden" }, `, ${described(this.study, side, i)}`)),
       button(-1, "←", "Previous example"), button(1, "→", "Next example"), close);
   }
@@ -158,17 +161,28 @@ class ExampleDialog {
     const found = this.study.train.duplicateOf.get(i);
     if (!found) return null;
     const [side, of] = found;
+    const name = `${KINDS[side].toLowerCase()} ${of}`;
+    const isHere = this.study[side].placed(of) >= 0;
     return make("p", { class: "tag-line" }, "= Near-duplicate of ",
-      make("a", { href: `#${side}-${of}` }, `${KINDS[side].toLowerCase()} ${of}`), ".");
+      isHere ? make("a", { href: `#${side}-${of}` }, name) : name, ".");
   }
 
   influences(title, side, found, beside) {
     const { study } = this;
-    const list = found.map((each) => make("li", {}, this.tiles.link(side, each.index, beside,
-      make("b", {}, plusMinus(each.influence, each.error)),
-      make("span", { class: each.significant ? "sure" : "unsure" },
-        each.significant ? "✓ significant" : "may be chance"),
-      make("span", { class: "class" }, className(this.study, side, each.index)))));
+    const list = found.map(({ place, influence, error, significant }) => {
+      const said = [
+        make("b", {}, plusMinus(influence, error)),
+        make("span", { class: significant ? "sure" : "unsure" },
+          significant ? "✓ significant" : "may be chance"),
+      ];
+      if (place < 0) { // the page holds a sample, without this one
+        const index = indexOf(study[side], place);
+        return make("li", {}, make("span", { class: "thumbnail" },
+          make("span", { class: "said" }, `${KINDS[side]} ${index}, not on this page `, ...said)));
+      }
+      const label = make("span", { class: "class" }, className(study, side, place));
+      return make("li", {}, this.tiles.link(side, place, beside, ...said, label));
+    });
     return make("section", {}, make("h3", {}, title),
       list.length ? make("ul", { class: "thumbnails" }, list)
         : make("p", { class: "soft" }, "These models show none."),
@@ -191,6 +205,7 @@ class ExampleDialog {
     return make("section", {}, make("h3", {}, "Nearest training examples"),
       make("ul", { class: "thumbnails" }, list),
       make("p", { class: "soft" }, "Ordered by the distance between inputs."
+        + (study.train.rows ? " Only examples on this page were compared." : "")
         + (study.isLabelled ? " ≠ marks another class." : "")));
   }
 }

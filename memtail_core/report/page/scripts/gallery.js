@@ -68,6 +68,11 @@ class Gallery {
   }
 }
 
+/** That the page holds a sample, if it does. */
+function sampled({ n, total }) {
+  return n === total ? "" : `a sample of ${count(total)}`;
+}
+
 function trainGallery(study, tiles, open) {
   const { train } = study;
   return new Gallery(document.getElementById("panel-train"), study.classes, {
@@ -81,7 +86,8 @@ function trainGallery(study, tiles, open) {
     open: (i, cell) => open("train", i, cell),
     columns: ["index", "name", "class", "memorization", "ci_low", "ci_high", "accuracy_in",
       "accuracy_out", "n_out", "category"],
-    row: (i) => [i, nameOf(study, "train", i), className(study, "train", i), train.memorization[i],
+    note: sampled(train),
+    row: (i) => [indexOf(train, i), nameOf(study, "train", i), className(study, "train", i), train.memorization[i],
       train.low[i], train.high[i], train.accuracyIn[i], train.accuracyOut[i], train.nOut[i],
       category(study, i)?.key],
   });
@@ -96,13 +102,14 @@ function testGallery(study, tiles, open) {
     orders: testOrders(study),
     labelOf: (j) => test.label[j],
     matches: (typed) => finder(typed, test),
+    note: sampled(test),
     fill: (cell, j) => tiles.test(cell, j),
     open: (j, cell) => open("test", j, cell),
     columns: ["index", "name", "class", "accuracy", "strongest_train_index", "influence"],
     row: (j) => {
       const [first] = partnersOf(test.partners, j);
-      return [j, nameOf(study, "test", j), className(study, "test", j), test.accuracy[j],
-        first?.index, first?.influence];
+      return [indexOf(test, j), nameOf(study, "test", j), className(study, "test", j),
+        test.accuracy[j], first && indexOf(study.train, first.place), first?.influence];
     },
   });
 }

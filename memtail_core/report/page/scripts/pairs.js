@@ -24,7 +24,7 @@ function pairGallery(study, tiles, open) {
     open: (p, cell) => open("train", pairs.train[p], cell),
     columns: ["train_index", "test_index", "influence", "standard_error", "ci_low", "ci_high",
       "q_value", "train_class", "test_class", "near_duplicate"],
-    row: (p) => [pairs.train[p], pairs.test[p], pairs.influence[p], pairs.error[p], pairs.low[p],
+    row: (p) => [indexOf(train, pairs.train[p]), indexOf(test, pairs.test[p]), pairs.influence[p], pairs.error[p], pairs.low[p],
       pairs.high[p], pairs.q[p], className(study, "train", pairs.train[p]),
       className(study, "test", pairs.test[p]), pairs.duplicate[p]],
   });

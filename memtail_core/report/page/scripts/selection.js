@@ -19,7 +19,7 @@ function trainChoices(study) {
     ["surely", ["Surely memorized", (i) => standing[i] & SURELY]],
     ["possibly", ["Possibly memorized", (i) => standing[i] & POSSIBLY]],
     ["pair", ["In a listed pair", (i) => inPairs[i]]],
-    ["supports", ["With influence on a test example", (i) => partners.index[i * partners.k] >= 0]],
+    ["supports", ["With influence on a test example", (i) => partners.index[i * partners.k] !== -1]],
   ]);
   study.categories.forEach((key, c) => {
     const { mark, name } = CATEGORIES[key] ?? { mark: "•", name: key };
@@ -42,7 +42,7 @@ function testChoices(study) {
   return new Map([
     ["all", ["All", () => true]],
     ["pair", ["In a listed pair", (j) => inPairs[j]]],
-    ["rests", ["Resting on a training example", (j) => partners.index[j * partners.k] >= 0]],
+    ["rests", ["Resting on a training example", (j) => partners.index[j * partners.k] !== -1]],
     ["surely", ["Resting on one significantly", (j) => partners.significant[j * partners.k]]],
     ["wrong", ["Mostly wrong (< 50%)", (j) => accuracy[j] < 0.5]],
   ]);
@@ -70,7 +70,7 @@ function testOrders(study) {
 
 function strongest({ k, index, influence }) {
   const n = k ? index.length / k : 0;
-  return Float64Array.from({ length: n }, (_, i) => (index[i * k] < 0 ? NaN : influence[i * k]));
+  return Float64Array.from({ length: n }, (_, i) => (index[i * k] === -1 ? NaN : influence[i * k]));
 }
 
 function pairChoices({ duplicate }) {
@@ -102,7 +102,7 @@ function finder(typed, ...sides) {
     : hash ? () => false : (text) => number.test(text);
   return (...indices) => sides.some((of, s) => {
     const i = indices[s];
-    return i === index || (of.names !== null && within(of.names[i]))
+    return indexOf(of, i) === index || (of.names !== null && within(of.names[i]))
       || (index < 0 && of.text !== null && (of.byWord ? holdsAll(of.text[i], parts) : within(of.text[i])));
   });
 }

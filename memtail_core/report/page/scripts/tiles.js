@@ -72,8 +72,9 @@ class Tiles {
     const same = study.train.label[i] === study.test.label[j];
     const label = same ? className(study, "train", i) ?? ""
       : `${className(study, "train", i)} → ${className(study, "test", j)}`;
+    const [index, tested] = [indexOf(study.train, i), indexOf(study.test, j)];
     cell.setAttribute("aria-label", [
-      `Training example ${i} and test example ${j}`, ...(label ? [`class ${label}`] : []),
+      `Training example ${index} and test example ${tested}`, ...(label ? [`class ${label}`] : []),
       `influence ${decimal(influence[p])}, standard error ${decimal(error[p])}`,
       `q ${qValue(q[p])}`, ...(duplicate[p] ? ["near-duplicates"] : []),
     ].join(", "));
@@ -85,7 +86,7 @@ class Tiles {
         make("b", {}, plusMinus(influence[p], error[p])), " ",
         make("span", { class: "class" }, label)),
       make("span", { class: "interval" },
-        `#${i} → test #${j} · q ${qValue(q[p])}`,
+        `#${index} → test #${tested} · q ${qValue(q[p])}`,
         duplicate[p] ? make("span", { class: "tag" }, "= near-duplicate") : null));
   }
 
@@ -96,15 +97,16 @@ class Tiles {
 
   index(side, i) {
     const name = nameOf(this.study, side, i);
-    return make("span", { class: "index" }, `#${i} · `,
+    return make("span", { class: "index" }, `#${indexOf(this.study[side], i)} · `,
       name && !/^\d+$/.test(name) ? `${name} · ` : null);
   }
 
   /** A thumbnail that leads to its example; of texts, with the words marked that `beside` has. */
   link(side, i, beside, ...said) {
-    return make("a", { href: `#${side}-${i}`, class: "thumbnail", title: described(this.study, side, i) },
+    const index = indexOf(this.study[side], i);
+    return make("a", { href: `#${side}-${index}`, class: "thumbnail", title: described(this.study, side, i) },
       make("span", { class: `frame ${side}` }, this.looks(side, i, beside)),
       make("span", { class: "said" }, make("span", { class: "visually-hidden" },
-        `${KINDS[side]} ${i}: `), ...said));
+        `${KINDS[side]} ${index}: `), ...said));
   }
 }

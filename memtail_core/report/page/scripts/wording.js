@@ -54,7 +54,7 @@ function nameOf(study, side, i) {
 /** "Training example 17, class sneaker, memorization 0.83, interval 0.74 to 0.89". */
 function described(study, side, i) {
   const of = study[side];
-  const parts = [`${KINDS[side]} ${i}`];
+  const parts = [`${KINDS[side]} ${indexOf(of, i)}`];
   if (study.isLabelled) parts.push(`class ${className(study, side, i)}`);
   if (side === "test") {
     const mean = percent(of.accuracy[i]);
@@ -118,5 +118,5 @@ function whyTest(study, j) {
   const points = `${Math.round(100 * first.influence)} percentage points`;
   const less = study.measure ? `models trained without that one have ${points} less of it`
     : `models trained without that one get it right ${points} less often`;
-  return `${right} ${how} training example ${first.index}: ${less}.${more}`;
+  return `${right} ${how} training example ${indexOf(study.train, first.place)}: ${less}.${more}`;
 }
