@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from memtail_core.estimation.calibrated.features import ExampleFeatures
 from memtail_core.estimation.calibrated.learners import Blend
+from memtail_core.estimation.calibrated.recalibration import fit_recalibration
 from memtail_core.estimation.calibrated.splines import filled
 from memtail_core.estimation.calibrated.sums import OrderedTrials, Sides
 
@@ -84,10 +85,10 @@ def predict_out_of_fold(
             out_of_fold[~others] = model.predict(x[~others])
             for answer, given in zip(answers, inputs, strict=True):
                 answer[examples.fold == f] = model.predict(given[examples.fold == f])
+        line = fit_recalibration(out_of_fold, rows.was_correct)
+        left, (every, *others_out) = line.of(out_of_fold), map(line.of, answers)
         predictions.append(
-            Predictions(
-                answers[0], out_of_fold, rows.was_correct, rows.correct, rows.n, tuple(answers[1:])
-            )
+            Predictions(every, left, rows.was_correct, rows.correct, rows.n, tuple(others_out))
         )
     return predictions[0], predictions[1]
 

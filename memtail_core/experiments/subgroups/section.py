@@ -87,7 +87,11 @@ def _notes(result: Subgroups) -> list[str]:
         "rests on it, because a test set holds few examples of each rare kind.",
     ]
     if result.estimator != COUNTED.name:
-        notes.append(f"Memorization is estimated by the {result.estimator} estimator.")
+        notes.append(
+            f"Memorization and its intervals are those of the {result.estimator} estimator, which "
+            "decide who is memorized. The false discovery rate of pairs has not been simulated for "
+            "this choice."
+        )
     return notes
 
 
