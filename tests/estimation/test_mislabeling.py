@@ -3,36 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import softmax
 
-from memtail_core.estimation.label_noise import LabelNoise
 from memtail_core.estimation.mislabeling import mislabeling
-
-CLASSES = 5
-
-
-class World:
-    """Labels of which a share is replaced at random, and two machines that see the inputs.
-
-    How hard an example is decides on both: they err together, as networks and kernel machines do.
-    """
-
-    def __init__(self, rate: float, n: int = 4000, judges: int = 30, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.right = rng.integers(CLASSES, size=n)
-        truth = np.eye(CLASSES)[self.right]
-        ease = rng.gamma(2.0, 2.0, n)[:, None]
-        seen = ease * truth + rng.normal(size=(n, CLASSES))
-        self.is_wrong = rng.random(n) < rate
-        moved = (self.right + rng.integers(1, CLASSES, n)) % CLASSES
-        self.labels = np.where(self.is_wrong, moved, self.right)
-        of_networks = softmax(seen + 0.7 * rng.normal(size=(n, CLASSES)), axis=1)
-        self.p = of_networks[np.arange(n), self.labels]
-        self.judges = np.full(n, judges)
-        self.scores = np.tanh((seen + 0.7 * rng.normal(size=(n, CLASSES))) / 4)
-
-    def found(self, seed: int = 0) -> LabelNoise:
-        return mislabeling(self.p, self.judges, self.scores, self.labels, seed)
+from tests.estimation.doubtful_labels import World
 
 
 def rates(said: NDArray[np.bool_], is_wrong: NDArray[np.bool_]) -> tuple[float, float]:
@@ -70,9 +43,8 @@ def test_the_second_witness_tells_more_than_networks_alone() -> None:
 
 
 def test_intervals_hold_what_more_networks_would_say() -> None:
-    few, many = World(0.05, judges=5), World(0.05, judges=5)
-    rng = np.random.default_rng(9)
-    few.p = rng.beta(5 * many.p + 1e-2, 5 * (1 - many.p) + 1e-2)
+    few, many = World(0.05), World(0.05)
+    few.draw(5)
     found = few.found()
     said = many.found().probability
     doubtful = found.high > 0.05

@@ -68,10 +68,10 @@ def predict_out_of_fold(
         left: the tallies of the trials of each round, which its predictions must not see.
         rng: draws the left-out trials, and the examples to train on where they are many.
     """
-    left_out = rng.permutation(len(trials))[:_LEFT_OUT].tolist()
+    chosen = rng.permutation(len(trials))[:_LEFT_OUT].tolist()
     full = examples.features(total)
     queries = [full, *(examples.features(total - out) for out in left)]
-    sides = _training_rows(trials, examples, total, left_out, rng)
+    sides = _training_rows(trials, examples, total, chosen, rng)
     predictions = []
     for rows in sides:
         like = np.vstack([rows.features, full])
@@ -86,9 +86,10 @@ def predict_out_of_fold(
             for answer, given in zip(answers, inputs, strict=True):
                 answer[examples.fold == f] = model.predict(given[examples.fold == f])
         line = fit_recalibration(out_of_fold, rows.was_correct)
-        left, (every, *others_out) = line.of(out_of_fold), map(line.of, answers)
+        every, *of_rounds = map(line.of, answers)
+        left_out = line.of(out_of_fold)
         predictions.append(
-            Predictions(every, left, rows.was_correct, rows.correct, rows.n, tuple(others_out))
+            Predictions(every, left_out, rows.was_correct, rows.correct, rows.n, tuple(of_rounds))
         )
     return predictions[0], predictions[1]
 
