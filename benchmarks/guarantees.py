@@ -302,7 +302,7 @@ def labels(counts: list[int], replications: int) -> Rows:
                 assert found.low is not None
                 assert found.high is not None
                 right.append(share(~world.is_wrong[called]))
-                said.append(share(1 - found.probability[called]))
+                said.append(float(1 - found.probability[called].mean()) if called.any() else 0.0)
                 misses = (settled < found.low) | (found.high < settled)
                 missed.append(share(misses[found.high > 0.05]))
             of = f"{rate:.0%} wrong, {judges} networks"

@@ -56,7 +56,7 @@ def class_scores(dataset: Dataset) -> NDArray[np.float32] | None:
     return scores
 
 
-def _inputs(dataset: Dataset) -> NDArray[np.generic]:
+def _inputs(dataset: Dataset) -> NDArray[np.float32]:
     inputs = neighbours.vectors(dataset)
     return inputs if dataset.modality.has_one_unit else neighbours.standardized(inputs)
 

@@ -36,11 +36,12 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 _REPLACED = 3  # times that each label is replaced
-_STEPS, _SETTLED = 60, 1e-6
+_STEPS, _SETTLED = 60, 1e-5
 _FIRST_RATE, _LEAST_RATE = 0.02, 1e-6
 _LEAST_P = 1e-3  # of a class, to networks and to the kernel machine
 _PENALTY = 1.0
 _RESAMPLED = 40
+_MOST = 10_000  # examples to fit to; more tell little
 _TAILS = (0.025, 0.975)
 
 
@@ -69,13 +70,15 @@ def mislabeling(
     p, y, n_judges = label_probability[known], labels[known], judges[known]
     log_q = _log_softmax(scores[known].astype(np.float64), y)
     right = _evidence(p, log_q, y)
-    wrong = np.vstack([_of_replaced(p, log_q, y, rng) for _ in range(_REPLACED)])
-    at = _fit(right, wrong, np.ones(len(y)), _START)
+    some = np.sort(rng.permutation(len(y))[:_MOST])
+    wrong = [_of_replaced(p[some], log_q[some], y[some], rng) for _ in range(_REPLACED)]
+    fitted = right[some], np.vstack(wrong)
+    at = _fit(*fitted, np.ones(len(some)), _START)
     found = np.empty((_RESAMPLED, len(y)))
     for each in found:
-        weight = rng.multinomial(len(y), np.full(len(y), 1 / len(y))).astype(np.float64)
+        weight = rng.multinomial(len(some), np.full(len(some), 1 / len(some)))
         again = _evidence(_redrawn(p, n_judges, rng), log_q, y)
-        each[:] = _fit(right, wrong, weight, at).of(again)
+        each[:] = _fit(*fitted, weight.astype(np.float64), at).of(again)
     probability = at.of(right)
     low, high = np.quantile(found, _TAILS, axis=0)
     nothing[:, known] = probability, np.minimum(low, probability), np.maximum(high, probability)
