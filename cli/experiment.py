@@ -20,6 +20,7 @@ from cli.options import (
     workers_option,
 )
 from cli.text_tables import print_table
+from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.experiments.experiment import Command, Experiment
 from memtail_core.experiments.registry import experiments
@@ -61,7 +62,7 @@ def command_of(experiment: Experiment[Any], command: Command[Any]) -> click.Comm
         _STUDIES if command.takes_several else study_argument,
         store_option,
         *options_of(command.options),
-        *((estimator_option,) if command.takes_estimator else ()),
+        *((estimator_option,) if command.takes_estimator or command.only_counts else ()),
         *(_TABLE if command.writes_table else ()),
         *((_PAGE,) if experiment.document else ()),
         *(_TRAINING if command.trains else ()),
@@ -84,6 +85,11 @@ def _run(
     format_ = out.format_of(output, given.get("format_"), out.FORMATS)
     if output and format_ is None:
         raise click.UsageError(f"--output {output}: say --format csv, parquet or json")
+    estimator = given.get("estimator", COUNTED)
+    if command.only_counts and estimator is not COUNTED:
+        raise EstimationError(
+            f"{command.name} takes no --estimator {estimator.name}: {command.only_counts}"
+        )
     page = given.get("page")
     if page is not None and not page.endswith(".html"):
         raise click.UsageError(f"--page {page}: name an .html file")
@@ -95,7 +101,7 @@ def _run(
         is_submitted=given.get("submit", False),
         is_dry_run=given.get("dry_run", False),
         as_json=as_json,
-        estimator=given.get("estimator", COUNTED),
+        estimator=estimator,
     )
     failed = False
     for result in command.run(host, options):

@@ -18,8 +18,10 @@ from cli.options import (
 )
 from cli.plan import say_kept, say_study
 from memtail_core.data.user_code import named_by
+from memtail_core.study import MOST_TRIALS
 
 if TYPE_CHECKING:
+    from cli.stopping import Stopping
     from memtail_core.data import Dataset
     from memtail_core.study import Study
     from services.orders import Device
@@ -43,6 +45,12 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Train this many networks at once. [default: the fastest, measured]",
 )
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="RULE",
+    help="Grow until this rule is met, as 'se<=0.05'; repeatable.",
+)
 @set_option
 @click.option("--dry-run", is_flag=True, help="Print what would be trained; do nothing.")
 @click.option("--wait", is_flag=True, help="Follow the study to its end, as memtail watch does.")
@@ -56,6 +64,7 @@ def submit(
     shrink: bool,
     device: str,
     stack: int | None,
+    until: tuple[str, ...],
     assignments: tuple[str, ...],
     dry_run: bool,
     wait: bool,
@@ -65,17 +74,29 @@ def submit(
 
     The data are sent once. You can submit a study again at any time: it continues, and more
     --trials make it grow; fewer do not shrink it, unless you give --shrink.
+
+    With --until, as in memtail run, the aggregator lets the study grow until a rule is met.
+    --trials is then an upper limit. Submitted again without either, it goes on growing.
     """
     from cli.cluster import connected
+    from cli.stopping import stopping_of
     from cli.watch import follow
     from memtail_core.catalogue import Progress
     from services import submission
 
+    stopping = stopping_of(until, None, trials)
     with connected(location) as cluster:
         study, dataset, asked = open_study(cluster.store, name, assignments, trials)
+        if stopping is None and trials is None:
+            stopping = _as_before(cluster, study)
         kind = None if device == "auto" else cast("Device", device)
-        order = submission.order_for(cluster, study, kind, stack)
+        rules = [str(each) for each in stopping.conditions] if stopping else []
+        most = stopping.most if stopping else None
+        order = submission.order_for(cluster, study, kind, stack, rules, most)
         now = Progress.of(cluster.store, study)
+        if stopping:
+            stopping.planned(cluster.store, study, most or MOST_TRIALS)
+            asked = submission.first_goal(cluster, study, order, now)
         plan = submission.plan(cluster, study, asked, order, may_shrink=shrink, now=now)
         enqueued = (
             None
@@ -85,11 +106,21 @@ def submit(
             )
         )
         if not as_json:
-            _say(cluster, study, dataset, plan, asked, enqueued)
+            _say(cluster, study, dataset, plan, asked, enqueued, stopping)
         if wait and not dry_run:
             context.exit(follow(cluster, study, as_json))
         if as_json:
-            print_json({**asdict(plan), "enqueued": enqueued})
+            growing = {"until": order.until, "most": order.most} if stopping else {}
+            print_json({**asdict(plan), **growing, "enqueued": enqueued})
+
+
+def _as_before(cluster: "Cluster", study: "Study") -> "Stopping | None":
+    """The rules that the study was submitted with before."""
+    from cli.stopping import stopping_of
+    from services import orders
+
+    before = orders.read(cluster.store, study)
+    return stopping_of(before.until, None, before.most) if before else None
 
 
 def _say(
@@ -99,16 +130,29 @@ def _say(
     plan: "Plan",
     asked: int,
     enqueued: int | None,
+    stopping: "Stopping | None",
 ) -> None:
     """Print the plan, and how to continue."""
     console = Console(highlight=False, soft_wrap=True)
     say = console.print
-    say_study(console, cluster.store, study, dataset.account, asked, plan.models)
-    say_kept(console, study, asked, plan.goal)
+    how_many = "as many as it takes" if stopping else None
+    say_study(console, cluster.store, study, dataset.account, asked, plan.models, how_many)
+    if stopping is None:
+        say_kept(console, study, asked, plan.goal)
+    for line in stopping.lines() if stopping else ():
+        say(f"  until     {line}", markup=False)
+    if stopping and plan.goal > asked:
+        say(
+            f"  note      {study.id} is to have {plan.goal:,} models, as was asked for before; "
+            "then the rules are asked, and with --shrink before"
+        )
     say(f"  store     {cluster.store.location}", markup=False)
     stored = f" ({plan.stored:,} are stored)" if plan.stored else ""
     missing = plan.shards * study.shard_size
-    say(f"  to train  {missing:,} models{stored} in {formatting.count(plan.shards, 'shard')}")
+    first = ", then as many as it takes" if stopping else ""
+    say(
+        f"  to train  {missing:,} models{stored} in {formatting.count(plan.shards, 'shard')}{first}"
+    )
     workers = (
         formatting.count(plan.workers, "worker") if plan.workers else "no worker is running yet"
     )

@@ -168,6 +168,8 @@ def _counts(status: "StudyStatus") -> str:
         f"{status.waiting:,} waiting, {status.failed:,} failed"
     )
     order = status.order
+    if status.is_open:
+        return f"{text}; the aggregator has yet to ask the rules of --until (memtail workers)"
     if not status.workers and not status.is_over and order:
         return f"{text}; no {order.device} worker is running (memtail workers)"
     if status.errors and not status.is_over:

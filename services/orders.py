@@ -21,6 +21,9 @@ class Order(BaseModel):
         device: the kind of device, and so the queue.
         stack: networks that a worker trains at once, if the user chose.
         cancelled: whether training is to stop; stored shards stay.
+        until: rules of ``--until``, as :func:`~memtail_core.experiments.stopping.rules.parse` reads
+            them; the study grows until one of them is met. None: it gets a number of models.
+        most: the most models that it grows to; None without a limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,11 +31,14 @@ class Order(BaseModel):
     device: Device
     stack: int | None = None
     cancelled: bool = False
+    until: tuple[str, ...] = ()
+    most: int | None = None
 
 
 def place(store: ObjectStore, study: Study, order: Order) -> None:
     """Write the order, replacing an earlier one."""
-    store.put(_key(study), order.model_dump_json().encode())
+    unused = None if order.until else {"until", "most"}  # so that earlier versions read it
+    store.put(_key(study), order.model_dump_json(exclude=unused).encode())
 
 
 def read(store: ObjectStore, study: Study) -> Order | None:

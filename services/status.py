@@ -15,7 +15,7 @@ from memtail_core.catalogue.stored import LARGE
 from memtail_core.plan.shards import Shard
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
-from services import last_errors, leases, orders, pace, presence
+from services import growth, last_errors, leases, orders, pace, presence
 from services.last_errors import LastError
 from services.leases import Lease
 from services.orders import Order
@@ -37,6 +37,8 @@ class StudyStatus:
         workers: how many workers there are for the study's kind of device.
         recent: the last shards that workers stored, the latest first.
         errors: the last error of each worker that has not stored a shard since, the latest first.
+        is_open: whether all planned models are stored, and a rule (``--until``) has yet to say if
+            they are enough.
     """
 
     progress: Progress
@@ -45,6 +47,7 @@ class StudyStatus:
     workers: int = 0
     recent: tuple[Stored, ...] = ()
     errors: tuple[LastError, ...] = ()
+    is_open: bool = False
 
     @classmethod
     def of(
@@ -76,7 +79,8 @@ class StudyStatus:
         of_study = tuple(error for error in errors if error.study == study.id)
         queue = queue_of(order.device) if order else None
         workers = sum(queue_of(each.device) == queue for each in there)
-        return cls(progress, order, tuple(at_work), workers, tuple(recent), of_study)
+        is_open = growth.is_open(store, study, order, progress)
+        return cls(progress, order, tuple(at_work), workers, tuple(recent), of_study, is_open)
 
     @property
     def study(self) -> Study:
@@ -92,7 +96,7 @@ class StudyStatus:
     @cached_property
     def state(self) -> State:
         """The state in one word."""
-        if self.progress.is_complete:
+        if self.progress.is_complete and not self.is_open:
             return "complete"
         if self.order is None:
             return "not submitted"
@@ -102,7 +106,7 @@ class StudyStatus:
             return "stopped"
         if self.at_work:
             return "running"
-        return "waiting" if self.to_train else "failed"
+        return "waiting" if self.to_train or self.is_open else "failed"
 
     @property
     def is_over(self) -> bool:

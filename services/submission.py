@@ -18,7 +18,7 @@ from memtail_core.running import model_cost
 from memtail_core.settings import Settings
 from memtail_core.store import ObjectStore
 from memtail_core.study import Study
-from services import broker, leases, orders, presence
+from services import broker, growth, leases, orders, presence
 from services.orders import Device, Order
 from services.queue import MOST_QUEUED, app, enqueue, queue_of
 from services.status import StudyStatus
@@ -97,16 +97,32 @@ def plan(
     )
 
 
-def order_for(cluster: Cluster, study: Study, device: Device | None, stack: int | None) -> Order:
+def order_for(
+    cluster: Cluster,
+    study: Study,
+    device: Device | None,
+    stack: int | None,
+    until: Sequence[str] = (),
+    most: int | None = None,
+) -> Order:
     """The order for what the user asked; what is None stays as it was ordered before.
 
-    A first order without a device is for GPUs if a worker has one, else for CPUs.
+    A first order without a device is for GPUs if a worker has one, else for CPUs. ``until`` and
+    ``most`` are those of this order alone.
     """
     before = orders.read(cluster.store, study)
+    growing = {"until": tuple(until), "most": most if until else None}
     if before is not None:
-        return Order(device=device or before.device, stack=stack or before.stack)
+        return Order(device=device or before.device, stack=stack or before.stack, **growing)
     kinds = {each.device.partition(":")[0] for each in presence.running(cluster.client, "worker")}
-    return Order(device=device or ("cuda" if "cuda" in kinds else "cpu"), stack=stack)
+    return Order(device=device or ("cuda" if "cuda" in kinds else "cpu"), stack=stack, **growing)
+
+
+def first_goal(cluster: Cluster, study: Study, order: Order, now: Progress) -> int:
+    """How many models to submit of a study that is to grow until a rule is met."""
+    everyone = presence.running(cluster.client, "worker")
+    workers = sum(queue_of(each.device) == queue_of(order.device) for each in everyone)
+    return growth.first_goal(study, order, now.n_without_gap, workers)
 
 
 def submit(

@@ -141,6 +141,8 @@ class Command(Generic[O]):
         takes_device: whether it computes on the GPU without training, and so takes ``--device``.
         takes_estimator: whether its results hold with any estimator of memorization, which
             ``--estimator`` then names; all other commands count.
+        only_counts: why its results hold for counting alone, as a sentence that ``--estimator``
+            answers with; empty if it takes others, or if nobody would ask.
         writes_table: whether the table of its section can be written to a file (``--output``).
         takes_several: whether it takes several studies instead of one.
         failure: says, given the options and a result, why a check that the user asked for fails;
@@ -153,6 +155,7 @@ class Command(Generic[O]):
     trains: bool = False
     takes_device: bool = False
     takes_estimator: bool = False
+    only_counts: str = ""
     writes_table: bool = False
     takes_several: bool = False
     failure: Callable[[O, Any], str | None] = lambda options, result: None

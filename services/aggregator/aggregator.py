@@ -14,6 +14,7 @@ from memtail_core.errors import MemtailError, StoreError
 from memtail_core.study import Study
 from services import broker, presence
 from services.aggregator.finder import Finder, log_failure
+from services.aggregator.grower import Grower
 from services.aggregator.publisher import Publisher
 from services.aggregator.reconciler import Reconciler
 from services.presence import Presence
@@ -31,6 +32,7 @@ class Aggregator:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._reconciler = Reconciler(cluster)
+        self._grower = Grower(cluster)
         self._publisher = Publisher(cluster)
         self._open: dict[str, Study] = {}
         self._submissions = -1
@@ -67,6 +69,7 @@ class Aggregator:
 
     def close(self) -> None:
         """End without waiting for a report, or for a search."""
+        self._grower.close()
         self._publisher.close()
         self._searcher.shutdown(wait=False, cancel_futures=True)
 
@@ -77,7 +80,8 @@ class Aggregator:
         for study in list(self._open.values()):
             try:
                 now = self._reconciler.look(study)
-                is_published = self._publisher.consider(study, now)
+                has_enough = self._grower.consider(study, now)
+                is_published = has_enough and self._publisher.consider(study, now)
             except Exception as error:  # one study does not stop the others
                 log_failure(study.id, error)
                 continue

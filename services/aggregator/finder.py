@@ -11,7 +11,7 @@ from memtail_core.catalogue import Progress, reports
 from memtail_core.errors import MemtailError
 from memtail_core.store import Contents, ListedStore, ObjectStore
 from memtail_core.study import Study
-from services import orders
+from services import growth, orders
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ def _is_settled(listed: ListedStore, study: Study) -> bool:
     progress = Progress.of(listed, study)
     if not progress.is_complete or study.is_experiment:
         return progress.is_complete
+    if growth.is_open(listed, study, order, progress):
+        return False
     report = reports.whole(listed, study)
     return report is not None and report.trials == progress.n_stored
 

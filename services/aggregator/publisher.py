@@ -11,15 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from memtail_core import catalogue
 from memtail_core.analysis import analyse
 from memtail_core.analysis.measuring import with_values
-from memtail_core.catalogue import failures, reports
-from memtail_core.catalogue.failures import Failure
+from memtail_core.catalogue import reports
 from memtail_core.errors import MemtailError
 from memtail_core.experiments.stopping.intervals import as_stopped
 from memtail_core.report.publication import publish
-from memtail_core.running import loading
-from memtail_core.running.loading import Damaged
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
+from services.aggregator.verified import load_verified
 from services.status import StudyStatus
 from services.submission import Cluster
 
@@ -70,10 +68,7 @@ class Publisher:
         begun = time.monotonic()
         store = self._cluster.store
         try:
-            loaded, damaged = loading.load(store, study, set_aside=True)
-            for each in damaged:
-                log.warning("%s: %s is damaged (%s); set aside", study.id, each.shard, each.reason)
-                self._count(study, each)
+            loaded, damaged = load_verified(self._cluster, study)
             is_final = now.progress.is_complete
             if len(loaded) and not (damaged and is_final):  # a final report waits for them
                 dataset = catalogue.load_dataset(
@@ -92,20 +87,6 @@ class Publisher:
         finally:
             self._not_before[study.id] = self._next(time.monotonic() - begun)
             self._published[study.id] = now.stored
-
-    def _count(self, study: Study, damaged: Damaged) -> None:
-        """Count a damaged shard as a failed attempt: what is damaged again and again has an end."""
-        store, most = self._cluster.store, self._cluster.settings.most_attempts
-        attempt = failures.last_attempt(store, study.id, damaged.shard) + 1
-        failure = Failure(
-            shard=damaged.shard.name,
-            attempt=attempt,
-            kind="machine" if attempt < most else "last",
-            reason=f"the stored shard was damaged: {damaged.reason}",
-            worker="unknown",
-            when=time.time(),
-        )
-        failures.record(store, study.id, failure)
 
     def _next(self, taken: float) -> float:
         """When the next provisional report is due, after one that took ``taken`` seconds."""

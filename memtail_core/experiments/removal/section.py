@@ -75,7 +75,12 @@ def _notes(result: Removal) -> list[str]:
         "not fit their training set show smaller losses.",
     ]
     if result.estimator != COUNTED.name:
-        notes.append(f"Memorization is estimated by the {result.estimator} estimator.")
+        notes.append(
+            f"What is removed is chosen by the {result.estimator} estimator, also for what similar "
+            "examples show. The networks that are compared are new, so drops, their intervals and "
+            "p-values hold as with counting. That pairs are significant has not been simulated for "
+            "this choice."
+        )
     if result.dropped:
         notes.append(
             "Some thresholds were left out, because they select nothing, the same examples as "

@@ -57,4 +57,14 @@ def section(result: Stability, dataset: "Dataset") -> "Section":
     return section(result)
 
 
-EXPERIMENT = Experiment(Stability, section, Command("stability", StabilityOptions, run))
+EXPERIMENT = Experiment(
+    Stability,
+    section,
+    Command(
+        "stability",
+        StabilityOptions,
+        run,
+        only_counts="calibrated estimates of both halves learn from the same inputs, so that they "
+        "agree on what is wrong; memtail scores --calibrated says how far each may be off",
+    ),
+)
