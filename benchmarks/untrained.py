@@ -20,7 +20,7 @@ from memtail_core.data import Dataset, Splits
 from memtail_core.plan import designs
 from memtail_core.plan.shards import Shard, planned
 from memtail_core.running import loading, shard_files
-from memtail_core.running.parallelism import usable_cores
+from memtail_core.running.machine import usable_cores
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore

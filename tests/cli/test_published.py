@@ -9,7 +9,9 @@ import pytest
 import cli.status
 from memtail_core import catalogue
 from memtail_core.catalogue import published_results, reports
-from memtail_core.report import analyse_stored, publish, stored_analysis
+from memtail_core.report import stored_analysis
+from memtail_core.report.publication import publish
+from memtail_core.report.stored_analysis import analyse_stored
 from memtail_core.store import FilesStore
 from tests.cli.conftest import Memtail
 from tests.conftest import Trained

@@ -12,11 +12,12 @@ import pytest
 from benchmarks.memory import own_peak
 from benchmarks.untrained import Sizes, make
 from memtail_core.analysis import Analysis
-from memtail_core.report import analyse_stored, publish
 from memtail_core.report.exploration import Exploration, encoded, explore, shown_examples
 from memtail_core.report.exploration.shown_examples import Spoken
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
+from memtail_core.report.publication import publish
+from memtail_core.report.stored_analysis import analyse_stored
 from memtail_core.store import FilesStore
 from tests.conftest import Trained
 from tests.report.simulated_exploration import simulated
