@@ -8,8 +8,6 @@
     python benchmarks/guarantees.py means          # the first, of outcomes that are not bits
     python benchmarks/guarantees.py mean-nulls     # the second, of outcomes that are not bits
     python benchmarks/guarantees.py audits         # bounds on ε, intervals of membership inference
-    python benchmarks/guarantees.py calibrated     # intervals of calibrated memorization
-    python benchmarks/guarantees.py labels         # probabilities that labels are wrong
     python benchmarks/guarantees.py all            # one after the other: the rows of the docs
 
 Training examples of pairs are chosen by memorization of at least 0.25, in the trials that test
@@ -40,8 +38,6 @@ from memtail_core.estimation.mean_influence import find as find_means
 from memtail_core.estimation.measures import ACCURACY
 from memtail_core.estimation.thresholds import THETA_MEM
 from tests.estimation.audits import coin_audits, missed_rates, pair_audits
-from tests.estimation.calibrated.simulated import simulated
-from tests.estimation.doubtful_labels import World as DoubtfulLabels
 from tests.estimation.influence.simulated import (
     NULLS,
     Measured,
@@ -263,59 +259,6 @@ def audits(counts: list[int], replications: int) -> Rows:
                 yield row(what, found > 2 * epsilon) | {"mean_bound": float(found.mean())}
 
 
-def calibrated(counts: list[int], replications: int) -> Rows:
-    """The share of 95% intervals of calibrated memorization that miss, of 1,500 examples each."""
-    for trials in counts:
-        missed: dict[str, list[float]] = {"all": [], "estimates of at least 0.25": []}
-        bias = []
-        for seed in range(replications):
-            world = simulated(trials, seed=seed)
-            found = world.estimate()
-            misses = (world.truth < found.ci_low) | (found.ci_high < world.truth)
-            missed["all"].append(share(misses))
-            named = reaches(found.memorization, THETA_MEM)
-            missed["estimates of at least 0.25"].append(share(misses[named]))
-            strong = world.truth >= 0.5
-            bias.append(float((found.memorization - world.truth)[strong].mean()))
-        for which, rates in missed.items():
-            what = f"calibrated intervals that miss: {which}, {trials} trials"
-            yield _row(what, 0.05, Measured.of(rates), replications) | {
-                "bias_where_memorized": float(np.mean(bias))
-            }
-
-
-def labels(counts: list[int], replications: int) -> Rows:
-    """Labels called wrong that are right, against what their probabilities say; 4,000 labels each.
-
-    The counts are of networks that held an example out. Intervals are compared with what 10,000
-    networks say.
-    """
-    for judges in counts:
-        for rate in (0.02, 0.1):
-            said, right, missed = [], [], []
-            for seed in range(replications):
-                world = DoubtfulLabels(rate, judges=10_000, seed=seed)
-                settled = world.found().probability
-                world.draw(judges)
-                found = world.found()
-                called = found.probability >= 0.5
-                assert found.low is not None
-                assert found.high is not None
-                right.append(share(~world.is_wrong[called]))
-                said.append(float(1 - found.probability[called].mean()) if called.any() else 0.0)
-                misses = (settled < found.low) | (found.high < settled)
-                missed.append(share(misses[found.high > 0.05]))
-            of = f"{rate:.0%} wrong, {judges} networks"
-            what = f"right labels among those called wrong: {of}"
-            yield _row(what, float(np.mean(said)), Measured.of(right), replications)
-            yield _row(
-                f"intervals of probabilities that miss: {of}",
-                0.05,
-                Measured.of(missed),
-                replications,
-            )
-
-
 _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "scores": scores,
     "nulls": nulls,
@@ -325,8 +268,6 @@ _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "means": means,
     "mean-nulls": mean_nulls,
     "audits": audits,
-    "calibrated": calibrated,
-    "labels": labels,
 }
 
 

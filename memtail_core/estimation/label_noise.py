@@ -28,13 +28,10 @@ class LabelNoise:
     Attributes:
         rate: ε, the estimated share of wrong labels.
         probability: float64 [n], that each example's label is wrong; NaN where nothing is known.
-        low, high: float64 [n], its 95% interval; None where it has none.
     """
 
     rate: float
     probability: NDArray[np.float64]
-    low: NDArray[np.float64] | None = None
-    high: NDArray[np.float64] | None = None
 
 
 def label_noise(label_probability: NDArray[np.float64], n_classes: int) -> LabelNoise:

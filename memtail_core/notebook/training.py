@@ -60,7 +60,10 @@ def train(
     Example:
         >>> import memtail_core as memtail, tempfile
         >>> folder = tempfile.TemporaryDirectory()
-        >>> results = memtail.train("digits", trials=10, store=folder.name, workers=1)
+        >>> quick = {"widths": [16], "epochs": 2}
+        >>> results = memtail.train(
+        ...     "digits", trials=10, training=quick, store=folder.name, workers=1
+        ... )
         >>> len(results.scores), results.scores.column_names[:3]
         (1438, ['index', 'label', 'memorization'])
     """

@@ -55,22 +55,3 @@ def test_no_more_is_wrong_than_is_said(part: str) -> None:
 def test_as_many_pairs_are_found_by_chance_as_are_expected() -> None:
     found = ran("guarantees", "chance", *SHORT)
     assert all(0.5 < row["simulated"] < 1.5 for row in found)
-
-
-@pytest.mark.slow
-def test_probabilities_of_wrong_labels_say_how_many_are_right() -> None:
-    found = ran("guarantees", "labels", "--counts", "20", "--replications", "3")
-    called = [row for row in found if row["what"].startswith("right labels")]
-    assert len(called) == 2
-    for row in called:
-        assert row["simulated"] <= row["nominal"] + 0.1
-    missed = [row for row in found if row["what"].startswith("intervals of prob")]
-    assert max(row["simulated"] for row in missed) < 0.15
-
-
-@pytest.mark.slow
-def test_calibrated_intervals_of_what_is_called_memorized_hold() -> None:
-    found = ran("guarantees", "calibrated", "--counts", "5", "--replications", "2")
-    assert len(found) == 2
-    for row in found:
-        assert row["simulated"] < 0.1

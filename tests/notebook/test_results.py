@@ -82,6 +82,7 @@ def test_other_data_make_another_study(trained: Trained) -> None:
     assert study_of(memtail.from_arrays(x, y)) != before
 
 
+@pytest.mark.slow
 def test_a_study_of_given_data_is_reported_and_grown_from_the_command_line(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 60)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -172,7 +172,8 @@ def test_names_are_data_in_every_figure(analysis: Analysis) -> None:
 
 def _one_model(trained: Trained) -> Analysis:
     t = trained.trials
-    one = Trials(**{k: v[:1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()})
+    given = {each.name: getattr(t, each.name) for each in fields(Trials) if each.init}
+    one = Trials(**{k: v[:1] if isinstance(v, np.ndarray) else v for k, v in given.items()})
     return analyse(trained.study, trained.dataset, one, 40)
 
 

@@ -1,7 +1,7 @@
 """A published report: its files, its tables and the examples it shows."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,8 @@ def test_scores_that_are_all_missing_still_make_a_report(trained: Trained, tmp_p
     from memtail_core.running.trials import Trials
 
     t = trained.trials
-    one = Trials(**{k: v[:1] if isinstance(v, np.ndarray) else v for k, v in vars(t).items()})
+    given = {each.name: getattr(t, each.name) for each in fields(Trials) if each.init}
+    one = Trials(**{k: v[:1] if isinstance(v, np.ndarray) else v for k, v in given.items()})
     found = analyse(trained.study, trained.dataset, one, 40)
     assert found.n_missing == 300
     assert any("300 of 300 examples have no score" in w for w in found.warnings)

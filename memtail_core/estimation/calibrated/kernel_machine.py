@@ -31,21 +31,6 @@ def leave_one_out_scores(
         label: int [n].
         seed: of the random split into parts.
     """
-    scores, apart = class_scores(inputs, label, seed)
-    is_own = np.unique(label) == label[:, None]
-    own = scores[is_own]
-    other = np.where(is_own, -np.inf, scores).max(axis=1) if scores.shape[1] > 1 else -own
-    return np.stack([own, other, own - other, apart], axis=1).astype(np.float64)
-
-
-def class_scores(
-    inputs: NDArray[np.generic], label: NDArray[np.integer], seed: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the leave-one-out score of every class, and how unlike the others an example is.
-
-    float32 [n, C], of the labels that there are, ascending, and float32 [n]. No score of an example
-    depends on its own label. The arguments are those of :func:`leave_one_out_scores`.
-    """
     n = len(inputs)
     x = np.ascontiguousarray(inputs.reshape(n, -1), np.float32)
     x /= max(float(x.std(dtype=np.float64)), 1e-12)
@@ -57,10 +42,14 @@ def class_scores(
         ((_leave_one_out(kernel, targets[some], r)[0] - targets[some]) ** 2).mean() for r in _RIDGES
     ]
     ridge = _RIDGES[int(np.argmin(errors))]
-    scores, apart = np.empty_like(targets), np.empty(n, np.float32)
+    columns = np.empty((n, 4))
     for part in np.array_split(order, -(-n // _PART)):
-        scores[part], apart[part] = _leave_one_out(_kernel(x[part]), targets[part], ridge)
-    return scores, apart
+        scores, apart = _leave_one_out(_kernel(x[part]), targets[part], ridge)
+        is_own = targets[part] > 0
+        own = scores[is_own]
+        other = np.where(is_own, -np.inf, scores).max(axis=1) if scores.shape[1] > 1 else -own
+        columns[part] = np.stack([own, other, own - other, apart], axis=1)
+    return columns
 
 
 def _leave_one_out(

@@ -10,8 +10,6 @@
 4. Leave several trials out at once. How far estimates are from the outcomes of these trials says
    how wide their intervals have to be (``uncertainty``).
 
-Predictions are first brought to the odds that left-out trials have (``recalibration``).
-
 docs/calibration.md has the measurements.
 """
 
@@ -33,7 +31,6 @@ from memtail_core.estimation.calibrated.uncertainty import (
     DEFAULT,
     Posterior,
     fit_posterior,
-    grown,
     interval_of_difference,
 )
 from memtail_core.estimation.memorization import Memorization
@@ -100,10 +97,9 @@ def calibrated_memorization(
     if len(trials) == 1:
         held_in, held_out = features.margins(total)
         no_weight = np.full(n, np.inf)
-        n_in, n_out = total.held_in.n, total.held_out.n
         return _difference(
-            _Side(total.held_in, held_in.correct, held_in.correct, no_weight, DEFAULT, n_in),
-            _Side(total.held_out, held_out.correct, held_out.correct, no_weight, DEFAULT, n_out),
+            _Side(total.held_in, held_in.correct, held_in.correct, no_weight, DEFAULT),
+            _Side(total.held_out, held_out.correct, held_out.correct, no_weight, DEFAULT),
         )
     left = [trials.trials(each) for each in rounds(len(trials), rng)]
     predicted = predict_out_of_fold(trials, features, total, left, rng)
@@ -115,25 +111,20 @@ def calibrated_memorization(
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One side's estimate, held in or held out, and what it was made of.
-
-    ``worth``, float64 [n]: the number of trials that the posterior is given.
-    """
+    """One side's estimate, held in or held out, and what it was made of."""
 
     sums: Sums
     prediction: Floats
     estimate: Floats
     strength: Floats
     posterior: Posterior
-    worth: Floats
 
 
 def _side(predicted: Predictions, sums: Sums, left: list[Sums]) -> _Side:
     s = fit_prior_strength(
         predicted.left_out, predicted.correct, predicted.n, predicted.was_correct
     )
-    strength = s.of(predicted.full)
-    estimate = shrink(predicted.full, sums.correct, sums.n, strength)
+    estimate = shrink(predicted.full, sums.correct, sums.n, s.of(predicted.full))
     left_out = []
     for prediction, out in zip(predicted.rounds, left, strict=True):
         rest = sums - out
@@ -141,22 +132,20 @@ def _side(predicted: Predictions, sums: Sums, left: list[Sums]) -> _Side:
             (shrink(prediction, rest.correct, rest.n, s.of(prediction)), rest.n, out.correct, out.n)
         )
     if not left_out:
-        return _Side(sums, predicted.full, estimate, strength, DEFAULT, sums.n)
+        return _Side(sums, predicted.full, estimate, s.of(predicted.full), DEFAULT)
     posterior = fit_posterior(*(np.concatenate(each) for each in zip(*left_out, strict=True)))
-    share = 1 - float(sum(out.n.sum() for out in left) / (len(left) * max(1.0, sums.n.sum())))
-    worth = grown(sums.n, strength, share)
-    return _Side(sums, predicted.full, estimate, strength, posterior, worth)
+    return _Side(sums, predicted.full, estimate, s.of(predicted.full), posterior)
 
 
 def _difference(held_in: _Side, held_out: _Side) -> CalibratedMemorization:
     sides = (held_in, held_out)
     (low_in, high_in), (low_out, high_out) = (
-        side.posterior.interval(side.estimate, side.worth) for side in sides
+        side.posterior.interval(side.estimate, side.sums.n) for side in sides
     )
     low, high = interval_of_difference(
         (held_in.estimate, held_out.estimate), (low_in, low_out), (high_in, high_out)
     )
-    variances = [side.posterior.variance(side.estimate, side.worth) for side in sides]
+    variances = [side.posterior.variance(side.estimate, side.sums.n) for side in sides]
     weights = [side.sums.n / (side.sums.n + side.strength) for side in sides]
     return CalibratedMemorization(
         memorization=held_in.estimate - held_out.estimate,

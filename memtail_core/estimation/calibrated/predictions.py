@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from memtail_core.estimation.calibrated.features import ExampleFeatures
 from memtail_core.estimation.calibrated.learners import Blend
-from memtail_core.estimation.calibrated.recalibration import fit_recalibration
 from memtail_core.estimation.calibrated.splines import filled
 from memtail_core.estimation.calibrated.sums import OrderedTrials, Sides
 
@@ -68,10 +67,10 @@ def predict_out_of_fold(
         left: the tallies of the trials of each round, which its predictions must not see.
         rng: draws the left-out trials, and the examples to train on where they are many.
     """
-    chosen = rng.permutation(len(trials))[:_LEFT_OUT].tolist()
+    left_out = rng.permutation(len(trials))[:_LEFT_OUT].tolist()
     full = examples.features(total)
     queries = [full, *(examples.features(total - out) for out in left)]
-    sides = _training_rows(trials, examples, total, chosen, rng)
+    sides = _training_rows(trials, examples, total, left_out, rng)
     predictions = []
     for rows in sides:
         like = np.vstack([rows.features, full])
@@ -85,11 +84,10 @@ def predict_out_of_fold(
             out_of_fold[~others] = model.predict(x[~others])
             for answer, given in zip(answers, inputs, strict=True):
                 answer[examples.fold == f] = model.predict(given[examples.fold == f])
-        line = fit_recalibration(out_of_fold, rows.was_correct)
-        every, *of_rounds = map(line.of, answers)
-        left_out = line.of(out_of_fold)
         predictions.append(
-            Predictions(every, left_out, rows.was_correct, rows.correct, rows.n, tuple(of_rounds))
+            Predictions(
+                answers[0], out_of_fold, rows.was_correct, rows.correct, rows.n, tuple(answers[1:])
+            )
         )
     return predictions[0], predictions[1]
 

@@ -113,18 +113,6 @@ def fit_posterior(estimate: Floats, n: Floats, right: Floats, of: Floats) -> Pos
     return Posterior(np.exp(kappa))
 
 
-def grown(n: Floats, s: Floats, share: float) -> Floats:
-    """Return how many trials to give the posterior for an estimate from all trials, float64 [n].
-
-    Args:
-        n: float64 [n], how many there are.
-        s: float64 [n], how many trials the prediction is worth.
-        share: n' / n, of the trials that were not left out when the posterior was fitted.
-    """
-    before = share * n
-    return (before + 1) * (s + n) / (s + before) - 1
-
-
 def interval_of_difference(
     estimates: tuple[Floats, Floats], low: tuple[Floats, Floats], high: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:

@@ -5,15 +5,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from memtail_core.analysis.observations import class_scores, estimate, observations
+from memtail_core.analysis.observations import estimate, observations
 from memtail_core.data import Dataset
 from memtail_core.data.near_duplicates import Nearest
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import UNKNOWN, Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
-from memtail_core.estimation.label_noise import LabelNoise, label_noise
-from memtail_core.estimation.mislabeling import mislabeling
+from memtail_core.estimation.label_noise import label_noise
 from memtail_core.experiments.subgroups.result import (
     CATEGORIES,
     STRONG,
@@ -29,7 +28,6 @@ _ORDER = np.array([0, 2, 3, 4, 1])  # of each category in the list of members, d
 DOUBTED = 0.5  # probability of a wrong label
 FDR = 0.05  # false discovery rate of pairs
 _FEWEST_OUT = 5  # trials that held an example out, to judge its label
-_FEWEST_EXAMPLES = 100  # to tell from them how a kernel machine judges wrong labels
 _CLUSTERS = 12  # kept
 
 Floats = NDArray[np.float64]
@@ -70,7 +68,7 @@ def subgroups(
         )
     scores = estimate(study, observations(trials, dataset), estimator)
     probability = label_probability(trials, dataset.y_train)
-    noise = _label_noise(trials, dataset, probability)
+    noise = label_noise(probability, len(dataset.classes))
     family = rule.family(scores.memorization, dataset.y_train, dataset.y_test)
     pairs = find(trials.evidence(), family, rule.theta_infl, rule.fdr, counter=counter_for("cpu"))
     supports = np.bincount(pairs.train_index, minlength=trials.n)
@@ -101,8 +99,6 @@ def subgroups(
             },
             label_probability=float(probability[i]),
             wrong_probability=float(noise.probability[i]),
-            wrong_low=None if noise.low is None else float(noise.low[i]),
-            wrong_high=None if noise.high is None else float(noise.high[i]),
             supports=int(supports[i]),
             strongest=float(strongest[i]),
             duplicate_of=int(partner[i]) if partner[i] >= 0 else None,
@@ -138,14 +134,6 @@ def subgroups(
         ],
         n_clusters=n_clusters,
     )
-
-
-def _label_noise(trials: Trials, dataset: Dataset, probability: Floats) -> LabelNoise:
-    """By networks and by a kernel machine, where the inputs are known; else by networks alone."""
-    scores = class_scores(dataset) if len(dataset.y_train) >= _FEWEST_EXAMPLES else None
-    if scores is None:
-        return label_noise(probability, len(dataset.classes))
-    return mislabeling(probability, trials.counted().n_out, scores, dataset.y_train)
 
 
 def label_probability(trials: Trials, y: Indices) -> Floats:

@@ -2,7 +2,7 @@
 
 - ``duplicate``: nearly equals another training example, or a test example, of the same label.
 - ``likely-mislabeled``: memorized, no test example rests on it strongly, and its label is more
-  likely wrong than right (:mod:`memtail_core.estimation.mislabeling`). Also an example whose
+  likely wrong than right (:mod:`memtail_core.estimation.label_noise`). Also an example whose
   near-duplicate has another label that networks believe more.
 - ``atypical-useful``: memorized otherwise: its label is plausible, or a test example rests on it.
 - ``only-of-class``: memorized, and the only training example of its class. Networks that held it
@@ -36,8 +36,6 @@ class Member(BaseModel):
             recipes without probabilities, how often they predict it. Only networks that trained
             on another example of its class count; None if there is none.
         wrong_probability: of a wrong label; None where ``label_probability`` is.
-        wrong_low, wrong_high: its 95% interval, where inputs are known, see
-            :mod:`memtail_core.estimation.mislabeling`.
         supports: how many test examples significantly rest on it.
         strongest: the largest influence on one of them; 0 where there is none.
         duplicate_of: the index of its near-duplicate, in the set ``duplicate_in``, ``train`` or
@@ -62,8 +60,6 @@ class Member(BaseModel):
     duplicate_in: str | None
     duplicate_has_other_label: bool
     cluster: int | None
-    wrong_low: Number = None
-    wrong_high: Number = None
 
 
 class Cluster(BaseModel):

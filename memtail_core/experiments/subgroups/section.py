@@ -75,16 +75,14 @@ def _findings(result: Subgroups) -> list[str]:
 
 def _notes(result: Subgroups) -> list[str]:
     source = "probability" if result.has_margins else "share of votes"
-    has_both = any(each.wrong_low is not None for each in result.members)
     notes = [
         f"An example is memorized if its memorization is ≥ {result.theta_mem:g}. A test example "
         f"rests on it if the influence is ≥ {result.theta_infl:g}"
         + (f" and significant at a false discovery rate of {result.fdr:.0%}" if result.fdr else "")
         + f". It is likely mislabeled if no influence is ≥ {STRONG:g} and its label is wrong with "
         f"probability ≥ {result.doubted:g}. That probability follows from the {source} that "
-        "networks which held the example out give its label, "
-        + ("and from a kernel machine that left it out, " if has_both else "")
-        + "if labels go wrong at random. Systematic confusions look more plausible than they are.",
+        "networks which held the example out give its label, if labels go wrong at random. "
+        "Systematic confusions look more plausible than they are.",
         "An atypical example whose label is plausible is called useful even if no test example "
         "rests on it, because a test set holds few examples of each rare kind.",
     ]

@@ -27,7 +27,7 @@ class Simulated:
     truth: NDArray[np.float64]
 
     def estimate(self, **changed: Any) -> CalibratedMemorization:
-        given: dict[str, Any] = {
+        given = {
             "margin": self.margin,
             "neighbours": self.neighbours,
             "extra_features": self.extra_features,

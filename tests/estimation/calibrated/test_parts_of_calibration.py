@@ -2,20 +2,16 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
 from scipy.stats import beta
-from sklearn.linear_model import LogisticRegression
 
 from memtail_core.estimation.calibrated import kernel_machine
 from memtail_core.estimation.calibrated.kernel_machine import _RIDGES, leave_one_out_scores
-from memtail_core.estimation.calibrated.recalibration import Recalibration, fit_recalibration
 from memtail_core.estimation.calibrated.shrinkage import fit_prior_strength, shrink
 from memtail_core.estimation.calibrated.sums import OrderedTrials
 from memtail_core.estimation.calibrated.uncertainty import (
     DEFAULT,
     Posterior,
     fit_posterior,
-    grown,
     interval_of_difference,
 )
 from tests.estimation.calibrated.simulated import simulated
@@ -156,39 +152,3 @@ def test_the_interval_of_a_difference_by_hand() -> None:
     )
     assert low[0] == pytest.approx(0.5 - np.hypot(0.1, 0.4))
     assert high[0] == pytest.approx(0.5 + np.hypot(0.1, 0.3))
-
-
-@pytest.mark.parametrize(("shift", "slope"), [(0.0, 1.0), (-0.5, 1.8), (0.4, 0.6)])
-def test_the_odds_of_left_out_trials_are_found(shift: float, slope: float) -> None:
-    """The oracle is scikit-learn's logistic regression without a penalty."""
-    rng = np.random.default_rng(0)
-    odds = rng.normal(2, 1.5, 20_000)
-    right = rng.random(len(odds)) < expit(shift + slope * odds)
-    found = fit_recalibration(expit(odds), right)
-    oracle = LogisticRegression(C=np.inf).fit(odds[:, None], right)
-    assert found.slope == pytest.approx(float(oracle.coef_[0, 0]), abs=0.01)
-    assert found.shift == pytest.approx(float(oracle.intercept_[0]), abs=0.02)
-    assert found.slope == pytest.approx(slope, abs=0.06)
-    again = found.of(expit(odds))
-    assert again == pytest.approx(expit(found.shift + found.slope * odds), abs=1e-4)
-
-
-def test_without_evidence_predictions_stay_as_they_are() -> None:
-    found = fit_recalibration(np.array([0.9, 0.6, 0.2]), np.array([True, True, False]))
-    assert 0.5 < found.slope < 2
-    assert Recalibration().of(np.array([0.25, 0.5])) == pytest.approx([0.25, 0.5])
-    always_right = fit_recalibration(np.full(50, 0.99), np.ones(50, bool))
-    assert always_right.of(np.array([0.99]))[0] < 0.9999
-
-
-def test_what_similar_examples_show_does_not_grow_with_the_trials() -> None:
-    n, share = np.array([0.9, 30.0]), 1 / 3
-    nothing = grown(n, np.full(2, 1e-9), share)
-    assert nothing + 1 == pytest.approx((n * share + 1) / share), (
-        "as many times as there are trials"
-    )
-    everything = grown(n, np.full(2, 1e9), share)
-    assert everything + 1 == pytest.approx(n * share + 1), "as sure as before"
-    between = grown(n, np.full(2, 10.0), share)
-    assert (everything < between).all()
-    assert (between < nothing).all()
