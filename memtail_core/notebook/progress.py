@@ -133,12 +133,12 @@ class _NotebookBar:
     def show(self, done: int, total: int, words: str) -> None:
         from IPython.display import HTML, display
 
-        shown = HTML(  # type: ignore[no-untyped-call]
+        shown = HTML(
             f"<div>training <progress value='{done}' max='{total}'></progress> "
             f"{done:,}/{total:,} models <small>{escape(words)}</small></div>"
         )
         if self._handle is None:
-            self._handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
+            self._handle = display(shown, display_id=True)
         else:
             self._handle.update(shown)
 
