@@ -131,19 +131,15 @@ def pairs(
     Their gradients, corrected by what all models show, give influence on the probability of the
     right answer, with an interval, the probability of a wrong sign, and a q-value.
     """
-    if as_json and output:
-        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
+    _check(as_json and bool(output), runs is not None and not combined)
     destination = Destination(out.format_of(output, format_, out.FORMATS), output, as_json)
-    if runs is not None and not combined:
-        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
     store, study = find_study(location, name)
-    if (
-        (theta, theta_mem, measure, memory, top, device) == (None,) * 5 + ("auto",)
-        and not (train or test or classes or is_calibrated or combined or any_class or harmful)
-        and not (fdr or permutations)
-        and estimator.name == "counted"
-        and list_published(store, study, destination, _sentences)
-    ):
+    is_usual = (
+        all(each is None for each in (theta, theta_mem, measure, fdr, top, memory))
+        and not any((train, test, classes, any_class, harmful, permutations))
+        and not (is_calibrated or combined or estimator.name != "counted" or device != "auto")
+    )
+    if is_usual and list_published(store, study, destination, _sentences):
         return
     from memtail_core.analysis.measuring import measure_of
     from memtail_core.analysis.pair_queries import PairQuery
@@ -242,14 +238,21 @@ def pairs(
         "fdr": fdr,
     }
     if permutations and found.threshold is not None:
-        counted = pairs_of_permuted(
-            evidence, family, found.threshold, range(permutations), counter=counter
-        )
+        seeds = range(permutations)
+        counted = pairs_of_permuted(evidence, family, found.threshold, seeds, counter=counter)
         summary["found_with_permuted_trials"] = counted.tolist()
     table = tables.pairs_table(
         found.of_harm() if harmful else found, material.dataset, material.scores.memorization
     )
     destination.take(table, summary, _sentences(summary))
+
+
+def _check(is_printed_and_written: bool, has_runs_alone: bool) -> None:
+    """Refuse options that contradict each other."""
+    if is_printed_and_written:
+        raise click.UsageError("--json prints; for a file say --output pairs.json alone")
+    if has_runs_alone:
+        raise click.UsageError("--runs goes with --combined: nothing else reads gradients")
 
 
 def _sentences(summary: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from cli import formatting
 from cli.options import find_study, json_option, print_json, store_option, study_argument
 
 _MOST_SHOWN = 20  # changes
@@ -46,15 +47,10 @@ def relabel(name: str, file: Path, location: str, folder: Path, as_json: bool) -
         return
     for change in changes[:_MOST_SHOWN]:
         shown = f"{change.index}" if change.name == str(change.index) else change.name
-        click.echo(f"{_plain(shown)}: {_plain(change.before)} → {_plain(change.after)}")
+        click.echo(formatting.plain(f"{shown}: {change.before} → {change.after}"))
     if len(changes) > _MOST_SHOWN:
         click.echo(f"… and {len(changes) - _MOST_SHOWN:,} more, all in {folder}/changes.csv")
     click.echo(
         f"{len(changes):,} of {len(dataset.y_train):,} labels changed; next: memtail run "
         f"{folder}/study.toml"
     )
-
-
-def _plain(text: str) -> str:
-    """One line without control characters, which a name may hold."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -65,10 +65,11 @@ def scores(
     calibrated_low and calibrated_high. The calibrated estimator learns from the models what
     counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
+    from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.counted import COUNTED
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
-    chosen = _calibrated() if is_calibrated else estimator
+    chosen = CALIBRATED if is_calibrated else estimator
     if chosen is not COUNTED and format_ == "npz":
         raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
@@ -109,12 +110,6 @@ def scores(
     for warning in analysis.warnings:
         click.echo(f"Warning: {warning}", err=True)
     out.write(content, output)
-
-
-def _calibrated() -> "Estimator":
-    from memtail_core.estimation.calibrated import CALIBRATED
-
-    return CALIBRATED
 
 
 def _published(report: "Published", format_: str) -> bytes | None:

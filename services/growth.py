@@ -24,7 +24,7 @@ def first_goal(study: Study, order: Order, n_stored: int, workers: int) -> int:
         n_stored: models stored from the first on; the last look at them is not repeated.
         workers: that train it; each gets a shard at least.
     """
-    reached = max((n for n in _looks(study, n_stored)), default=0)
+    reached = max(_looks(study, n_stored), default=0)
     return reached or next_goal(study, order, 0, workers)
 
 

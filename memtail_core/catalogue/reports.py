@@ -33,7 +33,7 @@ class Manifest(BaseModel):
     Attributes:
         trials: how many it is made from.
         files: name below ``report/`` → SHA-256.
-        version: of the memtail that made it; None: one before 0.2.
+        version: of the memtail that made it; None: one that did not say.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -19,10 +19,9 @@ from memtail_core.estimation.held_out import HeldOut
 from memtail_core.estimation.label_noise import label_noise
 from memtail_core.exchange.stored import StoredStudy
 from memtail_core.experiments.results import kept
-from memtail_core.experiments.subgroups.plan import label_probability
+from memtail_core.experiments.subgroups.plan import DOUBTED, label_probability
 from memtail_core.experiments.subgroups.result import Subgroups
 
-DOUBTED = 0.5  # probability of a wrong label
 _NEIGHBOURS = 3
 _SCORES = ("memorization", "standard_error", "ci_low", "ci_high", "n_in", "n_out")
 

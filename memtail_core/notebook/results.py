@@ -89,8 +89,7 @@ class Results:
 
     def most_memorized(self, n: int = 10) -> NDArray[np.int64]:
         """The ``n`` training examples of the highest memorization, int64, the highest first."""
-        known = np.flatnonzero(~np.isnan(self.memorization))
-        return known[np.argsort(-self.memorization[known], kind="stable")[:n]]
+        return showing.most_memorized(self.analysis.scores, n)
 
     def report(self) -> str:
         """Write the report into the store and return where its page is.

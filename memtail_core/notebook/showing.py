@@ -5,10 +5,12 @@ from html import escape
 from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memtail_core.analysis.analysis import Analysis
 from memtail_core.drawing.charts import inline_svg
 from memtail_core.drawing.pictures import data_uri
+from memtail_core.estimation import Memorization
 from memtail_core.report.exploration.feature_text import words
 from memtail_core.report.histograms import memorization as histogram
 
@@ -38,6 +40,12 @@ def html(analysis: Analysis) -> str:
     )
 
 
+def most_memorized(scores: Memorization, n: int) -> NDArray[np.int64]:
+    """The n examples of the highest memorization that is known, int64, the highest first."""
+    known = np.flatnonzero(~np.isnan(scores.memorization))
+    return known[np.argsort(-scores.memorization[known], kind="stable")[:n]]
+
+
 def _facts(analysis: Analysis) -> Iterator[tuple[str, str]]:
     scored, memorized = analysis.n_scored, analysis.n_memorized
     share = f", {memorized / scored:.1%}" if scored else ""
@@ -61,8 +69,7 @@ def _facts(analysis: Analysis) -> Iterator[tuple[str, str]]:
 def _most_memorized(analysis: Analysis) -> str:
     """The first few examples by memorization, each with its interval."""
     scores, dataset = analysis.scores, analysis.dataset
-    known = np.flatnonzero(~np.isnan(scores.memorization))
-    order = known[np.argsort(-scores.memorization[known], kind="stable")[:_SHOWN]]
+    order = most_memorized(scores, _SHOWN)
     if not len(order):
         return ""
     head = "".join(
