@@ -23,7 +23,6 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import Lasso
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -34,7 +33,7 @@ from benchmarks.table import run, show
 from memtail_core.estimation.datamodels import datamodels
 from memtail_core.estimation.lasso import Inclusion, Problems
 from memtail_core.running.machine import usable_cores
-from memtail_core.training.device import machine_kind, resolve_device
+from memtail_core.training.device import computing_on, machine_kind, resolve_device
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +54,16 @@ def main(
 ) -> None:  # fmt: skip
     """Measure ours against scikit-learn."""
     cores, where = usable_cores(), resolve_device(device)
-    torch.set_num_threads(cores)
+    with computing_on(cores):
+        show(_measured(train, test, trials, ratio, theirs, tolerance, rounds, where), as_json)
+
+
+def _measured(
+    train: int, test: int, trials: int, ratio: float, theirs: int, tolerance: float, rounds: int,
+    where: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Solve with both and compare."""
+    cores = usable_cores()
     inside, outcome = world(train, test, trials, ratio)
     packed = np.packbits(inside, axis=1)
     few = outcome[:, : min(test, 8)]
@@ -83,7 +91,7 @@ def main(
             - 1
             for z, model in zip(chosen, models, strict=True)
         ]
-    measured: dict[str, Any] = {
+    return {
         "what": f"seconds, {train:,} training × {test:,} test examples, {trials:,} trials",
         "ours": float(median(wall for wall, _ in our)),
         "theirs": float(median(wall for wall, _ in their)),
@@ -104,7 +112,6 @@ def main(
         "machine": machine_kind("cpu"),
         "device": where if where == "cpu" else machine_kind(where),
     }
-    show(measured, as_json)
 
 
 def world(

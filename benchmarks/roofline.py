@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from memtail_core.data import Dataset
 from memtail_core.training import Recipe
+from memtail_core.training.device import computing_on
 from memtail_core.training.gradient.batches import Batch, batch_sizes
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.gradient.recipe import GradientRecipe
@@ -58,8 +59,11 @@ def peak(precision: str, device: str, threads: int | None = None) -> float:
 
 
 def _rate(precision: str, device: str, threads: int | None) -> float:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    with computing_on(threads or torch.get_num_threads()):
+        return _fastest(precision, device)
+
+
+def _fastest(precision: str, device: str) -> float:
     n = 8192
     if device == "cpu":  # an emulated product of 1024 takes seconds
         n = 1024 if _seconds(_SMALL, precision) * (1024 / _SMALL) ** 3 < _LONGEST else _SMALL
@@ -74,7 +78,6 @@ def _rate(precision: str, device: str, threads: int | None) -> float:
             b = a @ a
         b[0, 0].item()
         rates.append(8 * n**3 / (time.perf_counter() - start))
-    torch.set_num_threads(before)
     return float(np.max(rates))
 
 

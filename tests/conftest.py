@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
@@ -97,6 +98,15 @@ def _processes_and_charts_start_at_once(common: Path) -> Iterator[None]:
         patch.setenv(drawn_once.FOLDER, str(common / "drawn"))
         drawn_once.keep_in(common / "drawn")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_each() -> Iterator[None]:
+    """Whoever takes more threads gives them back: they would slow each test that comes later."""
+    yield
+    taken = torch.get_num_threads()
+    use_one_core()
+    assert taken == 1, f"this test leaves {taken} threads to the next"
 
 
 Shared = Callable[[str], AbstractContextManager[Path]]

@@ -14,6 +14,7 @@ from memtail_core.compiled import compiled, ones
 from memtail_core.estimation.influence.bit_counter import BitCounter
 from memtail_core.estimation.influence.counter import Tile
 from memtail_core.running.machine import usable_cores
+from memtail_core.training.device import computing_on
 
 _EDGES = (64, 1024, 4096)  # of int8 products; the fastest one differs between machines
 _LONGEST = 0.5  # seconds of one product; without int8 instructions a large one takes minutes
@@ -64,17 +65,15 @@ def _best(work: float, do: Callable[[], object]) -> float:
 def _int8() -> float:
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(usable_cores())
     rates: list[float] = []
-    for edge in _EDGES:
-        if rates and edge * edge * _INNER > _LONGEST * max(rates):
-            break
-        left, right = (torch.randint(0, 2, (edge, _INNER), dtype=torch.int8) for _ in range(2))
-        for turned in (right.T, right.T.contiguous()):
-            product = partial(torch._int_mm, left, turned)
-            rates.append(_best(edge * edge * _INNER, product))
-    torch.set_num_threads(before)
+    with computing_on(usable_cores()):
+        for edge in _EDGES:
+            if rates and edge * edge * _INNER > _LONGEST * max(rates):
+                break
+            left, right = (torch.randint(0, 2, (edge, _INNER), dtype=torch.int8) for _ in range(2))
+            for turned in (right.T, right.T.contiguous()):
+                product = partial(torch._int_mm, left, turned)
+                rates.append(_best(edge * edge * _INNER, product))
     return max(rates)
 
 

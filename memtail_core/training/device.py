@@ -71,10 +71,10 @@ def use_one_core() -> None:
 
 
 @contextmanager
-def computing_on_one_core() -> Iterator[None]:
-    """Let this process compute on one thread until the block ends."""
+def computing_on(threads: int) -> Iterator[None]:
+    """Let this process compute on so many threads until the block ends."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

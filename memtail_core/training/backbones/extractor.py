@@ -15,7 +15,7 @@ from memtail_core.data.modalities import Feed, named
 from memtail_core.errors import StudyError, TrainingError
 from memtail_core.training.backbones.bodies import Inputs, pretrained_body
 from memtail_core.training.backbones.families import family_of
-from memtail_core.training.device import computing_on_one_core, own_randomness
+from memtail_core.training.device import computing_on, own_randomness
 from memtail_core.training.memory import reporting_out_of_memory
 
 PART = 256  # examples of which features are stored together
@@ -71,7 +71,7 @@ class Extractor:
         advice = "or a smaller [training] size"
         with (
             reporting_out_of_memory(self.backbone, device, advice),
-            computing_on_one_core(),
+            computing_on(1),
             own_randomness(on),
             torch.inference_mode(),
         ):
