@@ -4,6 +4,7 @@ BIN := .venv/bin
 # Many tests wait for servers, so more than two cores are of use; a second thread each is of none.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 4 --dist worksteal --durations=20
 unexport PYTHONDONTWRITEBYTECODE # each module is imported by many processes
+MAKEFLAGS += --jobs=3 # MinIO's build beside the installation and the types
 
 .PHONY: demo test coverage test-all lint docs notebooks clean
 
@@ -39,9 +40,12 @@ notebooks: .venv/.installed-test
 	$(BIN)/python docs/building/run_notebooks.py
 
 # Redis, MinIO and Chromium for the tests, fetched where they are missing.
-.PHONY: servers
-servers: .venv/.installed-test
+.PHONY: servers minio
+servers: .venv/.installed-test minio
 	$(BIN)/python -m tests.servers
+
+minio:
+	$(PYTHON) tests/servers/fetching.py
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("memtail needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'

@@ -1,4 +1,7 @@
-"""Programs that are not on this machine: images, builds and packages, fetched once and kept."""
+"""Programs that are not on this machine: images, builds and packages, fetched once and kept.
+
+As a program it fetches MinIO, which takes longest; nothing has to be installed first.
+"""
 
 import fcntl
 import os
@@ -11,6 +14,7 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "memtail-tests"
 
+MINIO_IMAGE = "pgsty/silo:RELEASE.2026-09-03T13-18-01Z"  # as docker-compose.yml
 _MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 _BUILD = 900.0
 _PULL = 60.0
@@ -29,8 +33,16 @@ def image(name: str) -> bool:
         return first and _ran(["docker", "pull", "--quiet", name], _PULL)
 
 
-def built_minio() -> Path | None:
-    """MinIO's server, built from its source by Go, if there is one: it takes two minutes."""
+def minio() -> str | None:
+    """MinIO's server: a program, or else the image, or else what is built; None without any."""
+    installed_one = shutil.which("minio")
+    if installed_one or image(MINIO_IMAGE):
+        return installed_one or MINIO_IMAGE
+    return str(_built_minio() or "") or None
+
+
+def _built_minio() -> Path | None:
+    """Built from its source by Go, if there is one: it takes two minutes."""
     program = CACHE / "bin" / "minio"
     with _once("minio") as first:
         if not program.exists() and first and shutil.which("go") is not None:
@@ -125,3 +137,7 @@ def _once(what: str) -> Iterator[bool]:
             lock.write(str(time.time()))
             lock.flush()
         yield first
+
+
+if __name__ == "__main__" and "MEMTAIL_TEST_S3_ENDPOINT" not in os.environ:
+    minio()

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 import urllib.error
@@ -13,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tests.servers.fetching import built_minio, image
+from tests.servers.fetching import MINIO_IMAGE, minio
 from tests.servers.process import ServerProcess, free_port, running
-
-_IMAGE = "pgsty/silo:RELEASE.2026-09-03T13-18-01Z"  # as docker-compose.yml
 
 
 @dataclass(frozen=True)
@@ -62,17 +59,14 @@ def s3_server() -> Iterator[S3Server]:
         access, secret = (os.environ[f"MEMTAIL_TEST_S3_{k}_KEY"] for k in ("ACCESS", "SECRET"))
         yield S3Server(named, access, secret, "named", named)
         return
-    program = shutil.which("minio")
-    in_docker = program is None and image(_IMAGE)
-    if program is None and not in_docker:
-        program = str(built_minio() or "") or None
-    if program is None and not in_docker:
+    found = minio()
+    if found is None:
         with rclone_server() as server:
             yield server
             return
     with (
         tempfile.TemporaryDirectory(prefix="memtail-minio-") as folder,
-        running(lambda: _minio(Path(folder) / "data", program)) as server,
+        running(lambda: _minio(Path(folder) / "data", found)) as server,
     ):
         yield server
 
@@ -101,7 +95,7 @@ def _rclone(folder: Path) -> S3Server:
     return S3Server(endpoint, access, secret, "rclone", str(program), process)
 
 
-def _minio(folder: Path, program: str | None) -> S3Server:
+def _minio(folder: Path, found: str) -> S3Server:
     port, access, secret = free_port(), secrets.token_hex(8), secrets.token_hex(16)
     endpoint = f"http://127.0.0.1:{port}"
     environment = {
@@ -111,8 +105,8 @@ def _minio(folder: Path, program: str | None) -> S3Server:
         "MINIO_UPDATE": "off",
     }
     container = None
-    if program is not None:
-        command = [program, "server", str(folder), "--address", f"127.0.0.1:{port}"]
+    if found != MINIO_IMAGE:
+        command = [found, "server", str(folder), "--address", f"127.0.0.1:{port}"]
     else:
         container = f"memtail-minio-{secrets.token_hex(4)}"
         command = ["docker", "run", "--rm", "--name", container]
@@ -120,10 +114,10 @@ def _minio(folder: Path, program: str | None) -> S3Server:
         command += ["--publish", f"127.0.0.1:{port}:9000"]
         for name in environment:
             command += ["--env", name]
-        command += [_IMAGE, "server", "/data"]
+        command += [MINIO_IMAGE, "server", "/data"]
     ready = f"{endpoint}/minio/health/ready"
     process = ServerProcess(command, folder, lambda: _answers(ready), environment, container)
-    return S3Server(endpoint, access, secret, "minio", program or _IMAGE, process)
+    return S3Server(endpoint, access, secret, "minio", found, process)
 
 
 def _answers(url: str) -> bool:
