@@ -3,8 +3,8 @@
     log-odds of being right = a + Σ_j b_j · log-odds of model j
 
 Models that are regularised stay too near to what is usual. Where left-out trials say so, the b add
-up to more than 1, and what is predicted to be rare is rarer still (Platt 1999). a and b are fitted by
-maximum likelihood, with a normal prior around the plain mean of the models, a = 0 and b_j = 1 / J.
+up to more than 1, and what is predicted to be rare is rarer still (Platt 1999). a and b are fitted
+by maximum likelihood, with a normal prior around the mean of the models, a = 0 and b_j = 1 / J.
 """
 
 from dataclasses import dataclass
