@@ -165,7 +165,8 @@ def pairs(study: str, location: str, counts: str, draws: int, runs: int, as_json
         measured, seconds = [], []
         for start in starts:
             rows = np.arange(start, start + count)
-            others = material.trials.taken(np.setdiff1d(np.arange(total), rows))
+            seen = np.union1d(rows, np.arange(runs))  # the gradients are of the first networks
+            others = material.trials.taken(np.setdiff1d(np.arange(total), seen))
             drawn = material.trials.taken(rows)
             begun = clock.process_time()
             scores = material.calibrated(drawn)
@@ -181,7 +182,7 @@ def pairs(study: str, location: str, counts: str, draws: int, runs: int, as_json
             "theirs": their_found,
             "ratio": our_found / their_found if their_found else None,
             "draws": len(starts),
-            "reference_trials": total - count,
+            "reference_trials": len(others),
         }
         for name, values in means.items():
             found[name] = _said(float(np.mean(values)))
