@@ -3,7 +3,7 @@
     python benchmarks/efficiency.py trials fashion-cnn-5k --store runs
     python benchmarks/efficiency.py trials digits --counts 1,5,20 --draws 1   # under a minute
     python benchmarks/efficiency.py noise fashion-planted planted.npz         # planted wrong labels
-    python benchmarks/efficiency.py pairs fashion-cnn-5k --counts 20,40 --draws 1   # influence
+    python benchmarks/efficiency.py pairs fashion-cnn-5k --counts 20,40 --draws 1 --runs 10
     python benchmarks/efficiency.py time --train 50000
 
 For each number of trials there are several draws of consecutive trials that do not overlap, in
@@ -16,6 +16,7 @@ example without a plain estimate gets the mean of the others. What is not define
 import resource
 import sys
 import time as clock
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as
 from benchmarks.pairs_found import compared
 from benchmarks.table import run, show
 from cli.options import find_study, store_option
-from memtail_core import catalogue
+from memtail_core import approximations, catalogue
 from memtail_core.analysis.calibrated_pairs import calibrate_pairs
 from memtail_core.analysis.observations import context, observations
+from memtail_core.approximations.combined_influence import combine, response_of
+from memtail_core.approximations.run import Run
 from memtail_core.data import Dataset
 from memtail_core.data.neighbours import Space
 from memtail_core.errors import EstimationError
@@ -42,6 +45,7 @@ from memtail_core.estimation.calibrated import (
     CalibratedMemorization,
     calibrated_memorization,
 )
+from memtail_core.estimation.combined import Discoveries, discoveries
 from memtail_core.estimation.estimator import Context
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import Z95
@@ -75,6 +79,20 @@ class Material:
         """Estimate from these trials."""
         seen = observations(drawn, self.dataset)
         return CALIBRATED.memorization(replace(seen, find_context=lambda: self.context))
+
+    def recorded(self, location: str, name: str, runs: int) -> list[Run]:
+        """The first networks of the study, with their gradients."""
+        setting = approximations.Setting(*find_study(location, name), self.dataset, "cpu")
+        return approximations.recorded(setting, runs) if runs else []
+
+    def combined(
+        self, drawn: Trials, runs: Sequence[Run], scores: CalibratedMemorization
+    ) -> Discoveries:
+        """All pairs of what these trials call memorized, by gradients and counting together."""
+        labels = self.dataset.y_train, self.dataset.y_test
+        family = PairsRule().family(scores.memorization, *labels)
+        influence = combine(self.dataset, drawn, runs)
+        return discoveries(influence, family, -1.0, response=response_of(drawn))
 
 
 @click.group()
@@ -131,10 +149,12 @@ def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool)
 @store_option
 @click.option("--counts", default="20,40,80,160", show_default=True)
 @click.option("--draws", default=2, show_default=True, help="Of each number, if there are so many.")
+@click.option("--runs", default=0, help="Combine with the gradients of so many networks, too.")
 @click.option("--json", "as_json", is_flag=True)
-def pairs(study: str, location: str, counts: str, draws: int, as_json: bool) -> None:
-    """Measure how many pairs of many trials are found by few, calibrated and counted."""
+def pairs(study: str, location: str, counts: str, draws: int, runs: int, as_json: bool) -> None:
+    """Measure how many pairs of many trials are found by few: calibrated, combined, counted."""
     material = Material.of(location, study)
+    recorded = material.recorded(location, study, runs)
     space = Space.of(material.dataset)
     total = len(material.trials)
     for count in map(int, counts.split(",")):
@@ -145,13 +165,15 @@ def pairs(study: str, location: str, counts: str, draws: int, as_json: bool) -> 
         measured, seconds = [], []
         for start in starts:
             rows = np.arange(start, start + count)
-            others = material.trials.taken(np.setdiff1d(np.arange(total), rows))
+            seen = np.union1d(rows, np.arange(runs))  # the gradients are of the first networks
+            others = material.trials.taken(np.setdiff1d(np.arange(total), seen))
             drawn = material.trials.taken(rows)
             begun = clock.process_time()
             scores = material.calibrated(drawn)
             ours = calibrate_pairs(drawn, material.dataset, scores, space, PairsRule())
             seconds.append(clock.process_time() - begun)
-            measured.append(compared(ours, drawn, others))
+            combined = material.combined(drawn, recorded, scores) if runs else None
+            measured.append(compared(ours, drawn, others, combined))
         means = {name: [each[name] for each in measured] for name in measured[0]}
         our_found, their_found = (float(np.mean(means[f"{w}_found"])) for w in ("our", "their"))
         found: dict[str, Any] = {
@@ -160,7 +182,7 @@ def pairs(study: str, location: str, counts: str, draws: int, as_json: bool) -> 
             "theirs": their_found,
             "ratio": our_found / their_found if their_found else None,
             "draws": len(starts),
-            "reference_trials": total - count,
+            "reference_trials": len(others),
         }
         for name, values in means.items():
             found[name] = _said(float(np.mean(values)))

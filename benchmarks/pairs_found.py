@@ -1,4 +1,4 @@
-"""How many of the pairs that many trials find are found by few, calibrated and counted."""
+"""How many of the pairs that many trials find are found by few: calibrated, combined, counted."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from memtail_core.analysis.calibrated_pairs import Candidates, pairs_of
 from memtail_core.data import Dataset
 from memtail_core.estimation.calibrated.mean_differences import differences
+from memtail_core.estimation.combined import Discoveries
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import reaches
 from memtail_core.running.trials import Trials
@@ -16,7 +17,9 @@ Floats = NDArray[np.float64]
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float]:
+def compared(
+    ours: Candidates, drawn: Trials, others: Trials, combined: Discoveries | None = None
+) -> dict[str, float]:
     """Compare with the paper's pairs of all other trials, and with their influence.
 
     Both sides choose their candidates by the drawn trials: ours by calibrated memorization, the
@@ -24,7 +27,7 @@ def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float
     highest-ranked candidates, *among_ten_times* among ten times as many. Correlation and error are
     over our candidates, without the noise of the reference: the true variance is the covariance of
     its two halves, the noise a quarter of their mean squared difference. A missing counted
-    influence is 0.
+    influence is 0. ``combined`` are all pairs of our candidates, by gradients and counting.
     """
     rule = PairsRule()
     theirs = _candidates(drawn, ours.dataset, rule)
@@ -35,12 +38,15 @@ def compared(ours: Candidates, drawn: Trials, others: Trials) -> dict[str, float
     found = {"reference_pairs": float(k), "candidates": float(len(ours.train))}
     candidates = ours.train, ours.test
     plain = np.nan_to_num(ours.found.unbiased)
-    for whose, pairs, estimate in (
+    rankings: list[tuple[str, Pairs, Floats]] = [
         ("our", candidates, ours.found.influence),
         ("our_prediction", candidates, ours.found.prediction),
         ("their", theirs, np.nan_to_num(_influence(drawn, theirs))),
         ("their_of_our_candidates", candidates, plain),
-    ):
+    ]
+    if combined is not None:
+        rankings.append(("combined", (combined.train, combined.test), combined.influence))
+    for whose, pairs, estimate in rankings:
         order = np.argsort(-estimate, kind="stable")
         keys = _keys(pairs, others.n_test)
         for name, many in (("found", k), ("among_ten_times", _MORE * k)):

@@ -39,7 +39,7 @@ def list_combined(
     """List the pairs, or write them; train the networks whose gradients are missing."""
     from memtail_core import approximations
     from memtail_core.analysis.loaded_study import LoadedStudy
-    from memtail_core.approximations.combined_influence import GRADIENTS, combine
+    from memtail_core.approximations.combined_influence import GRADIENTS, combine, response_of
     from memtail_core.errors import EstimationError
     from memtail_core.estimation.combined import discoveries
     from memtail_core.report import tables
@@ -59,10 +59,17 @@ def list_combined(
     else:
         runs = approximations.recorded(setting, n_runs)
     with progress_bar("combining", len(dataset.y_train), "examples") as advance:
-        influence = combine(dataset, material.trials, runs, "probability", progress=advance)
+        influence = combine(dataset, material.trials, runs, progress=advance)
     with progress_bar("looking", family.n_pairs, "pairs") as advance:
         found = discoveries(
-            influence, family, theta, fdr, top=top, harmful=harmful, progress=advance
+            influence,
+            family,
+            theta,
+            fdr,
+            top=top,
+            harmful=harmful,
+            response=response_of(material.trials),
+            progress=advance,
         )
     table = tables.combined_pairs_table(
         found.of_harm() if harmful else found, dataset, material.scores.memorization
@@ -81,8 +88,7 @@ def list_combined(
         [
             f"[bold]{found.n_found:,} pairs[/] of {found.n_tested:,}, from "
             f"{formatting.count(len(material.trials), 'model')} and the gradients of "
-            f"{formatting.count(n_runs, 'network')}: influence on the probability of the right "
-            "answer"
+            f"{formatting.count(n_runs, 'network')}: influence on being right"
         ],
         partial(print_pairs, rate="false_sign_rate"),
     )

@@ -9,8 +9,8 @@ from memtail_core.approximations.method import InfluenceMethod
 from memtail_core.approximations.methods.linearised_retraining import LinearisedRetraining
 from memtail_core.approximations.run import Run
 from memtail_core.data import Dataset
-from memtail_core.estimation.combined import CombinedInfluence, combined_influence
-from memtail_core.running.matrices import CORRECTNESS, outcomes
+from memtail_core.estimation.combined import CombinedInfluence, Response, combined_influence
+from memtail_core.running.matrices import CORRECTNESS, MARGIN, outcomes
 from memtail_core.running.trials import Trials
 
 GRADIENTS: InfluenceMethod = LinearisedRetraining()
@@ -43,3 +43,11 @@ def combine(
     prior = GRADIENTS.between(dataset, runs) if runs else None
     seen = outcomes(trials, CORRECTNESS if trials.test_values is None else outcome)
     return combined_influence(inside, seen, prior, progress=progress)
+
+
+def response_of(trials: Trials) -> Response | None:
+    """What influence on margins does to accuracy; None where trials have no margins, only bits."""
+    if trials.test_values is None:
+        return None
+    share = np.unpackbits(trials.subset, axis=1, count=trials.n).mean()
+    return Response.of(outcomes(trials, MARGIN), float(share))

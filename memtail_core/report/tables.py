@@ -113,7 +113,6 @@ def combined_pairs_table(
     found: Discoveries, dataset: Dataset, memorization: NDArray[np.float64]
 ) -> pa.Table:
     """Make one row per pair; ``memorization``, float64 [n], is of all training examples."""
-    low, high = found.interval
     mem = memorization[found.train]
     return pa.table(
         {
@@ -121,8 +120,8 @@ def combined_pairs_table(
             "test_index": found.test,
             "influence": found.influence,
             "standard_error": found.standard_error,
-            "ci_low": low,
-            "ci_high": high,
+            "ci_low": found.ci_low,
+            "ci_high": found.ci_high,
             "false_sign_rate": found.false_sign_rate,
             "q_value": found.q_value,
             "memorization": pa.array(mem, mask=np.isnan(mem)),

@@ -14,12 +14,14 @@ _CHUNK = 20_000
 _LEAST_P = 1e-5
 
 
-class Blend:
-    """The mean log-odds of a logistic regression on splines and of gradient-boosted trees.
+class Learners:
+    """A logistic regression on splines, and gradient-boosted trees.
 
     The regression is smooth where there are few data; the trees learn interactions. Missing
     features have to be filled.
     """
+
+    MODELS = ("regression", "trees")
 
     def __init__(self, x: Floats, y: NDArray[np.bool_], rng: np.random.Generator) -> None:
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -29,9 +31,9 @@ class Blend:
         wrong = int((~y).sum())
         self._rate = (len(y) - wrong + 0.5) / (len(y) + 1)
         self._models: list[Any] = []
+        self._varies = x.std(axis=0) > 0
         if min(wrong, len(y) - wrong) < _FEWEST_WRONG:
             return
-        self._varies = x.std(axis=0) > 0
         additive = make_pipeline(curves(5), LogisticRegression(C=0.05, max_iter=300))
         trees = HistGradientBoostingClassifier(
             max_iter=100,
@@ -45,19 +47,17 @@ class Blend:
         )
         self._models = [model.fit(x[:, self._varies], y) for model in (additive, trees)]
 
-    def predict(self, x: Floats) -> Floats:
-        """Return the probability of being right, float64 [n]."""
-        if not self._models:
-            return np.full(len(x), self._rate)
-        probability = np.empty(len(x))
+    def log_odds(self, x: Floats) -> Floats:
+        """Return the log-odds of being right by each of the two, float64 [n, 2]."""
+        odds = np.full((len(x), len(self.MODELS)), _log_odds(self._rate))
         for start in range(0, len(x), _CHUNK):
             part = x[start : start + _CHUNK, self._varies]
-            odds = [_log_odds(model.predict_proba(part)[:, 1]) for model in self._models]
-            probability[start : start + _CHUNK] = 1 / (1 + np.exp(-np.mean(odds, axis=0)))
-        return probability
+            for j, model in enumerate(self._models):
+                odds[start : start + _CHUNK, j] = _log_odds(model.predict_proba(part)[:, 1])
+        return odds
 
 
-def _log_odds(probability: Floats) -> Floats:
+def _log_odds(probability: Floats | float) -> Floats:
     p = np.clip(probability, _LEAST_P, 1 - _LEAST_P)
     odds: Floats = np.log(p / (1 - p))
     return odds

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.estimation.calibrated.features import ExampleFeatures
-from memtail_core.estimation.calibrated.learners import Blend
+from memtail_core.estimation.calibrated.learners import Learners
 from memtail_core.estimation.calibrated.splines import filled
+from memtail_core.estimation.calibrated.stacking import fit_stack
 from memtail_core.estimation.calibrated.sums import OrderedTrials, Sides
 
 Floats = NDArray[np.float64]
@@ -76,17 +77,24 @@ def predict_out_of_fold(
         like = np.vstack([rows.features, full])
         x = filled(rows.features, like)
         inputs = [filled(features, like) for features in queries]
-        answers = [np.empty(len(full)) for _ in queries]
-        out_of_fold = np.empty(len(x))
+        answers = [np.empty((len(full), len(Learners.MODELS))) for _ in queries]
+        out_of_fold = np.empty((len(x), len(Learners.MODELS)))
         for f in range(int(examples.fold.max()) + 1):
             others = examples.fold[rows.example] != f
-            model = Blend(x[others], rows.was_correct[others], rng)
-            out_of_fold[~others] = model.predict(x[~others])
+            learners = Learners(x[others], rows.was_correct[others], rng)
+            out_of_fold[~others] = learners.log_odds(x[~others])
             for answer, given in zip(answers, inputs, strict=True):
-                answer[examples.fold == f] = model.predict(given[examples.fold == f])
+                answer[examples.fold == f] = learners.log_odds(given[examples.fold == f])
+        stack = fit_stack(out_of_fold, rows.was_correct)
+        full_prediction, *of_rounds = map(stack.of, answers)
         predictions.append(
             Predictions(
-                answers[0], out_of_fold, rows.was_correct, rows.correct, rows.n, tuple(answers[1:])
+                full_prediction,
+                stack.of(out_of_fold),
+                rows.was_correct,
+                rows.correct,
+                rows.n,
+                tuple(of_rounds),
             )
         )
     return predictions[0], predictions[1]

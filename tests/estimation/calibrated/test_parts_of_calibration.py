@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import beta
 
 from memtail_core.estimation.calibrated import kernel_machine
 from memtail_core.estimation.calibrated.kernel_machine import _RIDGES, leave_one_out_scores
 from memtail_core.estimation.calibrated.shrinkage import fit_prior_strength, shrink
+from memtail_core.estimation.calibrated.stacking import fit_stack
 from memtail_core.estimation.calibrated.sums import OrderedTrials
 from memtail_core.estimation.calibrated.uncertainty import (
     DEFAULT,
@@ -90,6 +94,39 @@ def test_the_priors_strength_is_found(true: float) -> None:
     found = fit_prior_strength(mean, correct, n, rng.random(len(p)) < p)
     np.testing.assert_allclose(found.trials[1:3], true, rtol=0.3)
     assert (found.of(np.array([0.3, 0.7])) == found.trials[1:3]).all()
+
+
+def test_models_are_weighed_as_a_penalised_regression_weighs_them() -> None:
+    """The oracle minimises the same penalised likelihood, written out, without derivatives."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(1, 2, 3000)
+    odds = np.stack([0.5 * truth + rng.normal(0, 0.3, 3000), rng.normal(0, 1, 3000)], axis=1)
+    correct = rng.random(3000) < expit(truth)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        p = expit(weights[0] + odds @ weights[1:])
+        penalty = ((weights - [0, 0.5, 0.5]) ** 2).sum() / (2 * 0.5**2)
+        return float(penalty - np.log(np.where(correct, p, 1 - p)).sum())
+
+    found = fit_stack(odds, correct)
+    best = minimize(loss, [0, 0.5, 0.5], method="Nelder-Mead", options={"xatol": 1e-6})
+    np.testing.assert_allclose(found.weights, best.x, atol=1e-3)
+    assert found.weights[1] > 1.5  # what is too near to the usual is stretched
+    assert abs(found.weights[2]) < 0.15  # what says nothing has no weight
+    np.testing.assert_allclose(found.of(odds), expit(found.weights[0] + odds @ found.weights[1:]))
+
+
+def test_without_trials_models_are_averaged() -> None:
+    odds = np.array([[2.0, 0.0], [-1.0, 3.0]])
+    found = fit_stack(odds[:0], np.zeros(0, np.bool_))
+    np.testing.assert_allclose(found.of(odds), expit([1.0, 1.0]))
+
+
+def test_what_is_always_right_stays_finite() -> None:
+    odds = np.full((5000, 2), 9.0)
+    found = fit_stack(odds, np.ones(5000, np.bool_))
+    assert np.isfinite(found.weights).all()
+    assert (found.of(odds) > 0.999).all()
 
 
 def test_a_prediction_that_says_nothing_is_hardly_followed() -> None:

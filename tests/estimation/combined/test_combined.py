@@ -122,8 +122,9 @@ def test_discoveries_are_what_the_moments_say() -> None:
     assert sorted(zip(found.train, found.test, strict=True)) == sorted(zip(i, j, strict=True))
     assert (np.diff(found.influence) <= 0).all()
     np.testing.assert_allclose(found.standard_error, error[found.train, found.test], rtol=1e-5)
-    low, high = found.interval
-    np.testing.assert_allclose(high - low, 2 * Z95 * found.standard_error)
+    expected = mean[found.train, found.test] + Z95 * error[found.train, found.test]
+    np.testing.assert_allclose(found.ci_high, expected, rtol=1e-5)
+    np.testing.assert_allclose(found.ci_high - found.influence, found.influence - found.ci_low)
     rate = np.sort(found.false_sign_rate)
     assert (found.q_value <= np.maximum(found.false_sign_rate, 1e-12)).all()
     assert (rate <= 0.5).all()
