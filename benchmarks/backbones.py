@@ -81,7 +81,7 @@ def main(
             seconds = time.perf_counter() - start
             print(f"pretrained in {seconds:.0f} s", file=sys.stderr)
         table = {"backbone": f"torchvision:{backbone}", "weights": str(weights), "size": size}
-        fewer = images if whole_examples is None else _first(images, whole_examples)
+        fewer = images if whole_examples is None else _evenly(images, whole_examples)
         for name, data, trials, options in (
             ("linear heads", images, n_linear, {"head": "linear"}),
             ("mlp heads", images, n_mlp, {"head": "mlp"}),
@@ -164,8 +164,10 @@ def _divided(source: str, examples: int, tests: int, others: int) -> tuple[Datas
     return _taken(whole, chosen, test), _taken(whole, left, test)
 
 
-def _first(data: Dataset, n: int) -> Dataset:
-    return _taken(data, np.arange(n), np.arange(len(data.y_test)))
+def _evenly(data: Dataset, n: int) -> Dataset:
+    """Fewer training examples, evenly spread, since a source may be sorted by class."""
+    rows = np.linspace(0, len(data.y_train) - 1, n).round().astype(np.int64)
+    return _taken(data, rows, np.arange(len(data.y_test)))
 
 
 def _taken(data: Dataset, train: np.ndarray, test: np.ndarray) -> Dataset:

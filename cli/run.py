@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     metavar="I/N",
     help="Train only every N-th shard, from the I-th on, as one job of a batch system.",
 )
+@click.option(
+    "--log",
+    "tracker",
+    type=click.Choice(["mlflow"]),
+    help="Log settings, accuracies and results to this experiment tracker.",
+)
 @set_option
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be trained and what it costs; do nothing."
@@ -68,6 +74,7 @@ def run(
     until: tuple[str, ...],
     hours: float | None,
     part: str | None,
+    tracker: str | None,
     assignments: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
@@ -84,10 +91,16 @@ def run(
 
     With --part, N runs on one store share the work, as a job array: --part
     $SLURM_ARRAY_TASK_ID/64. The last to be done writes the report.
+
+    With --log mlflow, MLflow keeps the run where MLFLOW_TRACKING_URI says.
     """
+    from contextlib import nullcontext
+
     from cli.stopping import most_of, stopping_of
     from cli.training import RunOptions
     from memtail_core.plan.shards import WHOLE, Part
+    from memtail_core.running.listeners import ProgressListener
+    from memtail_core.running.tracking import in_mlflow
     from memtail_core.store import open_store
 
     if part is not None and until:
@@ -97,8 +110,10 @@ def run(
     store = open_store(location)
     study, dataset, planned = open_study(store, name, assignments, trials)
     most = most_of(stopping, trials, planned)
-    options = RunOptions(workers, device, stack, dry_run, as_json, shrink, of_shards)
-    execute(store, study, dataset, most, options, stopping)
+    is_logged = tracker is not None and not dry_run
+    with in_mlflow(study) if is_logged else nullcontext(ProgressListener()) as listener:
+        options = RunOptions(workers, device, stack, dry_run, as_json, shrink, of_shards, listener)
+        execute(store, study, dataset, most, options, stopping)
 
 
 def execute(
@@ -124,6 +139,7 @@ def execute(
     if options.part.of > 1 and _is_left_to_others(store, study, options):
         return
     analysis = as_stopped(store, analyse(study, dataset, with_values(store, study, loaded), goal))
+    options.listener.analysed(analysis.summary())
     page = publish(store, analysis)
     if options.as_json:
         print_json({**analysis.summary(), "report": f"{store.location}/{page}"})

@@ -1,10 +1,11 @@
 """Train what is missing of a study on this machine: print the plan, show progress, load trials."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cli.options import print_json
 from memtail_core.plan.shards import WHOLE, Part
+from memtail_core.running.listeners import ProgressListener, together
 
 if TYPE_CHECKING:
     from cli.stopping import Stopping
@@ -26,6 +27,7 @@ class RunOptions:
         as_json: print JSON instead of text.
         may_shrink: a goal that is larger falls to the number asked for.
         part: of the shards, that this run trains.
+        listener: told of the progress too, and of the results.
     """
 
     workers: int | None = None
@@ -35,6 +37,7 @@ class RunOptions:
     as_json: bool = False
     may_shrink: bool = False
     part: Part = WHOLE
+    listener: ProgressListener = field(default_factory=ProgressListener)
 
 
 def train(
@@ -88,7 +91,7 @@ def train(
             workers=options.workers,
             device=device,
             stack=options.stack,
-            observer=progress,
+            observer=together(progress, options.listener),
             until=watch,
             seconds=stopping.seconds if stopping else None,
             may_shrink=options.may_shrink,

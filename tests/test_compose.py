@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -63,16 +64,25 @@ def test_every_image_and_package_is_pinned() -> None:
     assert len({each for each in images if each.startswith("python:")}) == 1
     for each in images:
         assert re.fullmatch(r"[\w/-]+:(?!latest)[\w.-]*\d[\w.-]*", each), each
-    lines = (ROOT / "services" / "requirements.txt").read_text().splitlines()
-    pinned = [line for line in lines if not line.startswith("#")]
-    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     needed = {*project["dependencies"], *extras["cluster"], *extras["dashboard"]}
-    needed -= {"memtail[cluster]"}
-    assert {re.split("[<>=]", each)[0] for each in needed} <= {
-        each.partition("==")[0].lower().replace("_", "-") for each in pinned
-    }
+    pinned, more = installed("requirements.txt"), installed("requirements-backbones.txt")
+    assert names(needed - {"memtail[cluster]"}) <= pinned
+    assert names(extras["backbones"]) <= more
+    assert not pinned & more, "two lists cannot pin one package twice"
+
+
+def installed(file: str) -> set[str]:
+    """The packages of a list, each of which has to be pinned."""
+    lines = (ROOT / "services" / file).read_text().splitlines()
+    pinned = [line for line in lines if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
+    return names(pinned)
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    return {re.split("[<>=]", each)[0].lower().replace("_", "-") for each in requirements}
 
 
 def test_every_setting_that_is_passed_on_is_one() -> None:

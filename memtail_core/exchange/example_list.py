@@ -21,6 +21,7 @@ from memtail_core.exchange.stored import StoredStudy
 from memtail_core.experiments.results import kept
 from memtail_core.experiments.subgroups.plan import DOUBTED, label_probability
 from memtail_core.experiments.subgroups.result import Subgroups
+from memtail_core.running import features
 
 _NEIGHBOURS = 3
 _SCORES = ("memorization", "standard_error", "ci_low", "ci_high", "n_in", "n_out")
@@ -121,7 +122,7 @@ def example_list(study: StoredStudy, to: str) -> ExampleList:
         )
     trials = study.trials()
     probability = label_probability(trials, dataset.y_train)
-    space = Space.of(dataset)
+    space = Space.of(features.stored(study.store, study.study, dataset) or dataset)
     return ExampleList(
         dataset=dataset,
         scores=trials.counted(),

@@ -9,7 +9,9 @@ from memtail_core.errors import StudyError
 from memtail_core.notebook.progress import TrainingProgress
 from memtail_core.notebook.results import Results, opened
 from memtail_core.running import execution, tuning
+from memtail_core.running.listeners import together
 from memtail_core.running.preparation import prepare
+from memtail_core.running.tracking import Tracker, Tracking
 from memtail_core.store import ObjectStore
 from memtail_core.study import MOST_TRIALS, Spec, shipped
 from memtail_core.training.device import resolve_device
@@ -31,6 +33,7 @@ def train(
     device: str = "auto",
     stack: int | None = None,
     progress: bool = True,
+    callback: Tracker | None = None,
 ) -> Results:
     """Train what is missing of a study, show the progress, and return its results.
 
@@ -52,6 +55,8 @@ def train(
         device: "auto", "cpu", "cuda" or "cuda:1".
         stack: networks that a process trains at once; by default what is fastest, measured.
         progress: show a bar, in a notebook or on a terminal.
+        callback: an experiment tracker that settings, accuracies and results are logged to: the
+            module ``mlflow``, or an object with its three methods (:class:`.Tracker`).
 
     Raises:
         StudyError, DatasetError: the description is wrong, or does not suit the data.
@@ -75,8 +80,9 @@ def train(
     if not 1 <= goal <= MOST_TRIALS:
         raise StudyError(f"trials = {goal!r}: give a number from 1 to {MOST_TRIALS:,}")
     tuning.check(bound, stack)
-    listener = TrainingProgress(bound, goal, is_shown=progress)
-    with listener:
+    tracking = None if callback is None else Tracking(callback, bound)
+    bar = TrainingProgress(bound, goal, is_shown=progress)
+    with bar:
         execution.run(
             bound,
             where,
@@ -85,9 +91,12 @@ def train(
             workers=workers,
             device=resolve_device(device),
             stack=stack,
-            observer=listener,
+            observer=bar if tracking is None else together(bar, tracking),
         )
-    return Results(where, bound)
+    results = Results(where, bound)
+    if tracking is not None:
+        tracking.analysed(results.summary)
+    return results
 
 
 def _spec(

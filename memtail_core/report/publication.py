@@ -13,6 +13,7 @@ from memtail_core.report import figures, tables
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.exploration.explorer_data import subgroups_of
 from memtail_core.report.page import linked, page
+from memtail_core.running import features
 from memtail_core.store import ObjectStore
 
 
@@ -56,6 +57,9 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
         yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
     subgroups = subgroups_of(store, analysis)
     train, test = linked(analysis, sections)
-    explored = encoded(explore(analysis, subgroups, shown_train=train, shown_test=test))
+    compared = features.stored(store, analysis.study, analysis.dataset)
+    explored = encoded(
+        explore(analysis, subgroups, shown_train=train, shown_test=test, compared=compared)
+    )
     account = account_of(store, analysis.study)
     yield reports.PAGE, page(analysis, drawn, sections, explored, account).encode()

@@ -82,6 +82,39 @@ def supply(
     )
 
 
+def stored(store: ObjectStore, study: Study, dataset: Dataset) -> Dataset | None:
+    """The features that a study's frozen backbone gave of its data, by which examples compare.
+
+    None is computed. None is returned where there is no such backbone, or not all are stored; it is
+    said where one is damaged.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    extractor = Extractor.described(study.training)
+    if extractor is None:
+        return None
+    digest = extractor.digest(dataset)
+    if digest in dataset.derived:
+        return dataset.derived[digest]
+    features = _Features(store, extractor, dataset, f"features/{digest}/")
+    key, made = shard_key(), list[Floats]()
+    for part in features.parts:
+        try:
+            width = made[0].shape[1] if made else None
+            made.append(_checked(store.get(features.key(part)), key, part, width))
+        except KeyError:
+            return None
+        except DamagedError as error:
+            print(
+                f"Warning: the features of the examples {part.first} to {part.last - 1} are not "
+                f"used ({error}): examples are compared by pixels",
+                file=sys.stderr,
+            )
+            return None
+    return features.joined(made)
+
+
 @dataclass(frozen=True, eq=False)
 class _Features:
     """The parts of one set of features in a store."""
@@ -137,9 +170,11 @@ class _Features:
                     file=sys.stderr,
                 )
                 self.store.delete(self.key(part))
-        if not is_whole:
-            return None
-        n = len(self.dataset.y_train)
+        return self.joined(made) if is_whole else None
+
+    def joined(self, made: list[Floats]) -> Dataset:
+        """The features of all parts."""
+        n, width = len(self.dataset.y_train), made[0].shape[1]
         train = [each for each, part in zip(made, self.parts, strict=True) if part.first < n]
         test = [np.zeros((0, width), np.float32), *made[len(train) :]]
         return self.extractor.dataset_of(self.dataset, np.concatenate(train), np.concatenate(test))
@@ -211,8 +246,8 @@ def _compute(
         progress(n, n)
 
 
-def _checked(content: bytes, key: bytes | None, part: Shard, width: int) -> Floats:
-    """Read a part.
+def _checked(content: bytes, key: bytes | None, part: Shard, width: int | None) -> Floats:
+    """Read a part; ``width`` is how many features there should be, if that is known.
 
     Raises:
         DamagedError: it is not what was put.
@@ -220,6 +255,7 @@ def _checked(content: bytes, key: bytes | None, part: Shard, width: int) -> Floa
     features = archive.unpacked(content, key).get("features")
     if features is None or features.dtype != np.float32:
         raise DamagedError("it holds no features")
-    if features.shape != (part.last - part.first, width) or not np.isfinite(features).all():
+    shape = (part.last - part.first, features.shape[-1] if width is None else width)
+    if features.shape != shape or not np.isfinite(features).all():
         raise DamagedError("it holds features of something else")
     return features

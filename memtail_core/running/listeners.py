@@ -1,7 +1,7 @@
 """Who follows a run: a listener, told of its progress, and a stopping rule, which may end it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from memtail_core.plan.shards import Shard
 from memtail_core.running.loading import Damaged
@@ -42,6 +42,26 @@ class ProgressListener:
 
     def shard_damaged(self, damaged: Damaged) -> None:
         """A stored shard was damaged and set aside; it is trained again if it is planned."""
+
+    def analysed(self, summary: Mapping[str, Any]) -> None:
+        """All is trained, and these are the results, as in ``summary.json``."""
+
+
+def together(*listeners: ProgressListener) -> ProgressListener:
+    """One listener that tells all of these, in this order."""
+
+    def tells_all(name: str) -> Callable[..., None]:
+        def tell(*arguments: Any) -> None:
+            for listener in listeners:
+                getattr(listener, name)(*arguments)
+
+        return tell
+
+    one = ProgressListener()
+    for name in vars(ProgressListener):
+        if not name.startswith("_"):
+            setattr(one, name, tells_all(name))
+    return one
 
 
 class StoppingRule(Protocol):

@@ -42,6 +42,7 @@ def test_one_command_leads_to_a_report(memtail: Memtail, study: Path) -> None:
     summary = json.loads(ran.stdout)
     page = Path(summary["report"]).read_text()
     assert "data:image/" in page, "the report shows images, not features"
+    assert '"by_backbone"' in page, "neighbours are near by the backbone's features"
     Path("weights.pt").unlink()
     again = memtail("run", summary["id"], "--workers", "1", "--trials", "30", "--json")
     assert again.exit_code == 0, again.output

@@ -12,17 +12,21 @@ import torch
 from memtail_core import catalogue
 from memtail_core.analysis import analyse
 from memtail_core.catalogue import weights as catalogued
+from memtail_core.data.neighbours import Space
 from memtail_core.data.weights import PREFIX, kept, weights_key
 from memtail_core.errors import MachineError, StoreError, StudyError
+from memtail_core.exchange.example_list import example_list
+from memtail_core.exchange.stored import StoredStudy
 from memtail_core.plan.shards import Shard
-from memtail_core.running import execution, features, shard_files
+from memtail_core.report.exploration import explore
+from memtail_core.running import execution, features, loading, shard_files
 from memtail_core.running.listeners import ProgressListener
 from memtail_core.running.preparation import Prepared, prepare
 from memtail_core.running.shard_training import ShardTrainer
 from memtail_core.settings import settings
 from memtail_core.store import FilesStore
 from memtail_core.study import Spec
-from memtail_core.training.backbones import extractor
+from memtail_core.training.backbones import extractor, options
 from memtail_core.training.backbones.extractor import Extractor
 from tests.training.backbones.test_engines import SMALL
 from tests.training.backbones.user_backbone import small
@@ -254,3 +258,54 @@ def test_weights_that_are_missing_or_damaged_are_one_sentence(
     assert FilesStore(settings().cache).get(key) == whole
     with pytest.raises(StudyError, match="there is no such file"):
         prepare(spec({"weights": str(tmp_path / "nothing.pt")}))
+
+
+def test_neighbours_in_reports_and_lists_are_near_by_the_features(
+    store: FilesStore, study: Prepared, computed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also against brute force over all standardized features."""
+    execution.run(study.study, store, study.dataset, 5, workers=1)
+    computed.clear()
+    monkeypatch.setattr(options, "function", None)  # whoever reads imports no code of a user
+    dataset = catalogue.load_dataset(store, study.study)
+    compared = features.stored(store, study.study, dataset)
+    assert compared is not None
+    assert not computed
+    x = compared.train.whole()
+    assert x.shape[0] == 300
+    (direct,) = study.dataset.derived.values()
+    np.testing.assert_array_equal(x, direct.train.whole())
+    np.testing.assert_array_equal(compared.test.whole(), direct.test.whole())
+    nearest = Space.of(compared).of_train(3).index
+    listed = example_list(StoredStudy(store, study.study), "csv")
+    np.testing.assert_array_equal(listed.neighbours, nearest)
+    trials, _ = loading.load(store, study.study)
+    explored = explore(analyse(study.study, dataset, trials), compared=compared)
+    assert explored.is_by_backbone
+    np.testing.assert_array_equal(explored.neighbours.index[:, :3], nearest)
+    points = (x - x.mean(0)) / np.where(x.std(0) > 0, x.std(0), 1)
+    apart = np.linalg.norm(points[:, None].astype(float) - points, axis=2)
+    np.fill_diagonal(apart, np.inf)
+    agree = [
+        (apart.argmin(1) == found.of_train(1).index[:, 0]).mean()
+        for found in (Space.of(compared), Space.of(dataset))
+    ]
+    assert agree[0] > 0.8, "components keep most of what is near"
+    assert agree[1] < 0.6, "pixels are another space"
+
+
+def test_without_all_features_examples_are_compared_by_pixels(
+    store: FilesStore, study: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert features.stored(store, study.study, study.dataset) is None, "none is stored"
+    execution.run(study.study, store, study.dataset, 5, workers=1)
+    fresh = catalogue.load_dataset(store, study.study)
+    (key, *_) = sorted(store.list("features/"))
+    store.put(key, store.get(key)[:-20])
+    assert features.stored(store, study.study, fresh) is None
+    assert "examples are compared by pixels" in capsys.readouterr().err
+    store.delete(key)
+    assert features.stored(store, study.study, fresh) is None
+    whole = prepare(spec({"frozen": False, "epochs": 2})).study
+    assert features.stored(store, whole, fresh) is None, "its networks have features of their own"
+    assert capsys.readouterr().err == ""

@@ -71,6 +71,7 @@ class Exploration:
         train_sheets, test_sheets: thumbnails; None for tables.
         measure: what memorization and influence are differences of.
         shown: which examples the page holds; None: all.
+        is_by_backbone: whether neighbours are near by the features of the study's backbone.
     """
 
     dataset: Dataset
@@ -92,6 +93,7 @@ class Exploration:
     test_sheets: Sheets | None
     measure: Measure = CORRECTNESS
     shown: Shown | None = None
+    is_by_backbone: bool = False
 
     @property
     def n_pairs_shown(self) -> int:
@@ -106,6 +108,7 @@ def explore(
     shown_train: Iterable[int] = (),
     shown_test: Iterable[int] = (),
     budget: int = BUDGET,
+    compared: Dataset | None = None,
 ) -> Exploration:
     """Collect the data of the explorer.
 
@@ -116,6 +119,8 @@ def explore(
         shown_train, shown_test: indices of examples that the page shows elsewhere; they get a
             thumbnail first.
         budget: the size that all thumbnails may have, in bytes.
+        compared: what neighbours are near by: the same examples as a backbone sees them, from
+            :func:`.features.stored`; None: as they are.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
     train, test = (
@@ -159,13 +164,14 @@ def explore(
         test_text=test_text,
         supported=supported,
         supporters=supporters,
-        neighbours=_neighbours(part, shown),
+        neighbours=_neighbours(compared or dataset, shown),
         duplicates=duplicates,
         pairs=analysis.pairs,
         pair_is_duplicate=duplicates.are_pairs(train, test),
         train_sheets=train_sheets,
         test_sheets=test_sheets,
         shown=shown,
+        is_by_backbone=compared is not None,
     )
 
 
@@ -197,9 +203,9 @@ def _influences(analysis: Analysis, shown: Shown | None) -> tuple[Partners, Part
     )
 
 
-def _neighbours(part: Dataset, shown: Shown | None) -> Neighbours:
+def _neighbours(dataset: Dataset, shown: Shown | None) -> Neighbours:
     """The nearest of the training examples that are shown, as indices into the whole dataset."""
-    found = Space.of(part).of_train(_NEIGHBOURS)
+    found = Space.of(dataset if shown is None else shown.part(dataset)).of_train(_NEIGHBOURS)
     if shown is None:
         return found
     return replace(found, index=np.where(found.index < 0, -1, shown.train[found.index]))

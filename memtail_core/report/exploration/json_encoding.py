@@ -37,6 +37,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
         "theta": {"memorization": e.rule.theta_mem, "influence": e.rule.theta_infl},
         "same_class": e.rule.same_class,
         **({} if e.measure is CORRECTNESS else {"measure": e.measure.name}),
+        **({"by_backbone": True} if e.is_by_backbone else {}),
         "trials": e.trials,
         "categories": list(e.categories),
         "duplicates": "known" if e.duplicates.is_known else "unknown",

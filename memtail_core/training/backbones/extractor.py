@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch import nn
 from memtail_core.data import Dataset, Examples, InMemory
 from memtail_core.data.modalities import Feed, named
 from memtail_core.errors import StudyError, TrainingError
+from memtail_core.study import FINETUNE
 from memtail_core.training.backbones.bodies import Inputs, pretrained_body
 from memtail_core.training.backbones.families import family_of
 from memtail_core.training.device import computing_on, own_randomness
@@ -38,6 +41,17 @@ class Extractor:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     source_sha256: str | None
+
+    @classmethod
+    def described(cls, training: Mapping[str, Any]) -> "Extractor | None":
+        """The frozen backbone of a study, by its ``training`` alone: no code of a user is imported.
+
+        None where there is none.
+        """
+        if training.get("recipe") != FINETUNE or training.get("frozen") is not True:
+            return None
+        known: dict[str, Any] = {each.name: training.get(each.name) for each in fields(cls)}
+        return cls(**known)
 
     def digest(self, dataset: Dataset) -> str:
         """SHA-256 of all that the features of these data depend on, but for rounding."""

@@ -58,6 +58,7 @@ function decoded(json) {
     theta: json.theta,
     sameClass: json.same_class && json.classes.length > 1,
     isLabelled: json.classes.length > 1,
+    nearBy: json.by_backbone ? "the backbone's features of inputs" : "inputs",
     measure: json.measure ?? null, // null: how often models get it right
     trials: json.trials,
     categories: json.categories,

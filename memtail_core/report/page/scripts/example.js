@@ -204,7 +204,7 @@ class ExampleDialog {
     });
     return make("section", {}, make("h3", {}, "Nearest training examples"),
       make("ul", { class: "thumbnails" }, list),
-      make("p", { class: "soft" }, "Ordered by the distance between inputs."
+      make("p", { class: "soft" }, `Ordered by the distance between ${study.nearBy}.`
         + (study.train.rows ? " Only examples on this page were compared." : "")
         + (study.isLabelled ? " ≠ marks another class." : "")));
   }
