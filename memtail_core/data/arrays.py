@@ -138,7 +138,8 @@ def _labels(given: Any) -> list[Any] | None:
         return None if given.dtype.names is None else list(given.dtype.names)
     if hasattr(given, "column_names"):  # pyarrow
         return list(given.column_names)
-    if hasattr(given, "columns") and hasattr(given, "to_numpy"):  # pandas, polars
+    parts = ("columns", "to_numpy", "__getitem__")  # of pandas and polars
+    if all(hasattr(given, part) for part in parts):
         return list(given.columns)
     return None
 

@@ -4,6 +4,7 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pydantic
 
 from memtail_core.data.account import Account
@@ -16,6 +17,7 @@ from memtail_core.data.packed.storage import Storage
 from memtail_core.data.sameness import sameness_warnings
 from memtail_core.data.sources import SOURCES
 from memtail_core.data.splits import NO_LABEL, Splits, split, without_labels
+from memtail_core.data.wording import counted, some
 from memtail_core.errors import DatasetError, StudyError, did_you_mean
 from memtail_core.study import DatasetTable
 from memtail_core.study.validation import given_and_expected
@@ -58,7 +60,13 @@ def given(found: Splits | Undecoded, test_fraction: float) -> Dataset:
 
 
 def _inspected(dataset: Dataset, storage: Storage) -> Dataset:
-    """Warn of examples that are the same."""
+    """Say which classes have no training example; warn of examples that are the same."""
+    empty = np.setdiff1d(np.arange(len(dataset.classes)), dataset.y_train)
+    if len(empty):
+        n = counted(len(empty), "class has", "classes have")
+        names = some(dataset.classes[each] for each in empty)
+        line = f"{n} no training example: {names}"
+        dataset = replace(dataset, account=dataset.account + Account((line,)))
     if (known := known_of(dataset, storage.cache)) is not None:
         dataset = replace(dataset, account=dataset.account + Account(warnings=known.warnings))
         remember(dataset, known)
