@@ -21,7 +21,7 @@ from memtail_core.data.pixels import as_images
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
 
-_MADE_OF_NOTHING = ("nan", "NaN", "None", "<NA>", "null", "")
+_MADE_OF_NOTHING = ("nan", "NaN", "None", "<NA>", "NA", "N/A", "null", "")
 
 
 def plain(splits: Splits) -> Splits:
@@ -85,7 +85,7 @@ def array(given: Any, name: str) -> NDArray[Any]:
 
 
 def _odd_labels(splits: Splits) -> Account:
-    """Warn of texts that numpy and pandas make of missing labels."""
+    """Warn of texts that numpy, pandas and R make of missing labels."""
     warnings = []
     for name, given in (("y_train", splits.y_train), ("y_test", splits.y_test)):
         labels = given.tolist() if isinstance(given, np.ndarray) else given
