@@ -40,7 +40,7 @@ from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
 from memtail_core.plan import shards
 from memtail_core.plan.shards import Shard
-from memtail_core.report import tables
+from memtail_core.report import table_files, tables
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare
 from memtail_core.running.trials import Trials
@@ -215,8 +215,8 @@ def _report(study: Study, dataset: Dataset, trials: Trials) -> dict[str, bytes]:
     analysis = analyse(study, dataset, trials)
     pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
     return {
-        "scores.parquet": tables.to_parquet(tables.scores_table(analysis)),
-        "pairs.parquet": tables.to_parquet(pairs),
+        "scores.parquet": table_files.to_parquet(tables.scores_table(analysis)),
+        "pairs.parquet": table_files.to_parquet(pairs),
     }
 
 

@@ -1,4 +1,4 @@
-"""The ``memtail`` command: its subcommands in sections, and how errors are printed."""
+"""The ``memtail`` command: its help, and how errors are printed."""
 
 import os
 import sys
@@ -6,36 +6,10 @@ from contextlib import suppress
 
 import click
 
-from cli.approximate import approximate
-from cli.cancel import cancel
-from cli.dashboard import dashboard
-from cli.demo import demo
-from cli.doctor import doctor
-from cli.experiment import commands as experiment_commands
-from cli.export import export
-from cli.fetch import fetch
-from cli.import_bank import import_bank
-from cli.influence import influence
-from cli.pack import pack
-from cli.pairs import pairs
-from cli.relabel import relabel
-from cli.report import report
-from cli.retry import retry
-from cli.run import run
-from cli.scores import scores
-from cli.status import status
-from cli.submit import submit
-from cli.watch import watch
-from cli.workers import workers
+from cli.commands import Commands
 from memtail_core.errors import MemtailError
 
-_SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Studies": (demo, run, status, report, dashboard, pack, doctor),
-    "Results": (scores, pairs, influence, approximate),
-    "Other projects": (import_bank, export, relabel),
-    "Experiments": tuple(experiment_commands()),
-    "Cluster": (submit, watch, workers, cancel, retry, fetch),
-}
+_COMMANDS = Commands()
 
 
 class _Group(click.Group):
@@ -43,7 +17,7 @@ class _Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands in sections, each in the order in which you need them."""
-        for title, commands in _SECTIONS.items():
+        for title, commands in _COMMANDS.sections():
             width = formatter.width - 6 - max(len(each.name or "") for each in commands)
             with formatter.section(title):
                 formatter.write_dl(
@@ -85,7 +59,9 @@ def _drop_output() -> None:
 
 
 @click.group(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Group,
+    commands=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="memtail", prog_name="memtail")
@@ -96,10 +72,6 @@ def main(debug: bool) -> None:
     """
     del debug  # read from the context when an error is caught
 
-
-for _commands in _SECTIONS.values():
-    for _command in _commands:
-        main.add_command(_command)
 
 if __name__ == "__main__":
     main()

@@ -35,6 +35,17 @@ class Threshold(click.FloatRange):
         return number
 
 
+def estimator_named(name: str) -> "Estimator":
+    """Look up an estimator; what calibrates imports much that counting does not need."""
+    from memtail_core.estimation.counted import COUNTED
+
+    if name == COUNTED.name:
+        return COUNTED
+    from memtail_core.estimation.estimators import estimator_named
+
+    return estimator_named(name)
+
+
 class EstimatorName(click.ParamType):  # type: ignore[type-arg]
     """The name of an estimator; the registry is imported only when it is needed."""
 
@@ -44,8 +55,6 @@ class EstimatorName(click.ParamType):  # type: ignore[type-arg]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> "Estimator":
         """Look up the estimator."""
-        from memtail_core.estimation.estimators import estimator_named
-
         return estimator_named(value) if isinstance(value, str) else value
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:

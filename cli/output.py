@@ -36,16 +36,22 @@ def format_of(output: str | None, asked: str | None, allowed: tuple[str, ...]) -
 
 def encode(table: "pa.Table", format_: str) -> bytes:
     """Encode a table in one of FORMATS."""
-    from memtail_core.report import tables
+    from memtail_core.report import table_files
     from memtail_core.report.spreadsheet import harmless
 
-    if format_ == "csv" and (n := harmless(table)[1]):
-        click.echo(
-            f"{n:,} texts that a spreadsheet would run as formulas begin with ' in the CSV; "
-            "Parquet keeps them exact",
-            err=True,
-        )
-    encoders = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": tables.to_json}
+    if format_ == "csv":
+        table, n = harmless(table)
+        if n:
+            click.echo(
+                f"{n:,} texts that a spreadsheet would run as formulas begin with ' in the CSV; "
+                "Parquet keeps them exact",
+                err=True,
+            )
+    encoders = {
+        "csv": table_files.exact_csv,
+        "parquet": table_files.to_parquet,
+        "json": table_files.to_json,
+    }
     return encoders[format_](table)
 
 

@@ -1,6 +1,5 @@
 """``memtail pairs`` of a large study, from its report instead of all its trials."""
 
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,9 +26,9 @@ def list_published(
     content = None if report is None else report.file("pairs.parquet")
     if report is None or content is None:
         return False
-    import pyarrow.parquet
+    from memtail_core.report.table_files import from_parquet
 
-    table, said = pyarrow.parquet.read_table(io.BytesIO(content)), report.summary
+    table, said = from_parquet(content), report.summary
     summary = {
         "study": study.id,
         "trials": said["trials"],

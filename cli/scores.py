@@ -6,6 +6,7 @@ import click
 
 from cli import output as out
 from cli.options import (
+    estimator_named,
     estimator_option,
     find_study,
     measure_option,
@@ -65,11 +66,10 @@ def scores(
     calibrated_low and calibrated_high. The calibrated estimator learns from the models what
     counting does not show. With few models it is much closer to the truth, and it is never missing.
     """
-    from memtail_core.estimation.calibrated import CALIBRATED
     from memtail_core.estimation.counted import COUNTED
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
-    chosen = CALIBRATED if is_calibrated else estimator
+    chosen = estimator_named("calibrated") if is_calibrated else estimator
     if chosen is not COUNTED and format_ == "npz":
         raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
@@ -114,13 +114,11 @@ def scores(
 
 def _published(report: "Published", format_: str) -> bytes | None:
     """What the report says, in this format; None if it cannot be read now."""
-    import io
-
-    import pyarrow.parquet
+    from memtail_core.report.table_files import from_parquet
 
     if format_ in ("npz", "parquet"):
         return report.file("memorization.npz" if format_ == "npz" else "scores.parquet")
     content = report.file("scores.parquet")
     if content is None:
         return None
-    return out.encode(pyarrow.parquet.read_table(io.BytesIO(content)), format_)
+    return out.encode(from_parquet(content), format_)

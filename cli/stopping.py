@@ -88,10 +88,10 @@ def stopping_of(until: Sequence[str], hours: float | None, trials: int | None) -
     Raises:
         StudyError: a condition cannot be read.
     """
-    from memtail_core.experiments.stopping.rules import parse
-
     if not until and hours is None:
         return None
+    from memtail_core.experiments.stopping.rules import parse
+
     return Stopping([parse(text) for text in until], hours, trials)
 
 

@@ -9,8 +9,8 @@ often, or when one is restarted.
 from memtail_core import catalogue
 from memtail_core.catalogue import Progress
 from memtail_core.experiments.results import kept
+from memtail_core.experiments.stopping.looks import looks
 from memtail_core.experiments.stopping.result import StoppingHistory
-from memtail_core.experiments.stopping.rules import looks
 from memtail_core.store import ObjectStore
 from memtail_core.study import MOST_TRIALS, Study
 from services.orders import Order

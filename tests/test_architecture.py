@@ -188,9 +188,28 @@ def test_what_trains_nothing_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def test_a_command_does_not_wait_for_the_others() -> None:
+    script = (
+        "import sys; from cli.main import main; main.commands['status']; "
+        "sys.exit(bool({'cli.run', 'cli.experiment', 'PIL', 'pyarrow'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_who_asks_the_cluster_imports_nothing_that_estimates() -> None:
+    """Compiled loops and scipy are half of what the dashboard would take to start."""
+    script = (
+        "import sys, services.dashboard.__main__, services.submission, cli.submit, cli.stopping; "
+        "cli.stopping.stopping_of((), None, None); "
+        "sys.exit(bool({'torch', 'numba', 'scipy', 'sklearn', 'pandas'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_commands_need_neither_celery_nor_redis_to_start() -> None:
     script = (
-        "import sys, cli.main, memtail_core.running.execution, memtail_core.report; "
+        "import sys, memtail_core.running.execution, memtail_core.report; "
+        "from cli.main import main; list(main.commands.items()); "
         "sys.exit(bool({'celery', 'redis', 'minio'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -21,7 +21,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def lines() -> Iterator[str]:
     """Yield the page, in Markdown."""
-    from cli.main import _SECTIONS, main
+    from cli.commands import Commands
+    from cli.main import main
 
     yield "# Commands\n"
     yield (
@@ -29,7 +30,7 @@ def lines() -> Iterator[str]:
         "and exit code 2; `memtail --debug COMMAND` shows the traceback.\n"
     )
     yield from _options(main, click.Context(main, info_name="memtail"))
-    for title, commands in _SECTIONS.items():
+    for title, commands in Commands().sections():
         yield f"\n## {title}\n"
         for command in commands:
             yield from _command(command)

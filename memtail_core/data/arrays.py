@@ -21,7 +21,7 @@ from memtail_core.data.pixels import as_images
 from memtail_core.data.splits import Splits
 from memtail_core.errors import DatasetError
 
-_MADE_OF_NOTHING = ("nan", "NaN", "None", "<NA>", "null", "")
+_MADE_OF_NOTHING = ("nan", "NaN", "None", "<NA>", "NA", "N/A", "null", "")
 
 
 def plain(splits: Splits) -> Splits:
@@ -85,7 +85,7 @@ def array(given: Any, name: str) -> NDArray[Any]:
 
 
 def _odd_labels(splits: Splits) -> Account:
-    """Warn of texts that numpy and pandas make of missing labels."""
+    """Warn of texts that numpy, pandas and R make of missing labels."""
     warnings = []
     for name, given in (("y_train", splits.y_train), ("y_test", splits.y_test)):
         labels = given.tolist() if isinstance(given, np.ndarray) else given
@@ -138,7 +138,8 @@ def _labels(given: Any) -> list[Any] | None:
         return None if given.dtype.names is None else list(given.dtype.names)
     if hasattr(given, "column_names"):  # pyarrow
         return list(given.column_names)
-    if hasattr(given, "columns") and hasattr(given, "to_numpy"):  # pandas, polars
+    parts = ("columns", "to_numpy", "__getitem__")  # of pandas and polars
+    if all(hasattr(given, part) for part in parts):
         return list(given.columns)
     return None
 

@@ -1,6 +1,7 @@
 """Checks arrays, labels and names that a source returned; says in one sentence what is wrong."""
 
 from collections import Counter
+from collections.abc import Mapping, Set
 from numbers import Integral
 from typing import Any
 
@@ -68,6 +69,8 @@ def checked_names(names: Any, n: int, what: str) -> tuple[str, ...]:
     names = () if names is None else names
     if isinstance(names, str) or not hasattr(names, "__len__"):
         raise DatasetError(f"{what} is {names!r}: give a list of names")
+    if isinstance(names, Set | Mapping):  # a set's order changes from one process to the next
+        raise DatasetError(f"{what} is a {type(names).__name__}: give a list of names, in order")
     if len(names) not in (0, n):
         raise DatasetError(f"{len(names)} {what} for {n} examples")
     texts = (name.decode("utf-8", "replace") if isinstance(name, bytes) else name for name in names)

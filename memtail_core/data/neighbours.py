@@ -77,7 +77,8 @@ class Space:
         if d > _COMPONENTS:
             kept = min(_COMPONENTS, len(sample))
             points = (sample.reshape(len(sample), d) - shift) * scale
-            components = _pca(kept, iterated_power=2).fit(points).components_.T
+            with _maybe_alike():
+                components = _pca(kept, iterated_power=2).fit(points).components_.T
 
         def project(examples: Examples) -> Iterator[Floats]:
             for start in range(0, max(1, len(examples)), _ROWS):
@@ -153,7 +154,11 @@ def standardized(x: Floats) -> Floats:
 
 def principal(x: Floats, components: int) -> Floats:
     """Project vectors [n, d] on their first principal components, if there are more than these."""
-    return x if min(x.shape) <= components else _pca(components).fit_transform(x)
+    if min(x.shape) <= components:
+        return x
+    with _maybe_alike():
+        projected: Floats = _pca(components).fit_transform(x)
+    return projected
 
 
 def nearest(x: Floats, k: int) -> Neighbours:
@@ -195,6 +200,11 @@ def _exact(queries: Floats, among: Floats, k: int, own: Indices | None = None) -
         index[rows, :there] = np.take_along_axis(candidates, order, 1)
         distance[rows, :there] = np.take_along_axis(exact, order, 1)
     return Neighbours(index, distance)
+
+
+def _maybe_alike() -> np.errstate:
+    """Of points that are all the same, PCA warns: shares of a variance of 0 are no numbers."""
+    return np.errstate(invalid="ignore")
 
 
 def _pca(components: int, **options: int) -> "PCA":

@@ -20,7 +20,7 @@ from memtail_core.errors import StudyError
 from memtail_core.exchange import array_files, labels
 from memtail_core.exchange.corrections import Change, applied
 from memtail_core.exchange.exporting import in_new_folder
-from memtail_core.report.tables import to_csv
+from memtail_core.report.table_files import to_csv
 from memtail_core.study import Study, SubsetsTable
 
 _SUFFIX = "-relabeled"

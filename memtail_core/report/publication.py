@@ -9,7 +9,7 @@ from memtail_core.drawing.charts import png, svg
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.experiments import registry
-from memtail_core.report import figures, tables
+from memtail_core.report import figures, table_files, tables
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.exploration.explorer_data import subgroups_of
 from memtail_core.report.page import linked, page
@@ -35,11 +35,11 @@ def publish(store: ObjectStore, analysis: Analysis) -> str:
 
 
 def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]]:
-    yield "scores.parquet", tables.to_parquet(tables.scores_table(analysis))
+    yield "scores.parquet", table_files.to_parquet(tables.scores_table(analysis))
     pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
     if analysis.measure is not CORRECTNESS:
         pairs = tables.with_measure(pairs, analysis.measure)
-    yield "pairs.parquet", tables.to_parquet(pairs)
+    yield "pairs.parquet", table_files.to_parquet(pairs)
     yield "memorization.npz", tables.to_npz(analysis)
     summary = analysis.summary()
     yield (
@@ -52,9 +52,9 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
     for name, figure in (drawn | of_sections).items():
         yield f"figures/{name}.png", png(figure)
         yield f"figures/{name}.svg", svg(figure)
-        yield f"figures/{name}.csv", tables.to_csv(figure.data)
+        yield f"figures/{name}.csv", table_files.to_csv(figure.data)
     for section in sections:
-        yield f"experiments/{section.name}.csv", tables.to_csv(section.table)
+        yield f"experiments/{section.name}.csv", table_files.to_csv(section.table)
     subgroups = subgroups_of(store, analysis)
     train, test = linked(analysis, sections)
     compared = features.stored(store, analysis.study, analysis.dataset)

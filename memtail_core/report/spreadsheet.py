@@ -21,11 +21,11 @@ def harmless(table: pa.Table) -> tuple[pa.Table, int]:
     """
     changed, names, columns = 0, [], []
     for given, column in zip(table.column_names, table.columns, strict=True):
-        (name,), n_names = _harmless(pa.chunked_array([[given]]))
+        is_name = is_formula(given)
         is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         written, n_cells = _harmless(column) if is_text else (column, 0)
-        changed += n_names + n_cells
-        names.append(str(name))
+        changed += is_name + n_cells
+        names.append(f"'{given}" if is_name else given)
         columns.append(written)
     return (pa.Table.from_arrays(columns, names=names), changed) if changed else (table, 0)
 
@@ -37,6 +37,8 @@ def is_formula(text: str) -> bool:
 
 def _harmless(texts: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
     looks = pc.match_substring_regex(texts, _FORMULA)
+    if not pc.any(looks).as_py():  # nearly always
+        return texts, 0
     runs = pc.fill_null(pc.and_not(looks, pc.match_substring_regex(texts, _NUMBER)), False)
     if not (n := pc.sum(runs).as_py() or 0):
         return texts, 0

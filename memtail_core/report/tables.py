@@ -1,13 +1,10 @@
-"""Tables of scores, pairs and influence, and their encoding as Parquet, CSV, JSON and npz."""
+"""Tables of scores, pairs and influence; memorization as npz."""
 
 import io
-import json
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from memtail_core.analysis.analysis import Analysis
@@ -17,7 +14,6 @@ from memtail_core.estimation import Memorization
 from memtail_core.estimation.combined import Discoveries
 from memtail_core.estimation.influence import Pairs, StrongestPartners
 from memtail_core.estimation.measures import CORRECTNESS, Measure
-from memtail_core.report.spreadsheet import harmless
 
 _SCORES = (
     "memorization",
@@ -183,20 +179,6 @@ def histogram_table(tally: NDArray[np.int64]) -> pa.Table:
     return pa.table({"from": edges[:-1], "to": edges[1:], "pairs": tally})
 
 
-def to_parquet(table: pa.Table) -> bytes:
-    """Encode as Parquet; the same table gives the same bytes."""
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def to_csv(table: pa.Table) -> bytes:
-    """Encode as CSV; a missing number is an empty field, a formula begins with an apostrophe."""
-    buffer = io.BytesIO()
-    pyarrow.csv.write_csv(harmless(table)[0], buffer)
-    return buffer.getvalue()
-
-
 def to_npz(analysis: Analysis) -> bytes:
     """Encode memorization under the key names of the authors' published files.
 
@@ -211,8 +193,3 @@ def to_npz(analysis: Analysis) -> bytes:
         tt_labels=dataset.y_test,
     )
     return buffer.getvalue()
-
-
-def to_json(table: pa.Table) -> bytes:
-    """Encode as a list of rows; a missing number is null."""
-    return json.dumps(table.to_pylist(), ensure_ascii=False).encode() + b"\n"

@@ -4,7 +4,6 @@ Only names in the manifest of a report are served. While a report is being repla
 with no manifest; until they do, the tables of the report before are served.
 """
 
-import io
 import json
 import threading
 import time
@@ -15,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 from anyio import CapacityLimiter, to_thread
 
 from memtail_core.catalogue import reports
 from memtail_core.catalogue.reports import Manifest
 from memtail_core.errors import DamagedError
+from memtail_core.report import table_files
 from memtail_core.store import ObjectStore
 from services.dashboard.byte_cache import ByteCache
 from services.dashboard.snapshot import StudyView
@@ -157,9 +156,7 @@ class Reports:
             part = rows.slice(query.offset, query.limit)
         else:
             part = rows.take(pa.array(order[query.offset : query.offset + query.limit]))
-        from memtail_core.report import tables
-
-        encode = {"csv": tables.to_csv, "parquet": tables.to_parquet, "json": _to_json}
+        encode = {"csv": table_files.to_csv, "parquet": table_files.to_parquet, "json": _to_json}
         return Page(encode[query.format](part), total, table.models)
 
     def _table(self, view: StudyView, name: TableName) -> _Table:
@@ -182,7 +179,7 @@ class Reports:
                     return kept
                 raise
             try:
-                rows = pyarrow.parquet.read_table(io.BytesIO(content)).combine_chunks()
+                rows = table_files.from_parquet(content).combine_chunks()
             except (pa.ArrowException, OSError) as error:
                 raise DamagedError(f"{_file(name)} of {view.study.id} is damaged") from error
             actual = manifest.files[_file(name)]

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,22 @@ def test_the_status_of_a_large_study_verifies_some_of_its_shards(
     some = detail()
     assert some["stored"] == whole["stored"]
     assert 0 < some["verified"] < some["stored"]
+
+
+def test_who_only_looks_imports_nothing_slow(store: FilesStore) -> None:
+    """Each of these takes a processor a third of a second or more to import."""
+    script = f"""
+import contextlib, io, sys
+from cli.main import main
+from memtail_core.catalogue import published_results
+published_results._QUICK = 0
+for command in ("status digits", "status", "scores digits", "pairs digits --format csv"):
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+        main([*command.split(), "--store", {store.location!r}], standalone_mode=False)
+    slow = {{"torch", "numba", "scipy", "sklearn", "pandas", "altair"}} & sys.modules.keys()
+    assert not slow, (command, slow)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -186,7 +186,7 @@ def test_a_missing_label_is_no_class(nothing):
     refused(r"y_train\[0\] is missing: fill or drop it", y_train=labels, y_test=["dog"] * 4)
 
 
-@pytest.mark.parametrize("text", ["nan", "", "None"])
+@pytest.mark.parametrize("text", ["nan", "", "None", "NA"])
 def test_texts_that_were_made_of_nothing_are_warned_of(text):
     """``np.array(["a", np.nan])`` holds the text "nan".
 

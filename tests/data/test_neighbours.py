@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from memtail_core.data import Dataset, InMemory, neighbours
-from memtail_core.data.neighbours import Neighbours, Space
+from memtail_core.data.neighbours import Neighbours, Space, principal
 
 
 def table(x: NDArray[np.floating], n_test: int) -> Dataset:
@@ -42,6 +42,15 @@ def test_the_nearest_of_a_table_are_those_of_every_distance() -> None:
     assert space.of_test(6).index.tolist() == one_by_one(test, train, 6, None)
     rms = np.sqrt(np.square(train[:, None] - train[near.index]).mean(axis=2))
     np.testing.assert_allclose(near.distance, rms, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_examples_that_are_all_the_same_warn_of_nothing() -> None:
+    """Twenty identical images ended a run with a RuntimeWarning of scikit-learn."""
+    same = np.full((20, 12, 12), 7, np.uint8)
+    near = Space.of(Dataset.from_arrays(same, np.arange(20) % 2, same[:2], [0, 1])).of_train(3)
+    assert near.distance.tolist() == [[0, 0, 0]] * 20
+    assert not principal(np.zeros((80, 70), np.float32), 64).any()
 
 
 def test_chosen_examples_are_answered_in_their_order() -> None:

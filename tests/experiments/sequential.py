@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memtail_core.experiments.stopping.intervals import deciding, widened
-from memtail_core.experiments.stopping.rules import Rule, Tally, looks
+from memtail_core.experiments.stopping.looks import looks
+from memtail_core.experiments.stopping.rules import Rule, Tally
 from memtail_core.running.trials import Trials
 
 Floats = NDArray[np.float64]

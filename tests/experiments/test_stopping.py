@@ -10,6 +10,7 @@ from memtail_core.analysis.disagreements import Counts
 from memtail_core.errors import StudyError
 from memtail_core.estimation.intervals import agresti_caffo
 from memtail_core.experiments.stopping.intervals import deciding, widened
+from memtail_core.experiments.stopping.looks import looks
 from memtail_core.experiments.stopping.result import DecidingExample
 from memtail_core.experiments.stopping.rules import (
     Condition,
@@ -18,7 +19,6 @@ from memtail_core.experiments.stopping.rules import (
     Tally,
     check,
     errors,
-    looks,
     parse,
 )
 from memtail_core.experiments.stopping.watch import Watch, expected, look_at

@@ -11,7 +11,7 @@ import pytest
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence import PairsRule, counter_for, find
-from memtail_core.report import tables
+from memtail_core.report import table_files, tables
 from memtail_core.report.figures import figures
 from memtail_core.report.page import page
 from memtail_core.report.publication import publish
@@ -71,10 +71,10 @@ def test_a_missing_score_is_null_never_a_number(analysis: Analysis) -> None:
     )
     assert table["memorization"].null_count == 1
     assert table["memorization"][7].as_py() is None
-    assert b"\n7," in tables.to_csv(table)
-    row = tables.to_csv(table).splitlines()[8].split(b",")
+    assert b"\n7," in table_files.to_csv(table)
+    row = table_files.to_csv(table).splitlines()[8].split(b",")
     assert row[2] == b""
-    assert json.loads(tables.to_json(table))[7]["memorization"] is None
+    assert json.loads(table_files.to_json(table))[7]["memorization"] is None
 
 
 def test_figures_of_an_earlier_report_do_not_stay(trained: Trained, tmp_path: Path) -> None:

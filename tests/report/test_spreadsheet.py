@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from memtail_core.report import tables
+from memtail_core.report import table_files
 from memtail_core.report.spreadsheet import harmless
 
 HARMFUL = [
@@ -24,7 +24,7 @@ HARMLESS = ["cat", "-1", "+1", "-1.5e-3", "1=1", "a@b", "", "'=1", "-.5"]
 
 
 def read(table: pa.Table) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(tables.to_csv(table).decode(), newline="")))
+    return list(csv.reader(io.StringIO(table_files.to_csv(table).decode(), newline="")))
 
 
 @pytest.mark.parametrize("text", HARMFUL)
@@ -50,9 +50,9 @@ def test_other_texts_and_all_numbers_stay_as_they_are(text: str) -> None:
 
 def test_parquet_and_json_are_exact() -> None:
     table = pa.table({"class": HARMFUL})
-    stored = pyarrow.parquet.read_table(pa.BufferReader(tables.to_parquet(table)))
+    stored = pyarrow.parquet.read_table(pa.BufferReader(table_files.to_parquet(table)))
     assert stored["class"].to_pylist() == HARMFUL
-    assert HARMFUL[0].replace('"', '\\"') in tables.to_json(table).decode()
+    assert HARMFUL[0].replace('"', '\\"') in table_files.to_json(table).decode()
 
 
 def test_columns_that_are_no_texts_are_left_alone() -> None:

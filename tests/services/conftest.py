@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from memtail_core.analysis import analyse
-from memtail_core.report import tables
+from memtail_core.report import table_files, tables
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare
 from memtail_core.store import FilesStore
@@ -73,4 +73,4 @@ def scores_of(toml: str, folder: Path, stack: int | None = None, trials: int = 3
     study, dataset = prepare(Spec.load(str(folder / "study.toml")))
     store = FilesStore(folder / "runs")
     loaded = execution.run(study, store, dataset, trials, workers=1, stack=stack)
-    return tables.to_parquet(tables.scores_table(analyse(study, dataset, loaded)))
+    return table_files.to_parquet(tables.scores_table(analyse(study, dataset, loaded)))

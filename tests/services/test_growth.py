@@ -12,8 +12,9 @@ import pytest
 from memtail_core import catalogue
 from memtail_core.catalogue import Progress
 from memtail_core.experiments.results import kept
+from memtail_core.experiments.stopping.looks import looks
 from memtail_core.experiments.stopping.result import StoppingHistory
-from memtail_core.experiments.stopping.rules import looks, parse
+from memtail_core.experiments.stopping.rules import parse
 from memtail_core.experiments.stopping.watch import look_at
 from memtail_core.store import FilesStore
 from services import growth, orders

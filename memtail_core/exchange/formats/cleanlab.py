@@ -23,7 +23,7 @@ from memtail_core.errors import EstimationError
 from memtail_core.exchange.example_list import example_list, flat
 from memtail_core.exchange.format import Format
 from memtail_core.exchange.stored import StoredStudy
-from memtail_core.report.tables import to_csv
+from memtail_core.report.table_files import to_csv
 from memtail_core.running.loading import NO_PROBABILITIES
 
 

@@ -21,8 +21,9 @@ from memtail_core.estimation import Memorization
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.intervals import agresti_caffo
 from memtail_core.experiments.results import kept
+from memtail_core.experiments.stopping.looks import looks
 from memtail_core.experiments.stopping.result import DecidingExample, StoppingHistory
-from memtail_core.experiments.stopping.rules import Rule, SmallError, errors, looks
+from memtail_core.experiments.stopping.rules import Rule, SmallError, errors
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
 

@@ -25,13 +25,13 @@ from memtail_core.errors import StudyError
 from memtail_core.estimation.agreement import agreement, top
 from memtail_core.estimation.growth import Curve, shared, shrinking
 from memtail_core.estimation.thresholds import THETA_MEM
+from memtail_core.experiments.stopping.looks import FIRST
 from memtail_core.experiments.stopping.result import Verdict
 from memtail_core.running.trials import Trials
 from memtail_core.study import MOST_TRIALS, Study, SubsetsTable
 
 Floats = NDArray[np.float64]
 
-_FIRST, _GROWTH = 20, 1.1  # trials at the first look; factor to the next
 _GROUPS, _GROUP = 64, 10  # blocks are counted in groups: at most so many; trials of each, at least
 _SPLITS = 10  # into halves
 _AND = re.compile(r"\s+and\s+")
@@ -186,14 +186,6 @@ def check(conditions: Sequence[Condition], study: Study) -> None:
             raise StudyError(f"--until '{rule}': that takes more than {MOST_TRIALS:,} models")
 
 
-def looks(shard_size: int) -> Iterator[int]:
-    """Yield numbers of trials at which to look: whole shards, each a tenth more than the last."""
-    n = shard_size * ceil(_FIRST / shard_size)
-    while True:
-        yield n
-        n = max(n + shard_size, shard_size * ceil(n * _GROWTH / shard_size - 1e-9))
-
-
 def errors(of: Counts) -> Floats:
     """The standard error of :class:`SmallError`, float64 [n]; 0 where there is no score."""
     _, variance = of.moderated(1)
@@ -228,7 +220,7 @@ class Tally:
         counted = [Counts.of(self.trials.taken(row)) for row in rows]
         names = ("in_correct", "n_in", "out_correct", "n_out")
         of = np.array([[getattr(each, name) for name in names] for each in counted], np.int64)
-        size, fewest = len(rows) // 2, ceil(_FIRST / group)
+        size, fewest = len(rows) // 2, ceil(FIRST / group)
         while size >= max(1, fewest):
             pairs = []
             for split in range(_SPLITS):

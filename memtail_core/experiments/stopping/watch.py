@@ -6,6 +6,7 @@ from math import ceil
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.experiments.stopping.intervals import deciding
+from memtail_core.experiments.stopping.looks import looks
 from memtail_core.experiments.stopping.result import Look, StoppingHistory, Verdict
 from memtail_core.experiments.stopping.rules import (
     Condition,
@@ -13,7 +14,6 @@ from memtail_core.experiments.stopping.rules import (
     SmallError,
     Tally,
     check,
-    looks,
 )
 from memtail_core.plan import designs
 from memtail_core.running import loading

@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from memtail_core.drawing.charts import Figure, inline_svg, spec
-from memtail_core.report import tables
+from memtail_core.report import table_files
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,5 +28,5 @@ class Chart:
 
 def chart(name: str, figure: Figure, caption: str) -> Chart:
     """Draw a figure for the page."""
-    source = {"spec": spec(figure), "csv": tables.to_csv(figure.data).decode()}
+    source = {"spec": spec(figure), "csv": table_files.to_csv(figure.data).decode()}
     return Chart(name, Markup(inline_svg(figure)), source, caption)

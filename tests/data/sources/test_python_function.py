@@ -109,6 +109,26 @@ def test_a_number_in_place_of_names_is_refused(returning, part):
         returning(f"{{'x_train': x, 'y_train': y, '{part}': 2}}")
 
 
+@pytest.mark.parametrize("given", ["{'no', 'yes'}", "{0: 'no', 1: 'yes'}"])
+def test_names_without_an_order_are_refused(returning, given):
+    """A set of class names was taken, in an order that changed from one process to the next."""
+    with pytest.raises(DatasetError, match=r"classes is a (set|dict): give a list of names"):
+        returning(f"{{'x_train': x, 'y_train': y, 'classes': {given}}}")
+
+
+def test_classes_without_training_examples_are_told(returning):
+    dataset = returning("{'x_train': x, 'y_train': 2 * y, 'classes': list('abcde')}")
+    line = "3 classes have no training example: 'b', 'd', 'e'"
+    assert dataset.account.lines == (line,)
+
+
+def test_what_only_looks_like_a_frame_is_refused(returning):
+    """It ended in a traceback."""
+    like = "type('Like', (), {'columns': ['a'], 'to_numpy': None})()"
+    with pytest.raises(DatasetError, match="x_train is object"):
+        returning(f"({like}, y)")
+
+
 def test_the_sources_options_are_the_functions_arguments(write):
     write("def read(*, scale, path='p', label='l'): return x * scale + len(path + label), y")
     table = DatasetTable(source="python:my_reader:read", scale=10, path="abc", label="de")

@@ -19,7 +19,7 @@ from memtail_core import catalogue
 from memtail_core.analysis import Analysis
 from memtail_core.catalogue import reports
 from memtail_core.data import Dataset
-from memtail_core.report import tables
+from memtail_core.report import table_files, tables
 from memtail_core.running.preparation import prepare
 from memtail_core.settings import Settings
 from memtail_core.store import FilesStore
@@ -73,8 +73,8 @@ def publish(store: FilesStore, study: Study, analysis: Analysis) -> None:
     """The report but for its figures, which take their time, and a page that would do harm."""
     pairs = tables.pairs_table(analysis.pairs, analysis.dataset, analysis.scores.memorization)
     files = {
-        "scores.parquet": tables.to_parquet(tables.scores_table(analysis)),
-        "pairs.parquet": tables.to_parquet(pairs),
+        "scores.parquet": table_files.to_parquet(tables.scores_table(analysis)),
+        "pairs.parquet": table_files.to_parquet(pairs),
         "summary.json": json.dumps(analysis.summary()).encode(),
         "index.html": b"<script>alert(1)</script>",
         "figures/memorization.svg": b"<svg onload='alert(1)'/>",

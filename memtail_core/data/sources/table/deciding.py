@@ -66,10 +66,16 @@ def _column(
         faults.add(
             f"the column '{name}' of '{rows.files[0].path}' is {given.type}: "
             f"{'numbers, words or dates are' if column is None else f'a {stated} is'} needed: "
-            f'[dataset] ignore = ["{name}"] leaves it out'
+            f'{_hint(name, given.type)}[dataset] ignore = ["{name}"] leaves it out'
         )
         return None
     return column
+
+
+def _hint(name: str, kind: pyarrow.DataType) -> str:
+    """How images lie in Parquet files of Hugging Face: bytes and path."""
+    has_bytes = pyarrow.types.is_struct(kind) and kind.get_field_index("bytes") >= 0
+    return f'[dataset] image = "{name}" reads images, ' if has_bytes else ""
 
 
 def _typed(name: str, given: Any) -> Column | None:

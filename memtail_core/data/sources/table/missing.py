@@ -9,6 +9,7 @@ from memtail_core.data.sources.table.columns import Column
 from memtail_core.data.sources.table.faults import Faults, rows_beside
 from memtail_core.data.sources.table.features import Feature
 from memtail_core.data.sources.table.files import Rows
+from memtail_core.data.wording import counted
 
 Gaps = tuple[str, NDArray[np.bool_]]  # a column's name, and where its value is missing
 
@@ -40,4 +41,4 @@ def filled(columns: Sequence[Column], features: Sequence[Feature]) -> Iterator[s
     """Say what stands where values were missing."""
     for column, each in zip(columns, features, strict=True):
         if n := int(column.is_missing.sum()):
-            yield f"{column.name}: {n:,} missing values replaced by {each.filled}"
+            yield f"{column.name}: {counted(n, 'missing value')} replaced by {each.filled}"

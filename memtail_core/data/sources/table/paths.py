@@ -10,6 +10,8 @@ from memtail_core.errors import DatasetError
 def existing(path: str) -> Path:
     """Return the file at ``path``; raises DatasetError if there is none."""
     file = Path(os.path.expanduser(path))
+    if file.is_dir():
+        raise DatasetError(f"'{file.absolute()}' is a folder: name a file in it")
     if not file.is_file():
         hint = ""
         if re.search(r"[\x00-\x1f]", path):

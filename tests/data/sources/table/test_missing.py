@@ -38,6 +38,11 @@ def test_imputing_takes_the_median_and_the_most_frequent_word(csv):
     )
 
 
+def test_one_missing_value_is_one(csv):
+    line = "x: 1 missing value replaced by the median, 2"
+    assert csv(*rows([1, 2, "", 3]), missing="impute").account.lines[-1] == line
+
+
 def test_the_training_table_alone_says_what_is_imputed(csv):
     dataset = csv(*rows([1, 2, 3, 4]), test=["x,y", "100,0", ",1"], missing="impute")
     assert dataset.test.whole().tolist() == [[100], [2.5]]

@@ -19,6 +19,12 @@ def test_a_file_that_is_not_there_is_refused_with_its_whole_path(kind, tmp_path,
         load(DatasetTable(source=f"{kind}:gone", label="y"))
 
 
+def test_a_folder_in_place_of_a_file_is_called_one(tmp_path):
+    (tmp_path / "a.parquet").mkdir()
+    with pytest.raises(DatasetError, match=r"a.parquet' is a folder: name a file in it"):
+        load(DatasetTable(source=f"parquet:{tmp_path / 'a.parquet'}", label="y"))
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 nothing else"])
 def test_a_file_that_is_no_parquet_is_refused_by_name_on_one_line(content, tmp_path):
     (tmp_path / "a.parquet").write_bytes(content)
@@ -169,6 +175,11 @@ def test_two_columns_of_one_name_are_refused(csv, header):
 def test_any_column_of_numbers_is_a_feature(parquet, values):
     expected = [float(v.as_py() if hasattr(v, "as_py") else v) for v in values]
     assert column(parquet(x=values, y=LABELS)) == expected
+
+
+def test_a_column_of_images_is_refused_with_the_option_that_reads_it(parquet):
+    with pytest.raises(DatasetError, match=r'\[dataset\] image = "x" reads images, .*ignore'):
+        parquet(x=[{"bytes": b"PNG", "path": "a.png"}] * 8, y=LABELS)
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1.0], "list"), ({"a": 1}, "struct")])
