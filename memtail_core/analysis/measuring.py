@@ -1,7 +1,6 @@
 """Which measures a stored study has, and what estimates memorization by one of them."""
 
-from memtail_core.errors import EstimationError
-from memtail_core.estimation.averaged import by_measure
+from memtail_core.estimation.averaged import by_measure, unknown
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.mean_influence import MeanEvidence
@@ -61,9 +60,7 @@ def mean_evidence(trials: Trials, measure: Measure) -> MeanEvidence:
         EstimationError: the trials have no values.
     """
     if trials.test_values is None:
-        raise EstimationError(
-            f"--measure {measure.name}: the models have no values beside their bits"
-        )
+        raise unknown(measure)
     return MeanEvidence.of(
         trials.subset, trials.test_values, trials.n, measure, trials.train_values
     )

@@ -5,7 +5,7 @@ the recipe's outcome). Memorization and influence are differences of its means. 
 line in ``MEASURES``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,14 @@ class Measure:
     def span(self) -> float:
         """The largest difference of two means."""
         return self.high - self.low
+
+    def scaled(self, shares: Iterable[float]) -> list[float]:
+        """Return thresholds of shares in units of the measure, as its own are of the paper's.
+
+        >>> MARGIN.scaled([0.1, 0.25])
+        [0.4, 1.0]
+        """
+        return [self.theta_mem / THETA_MEM * share for share in shares]
 
     def of(self, values: NDArray[np.float16]) -> Narrow:
         """Return the measure of stored values, float32 of their shape."""

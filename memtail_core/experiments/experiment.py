@@ -29,12 +29,6 @@ Threshold = Annotated[float, Field(ge=-1, le=1)]
 """Of memorization, or of influence."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 """Of the training set."""
-MEASURE: str | None = Field(
-    None,
-    title="NAME",
-    description="Average this: correctness, probability, margin, accuracy, likelihood, …",
-)
-"""The option of what memorization and influence are differences of; None: the study's default."""
 
 
 @dataclass(frozen=True)

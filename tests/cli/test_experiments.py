@@ -163,6 +163,10 @@ def test_studies_of_the_same_data_are_compared(
     assert found["shares_subsets"] is True
     assert found["half"] == [20, 20]
     assert f'id="comparison-with-{narrower}"' in page.read_text()
+    by = ("--measure", "probability", "--splits", "1", "--json")
+    measured = json.loads(memtail("compare", "digits", "narrow", *by).stdout)
+    assert (measured["measure"], measured["theta_mem"]) == ("probability", 0.25)
+    assert measured["pearson"] > 0.5
 
 
 def test_other_data_cannot_be_compared(memtail: Memtail, folder: Path) -> None:

@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from memtail_core.experiments.experiment import (
-    MEASURE,
-    Command,
-    Experiment,
-    Host,
-    Options,
-    Threshold,
-)
+from memtail_core.experiments import measured
+from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
 from memtail_core.experiments.stability.result import THRESHOLDS, Stability
 
 if TYPE_CHECKING:
@@ -30,7 +24,7 @@ class StabilityOptions(Options):
         THRESHOLDS, description="Compare at these memorization thresholds."
     )
     splits: int = Field(10, ge=2, le=1000, description="Draw this many random halves of each size.")
-    measure: str | None = MEASURE
+    measure: str | None = measured.OPTION
 
 
 def run(host: Host, options: StabilityOptions) -> Iterator[Stability]:

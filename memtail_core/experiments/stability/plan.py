@@ -9,7 +9,6 @@ from memtail_core.data import Dataset
 from memtail_core.estimation.growth import Curve
 from memtail_core.estimation.influence import PairsRule, counter_for
 from memtail_core.estimation.measures import CORRECTNESS, Measure
-from memtail_core.estimation.thresholds import THETA_MEM
 from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.experiments.stability.result import (
     INFLUENCE_THRESHOLDS,
@@ -45,8 +44,8 @@ def stability(
         study, trials, dataset: the study, its trials and its data.
         wanted: the agreement (Jaccard index, or correlation) to find the number of trials for.
         measure: what memorization and influence are differences of.
-        thresholds: of memorization, of shares; that of the paper's rule for pairs is added. By a
-            measure that is no share they are as many times as large as that of the rule.
+        thresholds: of memorization, of shares (:meth:`.Measure.scaled`); that of the paper's rule
+            for pairs is added.
         splits: random splits of each size.
         progress: called with the number of comparisons done, of ``splits`` for each size.
 
@@ -54,15 +53,14 @@ def stability(
         EstimationError: there are too few trials, or they lack the values of the measure.
     """
     rule = PairsRule(measure.theta_mem, measure.theta_infl)
-    unit = measure.theta_mem / THETA_MEM
     of = split_agreement(
         trials,
         designs.block(study),
         dataset.y_train,
         dataset.y_test,
         rule,
-        thresholds=sorted({*(unit * each for each in thresholds), rule.theta_mem}),
-        influence_thresholds=[unit * each for each in INFLUENCE_THRESHOLDS],
+        thresholds=sorted({*measure.scaled(thresholds), rule.theta_mem}),
+        influence_thresholds=measure.scaled(INFLUENCE_THRESHOLDS),
         measure=measure,
         splits=splits,
         counter=counter_for("cpu"),

@@ -77,7 +77,6 @@ class Stability(Result):
 
     experiment: ClassVar[str] = "stability"
 
-    measure: str = CORRECTNESS.name
     splits: int
     left_out: int
     wanted: float
@@ -92,6 +91,7 @@ class Stability(Result):
     spearman: Number
     overall: Number
     top: Number
+    measure: str = CORRECTNESS.name
 
     @property
     def name(self) -> str:
