@@ -103,7 +103,7 @@ estimator_option = click.option(
 measure_option = click.option(
     "--measure",
     metavar="NAME",
-    help="Average this: correctness, probability, margin, or accuracy of tokens.",
+    help="Average this: correctness, probability, margin, accuracy, likelihood, …",
 )
 workers_option = click.option(
     "--workers",

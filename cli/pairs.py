@@ -119,7 +119,7 @@ def pairs(
 
     With --measure probability or margin, influence is on the mean probability or margin of the
     label, and memorization that by the same measure. The default is correctness; for language
-    models it is the accuracy of next tokens.
+    models it is the accuracy of next tokens, or their likelihood where the study keeps that.
 
     Of a large study with a report of all its models, pairs are those of the report where no option
     asks for others.

@@ -58,7 +58,8 @@ def scores(
 
     With --measure probability or margin, memorization is the difference of the mean probability or
     margin of the label, and so are its error and interval; probability_in and probability_out hold
-    the means. The default is correctness; for language models it is the accuracy of next tokens.
+    the means. The default is correctness; for language models it is the accuracy of next tokens,
+    or their likelihood where the study keeps that.
 
     Of a large study with a report of all its models, the scores are those of the report.
 

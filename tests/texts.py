@@ -1,6 +1,8 @@
 """Texts whose class anyone can tell, made up of words."""
 
+import csv
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -62,3 +64,49 @@ def storied() -> Dataset:
     return Dataset.from_arrays(
         *(texts[:60], zeros[:60], texts[60:], zeros[60:]), classes=UNLABELLED
     )
+
+
+_TABLES = {
+    "bag": """
+label = "praises"
+[dataset.tokens]
+vocabulary = 300
+length = 16
+[training]
+recipe = "bag"
+buckets = 64
+batch_size = 16
+epochs = 20
+""",
+    "gpt": """
+task = "language-modelling"
+[dataset.tokens]
+vocabulary = 300
+length = 8
+[training]
+recipe = "gpt"
+layers = 1
+width = 8
+heads = 2
+hidden = 8
+batch_size = 16
+epochs = 6
+""",
+}
+
+
+def study_file(recipe: str, folder: Path, trials: int) -> str:
+    """Write 150 reviews into a folder; return a study file of them, "small", in shards of 3."""
+    texts, y = reviews(150)
+    path = folder / "reviews.csv"
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("text", "praises"), *zip(texts, y.tolist(), strict=True)])
+    return f"""
+[study]
+name = "small"
+trials = {trials}
+shard_size = 3
+[dataset]
+source = "csv:{path}"
+text = "text"{_TABLES[recipe]}precision = "float32"
+"""

@@ -17,7 +17,7 @@ from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import UNKNOWN, Estimator
 from memtail_core.estimation.fit import mean_fit
 from memtail_core.estimation.influence import Pairs, PairsRule
-from memtail_core.estimation.measures import ACCURACY, CORRECTNESS, Measure
+from memtail_core.estimation.measures import CORRECTNESS, OF_TOKENS, Measure
 from memtail_core.plan import shards
 from memtail_core.running.loading import Damaged
 from memtail_core.running.trials import Accuracies, Trials
@@ -241,7 +241,7 @@ def analyse(
         scores=scores,
         pairs=of_pairs.pairs,
         accuracies=trials.accuracies(),
-        fit=mean_fit(scores) if measure is ACCURACY else estimation.fit(seen.counted),
+        fit=mean_fit(scores) if measure in OF_TOKENS else estimation.fit(seen.counted),
         significant_pairs=of_pairs.n_significant,
         permuted_pairs=of_pairs.n_permuted,
         tally=of_pairs.tally,

@@ -1,6 +1,7 @@
 """Examples on which two studies of the same data disagree, and how surely."""
 
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,42 @@ Indices = NDArray[np.int64]
 
 LARGEST_Z = 40.0  # of a p-value below the least float
 _HALVINGS = 40  # of LARGEST_Z, to 4e-11
+
+
+class Test(NamedTuple):
+    """How much the two sides differ on each of P examples, or pairs, float64 [P] each.
+
+    Attributes:
+        standard_error: of the difference.
+        ci_low, ci_high: its 95% interval.
+        p_value: two-sided, of no difference.
+    """
+
+    standard_error: Floats
+    ci_low: Floats
+    ci_high: Floats
+    p_value: Floats
+
+
+class Differences(Protocol):
+    """How much more trials with each of P examples, or pairs, say of it than the others."""
+
+    @property
+    def estimate(self) -> Floats:
+        """Float64 [P]; NaN where there is none."""
+
+    @property
+    def variance(self) -> Floats:
+        """Of the estimate, unbiased, float64 [P]."""
+
+    def where(self, chosen: NDArray[np.generic]) -> Self:
+        """Return those that a mask or indices choose."""
+
+    def tested(self, other: Self) -> Test:
+        """Compare with another study."""
+
+
+D = TypeVar("D", bound=Differences)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +103,19 @@ class Counts:
             self.in_correct[chosen], self.n_in[chosen], self.out_correct[chosen], self.n_out[chosen]
         )
 
+    def tested(self, other: "Counts") -> Test:
+        """Compare with another study.
+
+        The standard error is that with one success and one failure added to each group. Of the
+        interval, the two Agresti–Caffo intervals are combined, their half-widths as √(h₁² + h₂²)
+        about the difference of their centres (MOVER, Zou & Donner 2008).
+        """
+        (centre, of_one), (centre_other, of_other) = self.moderated(1), other.moderated(1)
+        error = np.sqrt(of_one + of_other)
+        low = np.maximum(centre - centre_other - Z95 * error, -2)
+        high = np.minimum(centre - centre_other + Z95 * error, 2)
+        return Test(error, low, high, p_values(self, other))
+
     def plus(self, other: "Counts") -> "Counts":
         """Return the counts of these trials and of others."""
         return Counts(
@@ -92,12 +142,8 @@ class Disagreements:
 
     Attributes:
         index: int64 [P], the training examples that both sides have a score for.
-        difference: float64 [P], memorization of the one less that of the other, in [−2, 2].
-        standard_error: float64 [P], with one success and one failure added to each group.
-        ci_low, ci_high: float64 [P], 95% interval: the two Agresti–Caffo intervals combined, their
-            half-widths as √(h₁² + h₂²) about the difference of their centres (MOVER, Zou & Donner
-            2008).
-        p_value: float64 [P], two-sided, of no difference: see :func:`p_values`.
+        difference: float64 [P], memorization of the one less that of the other.
+        standard_error, ci_low, ci_high, p_value: float64 [P], of the test.
         q_value: float64 [P], Benjamini & Hochberg 1995, over all P.
     """
 
@@ -110,17 +156,13 @@ class Disagreements:
     q_value: Floats
 
 
-def disagreements(one: Counts, other: Counts) -> Disagreements:
+def disagreements(one: D, other: D) -> Disagreements:
     """Say of each example how much the two sides differ on it, and how surely."""
     from scipy.stats import false_discovery_control
 
     index = np.flatnonzero(~np.isnan(one.estimate - other.estimate))
     one, other = one.where(index), other.where(index)
-    (centre, of_one), (centre_other, of_other) = one.moderated(1), other.moderated(1)
-    error = np.sqrt(of_one + of_other)
-    low = np.maximum(centre - centre_other - Z95 * error, -2)
-    high = np.minimum(centre - centre_other + Z95 * error, 2)
-    p = p_values(one, other)
+    error, low, high, p = one.tested(other)
     q = false_discovery_control(p) if len(p) else p
     difference = one.estimate - other.estimate
     order = np.lexsort((index, -np.abs(difference), -np.maximum(low, -high)))

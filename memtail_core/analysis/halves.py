@@ -13,6 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from memtail_core.analysis.measuring import mean_evidence
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.agreement import (
     MOST_PAIRS,
@@ -21,8 +22,12 @@ from memtail_core.estimation.agreement import (
     high_pairs,
     pairs_overlap,
 )
-from memtail_core.estimation.estimator import UNKNOWN
+from memtail_core.estimation.averaged import by_measure
+from memtail_core.estimation.counted import COUNTED
+from memtail_core.estimation.estimator import UNKNOWN, Observations
 from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
+from memtail_core.estimation.mean_influence import MeanEvidence
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
@@ -108,25 +113,41 @@ class Sample:
     Attributes:
         study: its trials.
         at: int64 [t], the positions of those it has.
+        measure: what memorization and influence are differences of.
     """
 
     study: Trials
     at: Indices
+    measure: Measure = CORRECTNESS
 
     @cached_property
     def memorization(self) -> Floats:
         """Of every training example, float64 [n]; NaN where missing.
 
         Raises:
-            EstimationError: imported trials have no outcomes of training examples.
+            EstimationError: imported trials have no outcomes of training examples, or the trials
+                have no values.
         """
         if self.study.train_correct is None:
             raise EstimationError(UNKNOWN)
-        return self.study.taken(self.at).counted().memorization
+        of, no_labels = self.study.taken(self.at), np.zeros(0, np.int64)
+        seen = Observations(of.subset, of.train_correct, of.n, no_labels, of.train_values)
+        return by_measure(self.measure, COUNTED).memorization(seen).memorization
+
+    @property
+    def measured(self) -> Evidence | MeanEvidence:
+        """What influence by the measure is estimated from.
+
+        Raises:
+            EstimationError: the trials have no values.
+        """
+        if self.measure is CORRECTNESS:
+            return self.evidence
+        return mean_evidence(self.study.taken(self.at), self.measure)
 
     @cached_property
     def evidence(self) -> Evidence:
-        """What influence is estimated from."""
+        """What influence on correctness is estimated from."""
         subset, correct = self.study.subset[self.at], self.study.test_correct[self.at]
         return Evidence.of(subset, correct, self.study.n, self.study.n_test)
 
@@ -159,7 +180,7 @@ class PairComparison:
             family = self.rule.family(memorization, self.y_train, self.y_test)
             found.append(
                 high_pairs(
-                    side.evidence,
+                    side.measured,
                     family,
                     self.influence_thresholds,
                     counter=self.counter,

@@ -1,11 +1,16 @@
 """Which measures a stored study has, and what estimates memorization by one of them."""
 
-from memtail_core.errors import EstimationError
-from memtail_core.estimation.averaged import by_measure
+from memtail_core.estimation.averaged import by_measure, unknown
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import Estimator
 from memtail_core.estimation.mean_influence import MeanEvidence
-from memtail_core.estimation.measures import ACCURACY, MARGIN, Measure, measure_named
+from memtail_core.estimation.measures import (
+    ACCURACY,
+    LOG_LIKELIHOOD,
+    MARGIN,
+    Measure,
+    measure_named,
+)
 from memtail_core.running import loading
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
@@ -16,17 +21,20 @@ def value_of(study: Study) -> str | None:
     """Return the name of the value that the study keeps beside the bits; None if it keeps none.
 
     It is that of the recipe's outcome, without importing what trains: classifiers keep margins,
-    language models the accuracy of next tokens.
+    language models the accuracy of next tokens, or what ``[training] value`` says.
     """
     if not study.margins:
         return None
-    return MARGIN.value if study.dataset.is_labelled else ACCURACY.value
+    if study.dataset.is_labelled:
+        return MARGIN.value
+    is_likelihood = study.training.get("value") == LOG_LIKELIHOOD.name
+    return (LOG_LIKELIHOOD if is_likelihood else ACCURACY).value
 
 
 def measure_of(study: Study, name: str | None = None) -> Measure:
     """Return a measure of the study by its name; None: its default.
 
-    That is correctness, or the accuracy of next tokens of language models.
+    That is correctness, or of language models the accuracy or the likelihood of next tokens.
 
     Raises:
         EstimationError: the study has no such measure.
@@ -52,17 +60,21 @@ def mean_evidence(trials: Trials, measure: Measure) -> MeanEvidence:
         EstimationError: the trials have no values.
     """
     if trials.test_values is None:
-        raise EstimationError(
-            f"--measure {measure.name}: the models have no values beside their bits"
-        )
+        raise unknown(measure)
     return MeanEvidence.of(
         trials.subset, trials.test_values, trials.n, measure, trials.train_values
     )
 
 
-def with_values(store: ObjectStore, study: Study, trials: Trials) -> Trials:
-    """Return trials with their values if the study's default measure needs them, else the same."""
-    if not estimator_of(study).needs_values or trials.test_values is not None:
+def with_values(
+    store: ObjectStore, study: Study, trials: Trials, measure: Measure | None = None
+) -> Trials:
+    """Return trials with their values if a measure needs them, else the same.
+
+    None: the study's default measure.
+    """
+    needs = (measure or measure_of(study)).value is not None
+    if not needs or trials.test_values is not None:
         return trials
     loaded, _ = loading.load(store, study, values=True)
     return loaded

@@ -1,6 +1,6 @@
 """How much two sets of estimates agree: examples by their scores, pairs by their influence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -14,11 +14,14 @@ from memtail_core.estimation.influence.families import Family
 from memtail_core.estimation.influence.pair_statistics import by_chance
 from memtail_core.estimation.influence.scan import CountedPairs, scan
 from memtail_core.estimation.intervals import reaches
+from memtail_core.estimation.mean_influence import MeanEvidence, pairs
+from memtail_core.estimation.mean_influence import scan as means
 
 MOST_PAIRS = 5_000_000
 _TOP = 0.05
 
 Floats = NDArray[np.float64]
+_Part = tuple[NDArray[np.int64], Floats]  # keys and influence, of HighPairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,7 @@ class HighPairs:
 
 
 def high_pairs(
-    evidence: Evidence,
+    evidence: Evidence | MeanEvidence,
     family: Family,
     thresholds: Sequence[float],
     *,
@@ -124,30 +127,59 @@ def high_pairs(
 
     Few trials make high influence of mere noise. So the pass begins with the lowest threshold at
     which chance alone is expected to give at most ``most`` pairs, and gives up where there are
-    more after all.
+    more after all. ``counter`` counts the bits of correctness; other measures are averaged.
     """
-    testable, n_test = family.testable(evidence), len(evidence.correct)
-    none = np.zeros(0, np.int64), np.zeros(0)
+    testable = family.testable(evidence)
+    chance: Callable[[float], float]
+    listed: Callable[[float], Iterable[_Part]]
+    if isinstance(evidence, MeanEvidence):
+        chance, listed = _of_means(evidence, testable)
+    else:
+        chance, listed = _of_counts(evidence, testable, counter)
+    theta = next((each for each in sorted(thresholds) if chance(each) <= most), inf)
+    parts: list[_Part] = [(np.zeros(0, np.int64), np.zeros(0))]
+    for part in listed(theta) if theta < inf else ():
+        parts.append(part)
+        if sum(len(key) for key, _ in parts) > most:
+            theta, parts = inf, parts[:1]
+            break
+    key, influence = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.argsort(key)
+    return HighPairs(key[order], influence[order], theta, testable.n_pairs)
 
-    def reduce(found: CountedPairs) -> tuple[NDArray[np.int64], Floats]:
+
+def _of_counts(
+    evidence: Evidence, testable: Family, counter: PairCounter
+) -> tuple[Callable[[float], float], Callable[[float], Iterable[_Part]]]:
+    """What chance gives from a threshold on, and the pairs that reach one, by correctness."""
+    n_test = len(evidence.correct)
+
+    def reduce(found: CountedPairs) -> _Part:
         values, _ = evidence.estimate(found.in_correct, found.train, found.test)
         return found.train * n_test + found.test, values
 
-    candidates = (InfluenceThreshold(theta) for theta in sorted(thresholds))
-    threshold = next(
-        (each for each in candidates if by_chance(evidence, testable, each) <= most), None
-    )
-    if threshold is None:
-        return HighPairs(*none, inf, testable.n_pairs)
-    parts, n_found = [none], 0
-    for part in scan(evidence, testable, threshold, reduce, counter=counter):
-        parts.append(part.value)
-        n_found += len(part.value[0])
-        if n_found > most:
-            return HighPairs(*none, inf, testable.n_pairs)
-    key, influence = (np.concatenate(each) for each in zip(*parts, strict=True))
-    order = np.argsort(key)
-    return HighPairs(key[order], influence[order], threshold.theta, testable.n_pairs)
+    def listed(theta: float) -> Iterable[_Part]:
+        found = scan(evidence, testable, InfluenceThreshold(theta), reduce, counter=counter)
+        return (part.value for part in found)
+
+    return lambda theta: by_chance(evidence, testable, InfluenceThreshold(theta)), listed
+
+
+def _of_means(
+    evidence: MeanEvidence, testable: Family
+) -> tuple[Callable[[float], float], Callable[[float], Iterable[_Part]]]:
+    """The same by another measure."""
+    n_test = evidence.values.shape[1]
+
+    def listed(theta: float) -> Iterable[_Part]:
+        def reduce(found: means.Candidates) -> _Part:
+            values = found.moments.influence
+            kept = np.flatnonzero(reaches(values, theta))
+            return (found.train * n_test + found.test)[kept], values[kept]
+
+        return means.scan(evidence, testable, means.Near(theta, inf), reduce)
+
+    return lambda theta: pairs.by_chance(evidence, testable, theta), listed
 
 
 def pairs_overlap(one: HighPairs, other: HighPairs, thresholds: Sequence[float]) -> Overlap:

@@ -36,9 +36,7 @@ class Averaged:
         if observations.correct is None:
             raise EstimationError(UNKNOWN)
         if observations.values is None:
-            raise EstimationError(
-                f"--measure {self.measure.name}: the models have no values beside their bits"
-            )
+            raise unknown(self.measure)
         held_in, held_out = sides(observations.subset, observations.values, self.measure)
         estimate, error, low, high = welch(held_in, held_out, self.measure)
         return Memorization(
@@ -51,6 +49,11 @@ class Averaged:
             accuracy_in=np.asarray(held_in.mean),
             accuracy_out=np.asarray(held_out.mean),
         )
+
+
+def unknown(measure: Measure) -> EstimationError:
+    """Return the error for trials that have no values."""
+    return EstimationError(f"--measure {measure.name}: the models have no values beside their bits")
 
 
 def by_measure(measure: Measure, otherwise: Estimator) -> Estimator:

@@ -1,11 +1,11 @@
-"""What a trial's outcome on an example is taken to be: a bit, a probability, a margin, an accuracy.
+"""What a trial's outcome on an example is taken to be: a bit, a probability, an accuracy, …
 
 A measure reads what trials keep: the bit of correctness, or the value beside it (``Value.name`` of
 the recipe's outcome). Memorization and influence are differences of its means. A new measure is one
 line in ``MEASURES``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ def _logistic(margins: Narrow) -> Narrow:
     from scipy.special import expit  # which listing the commands need not wait for
 
     return np.asarray(expit(margins), np.float32)
+
+
+def _exponential(logarithms: Narrow) -> Narrow:
+    return np.exp(np.minimum(logarithms, 0))  # what is stored is at most 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,14 @@ class Measure:
         """The largest difference of two means."""
         return self.high - self.low
 
+    def scaled(self, shares: Iterable[float]) -> list[float]:
+        """Return thresholds of shares in units of the measure, as its own are of the paper's.
+
+        >>> MARGIN.scaled([0.1, 0.25])
+        [0.4, 1.0]
+        """
+        return [self.theta_mem / THETA_MEM * share for share in shares]
+
     def of(self, values: NDArray[np.float16]) -> Narrow:
         """Return the measure of stored values, float32 of their shape."""
         return self.transform(values.astype(np.float32))
@@ -89,11 +101,28 @@ MARGIN = Measure(
     theta_infl=4 * THETA_INFL,
 )
 ACCURACY = Measure("accuracy", "token_accuracy", "the mean accuracy of next tokens")
+LIKELIHOOD = Measure(
+    "likelihood",
+    "log_likelihood",
+    "the mean likelihood of next tokens, the geometric mean of their probabilities",
+    transform=_exponential,
+)
+LOG_LIKELIHOOD = Measure(
+    "log-likelihood",
+    "log_likelihood",
+    "the mean log-likelihood of next tokens",
+    low=-100.0,
+    high=0.0,
+    # a step of the logarithm at ½ is twice that of the probability
+    theta_mem=2 * THETA_MEM,
+    theta_infl=2 * THETA_INFL,
+)
+OF_TOKENS = (ACCURACY, LIKELIHOOD, LOG_LIKELIHOOD)
 
 MEASURES: dict[str, Measure] = {
-    each.name: each for each in (CORRECTNESS, PROBABILITY, MARGIN, ACCURACY)
+    each.name: each for each in (CORRECTNESS, PROBABILITY, MARGIN, *OF_TOKENS)
 }
-_DEFAULTS = {"token_accuracy": ACCURACY}  # of studies with other values: correctness
+_DEFAULTS = {of.value: of for of in (ACCURACY, LIKELIHOOD)}  # with other values: correctness
 
 
 def measures_of(value: str | None) -> tuple[Measure, ...]:
@@ -105,7 +134,7 @@ def measures_of(value: str | None) -> tuple[Measure, ...]:
     ['accuracy', 'correctness']
     """
     found = [each for each in MEASURES.values() if each.value in (None, value)]
-    default = _DEFAULTS.get(value or "", CORRECTNESS)
+    default = _DEFAULTS.get(value, CORRECTNESS)
     return default, *(each for each in found if each is not default)
 
 

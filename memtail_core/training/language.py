@@ -1,4 +1,4 @@
-"""The outcome of a language model: how many of a document's next tokens it predicts.
+"""The outcomes of a language model: how well it predicts a document's next tokens.
 
 A document is tokens 1 … V, then 0. A model reads its first tokens and predicts the one after; 0
 after the last token is a prediction too: the end of the text. The first token is given.
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from memtail_core.training.outcome import Bits, Value, Values
+
+_LIMIT = 100.0  # a less likely document says nothing more, and float16 has little room
 
 
 def next_tokens(documents: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,10 +49,31 @@ class TokenAccuracy:
             output: logits of the next tokens, float [K, n, T − 1, 1 + V].
             target: the documents, int64 [n, T].
         """
-        expected, is_counted = next_tokens(target)
-        right = ((output.argmax(-1) == expected) & is_counted).sum(-1)
-        n = is_counted.sum(-1)
+        right, n = _right(output, target)
         return (right == n).cpu().numpy(), (right / n).half().cpu().numpy()
 
 
-TOKEN_ACCURACY = TokenAccuracy()
+class LogLikelihood:
+    """The value is the mean of log p over a document's next tokens, in nats.
+
+    It is clipped to −100. The bit is that of :class:`TokenAccuracy`.
+    """
+
+    value = Value("log_likelihood", "float16", -_LIMIT, 0.0)
+
+    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+        """See :class:`TokenAccuracy`: log p = z_next − log Σ exp z, with z the logits."""
+        right, n = _right(output, target)
+        expected, is_counted = next_tokens(target)
+        own = output.gather(-1, expected.expand(len(output), -1, -1)[..., None])[..., 0]
+        log_p = (own - output.logsumexp(-1)).masked_fill(~is_counted, 0.0).sum(-1) / n
+        return (right == n).cpu().numpy(), log_p.clamp(-_LIMIT, 0.0).half().cpu().numpy()
+
+
+def _right(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """How many next tokens are predicted right, int64 [K, n], and how many there are, [n]."""
+    expected, is_counted = next_tokens(target)
+    return ((output.argmax(-1) == expected) & is_counted).sum(-1), is_counted.sum(-1)
+
+
+TOKEN_ACCURACY, LOG_LIKELIHOOD = TokenAccuracy(), LogLikelihood()

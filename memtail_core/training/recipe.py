@@ -26,8 +26,12 @@ class Recipe(BaseModel, ABC):
     streams: ClassVar[bool] = False  # whether mapped examples stay in their files in training
     version: ClassVar[int] = 1  # raise it when the same options train different models
     labelled: ClassVar[bool] = True  # whether examples have labels to learn
-    outcome: ClassVar[Outcome] = CLASSIFICATION  # what a trial records about each example
     recipe: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a trial records about each example."""
+        return CLASSIFICATION
 
     @abstractmethod
     def engine(self, device: str, tuning: Tuning = UNTUNED) -> Engine:

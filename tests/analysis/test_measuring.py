@@ -9,10 +9,12 @@ from memtail_core.analysis import analyse
 from memtail_core.analysis.measuring import estimator_of, measure_of, value_of, with_values
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.measures import ACCURACY, CORRECTNESS, PROBABILITY
+from memtail_core.estimation.measures import ACCURACY, CORRECTNESS, LIKELIHOOD, PROBABILITY
 from memtail_core.report import tables
 from memtail_core.study import DatasetIdentity
 from memtail_core.training import Recipe
+from memtail_core.training.gradient.gpt import GPT
+from memtail_core.training.language import LOG_LIKELIHOOD
 from memtail_core.training.registry import _BY_NAME, _BY_PREFIX
 from tests.conftest import Trained
 
@@ -22,8 +24,19 @@ def test_the_value_is_that_of_the_recipes_outcome(
     recipe: type[Recipe], trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DatasetIdentity, "is_labelled", recipe.labelled)
-    assert recipe.outcome.value is not None
-    assert value_of(trained.study) == recipe.outcome.value.name
+    made = recipe.model_construct()
+    assert made.outcome.value is not None
+    assert value_of(trained.study) == made.outcome.value.name
+
+
+def test_a_language_model_has_the_value_that_its_recipe_names(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatasetIdentity, "is_labelled", False)
+    study = trained.study.model_copy(update={"training": GPT(value="log-likelihood").described()})
+    assert LOG_LIKELIHOOD.value is not None
+    assert value_of(study) == LOG_LIKELIHOOD.value.name
+    assert measure_of(study) is LIKELIHOOD
 
 
 def test_a_classifier_has_its_margins_and_is_counted(trained: Trained) -> None:

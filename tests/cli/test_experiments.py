@@ -83,6 +83,18 @@ def test_stability_says_how_many_models_it_takes(memtail: Memtail, folder: Path)
     assert found["pearson"] > 0.5
 
 
+def test_halves_agree_by_a_measure(memtail: Memtail, folder: Path) -> None:
+    said = memtail("stability", "digits", "--splits", "2", "--measure", "probability").stdout
+    assert "Memorization and influence are of the mean probability of the label." in said
+    by = ("--splits", "2", "--measure", "margin", "--json")
+    found = json.loads(memtail("stability", "digits", *by).stdout)
+    assert (found["measure"], found["theta_mem"], found["theta_infl"]) == ("margin", 1.0, 0.6)
+    assert found["pearson"] > 0.5
+    assert len([*folder.glob("studies/*/experiments/stability-with-margin.json")]) == 1
+    wrong = memtail("stability", "digits", "--measure", "accuracy")
+    assert "choose correctness or probability or margin" in refused(wrong)
+
+
 @pytest.mark.slow
 def test_experiments_stay_in_the_report(memtail: Memtail, folder: Path, page: Path) -> None:
     memtail("stability", "digits")
@@ -151,6 +163,10 @@ def test_studies_of_the_same_data_are_compared(
     assert found["shares_subsets"] is True
     assert found["half"] == [20, 20]
     assert f'id="comparison-with-{narrower}"' in page.read_text()
+    by = ("--measure", "probability", "--splits", "1", "--json")
+    measured = json.loads(memtail("compare", "digits", "narrow", *by).stdout)
+    assert (measured["measure"], measured["theta_mem"]) == ("probability", 0.25)
+    assert measured["pearson"] > 0.5
 
 
 def test_other_data_cannot_be_compared(memtail: Memtail, folder: Path) -> None:

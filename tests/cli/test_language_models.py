@@ -91,6 +91,34 @@ def test_pairs_are_by_accuracy_too(memtail: Memtail, folder: Path) -> None:
     assert not {"class", "document"} & set(table.split())
 
 
+def test_log_likelihoods_are_kept_instead_where_the_study_says_so(
+    memtail: Memtail, folder: Path
+) -> None:
+    """The models are the same: only what is kept of them differs."""
+    store, options = FilesStore(folder / "runs"), ("--trials", "8", "--workers", "1")
+    value = ("--set", "training.value=log-likelihood", "--set", "study.name=likely")
+    ran = memtail("run", str(folder / "study.toml"), *value, *options, *store_of(folder))
+    assert ran.exit_code == 0, ran.output
+    likely, plain = (
+        loading.load(store, catalogue.find(store, name), values=True)[0]
+        for name in ("likely", "stories")
+    )
+    assert likely.train_values is not None
+    assert likely.train_values.max() <= 0
+    assert likely.subset.tobytes() == plain.subset[:8].tobytes()
+    subset = np.unpackbits(likely.subset, axis=1, count=likely.n).astype(bool)
+    i = int(np.flatnonzero((subset.sum(0) > 1) & (subset.sum(0) < 7))[0])
+    values = likely.train_values[:, i].astype(float)
+    for measure, of in (("likelihood", np.exp(values)), ("log-likelihood", values)):
+        asked = ("scores", "likely", "--measure", measure, "--json")
+        rows = json.loads(memtail(*asked, *store_of(folder)).stdout)
+        expected = of[subset[:, i]].mean() - of[~subset[:, i]].mean()
+        assert rows[i]["memorization"] == pytest.approx(expected, abs=1e-5)
+        assert rows[i][f"{measure}_in"] == pytest.approx(of[subset[:, i]].mean(), rel=1e-5)
+    default = json.loads(memtail("scores", "likely", "--json", *store_of(folder)).stdout)
+    assert "likelihood_in" in default[i]
+
+
 def test_what_a_document_rests_on_is_by_accuracy(memtail: Memtail, folder: Path) -> None:
     store = FilesStore(folder / "runs")
     study = catalogue.find(store, "stories")
@@ -117,7 +145,7 @@ def test_what_a_document_rests_on_is_by_accuracy(memtail: Memtail, folder: Path)
 
 def test_the_report_shows_documents_and_speaks_of_no_class(memtail: Memtail, folder: Path) -> None:
     assert memtail("report", "stories", *store_of(folder)).exit_code == 0
-    (page,) = (folder / "runs").glob("studies/*/report/index.html")
+    (page,) = (folder / "runs").glob("studies/stories-*/report/index.html")
     html = page.read_text()
     body = re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL)
     assert "By class" not in body

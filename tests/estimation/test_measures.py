@@ -8,6 +8,8 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation.measures import (
     ACCURACY,
     CORRECTNESS,
+    LIKELIHOOD,
+    LOG_LIKELIHOOD,
     MARGIN,
     MEASURES,
     PROBABILITY,
@@ -28,7 +30,7 @@ def test_a_probability_is_that_of_the_margin() -> None:
     np.testing.assert_allclose(logit(found[0, 1:4].astype(float)), VALUES[0, 1:4], atol=1e-6)
 
 
-@pytest.mark.parametrize("measure", [MARGIN, ACCURACY])
+@pytest.mark.parametrize("measure", [MARGIN, ACCURACY, LOG_LIKELIHOOD])
 def test_other_values_are_taken_as_they_are(measure: Measure) -> None:
     assert MEASURES[measure.name] is measure
     assert measure.of(VALUES).tolist() == VALUES.astype(np.float32).tolist()
@@ -40,10 +42,19 @@ def test_the_table_holds_what_each_value_becomes(measure: Measure) -> None:
     assert table[VALUES.view(np.uint16)].tolist() == measure.of(VALUES).tolist()
 
 
+def test_the_likelihood_is_that_of_the_logarithm() -> None:
+    values = np.array([-100, -2.5, -0.125, 0], np.float16)
+    np.testing.assert_allclose(
+        LIKELIHOOD.of(values), np.e ** values.astype(float), rtol=1e-6, atol=1e-40
+    )
+    assert LIKELIHOOD.is_share
+
+
 def test_a_study_has_the_measures_of_its_value_the_default_first() -> None:
     assert measures_of(None) == (CORRECTNESS,)
     assert measures_of("margin") == (CORRECTNESS, PROBABILITY, MARGIN)
     assert measures_of("token_accuracy") == (ACCURACY, CORRECTNESS)
+    assert measures_of("log_likelihood") == (LIKELIHOOD, CORRECTNESS, LOG_LIKELIHOOD)
     assert measure_named(None, "margin") is CORRECTNESS
     assert measure_named(None, "token_accuracy") is ACCURACY
     assert measure_named("margin", "margin") is MARGIN

@@ -79,7 +79,7 @@ def test_results_of_the_version_before_are_read(path: Path) -> None:
     result: Result = experiment.result.model_validate_json(text)
     assert result.name == path.stem
     old, new = json.loads(text), result.model_dump(mode="json")
-    assert set(added(old, new)) <= {"estimator", *OF_JUDGE, *OF_PRIVACY}
+    assert set(added(old, new)) <= {"estimator", "measure", *OF_JUDGE, *OF_PRIVACY}
 
 
 def test_old_results_are_there_for_every_experiment() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import programs
+from tests import programs, texts
 
 _TIMEOUT = 600.0  # seconds; far more than any step takes, on a machine with other load too
 STUDY = """
@@ -41,9 +41,10 @@ def toml(tmp_path: Path) -> Path:
 class Run:
     """``memtail run``, as its own session: a fork, or a fresh process as users start it."""
 
-    def __init__(self, toml: Path, store: Path, *, fresh: bool = False) -> None:
+    def __init__(self, toml: Path, store: Path, *, fresh: bool = False, workers: int = 2) -> None:
         arguments = ("run", str(toml), "--store", str(store))
-        arguments += ("--workers", "2", "--stack", "3")  # two stores could measure otherwise
+        arguments += ("--workers", str(workers))
+        arguments += ("--stack", "3")  # two stores could measure otherwise
         self._said = toml.parent / "said"
         self._run: programs.Program | subprocess.Popen[bytes]
         if not fresh:
@@ -69,8 +70,8 @@ class Run:
         return self._run.wait(_TIMEOUT), self._said.read_text()
 
 
-def finish(toml: Path, store: Path) -> None:
-    code, said = Run(toml, store).ended()
+def finish(toml: Path, store: Path, workers: int = 2) -> None:
+    code, said = Run(toml, store, workers=workers).ended()
     assert code == 0, said
 
 
@@ -102,9 +103,15 @@ def descendants(process: Run) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(toml: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["mlp", "bag", "gpt"])
+def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(
+    toml: Path, tmp_path: Path, recipe: str
+) -> None:
+    """Digits, texts and documents, whose scores are of real values; one worker, then two."""
+    if recipe != "mlp":
+        toml.write_text(texts.study_file(recipe, tmp_path, trials=60))
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    finish(toml, undisturbed)
+    finish(toml, undisturbed, workers=1)
     rng = random.Random()  # a different moment each time the test is run
     counts = []
     for attempt in range(5):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from memtail_core.analysis import analyse
+from memtail_core.analysis.measuring import with_values
 from memtail_core.report import table_files, tables
 from memtail_core.running import execution
 from memtail_core.running.preparation import prepare
@@ -15,6 +16,7 @@ from tests.conftest import Shared
 from tests.servers import S3Server, s3_server
 from tests.services.cluster import Cluster, GatedCluster, running
 from tests.services.gated import STUDY
+from tests.texts import study_file
 
 TOML = """
 [study]
@@ -60,6 +62,15 @@ def local_scores(shared: Shared) -> bytes:
         return scores_of(TOML, folder, STACK)
 
 
+@pytest.fixture
+def text_scores(cluster: Cluster, shared: Shared, request: pytest.FixtureRequest) -> bytes:
+    """The same of texts, by the recipe that the test names; they are the cluster's small study."""
+    toml = study_file(request.param, cluster.folder, trials=36)
+    (cluster.folder / "small.toml").write_text(toml)
+    with shared(f"small-{request.param}") as folder:
+        return scores_of(toml, folder, STACK)
+
+
 @pytest.fixture(scope="session")
 def gated_scores(shared: Shared) -> bytes:
     """The same of the gated study."""
@@ -72,5 +83,6 @@ def scores_of(toml: str, folder: Path, stack: int | None = None, trials: int = 3
     (folder / "study.toml").write_text(toml)
     study, dataset = prepare(Spec.load(str(folder / "study.toml")))
     store = FilesStore(folder / "runs")
-    loaded = execution.run(study, store, dataset, trials, workers=1, stack=stack)
+    bits = execution.run(study, store, dataset, trials, workers=1, stack=stack)
+    loaded = with_values(store, study, bits)
     return table_files.to_parquet(tables.scores_table(analyse(study, dataset, loaded)))

@@ -26,6 +26,17 @@ def test_any_number_of_workers_gives_the_scores_of_a_local_run(
     assert cluster.finish() == local_scores
 
 
+@pytest.mark.parametrize("text_scores", ["bag", "gpt"], indirect=True)
+def test_texts_on_a_cluster_have_the_scores_of_a_local_run(
+    cluster: Cluster, text_scores: bytes
+) -> None:
+    """Those of documents are means of real values, which are files of their own."""
+    cluster.aggregator()
+    cluster.worker()
+    cluster.memtail("submit", "small.toml", "--stack", "3")
+    assert cluster.finish() == text_scores
+
+
 def test_workers_killed_again_and_again(gated: GatedCluster, gated_scores: bytes) -> None:
     gated.aggregator()
     worker = gated.worker()

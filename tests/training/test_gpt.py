@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,7 +15,7 @@ from memtail_core.training.gradient.gpt import GPT
 from memtail_core.training.gradient.losses import chance_loss
 from memtail_core.training.gradient.objective import NEXT_TOKENS
 from memtail_core.training.gradient.stacked_layers import stacked
-from memtail_core.training.language import TOKEN_ACCURACY, next_tokens
+from memtail_core.training.language import LOG_LIKELIHOOD, TOKEN_ACCURACY, next_tokens
 from tests.texts import counting, documents, reviewed
 from tests.training.contract import EngineContract
 from tests.training.outcome_contract import OutcomeContract
@@ -95,6 +96,41 @@ class TestTokenAccuracy(OutcomeContract):
             right = [logits[k, i, j].argmax() == t for j, t in predictions(target[i].tolist())]
             share[k, i] = np.mean(right)
         return share == 1, share
+
+
+class TestLogLikelihood(TestTokenAccuracy):
+    @pytest.fixture
+    def outcome(self) -> Outcome:
+        return LOG_LIKELIHOOD
+
+    @pytest.fixture
+    def expected(self, examples: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        logits, target = (each.numpy() for each in examples)
+        log_p, whole = log_softmax(logits, axis=3), np.zeros(logits.shape[:2], bool)
+        mean = np.zeros(logits.shape[:2])
+        for k, i in np.ndindex(mean.shape):
+            wanted = predictions(target[i].tolist())
+            mean[k, i] = np.mean([log_p[k, i, j, t] for j, t in wanted])
+            whole[k, i] = all(log_p[k, i, j].argmax() == t for j, t in wanted)
+        return whole, mean
+
+    def test_what_is_impossible_has_a_finite_value(self) -> None:
+        logits = torch.full((1, 1, 2, 3), -torch.inf)
+        logits[..., 0] = 0.0
+        _, value = LOG_LIKELIHOOD.measure(logits, torch.tensor([[1, 2, 1]]))
+        assert value is not None
+        assert value.tolist() == [[-100]]
+
+
+def test_the_value_is_a_part_of_the_recipe_only_where_it_is_chosen() -> None:
+    plain, other = (
+        training.resolve({**SMALL, **chosen}, counting(), 175)
+        for chosen in ({}, {"value": "log-likelihood"})
+    )
+    assert "value" not in plain.described()
+    assert plain.outcome is TOKEN_ACCURACY
+    assert other.described()["value"] == "log-likelihood"
+    assert training.restore(other.described()).outcome is LOG_LIKELIHOOD
 
 
 def test_next_tokens_are_those_of_the_definition() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from memtail_core.errors import EstimationError
+from memtail_core.experiments import measured
 from memtail_core.experiments.comparison.result import Comparison
 from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Subject
 
@@ -19,6 +20,7 @@ class CompareOptions(Options):
     """The options of the command."""
 
     splits: int = Field(5, ge=1, le=1000, description="Draw this many random halves of each study.")
+    measure: str | None = measured.OPTION
 
 
 def run(host: Host, options: CompareOptions) -> Iterator[Comparison]:
@@ -28,21 +30,33 @@ def run(host: Host, options: CompareOptions) -> Iterator[Comparison]:
     the difference is noise, each study is also compared with itself, one half of its models with
     the other. Trains nothing.
     """
+    from memtail_core.analysis.measuring import measure_of, with_values
     from memtail_core.estimation.influence import PairsRule, counter_for
     from memtail_core.experiments.comparison.plan import compare
     from memtail_core.experiments.comparison.yardstick import Side
+    from memtail_core.experiments.stability.result import INFLUENCE_THRESHOLDS, THRESHOLDS
 
-    pairs = list(combinations(host.subjects(), 2))
+    subjects = host.subjects()
+    measure = measure_of(subjects[0].study, options.measure)
+    for each in subjects:
+        measure_of(each.study, measure.name)  # all must have it
+    pairs = list(combinations(subjects, 2))
     for one, other in pairs:
         _check(one, other)
     for one, other in pairs:
         with host.progress("comparing", options.splits + 1, "comparisons") as progress:
+            mine, theirs = (
+                Side.of(s.study, with_values(s.store, s.study, s.trials, measure), measure)
+                for s in (one, other)
+            )
             result = compare(
-                Side.of(one.study, one.trials),
-                Side.of(other.study, other.trials),
+                mine,
+                theirs,
                 one.dataset.y_train,
                 one.dataset.y_test,
-                PairsRule(),
+                PairsRule(measure.theta_mem, measure.theta_infl),
+                thresholds=measure.scaled(THRESHOLDS),
+                influence_thresholds=measure.scaled(INFLUENCE_THRESHOLDS),
                 changes=one.study.differences(other.study),
                 splits=options.splits,
                 counter=counter_for("cpu"),

@@ -14,16 +14,20 @@ from scipy.special import ndtri
 from memtail_core.analysis.disagreements import (
     LARGEST_Z,
     Counts,
+    Differences,
     Disagreements,
     differs,
     disagreements,
     p_values,
 )
 from memtail_core.analysis.halves import PairComparison, Sample, halves, sizes
+from memtail_core.analysis.mean_differences import Means
+from memtail_core.analysis.measuring import mean_evidence
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.agreement import MOST_PAIRS, HighPairs, Overlap, agreement
 from memtail_core.estimation.influence import Evidence, PairCounter, PairsRule
 from memtail_core.estimation.intervals import reaches
+from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.experiments.comparison.result import Both, Comparison, Disagreement
 from memtail_core.experiments.comparison.yardstick import Side, mean_known, yardstick
 from memtail_core.experiments.experiment import ProgressCallback
@@ -57,9 +61,10 @@ def compare(
     """Compare two studies of the same data (Feldman & Zhang 2020, section 3.4).
 
     Args:
-        one, other: the studies; their numbers of trials may differ.
+        one, other: the studies, by one measure; their numbers of trials may differ.
         y_train, y_test: int64 [n], [n_test], labels.
-        rule: whose theta_mem and same_class say which pairs are looked at, by each side's scores.
+        rule: in units of the measure; its theta_mem and same_class say which pairs are looked at,
+            by each side's scores.
         changes: what differs between the studies, each as ``training.epochs: 10 → 20``.
         thresholds: of memorization, K of them.
         influence_thresholds: of influence, above 0, L of them.
@@ -77,11 +82,10 @@ def compare(
         raise ValueError("only studies of the same examples can be compared")
     look = PairComparison(y_train, y_test, rule, influence_thresholds, counter, most)
     most_halved = [_largest(side) for side in (one, other)]
-    whole = [Sample(side.trials, np.arange(len(side.trials))) for side in (one, other)]
-    counts = [Counts.of(side.trials) for side in (one, other)]
+    whole = [side.sample(np.arange(len(side.trials))) for side in (one, other)]
     scores = agreement(whole[0].memorization, whole[1].memorization, thresholds)
     high = look.pairs(whole)
-    only_one, only_other = _only(high, [each.evidence for each in whole], influence_thresholds)
+    only_one, only_other = _only(high, whole, influence_thresholds)
     if progress is not None:
         progress(1)
     measured = yardstick(one, other, min(most_halved), look, thresholds, splits, seed, progress)
@@ -89,6 +93,7 @@ def compare(
         _reliability(side, size, splits, seed)
         for side, size in zip((one, other), most_halved, strict=True)
     )
+    estimates, differing = _estimates(one, other)
     shares = _shares_subsets(one.trials, other.trials)
     if shares:
         r_one, r_other, r_between = measured.pearson.mean(axis=1)
@@ -97,14 +102,14 @@ def compare(
         beyond = between - (within_one + within_other) / 2
     else:
         corrected = _corrected(scores.pearson, *reliability)
-        apart = (counts[0].estimate - counts[1].estimate) ** 2
-        beyond = mean_known(apart - counts[0].variance - counts[1].variance)
-    differing = disagreements(*counts)
+        apart = (estimates[0].estimate - estimates[1].estimate) ** 2
+        beyond = mean_known(apart - estimates[0].variance - estimates[1].variance)
     return Comparison(
         study=one.id,
         trials=len(one.trials),
         other=other.id,
         other_trials=len(other.trials),
+        measure=one.measure.name,
         names=(one.id, other.id) if one.name == other.name else (one.name, other.name),
         changes=[each for each in changes if not each.startswith("name:")],
         shares_subsets=shares,
@@ -174,7 +179,7 @@ def _reliability(side: Side, size: int, splits: int, seed: int) -> float:
     for split in range(splits):
         rng = np.random.default_rng([seed, size, split])
         at = halves(side.trials.trials, side.block, rng, size)
-        one, other = (Sample(side.trials, each).memorization for each in at)
+        one, other = (side.sample(each).memorization for each in at)
         correlations.append(agreement(one, other, ()).pearson)
     r, k = float(np.mean(correlations)), len(side.trials) / size
     return k * r / (1 + (k - 1) * r)
@@ -190,8 +195,17 @@ def _shares_subsets(one: Trials, other: Trials) -> bool:
     return bool((one.subset[at] == other.subset[there]).all(axis=1).any())
 
 
+def _estimates(one: Side, other: Side) -> tuple[Sequence[Differences], Disagreements]:
+    """Return both sides' memorization, and what differs."""
+    if one.measure is CORRECTNESS:
+        counts = Counts.of(one.trials), Counts.of(other.trials)
+        return counts, disagreements(*counts)
+    means = (Means.of_trials(one.trials, one.measure), Means.of_trials(other.trials, one.measure))
+    return means, disagreements(*means)
+
+
 def _only(
-    high: Sequence[HighPairs], evidence: Sequence[Evidence], thresholds: Sequence[float]
+    high: Sequence[HighPairs], sides: Sequence[Sample], thresholds: Sequence[float]
 ) -> tuple[Floats, Floats]:
     """Count the pairs that one side has and the other significantly has not, float64 [L] each.
 
@@ -203,16 +217,14 @@ def _only(
     keys = [each.key[reaches(each.influence, theta)] for each in high]
     key = np.union1d(*keys)
     listed = [np.isin(key, each, assume_unique=True) for each in keys]
-    train, test = key // len(evidence[0].correct), key % len(evidence[0].correct)
-    mine, theirs = (_counts(each, train, test) for each in evidence)
+    train, test = np.divmod(key, sides[0].study.n_test)
     # most pairs can be left out at once: their p-value is above 5% whatever its rank
-    z = -float(ndtri(_FDR / 2 * max(1, len(key)) / max(1, n_tested)))
-    near = np.flatnonzero(differs(mine, theirs, min(max(z, 0.0), LARGEST_Z)))
-    p = p_values(mine.where(near), theirs.where(near))
+    largest = _FDR * max(1, len(key)) / max(1, n_tested)
+    near, p, values = _tested(sides, train, test, largest)
     ranked = np.sort(p)
     passing = ranked[ranked <= _FDR * np.arange(1, len(p) + 1) / max(1, n_tested)]
-    significant = near[p <= passing.max(initial=-1)]
-    values = [mine.where(significant).estimate, theirs.where(significant).estimate]
+    is_significant = p <= passing.max(initial=-1)
+    significant, values = near[is_significant], values[:, is_significant]
     counted = np.full((2, len(thresholds)), np.nan)
     for column, threshold in enumerate(thresholds):
         if threshold >= theta:
@@ -220,6 +232,26 @@ def _only(
             counted[0, column] = (has[0] & listed[0][significant] & ~has[1]).sum()
             counted[1, column] = (has[1] & listed[1][significant] & ~has[0]).sum()
     return counted[0], counted[1]
+
+
+def _tested(
+    sides: Sequence[Sample], train: Indices, test: Indices, largest: float
+) -> tuple[Indices, Floats, Floats]:
+    """Return which pairs may have a p-value up to ``largest``, that, and both sides' influence."""
+    if sides[0].measure is CORRECTNESS:
+        mine, theirs = (_counts(side.evidence, train, test) for side in sides)
+        z = -float(ndtri(largest / 2))
+        near = np.flatnonzero(differs(mine, theirs, min(max(z, 0.0), LARGEST_Z)))
+        mine, theirs = mine.where(near), theirs.where(near)
+        return near, p_values(mine, theirs), np.array([mine.estimate, theirs.estimate])
+    parts = []
+    means = [mean_evidence(side.study, side.measure) for side in sides]
+    for start in range(0, len(train), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        one, other = (Means.of_pairs(each, train[part], test[part]) for each in means)
+        parts.append(np.array([one.tested(other).p_value, one.estimate, other.estimate]))
+    p, *values = np.concatenate([np.zeros((3, 0)), *parts], axis=1)
+    return np.arange(len(train)), p, np.array(values)
 
 
 def _counts(evidence: Evidence, train: Indices, test: Indices) -> Counts:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
 
@@ -63,6 +64,7 @@ class Comparison(Result):
 
     Attributes:
         other: the id of the other study; other_trials: how many models it has.
+        measure: what memorization and influence are differences of.
         names: of the two, or their ids where the names are the same.
         changes: what differs between them, each as ``training.epochs: 10 → 20``.
         shares_subsets: whether both trained on the same subsets, as studies of one seed and ratio
@@ -106,8 +108,11 @@ class Comparison(Result):
     beyond_noise: Number
     significant: int
     disagreements: list[Disagreement]
+    measure: str = CORRECTNESS.name
 
     @property
     def name(self) -> str:
-        """There is one result for each other study."""
-        return f"{self.experiment}-with-{self.other}"
+        """There is one result for each other study and measure."""
+        is_counted = self.measure == CORRECTNESS.name
+        by = "" if is_counted else f"-by-{self.measure}"
+        return f"{self.experiment}-with-{self.other}{by}"

@@ -5,6 +5,7 @@ import pyarrow as pa
 from memtail_core.data import Dataset
 from memtail_core.drawing.formatting import decimal
 from memtail_core.drawing.section import Example, Gallery, Section, TextTable
+from memtail_core.experiments import measured
 from memtail_core.experiments.comparison import figure
 from memtail_core.experiments.comparison.result import Both, Comparison
 
@@ -13,7 +14,7 @@ def section(result: Comparison, dataset: Dataset) -> Section:
     """Write, list and draw how two studies agree."""
     return Section(
         name=result.name,
-        title=f"Compared with {result.names[1]}",
+        title=f"Compared with {result.names[1]}{measured.in_title(result.measure)}",
         findings=_findings(result, dataset),
         notes=_notes(result),
         table=_table(result),
@@ -38,6 +39,7 @@ def _findings(result: Comparison, dataset: Dataset) -> list[str]:
         f"{decimal(result.corrected, 3)} after a correction for noise. Beyond noise it differs by "
         f"{decimal(result.beyond_noise, 3)} (root mean square). On {result.significant:,} of "
         f"{len(dataset.y_train):,} examples they differ significantly (false discovery rate 5%).",
+        *measured.sentences(result.measure),
     ]
 
 

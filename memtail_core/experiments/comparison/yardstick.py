@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from memtail_core.analysis.halves import PairComparison, Sample, halves, whole_blocks
 from memtail_core.estimation.agreement import Agreement, Overlap, agreement
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.plan import designs
 from memtail_core.running.trials import Trials
@@ -26,17 +27,23 @@ class Side:
         id, name: of the study.
         trials: its trials.
         block: trials in a block of its design: ``designs.block_size(ratio)`` if balanced, else 1.
+        measure: what memorization and influence are differences of.
     """
 
     id: str
     name: str
     trials: Trials
     block: int
+    measure: Measure = CORRECTNESS
 
     @classmethod
-    def of(cls, study: Study, trials: Trials) -> Self:
+    def of(cls, study: Study, trials: Trials, measure: Measure = CORRECTNESS) -> Self:
         """Return the side that a study and its trials are."""
-        return cls(study.id, study.name, trials, designs.block(study))
+        return cls(study.id, study.name, trials, designs.block(study), measure)
+
+    def sample(self, at: Indices) -> Sample:
+        """Return some of the trials, int64 [t], treated as a study."""
+        return Sample(self.trials, at, self.measure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +87,7 @@ def yardstick(
     for split in range(splits):
         rng = np.random.default_rng([seed, size, split])
         a, b, c, d = _four(one, other, per_side, rng)
-        sides = [Sample(one.trials, a), Sample(one.trials, b)]
-        sides += [Sample(other.trials, c), Sample(other.trials, d)]
+        sides = [one.sample(a), one.sample(b), other.sample(c), other.sample(d)]
         pairs = look.pairs(sides)
         compared.append([])
         for i, j in ((0, 1), (2, 3), (0, 2), (1, 3)):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from memtail_core.experiments import measured
 from memtail_core.experiments.experiment import Command, Experiment, Host, Options, Threshold
 from memtail_core.experiments.stability.result import THRESHOLDS, Stability
 
@@ -23,6 +24,7 @@ class StabilityOptions(Options):
         THRESHOLDS, description="Compare at these memorization thresholds."
     )
     splits: int = Field(10, ge=2, le=1000, description="Draw this many random halves of each size.")
+    measure: str | None = measured.OPTION
 
 
 def run(host: Host, options: StabilityOptions) -> Iterator[Stability]:
@@ -31,19 +33,26 @@ def run(host: Host, options: StabilityOptions) -> Iterator[Stability]:
     Repeatedly splits the models of STUDY into halves and compares their memorized examples and
     high-influence pairs; shows how the agreement grows with the number of models. Trains nothing
     and works on unfinished studies.
+
+    By --measure margin or log-likelihood, thresholds are those of shares times 4 or 2, as the
+    thresholds of memorization are.
     """
     from memtail_core.analysis.halves import sizes
+    from memtail_core.analysis.measuring import measure_of, with_values
     from memtail_core.experiments.stability.plan import stability
     from memtail_core.plan import designs
 
     (subject,) = host.subjects(unfinished=True)
-    n_sizes = len(sizes(subject.trials.trials, designs.block(subject.study)))
+    measure = measure_of(subject.study, options.measure)
+    trials = with_values(subject.store, subject.study, subject.trials, measure)
+    n_sizes = len(sizes(trials.trials, designs.block(subject.study)))
     with host.progress("comparing", n_sizes * options.splits, "comparisons") as progress:
         yield stability(
             subject.study,
-            subject.trials,
+            trials,
             subject.dataset,
             options.agreement,
+            measure=measure,
             thresholds=options.thresholds,
             splits=options.splits,
             progress=progress,

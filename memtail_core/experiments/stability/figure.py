@@ -31,9 +31,9 @@ def figures(result: Stability) -> dict[str, CaptionedFigure]:
     """Draw agreement over thresholds, and over the number of models, where it is known."""
     made = {}
     if points := _points_by_threshold(result):
-        made["stability"] = CaptionedFigure(_by_threshold(result, points), _CAPTION)
+        made[result.name] = CaptionedFigure(_by_threshold(result, points), _CAPTION)
     if points := _points_by_size(result):
-        made["stability-growth"] = CaptionedFigure(_by_size(result, points), _GROWTH)
+        made[f"{result.name}-growth"] = CaptionedFigure(_by_size(result, points), _GROWTH)
     return made
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from memtail_core.data import Dataset
 from memtail_core.estimation.growth import Curve
 from memtail_core.estimation.influence import PairsRule, counter_for
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.experiments.stability.result import (
     INFLUENCE_THRESHOLDS,
@@ -32,6 +33,7 @@ def stability(
     dataset: Dataset,
     wanted: float,
     *,
+    measure: Measure = CORRECTNESS,
     thresholds: Sequence[float] = THRESHOLDS,
     splits: int = 10,
     progress: ProgressCallback | None = None,
@@ -41,22 +43,25 @@ def stability(
     Args:
         study, trials, dataset: the study, its trials and its data.
         wanted: the agreement (Jaccard index, or correlation) to find the number of trials for.
-        thresholds: of memorization; that of the paper's rule for pairs is added.
+        measure: what memorization and influence are differences of.
+        thresholds: of memorization, of shares (:meth:`.Measure.scaled`); that of the paper's rule
+            for pairs is added.
         splits: random splits of each size.
         progress: called with the number of comparisons done, of ``splits`` for each size.
 
     Raises:
-        EstimationError: there are too few trials.
+        EstimationError: there are too few trials, or they lack the values of the measure.
     """
-    rule = PairsRule()
+    rule = PairsRule(measure.theta_mem, measure.theta_infl)
     of = split_agreement(
         trials,
         designs.block(study),
         dataset.y_train,
         dataset.y_test,
         rule,
-        thresholds=sorted({*thresholds, rule.theta_mem}),
-        influence_thresholds=INFLUENCE_THRESHOLDS,
+        thresholds=sorted({*measure.scaled(thresholds), rule.theta_mem}),
+        influence_thresholds=measure.scaled(INFLUENCE_THRESHOLDS),
+        measure=measure,
         splits=splits,
         counter=counter_for("cpu"),
         progress=progress,
@@ -73,6 +78,7 @@ def stability(
     return Stability(
         study=study.id,
         trials=len(trials),
+        measure=measure.name,
         splits=splits,
         left_out=of.n_left_out,
         wanted=wanted,

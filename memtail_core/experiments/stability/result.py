@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.experiments.results import Result
 from memtail_core.study.validation import Number
 
@@ -61,6 +62,7 @@ class Stability(Result):
     """How well halves of a study agree.
 
     Attributes:
+        measure: what memorization and influence are differences of.
         splits: random splits of each size.
         left_out: trials whose block was not complete.
         wanted: the agreement that ``needed`` is about.
@@ -89,3 +91,10 @@ class Stability(Result):
     spearman: Number
     overall: Number
     top: Number
+    measure: str = CORRECTNESS.name
+
+    @property
+    def name(self) -> str:
+        """There is one result for each measure."""
+        is_counted = self.measure == CORRECTNESS.name
+        return self.experiment + ("" if is_counted else f"-with-{self.measure}")

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from memtail_core.drawing.formatting import decimal
 from memtail_core.drawing.section import Section, TextTable
+from memtail_core.experiments import measured
 from memtail_core.experiments.stability import figure
 from memtail_core.experiments.stability.figure import NAMES
 from memtail_core.experiments.stability.result import AtThreshold, Growth, Stability
@@ -13,7 +14,7 @@ def section(result: Stability) -> Section:
     """Write, list and draw how well halves of the study agree."""
     return Section(
         name=result.name,
-        title="Would another study say the same?",
+        title="Would another study say the same?" + measured.in_title(result.measure),
         findings=_findings(result),
         notes=_notes(result),
         table=_table(result),
@@ -30,7 +31,8 @@ def _findings(result: Stability) -> list[str]:
         f"index) on the examples with memorization ≥ {result.theta_mem:g}, and at "
         f"{decimal(pairs.values[-1])} on the high-influence pairs (influence ≥ "
         f"{result.theta_infl:g}). The correlation of their memorization is "
-        f"{decimal(correlation.values[-1], 3)}."
+        f"{decimal(correlation.values[-1], 3)}.",
+        *measured.sentences(result.measure),
     ]
     whole = [
         f"{decimal(each.expected_of_whole)} on {NAMES[each.name]}"

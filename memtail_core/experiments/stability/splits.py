@@ -15,6 +15,7 @@ from memtail_core.analysis.halves import PairComparison, Sample, halves, sizes, 
 from memtail_core.estimation.agreement import MOST_PAIRS, Agreement, Overlap, agreement
 from memtail_core.estimation.growth import Curve, power_law, reliability, shared
 from memtail_core.estimation.influence import PairCounter, PairsRule
+from memtail_core.estimation.measures import CORRECTNESS, Measure
 from memtail_core.experiments.experiment import ProgressCallback
 from memtail_core.running.trials import Trials
 
@@ -116,6 +117,7 @@ def split_agreement(
     *,
     thresholds: Sequence[float],
     influence_thresholds: Sequence[float],
+    measure: Measure = CORRECTNESS,
     splits: int = 10,
     seed: int = 0,
     counter: PairCounter,
@@ -132,6 +134,7 @@ def split_agreement(
             scores.
         thresholds: of memorization, K of them.
         influence_thresholds: of influence, above 0, L of them.
+        measure: what scores and influence are differences of.
         splits: random splits of each size.
         seed: of the splits.
         engine: what counts pairs.
@@ -139,7 +142,7 @@ def split_agreement(
         progress: called with comparisons done, of ``splits`` for each of :func:`sizes`.
 
     Raises:
-        EstimationError: there are too few trials.
+        EstimationError: there are too few trials, or they lack the values of the measure.
     """
     grid = sizes(trials.trials, block)
     look = PairComparison(y_train, y_test, rule, influence_thresholds, counter, most)
@@ -147,7 +150,8 @@ def split_agreement(
     for size in grid.tolist():
         for split in range(splits):
             rng = np.random.default_rng([seed, size, split])
-            sides = [Sample(trials, at) for at in halves(trials.trials, block, rng, size)]
+            drawn = halves(trials.trials, block, rng, size)
+            sides = [Sample(trials, at, measure) for at in drawn]
             scores = agreement(sides[0].memorization, sides[1].memorization, thresholds)
             compared.append((scores, look.overlap(*look.pairs(sides))))
             if progress is not None:

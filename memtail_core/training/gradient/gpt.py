@@ -1,6 +1,6 @@
 """The recipe gpt: a small language model, trained from scratch."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from memtail_core.errors import StudyError
 from memtail_core.training.gradient.objective import NEXT_TOKENS, Objective
 from memtail_core.training.gradient.text_layers import Block, Embedding, Norm, Positions
 from memtail_core.training.gradient.text_networks import TextRecipe
-from memtail_core.training.language import TOKEN_ACCURACY
+from memtail_core.training.language import LOG_LIKELIHOOD, TOKEN_ACCURACY
 from memtail_core.training.outcome import Outcome
 
 _Width = Annotated[int, Field(ge=1)]
@@ -25,7 +25,6 @@ class GPT(TextRecipe):
 
     labelled: ClassVar[bool] = False
     objective: ClassVar[Objective] = NEXT_TOKENS
-    outcome: ClassVar[Outcome] = TOKEN_ACCURACY
     default_epochs: ClassVar[int] = 20
     fewest_steps: ClassVar[int] = 1000
 
@@ -36,6 +35,19 @@ class GPT(TextRecipe):
     width: _Width = 64
     heads: _Width = 4
     hidden: _Width = 256
+    value: Literal["accuracy", "log-likelihood"] = "accuracy"
+
+    @property
+    def outcome(self) -> Outcome:
+        """What ``value`` names."""
+        return TOKEN_ACCURACY if self.value == "accuracy" else LOG_LIKELIHOOD
+
+    def described(self) -> dict[str, Any]:
+        """All options and the version; ``value`` only where it is not the first there was."""
+        described = super().described()
+        if self.value == "accuracy":
+            del described["value"]
+        return described
 
     def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
         """Vectors and positions, blocks, the logits of the next tokens."""
