@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.data import Dataset
@@ -26,6 +27,8 @@ _HEAVY = [{"cluster", "s3"}, {"gated"}, {"served"}, {"browser"}]  # fixtures of 
 
 # A runner in the background may ignore Ctrl-C, and every program started from it would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+settings.register_profile("busy", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("busy")
 use_one_core()  # as every training process does; two test processes on two threads each would crawl
 
 

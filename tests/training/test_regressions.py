@@ -111,7 +111,7 @@ def test_the_gradient_ends_below_the_tolerance_whatever_the_preconditioner(
             assert left <= min(tolerance * at_zero, 0.01 * start) * 1.05 + 2e-7 * at_zero
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n=st.integers(12, 60), d=st.integers(1, 30), c=st.integers(2, 5), seed=st.integers(0, 999),
     l2=st.sampled_from([1e-5, 1e-3, 1e-1, 10.0]), spread=st.sampled_from([0.0, 1.0, 8.0]),

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 Floats = NDArray[np.float64]
 
-_SPREAD = 0.5  # of a and of each b around its prior: the standard deviation
+_SPREAD = 0.25  # of a and of each b around its prior: the standard deviation
 _STEPS = 25  # of Newton's method; ten are enough
 
 

@@ -105,7 +105,7 @@ def test_models_are_weighed_as_a_penalised_regression_weighs_them() -> None:
 
     def loss(weights: NDArray[np.float64]) -> float:
         p = expit(weights[0] + odds @ weights[1:])
-        penalty = ((weights - [0, 0.5, 0.5]) ** 2).sum() / (2 * 0.5**2)
+        penalty = ((weights - [0, 0.5, 0.5]) ** 2).sum() / (2 * 0.25**2)
         return float(penalty - np.log(np.where(correct, p, 1 - p)).sum())
 
     found = fit_stack(odds, correct)
