@@ -167,7 +167,7 @@ class WorkerPool:
             if not under_way:
                 return
             finished, _ = wait(under_way, timeout=EVERY, return_when=FIRST_COMPLETED)
-            for future in finished:
+            for future in sorted(finished, key=_has_failed):  # what is trained is told first
                 free.append(under_way.pop(future))
                 trained = future.result()
                 forget(self._reports, trained.shard)
@@ -207,6 +207,10 @@ class WorkerPool:
     ) -> None:
         self._open.__exit__(kind, error, traceback)
         self._claims.close()
+
+
+def _has_failed(future: "Future[TrainedShard]") -> bool:
+    return future.exception() is not None
 
 
 @dataclass(frozen=True)

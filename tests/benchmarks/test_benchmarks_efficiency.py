@@ -47,7 +47,7 @@ def test_pairs_of_few_trials_are_measured_against_those_of_the_others(store: str
     asked = ("--counts", "10", "--draws", "2", "--runs", "2")
     (found,) = ran("pairs", "small", "--store", store, *asked)
     assert found["what"] == "share of the reference's pairs found, small, 10 trials"
-    assert (found["draws"], found["reference_trials"]) == (2, 50)
+    assert (found["draws"], found["reference_trials"]) == (2, 48)  # without the two with gradients
     assert found["reference_pairs"] > 0
     for whose in ("our", "combined", "their"):
         assert 0 <= found[f"{whose}_found"] <= found[f"{whose}_among_ten_times"] <= 1
