@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _EVERYTHING = 60.0  # seconds, at least, between two listings of all studies
 _SHARE = 0.05  # of the time, at most, is spent on those
+_UPLOAD = 5.0  # seconds after which what a stopped worker was uploading has arrived
 
 
 class Aggregator:
@@ -35,6 +36,7 @@ class Aggregator:
         self._grower = Grower(cluster)
         self._publisher = Publisher(cluster)
         self._open: dict[str, Study] = {}
+        self._cancelled: dict[str, tuple[Study, float]] = {}
         self._submissions = -1
         self._finder = Finder(cluster.store)
         self._finder_of_all = Finder(cluster.store)
@@ -90,14 +92,26 @@ class Aggregator:
                 self._reconciler.forget(study)
                 del self._open[study.id]
                 self._clear(study, is_cancelled=now.order is not None and now.order.cancelled)
+        self._clear_again()
 
     def _clear(self, study: Study, *, is_cancelled: bool) -> None:
         """Remove what interrupted trainings left; of a cancelled study, also what could go on."""
         clear = leftovers.remove_checkpoints if is_cancelled else leftovers.remove
+        if is_cancelled:
+            self._cancelled.setdefault(study.id, (study, time.monotonic() + _UPLOAD))
         try:
             clear(self._cluster.store, study)
         except StoreError as error:  # they stay, and do no harm
             log_failure(study.id, error)
+
+    def _clear_again(self) -> None:
+        """Remove the checkpoints that were on their way when their study was cancelled."""
+        for study, due in list(self._cancelled.values()):
+            if study.id in self._open:  # submitted again
+                del self._cancelled[study.id]
+            elif time.monotonic() >= due:
+                self._clear(study, is_cancelled=True)
+                del self._cancelled[study.id]
 
     def _find_studies(self) -> None:
         """Find the studies to look after: those that were just submitted, and all now and then.

@@ -108,8 +108,9 @@ def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(
     toml: Path, tmp_path: Path, recipe: str
 ) -> None:
     """Digits, texts and documents, whose scores are of real values; one worker, then two."""
+    trials = 150 if recipe == "bag" else 60  # in shards of 3; bags train fast
     if recipe != "mlp":
-        toml.write_text(texts.study_file(recipe, tmp_path, trials=60))
+        toml.write_text(texts.study_file(recipe, tmp_path, trials))
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     finish(toml, undisturbed, workers=1)
     rng = random.Random()  # a different moment each time the test is run
@@ -128,7 +129,7 @@ def test_five_sigkills_in_a_row_change_no_bit_of_the_scores(
         assert not alive, "a killed run leaves no process behind"
         counts.append(stored(killed))
     assert counts == sorted(counts)
-    assert counts[-1] < 20, "the kills came before the end"
+    assert counts[-1] < trials // 3, "the kills came before the end"
     finish(toml, killed)
     assert scores(killed) == scores(undisturbed)
 
