@@ -52,6 +52,7 @@ def test_pairs_of_few_trials_are_measured_against_those_of_the_others(store: str
     for whose in ("our", "combined", "their"):
         assert 0 <= found[f"{whose}_found"] <= found[f"{whose}_among_ten_times"] <= 1
     assert found["our_rmse"] < found["their_rmse"]
+    assert 0.8 < found["combined_covered"] <= 1
 
 
 def test_wrong_labels_that_were_planted_are_looked_for(store: str, tmp_path: Path) -> None:

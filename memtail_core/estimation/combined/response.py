@@ -8,8 +8,9 @@ makes the difference
     σ² = σ_z² − r (1 − r) u²,
 
 the variance less what the example itself adds to it, and at least a quarter of it. The difference
-is the paper's influence. It grows with u: intervals of u become its intervals, and signs stay. A
-margin that nothing moves across 0 has next to none, however far it moves.
+is the paper's influence. With σ as it is at the estimate it grows with u: intervals of u become its
+intervals, and signs stay. A margin that nothing moves across 0 has next to none, however far it
+moves.
 
 Intervals also allow for what T trials leave unknown of μ and σ, by the derivatives of the
 difference f, a and b being the arguments of Φ (MOVER, as in ``calibrated.uncertainty``):
@@ -62,8 +63,7 @@ class Response:
             moved: u, [a, b] of ``test`` [b], or [P] of ``test`` [P].
             test: which test examples.
         """
-        inside, outside = self._arguments(moved, test)
-        return np.asarray(ndtr(inside) - ndtr(outside))
+        return _difference(self._arguments(moved, test, self._rest(moved, test)))
 
     def interval(
         self, moved: Floats, ends: tuple[Floats, Floats], test: Indices
@@ -75,12 +75,14 @@ class Response:
             ends: its interval.
             test: int64 [P].
         """
-        a, b = self._arguments(moved, test)
+        rest = self._rest(moved, test)
+        a, b = self._arguments(moved, test, rest)
         weights = _density(a), _density(b)
         by_mean = weights[0] - weights[1]
         by_spread = a * weights[0] - b * weights[1]
         own = Z95**2 * (by_mean**2 + by_spread**2 / 2) / self.trials
-        at, low, high = (self.influence(u, test) for u in (moved, *ends))
+        at = _difference((a, b))
+        low, high = (_difference(self._arguments(u, test, rest)) for u in ends)
         wide_low, wide_high = (
             at - np.sqrt((at - low) ** 2 + own),
             at + np.sqrt((high - at) ** 2 + own),
@@ -91,14 +93,21 @@ class Response:
             np.where(high < 0, np.minimum(wide_high, 0), wide_high),
         )
 
-    def _arguments(self, moved: NDArray[np.floating], test: Indices) -> tuple[Floats, Floats]:
-        mean, variance = self.mean[test], self.spread[test] ** 2
+    def _rest(self, moved: NDArray[np.floating], test: Indices) -> Floats:
+        """σ: how margins spread besides what moves them so far."""
+        variance = self.spread[test] ** 2
         rest = variance - self.share * (1 - self.share) * np.square(moved, dtype=np.float64)
-        spread = np.sqrt(np.maximum(rest, _LEAST_SHARE * variance))
-        return (
-            (mean + (1 - self.share) * moved) / spread,
-            (mean - self.share * moved) / spread,
-        )
+        return np.asarray(np.sqrt(np.maximum(rest, _LEAST_SHARE * variance)))
+
+    def _arguments(
+        self, moved: NDArray[np.floating], test: Indices, rest: Floats
+    ) -> tuple[Floats, Floats]:
+        mean = self.mean[test]
+        return (mean + (1 - self.share) * moved) / rest, (mean - self.share * moved) / rest
+
+
+def _difference(arguments: tuple[Floats, Floats]) -> Floats:
+    return np.asarray(ndtr(arguments[0]) - ndtr(arguments[1]))
 
 
 def _density(x: Floats) -> Floats:

@@ -46,6 +46,19 @@ def test_signs_stay_and_more_is_more() -> None:
     assert (high[moved < -0.11] <= 0).all()
 
 
+def test_an_interval_is_that_of_margins_at_the_estimates_spread() -> None:
+    """Far from 0 the difference would fall again with a spread of each end's own."""
+    response = Response(np.array([3.0]), np.array([1.0]), share=0.7, trials=10**9)
+    (low,), (high,) = response.interval(
+        np.array([1.5]), (np.array([1.0]), np.array([2.0])), np.array([0])
+    )
+    at = norm(3, np.sqrt(1 - 0.21 * 1.5**2))
+    by_hand = [at.sf(-0.3 * u) - at.sf(0.7 * u) for u in (1.0, 1.5, 2.0)]
+    assert (low, high) == pytest.approx((by_hand[0], by_hand[2]), abs=1e-6)
+    assert response.influence(np.array([1.5]), np.array([0])) == pytest.approx(by_hand[1])
+    assert by_hand == sorted(by_hand)
+
+
 def test_margins_that_never_change_give_numbers() -> None:
     response = Response.of(np.full((20, 3), 4.0), share=0.5)
     found = response.influence(np.array([[0.5, -2.0, 9.0]]), np.arange(3))
