@@ -20,7 +20,7 @@ LARGEST_Z = 40.0  # of a p-value below the least float
 _HALVINGS = 40  # of LARGEST_Z, to 4e-11
 
 
-class Test(NamedTuple):
+class TestedDifference(NamedTuple):
     """How much the two sides differ on each of P examples, or pairs, float64 [P] each.
 
     Attributes:
@@ -49,7 +49,7 @@ class Differences(Protocol):
     def where(self, chosen: NDArray[np.generic]) -> Self:
         """Return those that a mask or indices choose."""
 
-    def tested(self, other: Self) -> Test:
+    def tested(self, other: Self) -> TestedDifference:
         """Compare with another study."""
 
 
@@ -103,7 +103,7 @@ class Counts:
             self.in_correct[chosen], self.n_in[chosen], self.out_correct[chosen], self.n_out[chosen]
         )
 
-    def tested(self, other: "Counts") -> Test:
+    def tested(self, other: "Counts") -> TestedDifference:
         """Compare with another study.
 
         The standard error is that with one success and one failure added to each group. Of the
@@ -114,7 +114,7 @@ class Counts:
         error = np.sqrt(of_one + of_other)
         low = np.maximum(centre - centre_other - Z95 * error, -2)
         high = np.minimum(centre - centre_other + Z95 * error, 2)
-        return Test(error, low, high, p_values(self, other))
+        return TestedDifference(error, low, high, p_values(self, other))
 
     def plus(self, other: "Counts") -> "Counts":
         """Return the counts of these trials and of others."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from memtail_core.analysis.disagreements import Test
+from memtail_core.analysis.disagreements import TestedDifference
 from memtail_core.estimation.averaged import unknown
 from memtail_core.estimation.mean_influence import MeanEvidence
 from memtail_core.estimation.mean_influence.exact import moments
@@ -72,7 +72,7 @@ class Means:
         """Return those that a mask or indices choose."""
         return Means(*(each[chosen] for each in vars(self).values()))
 
-    def tested(self, other: "Means") -> Test:
+    def tested(self, other: "Means") -> TestedDifference:
         """Compare with another study, by Welch's test of the four means.
 
             t = (d₁ − d₂) / √(r₁² + r₂²),    ν = (r₁² + r₂²)² / (r₁⁴ / ν₁ + r₂⁴ / ν₂)
@@ -85,4 +85,4 @@ class Means:
         difference = self.estimate - other.estimate
         half = stdtrit(freedom, (1 + LEVEL) / 2) * error
         p = 2 * stdtr(freedom, -np.abs(difference) / error)
-        return Test(error, difference - half, difference + half, p)
+        return TestedDifference(error, difference - half, difference + half, p)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from memtail_core.report.spreadsheet import harmless
+from memtail_core.running.machine import usable_cores
 
 _ROWS = 2**16  # of CSV that a thread encodes at a time
 
@@ -44,7 +44,7 @@ def exact_csv(table: pa.Table) -> bytes:
         pyarrow.csv.write_csv(table.slice(start, _ROWS), buffer, options)
         return buffer.getvalue()
 
-    with ThreadPoolExecutor(min(len(starts), os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(min(len(starts), usable_cores())) as threads:
         return b"".join(threads.map(encoded, starts))
 
 

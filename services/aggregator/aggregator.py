@@ -78,6 +78,7 @@ class Aggregator:
     def look(self) -> None:
         """Look once at each study that is under way, and announce that the aggregator runs."""
         self._find_studies()
+        self._clear_again()
         presence.announce(self._cluster.client, self._presence)
         for study in list(self._open.values()):
             try:
@@ -92,7 +93,6 @@ class Aggregator:
                 self._reconciler.forget(study)
                 del self._open[study.id]
                 self._clear(study, is_cancelled=now.order is not None and now.order.cancelled)
-        self._clear_again()
 
     def _clear(self, study: Study, *, is_cancelled: bool) -> None:
         """Remove what interrupted trainings left; of a cancelled study, also what could go on."""

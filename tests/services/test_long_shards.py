@@ -4,8 +4,16 @@ import json
 
 import pytest
 
+from memtail_core import catalogue
+from memtail_core.running.preparation import prepare
+from memtail_core.settings import settings
 from memtail_core.store import archive
 from memtail_core.store.document import document
+from services import orders
+from services.aggregator import aggregator
+from services.orders import Order
+from services.submission import Cluster as ConnectedCluster
+from tests.conftest import digits
 from tests.services.cluster import Cluster
 from tests.services.conftest import scores_of
 
@@ -77,6 +85,26 @@ def test_a_cancelled_study_keeps_no_checkpoint(cluster: Cluster, long_scores: by
     cluster.memtail("submit", "long.toml")
     assert cluster.finish() == long_scores
     assert "failed" not in worker.log.read_text()
+
+
+def test_a_checkpoint_that_arrives_after_the_cancellation_is_removed_too(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The aggregator looks in this process, so that the upload arrives between two looks."""
+    for name, value in cluster.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aggregator, "_UPLOAD", 0.0)
+    study, dataset = prepare(digits())
+    catalogue.register(cluster.store, study, dataset, 40)
+    checkpoint = f"{study.prefix}checkpoints/0000000-0000005.npz"
+    looking = aggregator.Aggregator(ConnectedCluster(cluster.store, cluster.client, settings()))
+    for is_cancelled in (False, True):
+        orders.place(cluster.store, study, Order(device="cpu", cancelled=is_cancelled))
+        looking.look()
+    cluster.store.put(checkpoint, b"on its way")
+    looking.look()
+    looking.close()
+    assert not cluster.store.exists(checkpoint)
 
 
 def test_memtail_workers_says_how_far_a_long_shard_is(
