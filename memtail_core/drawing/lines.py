@@ -66,7 +66,9 @@ def lines(
             0, line.encode(strokeDash=alt.StrokeDash("of:N", scale=dash, legend=colour["legend"]))
         )
     if with_spread:
-        bars = alt.Chart(values(with_spread)).mark_rule(aria=False)
+        bars = alt.Chart(values(with_spread)).mark_rule(
+            aria=False, clip=True
+        )  # to what is possible
         layers.insert(0, bars.encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour))
     return layers
 
