@@ -66,9 +66,8 @@ def lines(
             0, line.encode(strokeDash=alt.StrokeDash("of:N", scale=dash, legend=colour["legend"]))
         )
     if with_spread:
-        bars = alt.Chart(values(with_spread)).mark_rule(
-            aria=False, clip=True
-        )  # to what is possible
+        # A share with its spread may reach beyond 1: what is impossible is cut off.
+        bars = alt.Chart(values(with_spread)).mark_rule(aria=False, clip=True)
         layers.insert(0, bars.encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour))
     return layers
 
