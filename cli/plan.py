@@ -38,6 +38,8 @@ def say_study(
         f"  models    {how_many or f'{models:,}'} of {_recipe(study)}, {_subsets(study)}",
         markup=False,
     )
+    if "first_size" in study.training:
+        say(f"  pixels    {_sizes(study)}")
     if other := of_same_name(store, study):
         changed = [d for d in other.differences(study) if not d.startswith("dataset.")]
         if other.dataset.sha256 != study.dataset.sha256:
@@ -81,3 +83,11 @@ def _recipe(study: "Study") -> str:
     """The recipe, and the backbone that its networks begin with, if any."""
     recipe, backbone = (study.training.get(key) for key in ("recipe", "backbone"))
     return f"{recipe} of {backbone}" if recipe == FINETUNE else str(recipe)
+
+
+def _sizes(study: "Study") -> str:
+    """The sizes of images that grow, epoch by epoch."""
+    from memtail_core.training.gradient.schedules import growing_sides, in_words
+
+    first, last, epochs = (study.training[key] for key in ("first_size", "resized_crop", "epochs"))
+    return in_words(growing_sides(first, last, epochs))

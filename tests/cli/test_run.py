@@ -77,6 +77,15 @@ def test_a_dry_run_says_the_cost_and_does_nothing(memtail: Memtail, study: str) 
     assert size(Path("runs")) > before
 
 
+def test_a_plan_says_how_images_grow(memtail: Memtail) -> None:
+    Path("odd.toml").write_text(STUDY.replace("widths = [32]\n", ""))
+    table = ("recipe=resnet9", "width=2", "epochs=8", "resized_crop=8", "first_size=4")
+    options = [each for option in table for each in ("--set", f"training.{option}")]
+    planned = memtail("run", "odd.toml", *options, "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "  pixels    4 in epochs 1 to 5, 8 in epochs 6 to 8\n" in planned.stdout
+
+
 def size(folder: Path, within: str = "") -> int:
     return sum(
         path.stat().st_size

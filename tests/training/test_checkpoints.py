@@ -93,6 +93,7 @@ RECIPES: list[tuple[GradientRecipe, Tuning]] = [
     (CNN(channels=(4,), hidden=5, epochs=3, batch_size=8, flip=True, crop=1), Tuning(4)),
     (CNN(channels=(4,), hidden=5, epochs=3, batch_size=8, flip=True, resized_crop=4), Tuning()),
     (ResNet9(width=2, epochs=2, batch_size=8), Tuning(2, "bfloat16")),
+    (ResNet9(width=2, epochs=3, batch_size=8, resized_crop=4, first_size=2), Tuning(2)),
     (Dropping(epochs=3, batch_size=8), Tuning()),
 ]
 

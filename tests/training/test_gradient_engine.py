@@ -153,20 +153,36 @@ class Dropping(MLP):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "stack"),
+    ("recipe", "stack", "sizes"),
     [
-        (CNN(channels=(4,), hidden=5, epochs=4, batch_size=8, flip=True, crop=1), 3),
-        (Dropping(widths=(9,), epochs=3, batch_size=8), 1),
+        (CNN(channels=(4,), hidden=5, epochs=4, batch_size=8, flip=True, crop=1), 3, 2),
+        (Dropping(widths=(9,), epochs=3, batch_size=8), 1, 2),
+        (
+            ResNet9(
+                width=2,
+                epochs=3,
+                batch_size=8,
+                learning_rate=0.01,
+                resized_crop=4,
+                first_size=2,
+            ),
+            3,
+            4,
+        ),
     ],
-    ids=["stack", "dropout"],
+    ids=["stack", "dropout", "growing images"],
 )
 def test_recorded_steps_train_the_same_networks(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, recipe: GradientRecipe, stack: int
+    dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: GradientRecipe,
+    stack: int,
+    sizes: int,
 ) -> None:
     chosen = subsets(*[23] * 6)
     expected = recipe.engine("cpu", Tuning(stack)).train(dataset, chosen, SEEDS)
     recorded = record_steps(monkeypatch)
     engine = recipe.engine("cpu", Tuning(stack))
     found = engine.train(dataset, chosen, SEEDS)
-    assert len(recorded) == 2, "one for each size of batch, though several stacks were trained"
+    assert len(recorded) == sizes, "one for each size of batch and image, not for each stack"
     assert_same_bits(replace(found, seconds=expected.seconds), expected)

@@ -37,6 +37,9 @@ def test_studies_that_do_not_use_it_keep_their_ids(images: Dataset) -> None:
     used = recipe(images, resized_crop=8)
     assert used.described() == described | {"resized_crop": 8}
     assert restore(used.described()) == used
+    growing = resolve({"recipe": "resnet9", "resized_crop": 8, "first_size": 4}, images, 40)
+    assert growing.described()["first_size"] == 4
+    assert restore(growing.described()) == growing
 
 
 def test_networks_are_evaluated_on_the_middle(images: Dataset) -> None:
@@ -61,9 +64,31 @@ def test_each_model_draws_its_own_boxes_whoever_trains_beside_it(images: Dataset
         assert not torch.equal(both.boxes[:, 0], both.boxes[:, 1])
 
 
+def test_boxes_grow_and_are_drawn_as_before(images: Dataset) -> None:
+    table = {"recipe": "resnet9", "width": 2, "epochs": 3, "batch_size": 16, "resized_crop": 8}
+    whole, growing = (resolve({**table, **more}, images, 40) for more in ({}, {"first_size": 4}))
+    assert isinstance(whole, GradientOptions)
+    assert isinstance(growing, GradientOptions)
+    members, data = torch.arange(40).expand(2, -1), ResidentData(images, True, CPU, resized_crop=8)
+    pairs = zip(
+        *(list(batches(each, members, [5, 6], CPU)) for each in (whole, growing)), strict=True
+    )
+    for step, (one, other) in enumerate(pairs):
+        assert one.boxes is not None
+        assert other.boxes is not None
+        assert torch.equal(one.boxes, other.boxes)
+        side = 4 if step < 6 else 8  # three steps in each of three epochs, the last one whole
+        x, _ = data.batch(other)
+        assert x.shape == (*other.examples.shape, 3, side, side)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"first_size": 4}, "first_size = 4: images grow from it to resized_crop, which is 0"),
+        ({"first_size": 9, "resized_crop": 8}, "grow from it to resized_crop, which is 8"),
+        ({"first_size": 4, "resized_crop": 8}, "networks of 'cnn' that take images of 8 pixels"),
+        ({"first_size": 4, "resized_crop": 8, "crop": 4}, "crop = 4: less than the image's side"),
         ({"resized_crop": 13}, "the images have 12 pixels; set a larger"),
         ({"resized_crop": 8, "crop": 8}, "crop = 8: less than the image's side"),
     ],

@@ -94,7 +94,11 @@ def _simplest(rates: dict[int, float]) -> int:
 def _seconds_per_step(
     recipe: GradientOptions, data: ResidentData, subset_size: int, stack: int
 ) -> float:
-    """Seconds of one step of ``stack`` networks, without what is only done once."""
+    """Seconds of one step of ``stack`` networks, without what is only done once.
+
+    Images are of the last epochs' size, which needs most memory.
+    """
+    recipe = recipe.model_copy(update={"first_size": 0})
     seeds = list(range(stack))
     members = torch.arange(subset_size).expand(stack, -1)
     with own_randomness(data.device):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from memtail_core.training.gradient.augmentation import random_boxes
 from memtail_core.training.gradient.options import GradientOptions
+from memtail_core.training.gradient.schedules import rates
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Batch:
         shifts: int64 [2, K, B], or None; see :func:`~.augmentation.augmented`.
         crop: the most pixels that ``shifts`` shift by.
         boxes: float32 [4, K, B], or None; see :func:`~.augmentation.resized_crops`.
+        side: the pixels that boxes are resized to.
         pixels: the stored rows of the examples, [K·B, d], where they are not on the device before;
             see :meth:`.ResidentData.fed`.
     """
@@ -31,6 +33,7 @@ class Batch:
     shifts: Tensor | None = None
     crop: int = 0
     boxes: Tensor | None = None
+    side: int = 0
     pixels: Tensor | None = None
 
     def tensors(self) -> list[Tensor]:
@@ -74,7 +77,7 @@ def batches(
     streams = [torch.Generator().manual_seed(_stream(seed)) for seed in seeds]
     _, m = members.shape
     ends = np.cumsum(batch_sizes(m, recipe.batch_size)).tolist()
-    for epoch in range(recipe.n_epochs):
+    for epoch, side in enumerate(recipe.sides):
         skip = max(0, skipped - epoch * len(ends))
         orders = [torch.randperm(m, generator=stream) for stream in streams]
         examples = members.gather(1, torch.stack(orders)).to(device)
@@ -95,6 +98,7 @@ def batches(
                 None if shifts is None else shifts[:, :, start:end],
                 recipe.crop,
                 None if boxes is None else boxes[:, :, start:end],
+                side,
             )
 
 
@@ -110,12 +114,8 @@ def batch_sizes(m: int, batch_size: int) -> list[int]:
 
 
 def learning_rates(recipe: GradientOptions, steps: int) -> list[float]:
-    """The learning rate of every step: constant, or up to the peak in 15% and down to 0."""
-    if recipe.schedule == "constant":
-        return [recipe.learning_rate] * steps
-    at = (np.arange(steps) + 0.5) / steps
-    rates: list[float] = (recipe.learning_rate * np.interp(at, [0, 0.15, 1], [0, 1, 0])).tolist()
-    return rates
+    """The learning rate of every step."""
+    return rates(recipe.schedule, recipe.learning_rate, steps)
 
 
 def _stream(seed: int) -> int:

@@ -11,7 +11,7 @@ _WARM_UP_STEPS = 3  # as PyTorch's documentation asks: libraries choose and allo
 
 
 class CapturedStep:
-    """Records ``step`` when a batch size first occurs, and replays the recording from then on.
+    """Records ``step`` for each size of batches and images, and replays the recording later.
 
     A recording works on fixed memory: batches and rates are copied to where it reads them, and
     the state that it changes stays in place (:meth:`.NetworkStack.restart`).
@@ -24,11 +24,11 @@ class CapturedStep:
         self._step, self._state = step, state
         self._rate = torch.zeros((), device=device)
         self._memory = torch.cuda.graph_pool_handle()  # shared: recordings run one at a time
-        self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, Batch]] = {}
+        self._recorded: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, Batch]] = {}
 
     def __call__(self, batch: Batch, rate: float) -> None:
         """Do one step."""
-        size = batch.examples.shape[1]
+        size = batch.examples.shape[1], batch.side
         self._rate.fill_(rate)
         if size not in self._recorded:
             self._recorded[size] = self._record(batch)

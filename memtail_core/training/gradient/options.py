@@ -14,6 +14,7 @@ from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
 from memtail_core.errors import StudyError
 from memtail_core.training.gradient.objective import LABELS, Objective
+from memtail_core.training.gradient.schedules import Schedule, growing_sides
 from memtail_core.training.recipe import Recipe
 
 _SMALL_NETWORK = 2**24  # weights
@@ -30,7 +31,8 @@ class GradientOptions(Recipe):
     (:class:`.GradientEngine`).
 
     With ``resized_crop``, networks see images of that many pixels a side: random boxes, resized, in
-    training, and the middle in evaluation.
+    training, and the middle in evaluation. With ``first_size``, training begins at fewer pixels
+    (:func:`.growing_sides`).
 
     With ``precision = "auto"`` a machine multiplies in bfloat16 where that is faster, and in
     float32 otherwise. Weights are updated and logits computed in float32 either way.
@@ -54,11 +56,12 @@ class GradientOptions(Recipe):
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    schedule: Literal["constant", "one-cycle"] = "one-cycle"
+    schedule: Schedule = "one-cycle"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     flip: bool = False
     crop: Annotated[int, Field(ge=0)] = 0
     resized_crop: Annotated[int, Field(ge=0)] = 0
+    first_size: Annotated[int, Field(ge=0)] = 0
     standardize: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
@@ -94,8 +97,9 @@ class GradientOptions(Recipe):
         default = type(self).model_fields["optimizer"].default
         if described["optimizer"] == default == "sgd":
             del described["optimizer"]
-        if not described["resized_crop"]:
-            del described["resized_crop"]
+        for option in ("resized_crop", "first_size"):
+            if not described[option]:
+                del described[option]
         return described
 
     @property
@@ -108,6 +112,11 @@ class GradientOptions(Recipe):
     def n_epochs(self) -> int:
         """The epochs each model trains for."""
         return self.epochs or self.default_epochs
+
+    @property
+    def sides(self) -> list[int]:
+        """The pixels that random boxes are resized to in each epoch."""
+        return growing_sides(self.first_size or self.resized_crop, self.resized_crop, self.n_epochs)
 
     def input_shape(self, feed: Feed) -> tuple[int, ...]:
         """The shape of one input of a network, where examples are fed like this."""
@@ -126,18 +135,38 @@ class GradientOptions(Recipe):
                 f"[training] resized_crop = {self.resized_crop}: the images have "
                 f"{min(dataset.feed.shape[1:])} pixels; set a larger [dataset] size"
             )
-        if self.crop and self.crop >= min(self.input_shape(dataset.feed)[1:]):
+        if self.first_size > self.resized_crop:
+            raise StudyError(
+                f"[training] first_size = {self.first_size}: images grow from it to resized_crop, "
+                f"which is {self.resized_crop}"
+            )
+        if self.crop and self.crop >= (self.first_size or min(self.input_shape(dataset.feed)[1:])):
             raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
         if self.nesterov and (not self.momentum or self.optimizer != "sgd"):
             raise StudyError("[training] nesterov = true needs momentum > 0, and SGD")
         try:
-            self._on_paper(dataset)
+            network, _ = self._on_paper(dataset)
         except Exception as error:  # each network refuses in its own way
             shape = " × ".join(map(str, dataset.shape))
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise StudyError(
                 f"[training] recipe = '{self.recipe}' cannot take examples of {shape}: {reason}"
             ) from error
+        if self.first_size:
+            self._check_first(network, dataset.feed)
+
+    def _check_first(self, network: nn.Module, feed: Feed) -> None:
+        """The network must take the smaller images too."""
+        small = replace(feed, shape=(feed.shape[0], self.first_size, self.first_size))
+        with next(network.parameters()).device, torch.random.fork_rng(devices=[]):
+            try:
+                network(blank(small, min(2, self.batch_size)))
+            except Exception as error:  # each network refuses in its own way
+                raise StudyError(
+                    f"[training] first_size = {self.first_size}: networks of '{self.recipe}' that "
+                    f"take images of {self.resized_crop} pixels take no smaller ones; use a "
+                    "residual network, or leave first_size out"
+                ) from error
 
     def model_bytes(self, dataset: Dataset) -> int:
         """Weights and activations in float32.

@@ -146,7 +146,7 @@ class ResidentData:
         x = self._whole(rows)
         if self._side:
             boxes = None if batch.boxes is None else batch.boxes.flatten(1)
-            x = centre_crop(x, self._side) if boxes is None else self._resized(x, boxes)
+            x = centre_crop(x, self._side) if boxes is None else self._resized(x, boxes, batch.side)
         x = augmented(
             x,
             None if batch.flips is None else batch.flips.flatten(),
@@ -156,7 +156,7 @@ class ResidentData:
         y = self.y_train.index_select(0, chosen)
         return x.unflatten(0, batch.examples.shape), y.view(batch.examples.shape)
 
-    def _resized(self, x: Tensor, boxes: Tensor) -> Tensor:
+    def _resized(self, x: Tensor, boxes: Tensor, side: int) -> Tensor:
         """Random boxes of images, in float32 also where networks compute in bfloat16."""
-        crops = resized_crops(x.float(), boxes, self._side).to(self.dtype)
+        crops = resized_crops(x.float(), boxes, side).to(self.dtype)
         return crops.contiguous(memory_format=torch.channels_last)
