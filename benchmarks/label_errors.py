@@ -14,7 +14,8 @@
 
 Each ranking's AUROC and average precision; and of the lists that both make without a threshold of
 yours, ``find_label_issues`` of cleanlab and ``likely-mislabeled`` of memtail, precision and recall.
-The intervals are 95% Student intervals of the mean over the draws.
+The intervals are 95% Student intervals of the mean over the draws. ``auroc_of_each_draw`` has the
+area of each draw with the interval that the number of its labels leaves.
 """
 
 import sys
@@ -35,6 +36,7 @@ from benchmarks.table import run, show
 from memtail_core import training
 from memtail_core.data import Dataset, near_duplicates
 from memtail_core.estimation.held_out import HeldOut
+from memtail_core.estimation.roc import auc_interval
 from memtail_core.experiments.subgroups.plan import subgroups
 from memtail_core.plan.shards import planned
 from memtail_core.running.preparation import prepare
@@ -69,6 +71,7 @@ Floats = NDArray[np.float64]
 @click.option("--models", default=100, show_default=True, help="Models of a study.")
 @click.option("--epochs", type=int, help="Of a network. [default: until it fits, as memtail's own]")
 @click.option("--draws", default=5, show_default=True, help="Draws of the wrong labels.")
+@click.option("--first", default=0, show_default=True, help="Number of the first draw.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def main(
     data: str | None,
@@ -78,6 +81,7 @@ def main(
     models: int,
     epochs: int | None,
     draws: int,
+    first: int,
     as_json: bool,
 ) -> None:
     """Measure how well each way finds planted wrong labels."""
@@ -85,18 +89,22 @@ def main(
     x, y = _read(data)
     table = _RECIPES[recipe] | ({} if epochs is None else {"epochs": epochs})
     measured: dict[str, dict[str, list[float]]] = {}
-    for draw in range(draws):
+    for draw in range(first, first + draws):
         dataset, is_wrong = _planted(x, y, examples, wrong, draw)
         start = time.perf_counter()
         for way, figures in _ways(dataset, is_wrong, table, models):
             click.echo(f"{way}: {figures}", err=True)
             for name, value in figures.items():
                 measured.setdefault(way, {}).setdefault(name, []).append(value)
-        click.echo(f"draw {draw + 1} of {draws}: {time.perf_counter() - start:.0f} s", err=True)
+        click.echo(f"draw {draw}: {time.perf_counter() - start:.0f} s", err=True)
     for way, by_name in measured.items():
         said: dict[str, Any] = {"way": way, "draws": draws}
         for name, values in by_name.items():
             said |= _interval(name, np.array(values))
+        n_wrong = round(wrong * examples)
+        said["auroc_of_each_draw"] = [
+            [area, *auc_interval(area, n_wrong, examples - n_wrong)] for area in by_name["auroc"]
+        ]
         show(said, as_json)
 
 

@@ -1,6 +1,7 @@
 """The house stands: rooms import only from rooms below them, and no two files import each other."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -186,6 +187,26 @@ def test_what_trains_nothing_imports_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("recipe", ["mlp", "linear"])
+def test_a_new_study_is_checked_without_torch(recipe: str, tmp_path: Path) -> None:
+    """Its import takes seconds, and ``memtail submit`` trains nothing."""
+    (tmp_path / "data.csv").write_text("a,b,label\n" + "1,2,x\n3,5,y\n" * 8)
+    script = (
+        "import sys; from memtail_core.running.preparation import prepare; "
+        "from memtail_core.study import Spec; "
+        "prepare(Spec.parse({'dataset': {'source': 'csv:data.csv', 'label': 'label'}, "
+        f"'training': {{'recipe': '{recipe}'}}}})); "
+        "sys.exit(bool({'torch', 'numba', 'sklearn'} & sys.modules.keys()))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert run.returncode == 0
 
 
 def test_a_command_does_not_wait_for_the_others() -> None:

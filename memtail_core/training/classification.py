@@ -1,11 +1,14 @@
 """The outcome of a classifier: is the label its first choice, and by what margin."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from memtail_core.training.outcome import Bits, Value, Values
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LIMIT = 100.0  # a larger margin says nothing more, and float16 has little room
 
@@ -15,7 +18,7 @@ class Classification:
 
     value = Value("margin", "float16", -_LIMIT, _LIMIT)
 
-    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+    def measure(self, output: "Tensor", target: "Tensor") -> tuple[Bits, Values | None]:
         """See :class:`~memtail_core.training.outcome.Outcome`.
 
         Args:
@@ -31,7 +34,7 @@ class Classification:
 CLASSIFICATION = Classification()
 
 
-def correct_and_margin(logits: Tensor, y: Tensor) -> tuple[Bits, NDArray[np.float16]]:
+def correct_and_margin(logits: "Tensor", y: "Tensor") -> tuple[Bits, NDArray[np.float16]]:
     """Return correctness, bool [K, n], and margin, float16 [K, n], of K models.
 
     The margin log p_y − log(1 − p_y) equals z_y − log Σ_{c ≠ y} exp z_c, which is exact where p_y
@@ -44,6 +47,6 @@ def correct_and_margin(logits: Tensor, y: Tensor) -> tuple[Bits, NDArray[np.floa
     labels = y.expand(len(logits), -1)[..., None]
     correct = logits.argmax(2) == y
     own = logits.gather(2, labels)[..., 0]
-    others = logits.scatter(2, labels, -torch.inf).logsumexp(2)
+    others = logits.scatter(2, labels, -np.inf).logsumexp(2)
     margin = (own - others).clamp(-_LIMIT, _LIMIT)
     return correct.cpu().numpy(), margin.half().cpu().numpy()

@@ -4,15 +4,17 @@ A document is tokens 1 … V, then 0. A model reads its first tokens and predict
 after the last token is a prediction too: the end of the text. The first token is given.
 """
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from memtail_core.training.outcome import Bits, Value, Values
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LIMIT = 100.0  # a less likely document says nothing more, and float16 has little room
 
 
-def next_tokens(documents: Tensor) -> tuple[Tensor, Tensor]:
+def next_tokens(documents: "Tensor") -> "tuple[Tensor, Tensor]":
     """Return what follows each token but the last place, and where that is a prediction to make.
 
     A document has as many predictions as tokens: all its tokens but the first, and its end. One
@@ -25,9 +27,12 @@ def next_tokens(documents: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         the next tokens, int64 [..., T − 1], and bool [..., T − 1].
 
+    >>> import torch
     >>> next_tokens(torch.tensor([[5, 6, 0, 0]]))
     (tensor([[6, 0, 0]]), tensor([[ True,  True, False]]))
     """
+    import torch
+
     read = documents[..., :-1]
     is_first = torch.arange(read.shape[-1], device=read.device) == 0
     return documents[..., 1:], (read > 0) | is_first
@@ -42,7 +47,7 @@ class TokenAccuracy:
 
     value = Value("token_accuracy", "float16", 0.0, 1.0)
 
-    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+    def measure(self, output: "Tensor", target: "Tensor") -> tuple[Bits, Values | None]:
         """See :class:`~memtail_core.training.outcome.Outcome`.
 
         Args:
@@ -61,7 +66,7 @@ class LogLikelihood:
 
     value = Value("log_likelihood", "float16", -_LIMIT, 0.0)
 
-    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+    def measure(self, output: "Tensor", target: "Tensor") -> tuple[Bits, Values | None]:
         """See :class:`TokenAccuracy`: log p = z_next − log Σ exp z, with z the logits."""
         right, n = _right(output, target)
         expected, is_counted = next_tokens(target)
@@ -70,7 +75,7 @@ class LogLikelihood:
         return (right == n).cpu().numpy(), log_p.clamp(-_LIMIT, 0.0).half().cpu().numpy()
 
 
-def _right(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _right(output: "Tensor", target: "Tensor") -> "tuple[Tensor, Tensor]":
     """How many next tokens are predicted right, int64 [K, n], and how many there are, [n]."""
     expected, is_counted = next_tokens(target)
     return ((output.argmax(-1) == expected) & is_counted).sum(-1), is_counted.sum(-1)

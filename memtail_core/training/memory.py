@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from typing import TYPE_CHECKING
 
 from memtail_core.errors import MemtailError, OutOfMemoryError, causes
+
+if TYPE_CHECKING:
+    import torch
 
 _MESSAGES = (  # of allocators, the driver and the libraries, in lower case
     "can't allocate memory",
@@ -21,6 +23,8 @@ _MESSAGES = (  # of allocators, the driver and the libraries, in lower case
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, here or in what was handled when ``error`` was raised."""
+    import torch
+
     return any(
         isinstance(each, MemoryError | torch.OutOfMemoryError)
         or any(text in str(each).lower() for text in _MESSAGES)
@@ -29,7 +33,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def reporting_out_of_memory(recipe: str, device: torch.device | str, advice: str) -> Iterator[None]:
+def reporting_out_of_memory(
+    recipe: str, device: "torch.device | str", advice: str
+) -> Iterator[None]:
     """Raise OutOfMemoryError, with what to do, for any error that means memory ran out.
 
     A study's code and data are not at fault then: another machine, or fewer processes, may do.

@@ -6,12 +6,13 @@ its outcome (``Recipe.outcome``); engines apply it and know nothing else about t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Bits = NDArray[np.bool_]
 Values = NDArray[np.floating[Any]]
@@ -48,7 +49,7 @@ class Outcome(Protocol):
         """What the real value is; None if this outcome has only bits."""
         ...
 
-    def measure(self, output: Tensor, target: Tensor) -> tuple[Bits, Values | None]:
+    def measure(self, output: "Tensor", target: "Tensor") -> tuple[Bits, Values | None]:
         """Return the correctness, bool [K, n], and the value [K, n], of K models on n examples.
 
         The value is None if ``output`` does not determine it.
@@ -76,7 +77,7 @@ class Measured(NamedTuple):
 
 
 def measured(
-    outcome: Outcome, output: Tensor, target: Tensor, probabilities: bool = False
+    outcome: Outcome, output: "Tensor", target: "Tensor", probabilities: bool = False
 ) -> Measured:
     """Measure, with the probabilities of the classes if the outputs [K, n, C] are logits.
 
@@ -85,8 +86,7 @@ def measured(
     correct, value = outcome.measure(output, target)
     if not (probabilities and output.is_floating_point()):
         return Measured(correct, value)
-    softmax = torch.softmax(output, dim=2).half()
-    return Measured(correct, value, softmax.cpu().numpy())
+    return Measured(correct, value, output.softmax(dim=2).half().cpu().numpy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ class Outcomes:
 
 
 def measure_in_batches(
-    outcome: Outcome, batches: Iterable[tuple[Tensor, Tensor]], probabilities: bool = False
+    outcome: Outcome, batches: Iterable[tuple["Tensor", "Tensor"]], probabilities: bool = False
 ) -> Measured:
     """Measure batches of (output [K, b, …], target [b, …]) and join them to [K, n]."""
     return joined([measured(outcome, *batch, probabilities) for batch in batches])

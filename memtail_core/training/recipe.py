@@ -2,16 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
-from memtail_core.training.backbones.extractor import Extractor
 from memtail_core.training.classification import CLASSIFICATION
 from memtail_core.training.engine import UNTUNED, Engine, Tuning
 from memtail_core.training.outcome import Outcome
+
+if TYPE_CHECKING:
+    from memtail_core.training.backbones.extractor import Extractor
 
 
 class Recipe(BaseModel, ABC):
@@ -51,7 +53,7 @@ class Recipe(BaseModel, ABC):
         return UNTUNED
 
     @property
-    def extractor(self) -> Extractor | None:
+    def extractor(self) -> "Extractor | None":
         """What turns the examples into features, once for all models; None: nothing does."""
         return None
 

@@ -12,13 +12,27 @@ _WAYS = ["cleanlab, held-out averages", "cleanlab, 5-fold", "memtail, mislabeled
 
 def test_every_way_is_measured_on_the_same_labels() -> None:
     found = ran(
-        "label_errors", "--examples", "100", "--models", "20", "--epochs", "2", "--draws", "2"
+        "label_errors",
+        "--examples",
+        "100",
+        "--models",
+        "20",
+        "--epochs",
+        "2",
+        "--draws",
+        "2",
+        "--first",
+        "3",
     )
     assert [each["way"] for each in found] == [*_WAYS, "memtail, memorization"]
     for each in found:
         assert each["draws"] == 2
         assert 0 <= each["auroc"] <= 1
         assert each["auroc_low"] <= each["auroc"] <= each["auroc_high"]
+        areas, low, high = np.array(each["auroc_of_each_draw"]).T
+        assert each["auroc"] == pytest.approx(areas.mean())
+        assert len(areas) == 2
+        assert ((low < areas) & (areas < high)).all()
         assert ("recall" in each) == (each["way"] in _WAYS)
 
 

@@ -12,8 +12,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.training import Engine, Outcome, Outcomes, Tuning
 from memtail_core.training.gradient.gpt import GPT
-from memtail_core.training.gradient.losses import chance_loss
-from memtail_core.training.gradient.objective import NEXT_TOKENS
+from memtail_core.training.gradient.objective import NEXT_TOKENS, chance_loss
 from memtail_core.training.gradient.stacked_layers import stacked
 from memtail_core.training.language import LOG_LIKELIHOOD, TOKEN_ACCURACY, next_tokens
 from tests.texts import counting, documents, reviewed

@@ -16,8 +16,9 @@ from memtail_core.running.preparation import prepare
 from memtail_core.running.shard_training import train_shard
 from memtail_core.study import Spec
 from memtail_core.training import Tuning, resolve, restore
-from memtail_core.training.gradient.losses import Losses, chance_loss
+from memtail_core.training.gradient.losses import Losses
 from memtail_core.training.gradient.networks import MLP
+from memtail_core.training.gradient.objective import chance_loss
 
 N = 40
 

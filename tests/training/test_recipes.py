@@ -13,7 +13,7 @@ from memtail_core.data import Dataset, load
 from memtail_core.errors import StudyError, TrainingError
 from memtail_core.study import DatasetTable, Spec, shipped
 from memtail_core.training.device import resolve_device
-from memtail_core.training.gradient import options
+from memtail_core.training.gradient import on_paper
 from memtail_core.training.predictors import sklearn_recipe
 from tests.training.test_engines import digits
 
@@ -121,7 +121,7 @@ def test_a_networks_memory_is_the_same_with_arithmetic_and_without(
 ) -> None:
     recipe = training.resolve(table, images, 175)
     with_arithmetic = recipe.model_bytes(images)
-    monkeypatch.setattr(options, "_SMALL_NETWORK", 0)
+    monkeypatch.setattr(on_paper, "_SMALL_NETWORK", 0)
     assert recipe.model_bytes(images) == with_arithmetic
 
 

@@ -3,11 +3,7 @@
 from typing import Any
 
 from memtail_core.errors import StudyError
-from memtail_core.training.backbones.finetuned import Finetuned
-from memtail_core.training.backbones.frozen import FrozenLinear, FrozenMLP
 from memtail_core.training.recipe import Recipe
-
-_FROZEN: dict[str, type[Recipe]] = {"linear": FrozenLinear, "mlp": FrozenMLP}
 
 
 def finetune(training: dict[str, Any]) -> type[Recipe]:
@@ -21,6 +17,11 @@ def finetune(training: dict[str, Any]) -> type[Recipe]:
     frozen, head = training.get("frozen", True), training.get("head", "linear")
     if not (isinstance(frozen, bool) or frozen == "last-block"):
         raise StudyError(f'[training] frozen = {frozen!r}: should be true, false or "last-block"')
-    if head not in _FROZEN:
+    if head not in ("linear", "mlp"):
         raise StudyError(f"[training] head = {head!r}: should be 'linear' or 'mlp'")
-    return _FROZEN[head] if frozen is True else Finetuned
+    from memtail_core.training.backbones.finetuned import Finetuned  # imports torch: seconds
+    from memtail_core.training.backbones.frozen import FrozenLinear, FrozenMLP
+
+    if frozen is not True:
+        return Finetuned
+    return FrozenLinear if head == "linear" else FrozenMLP

@@ -1,17 +1,18 @@
 """The recipe gpt: a small language model, trained from scratch."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.training.gradient.objective import NEXT_TOKENS, Objective
-from memtail_core.training.gradient.text_layers import Block, Embedding, Norm, Positions
 from memtail_core.training.gradient.text_networks import TextRecipe
 from memtail_core.training.language import LOG_LIKELIHOOD, TOKEN_ACCURACY
 from memtail_core.training.outcome import Outcome
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _Width = Annotated[int, Field(ge=1)]
 
@@ -49,10 +50,12 @@ class GPT(TextRecipe):
             del described["value"]
         return described
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Vectors and positions, blocks, the logits of the next tokens."""
+        from memtail_core.training.gradient.text_architectures import Decoder
+
         del n_classes
-        return _Decoder(self, shape[0])
+        return Decoder(self.n_tokens, shape[0], self.layers, (self.width, self.heads, self.hidden))
 
     def outputs(self, shape: tuple[int, ...], n_classes: int) -> tuple[int, ...]:
         """For each place but the last, a logit for each token and for the end."""
@@ -71,23 +74,3 @@ class GPT(TextRecipe):
                 "two tokens"
             )
         super().check(dataset)
-
-
-class _Decoder(nn.Module):
-    def __init__(self, recipe: GPT, length: int) -> None:
-        super().__init__()
-        self.embedding = Embedding(recipe.n_tokens, recipe.width)
-        self.positions = Positions(length - 1, recipe.width)
-        self.blocks = nn.ModuleList(
-            Block(recipe.width, recipe.heads, recipe.hidden, is_causal=True)
-            for _ in range(recipe.layers)
-        )
-        self.norm = Norm(recipe.width)
-
-    def forward(self, documents: Tensor) -> Tensor:
-        """Tokens [..., T] → logits of the next tokens, [..., T − 1, 1 + V]."""
-        tokens = documents[..., :-1]
-        x = self.positions(self.embedding(tokens))
-        for block in self.blocks:
-            x = block(x, tokens > 0)
-        return self.embedding.logits(self.norm(x))

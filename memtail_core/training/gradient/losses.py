@@ -62,13 +62,3 @@ class Losses:
         never = (steps >= _ENOUGH_STEPS) & ~(lowest < _LEARNED * by_chance)
         found: NDArray[np.bool_] = lost | never | ~np.isfinite(last)
         return found
-
-
-def chance_loss(y: NDArray[np.int64], n_classes: int, label_smoothing: float) -> float:
-    """The cross-entropy of the labels' own frequencies, in nats: what a network that knows no
-    example can reach.
-    """
-    share = np.bincount(y, minlength=n_classes) / len(y)
-    share = (1 - label_smoothing) * share + label_smoothing / n_classes
-    some = share[share > 0]
-    return float(-(some * np.log(some)).sum())

@@ -1,14 +1,16 @@
 """The network recipes: mlp, cnn, resnet9, and the architectures of torchvision."""
 
-from typing import Annotated, ClassVar, Literal
+from math import prod
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError, did_you_mean
 from memtail_core.training.gradient.recipe import GradientRecipe
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _Width = Annotated[int, Field(ge=1)]
 _SMALL = 64  # pixels; torchvision's stems, made for 224, would reduce a small image to 1 × 1
@@ -17,13 +19,17 @@ _SMALL = 64  # pixels; torchvision's stems, made for 224, would reduce a small i
 class MLP(GradientRecipe):
     """Fully connected layers with ReLU between them, on flattened inputs."""
 
+    undemanding: ClassVar[bool] = True
+
     recipe: str = "mlp"
     widths: Annotated[tuple[_Width, ...], Field(strict=False)] = (512, 256)
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Linear–ReLU for each width, then the logits."""
+        from torch import nn
+
         layers: list[nn.Module] = [nn.Flatten()]
-        size = int(torch.Size(shape).numel())
+        size = prod(shape)
         for width in self.widths:
             layers += [nn.Linear(size, width), nn.ReLU()]
             size = width
@@ -45,6 +51,8 @@ class CNN(GradientRecipe):
     A stride of 2 needs a quarter of the arithmetic of pooling and loses some accuracy.
     """
 
+    undemanding: ClassVar[bool] = True
+
     recipe: str = "cnn"
     default_epochs: ClassVar[int] = 20
     learning_rate: Annotated[float, Field(gt=0)] = 0.05
@@ -52,8 +60,10 @@ class CNN(GradientRecipe):
     hidden: _Width = 128
     halve: Literal["pool", "stride"] = "pool"
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Convolutions that halve the image, then Linear–ReLU, then the logits."""
+        from torch import nn
+
         (size, *sides) = shape
         layers: list[nn.Module] = []
         for width in self.channels:
@@ -74,22 +84,28 @@ class CNN(GradientRecipe):
 class ResNet9(GradientRecipe):
     """The nine-layer residual network of the DAWNBench entries (D. Page, 2018)."""
 
+    undemanding: ClassVar[bool] = True
+
     recipe: str = "resnet9"
     default_epochs: ClassVar[int] = 30
     batch_size: Annotated[int, Field(ge=1)] = 128
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     width: _Width = 64
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Stem, three stages of which the first and the last are residual, global max pooling."""
+        from torch import nn
+
+        from memtail_core.training.gradient.image_layers import Residual, conv
+
         w = self.width
         return nn.Sequential(
-            _conv(shape[0], w),
-            _conv(w, 2 * w, pool=True),
-            _Residual(2 * w),
-            _conv(2 * w, 4 * w, pool=True),
-            _conv(4 * w, 8 * w, pool=True),
-            _Residual(8 * w),
+            conv(shape[0], w),
+            conv(w, 2 * w, pool=True),
+            Residual(2 * w),
+            conv(2 * w, 4 * w, pool=True),
+            conv(4 * w, 8 * w, pool=True),
+            Residual(8 * w),
             nn.AdaptiveMaxPool2d(1),
             nn.Flatten(),
             nn.Linear(8 * w, n_classes),
@@ -114,15 +130,22 @@ class TorchvisionNetwork(GradientRecipe):
     batch_size: Annotated[int, Field(ge=1)] = 128
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Build torchvision's network for inputs of 1 or 3 channels."""
-        import torchvision.models  # slow to import
+        import torchvision.models
+        from torch import nn
+
+        from memtail_core.training.gradient.image_layers import (
+            Logits,
+            ThreeChannels,
+            adapt_to_small_images,
+        )
 
         name = self.recipe.partition(":")[2]
         network = torchvision.models.get_model(name, weights=None, num_classes=n_classes)
         if max(shape[1:]) <= _SMALL:
-            _adapt_to_small_images(network, n_classes)
-        return nn.Sequential(_ThreeChannels(), network, _Logits())
+            adapt_to_small_images(network, n_classes)
+        return nn.Sequential(ThreeChannels(), network, Logits())
 
     def check(self, dataset: Dataset) -> None:
         """The network must exist, and the data must be images."""
@@ -146,49 +169,3 @@ def _check_images(recipe: GradientRecipe, dataset: Dataset) -> None:
             f"{dataset.modality.name}: use '{dataset.modality.default_recipe}' or "
             "'sklearn:ensemble.RandomForestClassifier'"
         )
-
-
-def _conv(inputs: int, outputs: int, pool: bool = False) -> nn.Sequential:
-    """Pool before ReLU: the same result as after it, with a quarter of the numbers."""
-    layers = [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)]
-    return nn.Sequential(*layers, *([nn.MaxPool2d(2, ceil_mode=True)] if pool else []), nn.ReLU())
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.branch = nn.Sequential(_conv(width, width), _conv(width, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.branch(x)
-        return x + y
-
-
-class _ThreeChannels(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.expand(-1, 3, -1, -1)
-
-
-class _Logits(nn.Module):
-    """Drop the auxiliary heads that Inception and GoogLeNet return in training."""
-
-    def forward(self, outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
-        return outputs if isinstance(outputs, Tensor) else outputs[0]
-
-
-def _adapt_to_small_images(network: nn.Module, n_classes: int) -> None:
-    from torchvision import models
-
-    if isinstance(network, models.ResNet):
-        network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-        network.maxpool = nn.Identity()
-    elif isinstance(network, models.DenseNet):
-        width = network.features.conv0.out_channels
-        network.features.conv0 = nn.Conv2d(3, width, 3, padding=1, bias=False)
-        network.features.pool0 = nn.Identity()
-    elif isinstance(network, models.VGG):
-        for layer in network.features:
-            if isinstance(layer, nn.MaxPool2d):
-                layer.ceil_mode = True  # five of them leave 28 pixels one, not none
-        network.avgpool = nn.AdaptiveAvgPool2d(1)
-        network.classifier = nn.Linear(512, n_classes)

@@ -1,14 +1,11 @@
-"""The options that all network recipes share, and the memory a network needs."""
+"""The options that all network recipes share, and whether a network takes the data."""
 
 from abc import abstractmethod
 from dataclasses import replace
 from math import ceil, prod
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from memtail_core.data import Dataset
 from memtail_core.data.modalities import Feed
@@ -17,8 +14,11 @@ from memtail_core.training.gradient.objective import LABELS, Objective
 from memtail_core.training.gradient.schedules import Schedule, growing_sides
 from memtail_core.training.recipe import Recipe
 
-_SMALL_NETWORK = 2**24  # weights
-_SMALL_EXAMPLE = 64 * 64 * 3  # numbers
+if TYPE_CHECKING:
+    from torch import nn
+
+_LARGE, _LARGE_EXAMPLE = 2**16, 2**20  # no product of these that a network makes overflows
+_BATCH = 2  # the smallest there is in training, of batches of more than one
 
 
 class GradientOptions(Recipe):
@@ -48,6 +48,7 @@ class GradientOptions(Recipe):
     default_epochs: ClassVar[int] = 40
     fewest_steps: ClassVar[int] = 600
     stackable: ClassVar[bool] = True  # :func:`~.stacked_layers.stacked` knows all its layers
+    undemanding: ClassVar[bool] = False  # whether the network takes whatever the checks let pass
 
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] = 64
@@ -66,7 +67,7 @@ class GradientOptions(Recipe):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @abstractmethod
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Build the network, initialised from torch's current random state.
 
         Args:
@@ -124,7 +125,7 @@ class GradientOptions(Recipe):
         return (feed.shape[0], side, side) if side else feed.shape
 
     def check(self, dataset: Dataset) -> None:
-        """Check the shapes by running two examples through."""
+        """Check the shapes, where that takes it by running two examples through."""
         is_augmented = self.flip or self.crop or self.resized_crop
         if is_augmented and not dataset.feed.can_augment:
             name = dataset.modality.name
@@ -144,6 +145,8 @@ class GradientOptions(Recipe):
             raise StudyError(f"[training] crop = {self.crop}: less than the image's side")
         if self.nesterov and (not self.momentum or self.optimizer != "sgd"):
             raise StudyError("[training] nesterov = true needs momentum > 0, and SGD")
+        if self._takes_surely(dataset):
+            return
         try:
             network, _ = self._on_paper(dataset)
         except Exception as error:  # each network refuses in its own way
@@ -178,42 +181,26 @@ class GradientOptions(Recipe):
         weights = sum(parameter.numel() for parameter in network.parameters())
         return 24 * weights + activations * min(self.batch_size, len(dataset.y_train))
 
-    def _on_paper(self, dataset: Dataset) -> tuple[nn.Module, int]:
-        """Build the network and run two examples through, if large without memory or arithmetic.
+    def _takes_surely(self, dataset: Dataset) -> bool:
+        """Whether two examples would pass; to know it without torch saves its import, of seconds.
 
-        The second value is how many bytes each example keeps for the gradients. Arithmetic of a
-        small network takes milliseconds; without it, torch first imports its compiler for seconds.
+        ``undemanding`` networks refuse only batches of one, and tensors too large to count.
         """
-        try:
-            shape = self.input_shape(dataset.feed)
-            with torch.device("meta"), torch.random.fork_rng(devices=[]):
-                network = self.network(shape, len(dataset.classes))
-            weights = sum(parameter.numel() for parameter in network.parameters())
-            is_small = weights <= _SMALL_NETWORK and prod(shape) <= _SMALL_EXAMPLE
-            return self._tried(dataset, "cpu" if is_small else "meta")
-        except NotImplementedError:  # RegNets compute their widths with tensors
-            return self._tried(dataset, "cpu")
+        options = (each if isinstance(each, tuple) else (each,) for _, each in self)
+        sizes = [n for option in options for n in option if isinstance(n, int)]
+        return (
+            self.undemanding
+            and self.batch_size > 1
+            and max(*sizes, len(dataset.classes)) <= _LARGE
+            and prod(self.input_shape(dataset.feed)) <= _LARGE_EXAMPLE
+        )
 
-    def _tried(self, dataset: Dataset, device: str) -> tuple[nn.Module, int]:
+    def _on_paper(self, dataset: Dataset) -> tuple["nn.Module", int]:
+        """See :func:`.on_paper`."""
+        from memtail_core.training.gradient.on_paper import on_paper
+
         feed = replace(dataset.feed, shape=self.input_shape(dataset.feed))
-        kept: dict[int, Tensor] = {}
-        with torch.device(device), torch.random.fork_rng(devices=[]):
-            network = self.network(feed.shape, len(dataset.classes))
-            weights = {p.untyped_storage()._cdata for p in network.parameters()}
-
-            def keep(tensor: Tensor) -> Tensor:
-                if (memory := tensor.untyped_storage()._cdata) not in weights:
-                    kept[memory] = tensor
-                return tensor
-
-            batch = min(2, self.batch_size)  # the smallest there will be; in training mode
-            with saved_tensors_hooks(keep, lambda tensor: tensor):
-                logits: Tensor = network(blank(feed, batch))
-        if logits.shape != (batch, *self.outputs(feed.shape, len(dataset.classes))):
-            raise ValueError(f"it returns {list(logits.shape)}, not a logit per class")
-        return network, sum(t.numel() * t.element_size() for t in kept.values()) // batch
-
-
-def blank(feed: Feed, n: int) -> Tensor:
-    """Return n inputs of zeros, as a network is fed them."""
-    return torch.zeros(n, *feed.shape, dtype=torch.int64 if feed.divisor is None else None)
+        n_classes = len(dataset.classes)
+        batch = min(_BATCH, self.batch_size)
+        outputs = self.outputs(feed.shape, n_classes)
+        return on_paper(lambda: self.network(feed.shape, n_classes), feed, batch, outputs)

@@ -21,7 +21,7 @@ from memtail_core.training.device import own_randomness
 from memtail_core.training.engine import UNTUNED, Tuning
 from memtail_core.training.gradient.engine import GradientEngine
 from memtail_core.training.gradient.network_stack import NetworkStack
-from memtail_core.training.gradient.options import blank
+from memtail_core.training.gradient.on_paper import blank
 from memtail_core.training.gradient.recipe import GradientRecipe
 from memtail_core.training.gradient.resident_data import StoredRows
 from memtail_core.training.recipe import Recipe

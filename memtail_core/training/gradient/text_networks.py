@@ -1,22 +1,15 @@
 """The recipes for texts: bag, textcnn and transformer."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from memtail_core.data import Dataset
 from memtail_core.errors import StudyError
 from memtail_core.training.gradient.recipe import GradientRecipe
-from memtail_core.training.gradient.text_layers import (
-    Block,
-    Embedding,
-    HashedBag,
-    Norm,
-    Positions,
-    Windows,
-)
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _Width = Annotated[int, Field(ge=1)]
 
@@ -26,6 +19,8 @@ class TextRecipe(GradientRecipe):
 
     ``vocabulary`` is V, the number of different tokens; memtail takes it from the data.
     """
+
+    undemanding: ClassVar[bool] = True
 
     optimizer: Literal["sgd", "adamw"] = "adamw"
     vocabulary: _Width | None = None
@@ -69,8 +64,12 @@ class Bag(TextRecipe):
     width: _Width = 16
     buckets: _Width = 8192
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """The mean of the vectors, then the logits."""
+        from torch import nn
+
+        from memtail_core.training.gradient.text_layers import HashedBag
+
         del shape
         bag = HashedBag(self.n_tokens, self.buckets, self.width)
         return nn.Sequential(bag, nn.Linear(self.width, n_classes))
@@ -87,10 +86,12 @@ class TextCNN(TextRecipe):
     channels: _Width = 64
     windows: Annotated[tuple[_Width, ...], Field(strict=False, min_length=1)] = (3, 4, 5)
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Vectors, convolutions, maxima, logits."""
+        from memtail_core.training.gradient.text_architectures import Convolutions
+
         del shape
-        return _Convolutions(self, n_classes)
+        return Convolutions(self.n_tokens, self.width, self.channels, self.windows, n_classes)
 
 
 class Transformer(TextRecipe):
@@ -105,9 +106,12 @@ class Transformer(TextRecipe):
     heads: _Width = 4
     hidden: _Width = 128
 
-    def network(self, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    def network(self, shape: tuple[int, ...], n_classes: int) -> "nn.Module":
         """Vectors and positions, blocks, the mean over tokens, logits."""
-        return _Encoder(self, shape[0], n_classes)
+        from memtail_core.training.gradient.text_architectures import Encoder
+
+        block = self.width, self.heads, self.hidden
+        return Encoder(self.n_tokens, shape[0], self.layers, block, n_classes)
 
     def check(self, dataset: Dataset) -> None:
         """The heads must divide the width."""
@@ -116,41 +120,6 @@ class Transformer(TextRecipe):
                 f"[training] width = {self.width} is no multiple of heads = {self.heads}"
             )
         super().check(dataset)
-
-
-class _Convolutions(nn.Module):
-    def __init__(self, recipe: TextCNN, n_classes: int) -> None:
-        super().__init__()
-        self.embedding = Embedding(recipe.n_tokens, recipe.width)
-        self.windows = Windows(recipe.width, recipe.channels, recipe.windows)
-        self.head = nn.Linear(recipe.channels * len(recipe.windows), n_classes)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        features = self.windows(self.embedding(tokens), tokens > 0)
-        logits: Tensor = self.head(features)
-        return logits
-
-
-class _Encoder(nn.Module):
-    def __init__(self, recipe: Transformer, length: int, n_classes: int) -> None:
-        super().__init__()
-        self.embedding = Embedding(recipe.n_tokens, recipe.width)
-        self.positions = Positions(length, recipe.width)
-        self.blocks = nn.ModuleList(
-            Block(recipe.width, recipe.heads, recipe.hidden) for _ in range(recipe.layers)
-        )
-        self.norm, self.head = Norm(recipe.width), nn.Linear(recipe.width, n_classes)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        is_token = tokens > 0
-        is_first = torch.arange(tokens.shape[-1], device=tokens.device) == 0
-        is_token = is_token | is_first  # an empty text is its first place alone
-        x = self.positions(self.embedding(tokens))
-        for block in self.blocks:
-            x = block(x, is_token)
-        share = is_token / is_token.sum(-1, keepdim=True)
-        logits: Tensor = self.head((self.norm(x) * share[..., None].to(x.dtype)).sum(-2))
-        return logits
 
 
 def _check_texts(recipe: TextRecipe, dataset: Dataset) -> None:

@@ -7,7 +7,6 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from memtail_core.data import Dataset
@@ -107,6 +106,8 @@ def _measured(
     outcome: Outcome, predictions: Predictions, y: NDArray[np.int64], probabilities: bool = False
 ) -> Measured:
     """Measure one model [1, n]: whether its labels are right, and the value its logits give."""
+    import torch
+
     labels, logits = predictions
     target = torch.from_numpy(y)
     of_labels = measured(outcome, torch.from_numpy(labels)[None], target)

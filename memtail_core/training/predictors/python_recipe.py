@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
@@ -54,6 +53,8 @@ class PythonRecipe(Recipe):
 
 def _checked(output: Any, n: int, n_classes: int) -> Predictions:
     """Read what the user's ``predict`` returned: labels [n], or logits [n, C]."""
+    import torch
+
     array = (
         output.detach().cpu().numpy() if isinstance(output, torch.Tensor) else np.asarray(output)
     )
