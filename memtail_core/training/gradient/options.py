@@ -158,18 +158,19 @@ class GradientOptions(Recipe):
         if self.first_size:
             self._check_first(network, dataset.feed)
 
-    def _check_first(self, network: nn.Module, feed: Feed) -> None:
+    def _check_first(self, network: "nn.Module", feed: Feed) -> None:
         """The network must take the smaller images too."""
+        from memtail_core.training.gradient.on_paper import answer
+
         small = replace(feed, shape=(feed.shape[0], self.first_size, self.first_size))
-        with next(network.parameters()).device, torch.random.fork_rng(devices=[]):
-            try:
-                network(blank(small, min(2, self.batch_size)))
-            except Exception as error:  # each network refuses in its own way
-                raise StudyError(
-                    f"[training] first_size = {self.first_size}: networks of '{self.recipe}' that "
-                    f"take images of {self.resized_crop} pixels take no smaller ones; use a "
-                    "residual network, or leave first_size out"
-                ) from error
+        try:
+            answer(network, small, min(_BATCH, self.batch_size))
+        except Exception as error:  # each network refuses in its own way
+            raise StudyError(
+                f"[training] first_size = {self.first_size}: networks of '{self.recipe}' that take "
+                f"images of {self.resized_crop} pixels take no smaller ones; use a residual "
+                "network, or leave first_size out"
+            ) from error
 
     def model_bytes(self, dataset: Dataset) -> int:
         """Weights and activations in float32.
@@ -191,6 +192,7 @@ class GradientOptions(Recipe):
         return (
             self.undemanding
             and self.batch_size > 1
+            and not self.first_size
             and max(*sizes, len(dataset.classes)) <= _LARGE
             and prod(self.input_shape(dataset.feed)) <= _LARGE_EXAMPLE
         )
