@@ -48,7 +48,7 @@ class ProgressBar:
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task(description, total=total, completed=completed, pace="")
-        self._next_line = self._console.get_time() + _LINE_EVERY
+        self._next_line, self._printed = self._console.get_time() + _LINE_EVERY, ""
 
     @property
     def completed(self) -> int:
@@ -93,12 +93,15 @@ class ProgressBar:
             self.print_line()
 
     def print_line(self) -> None:
-        """Print how far it is, as text."""
+        """Print how far it is, as text, unless that is what was printed last."""
         self._next_line = self._console.get_time() + _LINE_EVERY
         task = self._bar.tasks[0]
         start = f"  {self._description}: {self.completed:,}/{self.total:,} {self._unit}"
         parts = [start, task.fields["pace"], self._bar.below]
-        self._console.print(" · ".join(part for part in parts if part), markup=False)
+        line = " · ".join(part for part in parts if part)
+        if line != self._printed:
+            self._console.print(line, markup=False)
+            self._printed = line
 
     def start(self) -> None:
         """Draw it."""

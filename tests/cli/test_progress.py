@@ -53,6 +53,21 @@ def test_a_line_below_is_printed_where_one_is_due() -> None:
     )
 
 
+def test_a_line_is_not_printed_twice() -> None:
+    clock = Clock()
+    on, text = console(clock, is_terminal=False)
+    bar = ProgressBar(on, "training", 20, "models")
+    clock.now = 12.0
+    bar.advance(10, rate=1.0)
+    bar.print_line()
+    bar.advance(10, rate=1.0)
+    bar.print_line()
+    assert text.getvalue().splitlines() == [
+        "  training: 10/20 models · 1.0 models/s · 10 s left",
+        "  training: 20/20 models · 1.0 models/s · 0 s left",
+    ]
+
+
 def test_a_rate_that_the_caller_knows_is_shown() -> None:
     clock = Clock()
     on, text = console(clock, is_terminal=False)

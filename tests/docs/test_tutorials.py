@@ -1,6 +1,7 @@
 """The tutorials do what they say: their commands and code run, in order, in an empty folder."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,21 @@ def test_python(here: Path) -> None:
     printed = run(page("python"), here)
     assert "pixels-" in printed
     assert list((here / "runs" / "studies").glob("*/report/index.html"))
+
+
+@pytest.mark.slow
+def test_report(here: Path) -> None:
+    """The study of the demonstration with 20 models, where the reader trains 300."""
+    smaller = page("report").replace("$ memtail demo", "$ memtail run digits --trials 20")
+    printed = run(re.sub(r"<!-- not run: .* -->\n", "", smaller), here)
+    assert "$ memtail run digits" in printed
+    (report,) = (here / "runs" / "studies").glob("digits-*/report")
+    shown = (report / "index.html").read_text(encoding="utf-8")
+    named = re.findall(r"\*\*(.+?)\*\*", page("report"))
+    assert {"Nearest training examples", "Do the models fit their training data?"} <= set(named)
+    assert not [each for each in named if each.lower() not in shown.lower()]
+    for file in ("scores.parquet", "pairs.parquet", "summary.json"):
+        assert (report / file).exists(), file
 
 
 def test_every_tutorial_runs_or_says_why_not() -> None:
