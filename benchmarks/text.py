@@ -1,13 +1,12 @@
-"""Texts: how fast bags train beside a plain PyTorch loop, and what human raters say of the scores.
+"""Texts: how fast models train beside a plain PyTorch loop, and what raters say of the scores.
 
     python benchmarks/text.py throughput snippets.csv
+    python benchmarks/text.py throughput snippets.csv --study docs/results/snippets-transformer.toml
     memtail run docs/results/snippets-bag.toml
     memtail subgroups snippets-bag --output groups.csv
     python benchmarks/text.py raters snippets-bag snippets.csv --groups groups.csv
 
-``snippets.csv`` is made by ``benchmarks/text_data.py``. The plain loop is the one that PyTorch's
-tutorials write: a DataLoader that joins texts to a batch, ``nn.EmbeddingBag`` over the same tokens
-and pairs, AdamW, one model after another, with the same options as the recipe.
+``snippets.csv`` is made by ``benchmarks/text_data.py``; the plain loop is ``peers/text_loop.py``.
 """
 
 import csv
@@ -19,25 +18,21 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
+from benchmarks.peers.text_loop import plain_loop
 from benchmarks.table import run
 from memtail_core import catalogue, data, open_store, training
 from memtail_core.analysis import analyse
 from memtail_core.data import Dataset
 from memtail_core.estimation.roc import auc_interval, auc_of_columns
 from memtail_core.running import loading
-from memtail_core.study import DatasetTable
+from memtail_core.study import Spec
 from memtail_core.training.device import use_one_core
 from memtail_core.training.engine import Tuning
-from memtail_core.training.gradient.batches import learning_rates
-from memtail_core.training.gradient.rows import hashed_pairs
-from memtail_core.training.gradient.text_networks import Bag
+from memtail_core.training.gradient.text_networks import TextRecipe
 
 
 @click.group()
@@ -47,26 +42,28 @@ def main() -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--study", default="docs/results/snippets-bag.toml", show_default=True)
 @click.option("--models", default=8, show_default=True)
 @click.option("--plain", default=2, show_default=True, help="Models of the plain loop.")
 @click.option("--stack", default=8, show_default=True)
 @click.option("--batch", default=0, help="Of the plain loop. Default: the recipe's.")
-def throughput(file: str, models: int, plain: int, stack: int, batch: int) -> None:
-    """Train bags on FILE as memtail does, then as a plain loop does, on one core.
+def throughput(file: str, study: str, models: int, plain: int, stack: int, batch: int) -> None:
+    """Train the models of STUDY on FILE as memtail does, then as a plain loop does, on one core.
 
     Both times are of the processor, so that other programs do not count.
     """
     use_one_core()
-    table = {"source": f"csv:{file}", "text": "text", "label": "label"}
-    dataset = data.load(DatasetTable.model_validate(table))
+    spec = Spec.load(study, {"dataset.source": f"csv:{file}"})
+    dataset = data.load(spec.dataset)
     n = len(dataset.y_train)
     size = round(0.7 * n)
-    recipe = training.resolve({"recipe": "bag"}, dataset, size)
-    assert isinstance(recipe, Bag)
+    recipe = training.resolve(spec.training, dataset, size)
+    assert isinstance(recipe, TextRecipe)
     subsets = np.stack([np.random.default_rng(k).permutation(n) < size for k in range(models)])
     seeds = np.arange(models)
     engine = recipe.engine("cpu", Tuning(stack))
-    engine.train(dataset, subsets[:1], seeds[:1])  # compiled, and loaded
+    short = recipe.model_copy(update={"epochs": 1}).engine("cpu", Tuning(stack))
+    short.train(dataset, subsets[:1], seeds[:1])  # compiled, and loaded
     start = time.process_time()
     outcomes = engine.train(dataset, subsets, seeds)
     ours = (time.process_time() - start) / models
@@ -85,70 +82,6 @@ def throughput(file: str, models: int, plain: int, stack: int, batch: int) -> No
         "batch_size": {"memtail": recipe.batch_size, "plain": batch or recipe.batch_size},
     }
     print(json.dumps(found, indent=2))
-
-
-class PlainBag(nn.Module):
-    """The same network as the recipe's, of torch's parts."""
-
-    def __init__(self, recipe: Bag, n_classes: int) -> None:
-        super().__init__()
-        self.bag = nn.EmbeddingBag(1 + recipe.n_tokens + recipe.buckets, recipe.width, mode="mean")
-        nn.init.uniform_(self.bag.weight, -1 / recipe.width, 1 / recipe.width)
-        self.linear = nn.Linear(recipe.width, n_classes)
-
-    def forward(self, terms: Tensor, starts: Tensor) -> Tensor:
-        """Terms of all texts of a batch, and where each begins."""
-        logits: Tensor = self.linear(self.bag(terms, starts))
-        return logits
-
-
-def plain_loop(
-    recipe: Bag, dataset: Dataset, subset: NDArray[np.bool_], seed: int, batch_size: int
-) -> float:
-    """Train one model and evaluate it on both sets; return its test accuracy."""
-    torch.manual_seed(seed)
-    terms, terms_test = (_terms(recipe, x.whole()) for x in (dataset.train, dataset.test))
-    y = dataset.y_train.tolist()
-    chosen = [(terms[i], y[i]) for i in np.flatnonzero(subset).tolist()]
-    network = PlainBag(recipe, len(dataset.classes))
-    optimizer = torch.optim.AdamW(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        betas=(recipe.momentum, 0.999),
-        weight_decay=recipe.weight_decay,
-    )
-    loader = DataLoader(chosen, batch_size, shuffle=True, collate_fn=_joined)  # type: ignore[arg-type, var-annotated]
-    rates = iter(learning_rates(recipe, recipe.n_epochs * len(loader)))
-    for _ in range(recipe.n_epochs):
-        for joined, starts, labels in loader:
-            optimizer.param_groups[0]["lr"] = next(rates)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(network(joined, starts), labels).backward()
-            optimizer.step()
-    correct = {}
-    with torch.no_grad():
-        for name, of, labels in (
-            ("train", terms, dataset.y_train),
-            ("test", terms_test, dataset.y_test),
-        ):
-            pairs = list(zip(of, labels.tolist(), strict=True))
-            batches = DataLoader(pairs, 512, collate_fn=_joined)  # type: ignore[arg-type, var-annotated]
-            right = [network(t, s).argmax(1) == labels for t, s, labels in batches]
-            correct[name] = float(torch.cat(right).float().mean())
-    return correct["test"]
-
-
-def _terms(recipe: Bag, tokens: NDArray[Any]) -> list[Tensor]:
-    """The rows of each text: its tokens and its hashed pairs."""
-    texts = [torch.from_numpy(row[row > 0]).long() for row in tokens]
-    first = 1 + recipe.n_tokens
-    return [torch.cat([t, hashed_pairs(t, recipe.buckets) + first]) for t in texts]
-
-
-def _joined(batch: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor, Tensor]:
-    lengths = torch.tensor([0, *(len(terms) for terms, _ in batch)])
-    joined = torch.cat([terms for terms, _ in batch])
-    return joined, lengths[:-1].cumsum(0), torch.tensor([label for _, label in batch])
 
 
 @main.command()

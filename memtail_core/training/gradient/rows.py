@@ -63,19 +63,20 @@ def looked_up(weight: Tensor, terms: Tensor) -> Tensor:
 class _Means(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weight: Tensor, tokens: Tensor, vocabulary: int, buckets: int) -> Tensor:
-        ctx.save_for_backward(tokens)
-        ctx.shape, ctx.sizes = weight.shape, (vocabulary, buckets)
-        made = torch.zeros(*tokens.shape[:2], weight.shape[1])
-        _means(weight.detach().numpy(), tokens.numpy(), vocabulary, buckets, made.numpy())
-        return made
+        k, b, t = tokens.shape
+        terms, ends = np.empty(k * b * 2 * t, np.int32), np.zeros(k * b + 1, np.int32)
+        _terms(tokens.numpy(), vocabulary, buckets, terms, ends[1:])
+        terms, counts = terms[: ends[-1]], np.maximum(np.diff(ends), 1)
+        ctx.terms, ctx.ends, ctx.counts, ctx.shape = terms, ends, counts, weight.shape
+        of, starts = torch.from_numpy(terms), torch.from_numpy(ends[:-1])
+        summed = functional.embedding_bag(of, weight, starts, mode="sum")
+        return summed.div_(torch.from_numpy(counts)[:, None]).view(k, b, -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (tokens,) = ctx.saved_tensors
-        made = torch.zeros(ctx.shape)
-        outer = gradients[0].contiguous().numpy()
-        vocabulary, buckets = ctx.sizes
-        _add_means(made.numpy(), tokens.numpy(), vocabulary, buckets, outer)
+        made = torch.empty(ctx.shape)
+        shares = gradients[0] / torch.from_numpy(ctx.counts).view(*gradients[0].shape[:2], 1)
+        _add_shares(made.numpy(), ctx.terms.view(np.uint32), ctx.ends, shares.numpy())
         return made, None, None, None
 
 
@@ -91,84 +92,66 @@ class _Rows(torch.autograd.Function):
         (terms,) = ctx.saved_tensors
         made = torch.zeros(ctx.shape)
         outer = gradients[0].reshape(-1, ctx.shape[1]).contiguous()
-        _add_rows(made.numpy(), terms.reshape(-1).contiguous().numpy(), outer.numpy())
+        rows = terms.reshape(-1).contiguous().numpy().view(np.uint64)
+        _add_rows(made.numpy(), rows, outer.numpy())
         return made, None
 
 
 @compiled
-def _pair(left: int, right: int, buckets: int) -> int:
-    mixed = left * LEFT + right * RIGHT
-    return (mixed ^ (mixed >> 15)) % buckets
-
-
-@compiled
-def _count(tokens: NDArray[Any]) -> int:
-    n = 0
-    for t in range(len(tokens)):
-        if tokens[t] > 0:
-            n += 1
-            if t + 1 < len(tokens) and tokens[t + 1] > 0:
-                n += 1
-    return n
-
-
-@compiled
-def _means(
-    weight: NDArray[Any], tokens: NDArray[Any], vocabulary: int, buckets: int, made: NDArray[Any]
-) -> None:
-    """Fill made [K, B, width] with the means of the rows of tokens [K, B, T] and their pairs."""
-    width, rows = weight.shape[1], 1 + vocabulary + buckets
-    for k in range(tokens.shape[0]):
-        for b in range(tokens.shape[1]):
-            text = tokens[k, b]
-            count = _count(text)
-            for t in range(len(text)):
-                if text[t] <= 0:
-                    continue
-                row = k * rows + text[t]
-                for c in range(width):
-                    made[k, b, c] += weight[row, c]
-                if t + 1 < len(text) and text[t + 1] > 0:
-                    row = k * rows + 1 + vocabulary + _pair(text[t], text[t + 1], buckets)
-                    for c in range(width):
-                        made[k, b, c] += weight[row, c]
-            if count:
-                for c in range(width):
-                    made[k, b, c] /= count
-
-
-@compiled
-def _add_means(
-    made: NDArray[Any],
+def _terms(
     tokens: NDArray[Any],
     vocabulary: int,
     buckets: int,
-    gradients: NDArray[Any],
+    terms: NDArray[np.int32],
+    ends: NDArray[np.int32],
 ) -> None:
-    """Add the gradients [K, B, width] of :func:`_means` to those of its weights."""
-    width, rows = made.shape[1], 1 + vocabulary + buckets
-    share = np.zeros(width, np.float32)
+    """Fill ``terms`` with the rows of tokens [K, B, T] and of their pairs, in the texts' order.
+
+    ``ends`` [K · B] are where each text's terms end.
+    """
+    n, rows = 0, 1 + vocabulary + buckets
     for k in range(tokens.shape[0]):
         for b in range(tokens.shape[1]):
             text = tokens[k, b]
-            count = max(_count(text), 1)
-            for c in range(width):
-                share[c] = gradients[k, b, c] / count
             for t in range(len(text)):
                 if text[t] <= 0:
                     continue
-                row = k * rows + text[t]
-                for c in range(width):
-                    made[row, c] += share[c]
+                terms[n] = k * rows + text[t]
+                n += 1
                 if t + 1 < len(text) and text[t + 1] > 0:
-                    row = k * rows + 1 + vocabulary + _pair(text[t], text[t + 1], buckets)
-                    for c in range(width):
-                        made[row, c] += share[c]
+                    mixed = text[t] * LEFT + text[t + 1] * RIGHT
+                    terms[n] = k * rows + 1 + vocabulary + (mixed ^ (mixed >> 15)) % buckets
+                    n += 1
+            ends[k * tokens.shape[1] + b] = n
+
+
+# Row numbers are unsigned below: a negative one would count from the end, which is slow to allow.
 
 
 @compiled
-def _add_rows(made: NDArray[Any], terms: NDArray[Any], gradients: NDArray[Any]) -> None:
+def _add_shares(
+    made: NDArray[Any], terms: NDArray[np.uint32], ends: NDArray[Any], shares: NDArray[Any]
+) -> None:
+    """Fill made [K · R, width] with the sums of the shares [K, B, width] of each row's texts.
+
+    Terms ends[b] to ends[b + 1] are the rows of text b of K · B. One table after another is set to
+    0 and filled, because it fits in the processor's cache.
+    """
+    n_tables, n_texts, width = shares.shape
+    rows = len(made) // n_tables
+    for k in range(n_tables):
+        made[k * rows : (k + 1) * rows] = 0
+        for b in range(n_texts):
+            share, text = shares[k, b], k * n_texts + b
+            for i in range(ends[text], ends[text + 1]):
+                row = made[terms[i]]
+                for c in range(width):
+                    row[c] += share[c]
+
+
+@compiled
+def _add_rows(made: NDArray[Any], terms: NDArray[np.uint64], gradients: NDArray[Any]) -> None:
     for k in range(len(terms)):
-        row = terms[k]
-        for c in range(made.shape[1]):
-            made[row, c] += gradients[k, c]
+        row, gradient = made[terms[k]], gradients[k]
+        for c in range(len(row)):
+            row[c] += gradient[c]

@@ -181,8 +181,10 @@ class Attention(nn.Module):
         if self.is_causal:  # what holds no token comes after all tokens
             mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
-            is_key = is_token.reshape(n, 1, 1, t).expand(n, 1, t, t)
-            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=is_key)
+            # Numbers instead of bits, which torch would first turn into [n, 1, t, t] numbers.
+            bias = torch.zeros(n, 1, 1, t, dtype=q.dtype, device=q.device)
+            bias = bias.masked_fill(~is_token.reshape(n, 1, 1, t), -torch.inf).expand(n, 1, t, t)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         joined: Tensor = self.join(mixed.transpose(1, 2).reshape(*lead, t, width))
         return joined
 
