@@ -5,7 +5,9 @@
 
 All methods read the same ``--runs`` networks, the first of the study; ``counted`` and ``combined``
 count the first ``--from-trials`` models besides. All other models judge (docs/judge.md). Each
-method runs in a process that does nothing else; ``seconds`` are its own, without the trainings. The
+method runs in a process that does nothing else; ``seconds`` are its own, without the trainings, and
+``cpu_seconds`` those of the processor. ``--tests 200`` attributes and judges as many test examples,
+chosen at random: several methods take time for each pair. The
 other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
 """
 
@@ -47,10 +49,17 @@ OWN = ("counted", "counted margins", "projected-gradients", "linearised-retraini
 @store_option
 @click.option("--runs", default=10, show_default=True, help="Networks that are attributed.")
 @click.option("--from-trials", "making", default=300, show_default=True, help="Models to count.")
+@click.option("--tests", default=0, help="Attribute so many test examples. [default: all]")
 @click.option("--only", multiple=True, help="Measure only this method; repeatable.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
-    study: str, location: str, runs: int, making: int, only: tuple[str, ...], as_json: bool
+    study: str,
+    location: str,
+    runs: int,
+    making: int,
+    tests: int,
+    only: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Judge attribution methods by the models of STUDY that they did not see."""
     store, found = find_study(location, study)
@@ -62,6 +71,10 @@ def main(
     approximations.recorded(setting, runs)
     subset = np.unpackbits(judging.subset, axis=1, count=judging.n).astype(np.float32)
     group = judging.trials // designs.block(found)
+    columns = np.arange(trials.n_test)
+    if tests:
+        columns = np.sort(np.random.default_rng(0).permutation(columns)[:tests])
+    outcome = outcomes(judging, "margin")[:, columns]
     methods: list[tuple[str, int, int]] = [
         *((name, making, 0) for name in OWN[:2]),
         *((name, 0, runs) for name in OWN[2:]),
@@ -74,10 +87,12 @@ def main(
             continue
         with tempfile.TemporaryDirectory() as folder:
             file = str(Path(folder) / "scores.npy")
-            seconds, peak = alone(_attributed, location, study, name, counted, networks, file)
+            seconds, cpu, peak = alone(
+                _attributed, location, study, name, counted, networks, columns, file
+            )
             scores = np.load(file)
         predicted = subset @ scores
-        mean = datamodeling_score(predicted, outcomes(judging, "margin"), group).mean()
+        mean = datamodeling_score(predicted, outcome, group).mean()
         assert mean is not None
         measured: dict[str, Any] = {
             "what": f"{name}, {found.name}",
@@ -86,6 +101,8 @@ def main(
             "high": mean.high,
             "trainings": max(counted, networks),
             "seconds": seconds,
+            "cpu_seconds": cpu,
+            "tests": len(columns),
             "peak_bytes": peak,
             "judging": len(judging),
             "machine": machine_kind("cpu"),
@@ -94,45 +111,53 @@ def main(
 
 
 def _attributed(
-    location: str, study: str, name: str, counted: int, networks: int, file: str
-) -> tuple[float, int]:
-    """Write the scores of one method; return seconds and the peak memory in bytes."""
+    location: str,
+    study: str,
+    name: str,
+    counted: int,
+    networks: int,
+    columns: NDArray[np.int64],
+    file: str,
+) -> tuple[float, float, int]:
+    """Write the scores of one method; return seconds, processor seconds, and peak bytes."""
     store, found = find_study(location, study)
     dataset = catalogue.load_dataset(store, found)
     setting = approximations.Setting(store, found, dataset, "cpu")
     runs = approximations.recorded(setting, networks) if networks else []
     trials, _ = loading.load(store, found, values=True)
     drawn = trials.taken(np.flatnonzero(trials.trials < counted))
-    rows, columns = np.arange(trials.n), np.arange(trials.n_test)
-    start = time.perf_counter()
+    rows = np.arange(trials.n)
+    start, begun = time.perf_counter(), time.process_time()
     if name in PEERS:
-        scores = PEERS[name][1](_networks(setting, runs))
+        scores = PEERS[name][1](_networks(setting, runs, columns))
     elif name.startswith("combined"):
         scores = combine(dataset, drawn, runs).mean(rows, columns)
     elif name in OWN[:2]:
-        scores = _counted(drawn, is_margin=name == OWN[1])
+        scores = _counted(drawn, columns, is_margin=name == OWN[1])
     else:
         (method,) = approximations.named([name]).of_influence
         scores = method.between(dataset, runs)(rows, columns)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - begun
     np.save(file, scores)
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _networks(setting: approximations.Setting, runs: list[approximations.Run]) -> Networks:
+def _networks(
+    setting: approximations.Setting, runs: list[approximations.Run], columns: NDArray[np.int64]
+) -> Networks:
     data = setting.data
     return Networks(
         trained=[run.networks.at(-1) for run in runs],
         snapshots=[run.networks.at(k) for run in runs for k in range(len(run.networks))],
         train=(data.inputs(data.x_train[:]).float(), data.y_train),
-        test=(data.inputs(data.x_test[:]).float(), data.y_test),
+        test=(data.inputs(data.x_test[:]).float()[columns], data.y_test[columns]),
     )
 
 
-def _counted(trials: Trials, *, is_margin: bool) -> NDArray[np.float32]:
+def _counted(trials: Trials, columns: NDArray[np.int64], *, is_margin: bool) -> NDArray[np.float32]:
     """The mean outcome of trials that trained on an example, less that of the others."""
     inside = np.unpackbits(trials.subset, axis=1, count=trials.n).astype(np.float32)
-    outcome = outcomes(trials, "margin" if is_margin else "correctness")
+    outcome = outcomes(trials, "margin" if is_margin else "correctness")[:, columns]
     n_in = inside.sum(axis=0)[:, None]
     of_in, total = inside.T @ outcome, outcome.sum(axis=0)
     return np.asarray(of_in / n_in - (total - of_in) / (len(trials) - n_in), dtype=np.float32)

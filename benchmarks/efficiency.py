@@ -2,6 +2,7 @@
 
     python benchmarks/efficiency.py trials fashion-cnn-5k --store runs
     python benchmarks/efficiency.py trials digits --counts 1,5,20 --draws 1   # under a minute
+    python benchmarks/efficiency.py trials digits --counts 2,5,10 --recorded
     python benchmarks/efficiency.py noise fashion-planted planted.npz         # planted wrong labels
     python benchmarks/efficiency.py pairs fashion-cnn-5k --counts 20,40 --draws 1 --runs 10
     python benchmarks/efficiency.py time --train 50000
@@ -46,7 +47,7 @@ from memtail_core.estimation.calibrated import (
     calibrated_memorization,
 )
 from memtail_core.estimation.combined import Discoveries, discoveries
-from memtail_core.estimation.estimator import Context
+from memtail_core.estimation.estimator import Context, Signals
 from memtail_core.estimation.influence import PairsRule
 from memtail_core.estimation.intervals import Z95
 from memtail_core.running import loading
@@ -75,15 +76,22 @@ class Material:
         dataset = catalogue.load_dataset(store, study)
         return cls(study.name, found, dataset, context(dataset))
 
-    def calibrated(self, drawn: Trials) -> CalibratedMemorization:
-        """Estimate from these trials."""
-        seen = observations(drawn, self.dataset)
+    def calibrated(self, drawn: Trials, signals: Signals | None = None) -> CalibratedMemorization:
+        """Estimate from these trials, and from what recorded ones among them show besides."""
+        seen = observations(drawn, self.dataset, signals)
         return CALIBRATED.memorization(replace(seen, find_context=lambda: self.context))
 
     def recorded(self, location: str, name: str, runs: int) -> list[Run]:
         """The first networks of the study, with their gradients."""
         setting = approximations.Setting(*find_study(location, name), self.dataset, "cpu")
         return approximations.recorded(setting, runs) if runs else []
+
+    def signals(self, location: str, name: str, runs: int) -> Signals:
+        """What the first networks of the study show as they train."""
+        recorded = self.recorded(location, name, runs)
+        recipe = recorded[0].networks.setting.recipe
+        chosen, _ = approximations.named(()).applicable(recipe, self.dataset)
+        return approximations.signals_of(chosen, self.dataset, recorded)
 
     def combined(
         self, drawn: Trials, runs: Sequence[Run], scores: CalibratedMemorization
@@ -105,23 +113,26 @@ def main() -> None:
 @store_option
 @click.option("--counts", default="1,3,5,10,20,40,80,160", show_default=True)
 @click.option("--draws", default=4, show_default=True, help="Of each number, if there are so many.")
+@click.option("--recorded", is_flag=True, help="Give it the trainings of all drawn models, too.")
 @click.option("--json", "as_json", is_flag=True)
-def by_trials(study: str, location: str, counts: str, draws: int, as_json: bool) -> None:
+def by_trials(
+    study: str, location: str, counts: str, draws: int, recorded: bool, as_json: bool
+) -> None:
     """Measure error, agreement and coverage by the number of trials, ± the spread of draws."""
     material = Material.of(location, study)
-    total = len(material.trials)
-    for count in map(int, counts.split(",")):
-        apart = max(_PER_BLOCK, count)
-        starts = [d * apart for d in range(draws) if d * apart + count <= total // 2]
-        if not starts:
-            raise EstimationError(f"{total} trials are too few to draw {count}: train more")
+    total, signals = len(material.trials), None
+    every = {count: _starts(total, count, draws) for count in map(int, counts.split(","))}
+    if recorded:
+        runs = max(starts[-1] + count for count, starts in every.items())
+        signals = material.signals(location, study, runs)
+    for count, starts in every.items():
         measured, seconds = [], []
         for start in starts:
             rows = np.arange(start, start + count)
             others = material.trials.taken(np.setdiff1d(np.arange(total), rows))
             drawn = material.trials.taken(rows)
             begun = clock.process_time()
-            ours = material.calibrated(drawn)
+            ours = material.calibrated(drawn, signals)
             seconds.append(clock.process_time() - begun)
             theirs = drawn.counted()
             reference = others.counted()
@@ -158,10 +169,7 @@ def pairs(study: str, location: str, counts: str, draws: int, runs: int, as_json
     space = Space.of(material.dataset)
     total = len(material.trials)
     for count in map(int, counts.split(",")):
-        apart = max(_PER_BLOCK, count)
-        starts = [d * apart for d in range(draws) if d * apart + count <= total // 2]
-        if not starts:
-            raise EstimationError(f"{total} trials are too few to draw {count}: train more")
+        starts = _starts(total, count, draws)
         measured, seconds = [], []
         for start in starts:
             rows = np.arange(start, start + count)
@@ -267,6 +275,14 @@ def time(n: int, count: int, inputs: int, as_json: bool) -> None:
         "neighbours_and_kernel_machine_seconds": prepared,
     }
     show(found | _machine(), as_json)
+
+
+def _starts(total: int, count: int, draws: int) -> list[int]:
+    apart = max(_PER_BLOCK, count)
+    starts = [d * apart for d in range(draws) if d * apart + count <= total // 2]
+    if not starts:
+        raise EstimationError(f"{total} trials are too few to draw {count}: train more")
+    return starts
 
 
 def judged(found: Memorization, reference: Memorization) -> dict[str, float]:

@@ -14,10 +14,10 @@ from cli.options import (
     store_option,
     study_argument,
 )
-from cli.progress import progress_bar
+from cli.recorded_runs import recorded_runs
 
 if TYPE_CHECKING:
-    from memtail_core.approximations import Run, Setting
+    from memtail_core.approximations import Setting
 
 
 @click.command()
@@ -105,7 +105,7 @@ def approximate(
         catalogue.register(setting.store, setting.study, setting.dataset, goal)
     else:
         approximations.reference(stored_trials, 0 if whole else count)  # refuse before training
-    runs = _runs(setting, count, whole) if chosen.trains else []
+    runs = recorded_runs(setting, count, whole=whole) if chosen.trains else []
     with Console(stderr=True).status("comparing" if evaluate else "approximating"):
         if stored_trials is not None:
             evaluation = approximations.evaluate(
@@ -144,10 +144,3 @@ def _opened(location: str, name: str, device: str, *, stored: bool) -> "tuple[Se
         study, dataset, goal = open_study(store, name, (), None)
     refuse_experiments(study)
     return Setting(store, study, dataset, where), goal
-
-
-def _runs(setting: "Setting", count: int, whole: bool) -> "list[Run]":
-    from memtail_core.approximations import recorded
-
-    with progress_bar("training", count, "networks") as advance:
-        return recorded(setting, count, whole=whole, progress=lambda _: advance(1))

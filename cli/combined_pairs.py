@@ -9,6 +9,7 @@ from cli import formatting
 from cli.options import find_study
 from cli.pair_tables import Destination, print_pairs
 from cli.progress import progress_bar
+from cli.recorded_runs import recorded_runs
 
 if TYPE_CHECKING:
     from memtail_core.analysis.pair_queries import PairQuery
@@ -52,12 +53,7 @@ def list_combined(
     reason = approximations.why_not(GRADIENTS, setting.recipe, dataset)
     if reason is not None:
         raise EstimationError(f"--combined needs gradients: {reason}")
-    missing = len(approximations.missing(setting, n_runs))
-    if missing:
-        with progress_bar("training", n_runs, "networks") as advance:
-            runs = approximations.recorded(setting, n_runs, progress=lambda _: advance(1))
-    else:
-        runs = approximations.recorded(setting, n_runs)
+    runs = recorded_runs(setting, n_runs)
     with progress_bar("combining", len(dataset.y_train), "examples") as advance:
         influence = combine(dataset, material.trials, runs, progress=advance)
     with progress_bar("looking", family.n_pairs, "pairs") as advance:

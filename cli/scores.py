@@ -1,11 +1,13 @@
 """``memtail scores``: every training example's scores as CSV, Parquet or npz."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from cli import output as out
 from cli.options import (
+    device_option,
     estimator_named,
     estimator_option,
     find_study,
@@ -40,6 +42,12 @@ _FORMATS = (*out.FORMATS, "npz")
     is_flag=True,
     help="Add calibrated estimates, as --estimator calibrated does.",
 )
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 100),
+    help="With --calibrated, record this many of the models again.",
+)
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
 def scores(
     name: str,
@@ -49,6 +57,8 @@ def scores(
     estimator: "Estimator",
     measure: str | None,
     is_calibrated: bool,
+    runs: int | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Write the scores of all training examples as a table.
@@ -66,11 +76,15 @@ def scores(
     With another --estimator three more columns hold its estimate and its 95% interval: calibrated,
     calibrated_low and calibrated_high. The calibrated estimator learns from the models what
     counting does not show. With few models it is much closer to the truth, and it is never missing.
+    With --runs it also learns from how the first models learned: these are trained again while
+    being recorded (once: they are stored). As many runs as models make its error a tenth smaller.
     """
     from memtail_core.estimation.counted import COUNTED
 
     format_ = out.format_of(output, "json" if as_json else format_, _FORMATS) or "csv"
     chosen = estimator_named("calibrated") if is_calibrated else estimator
+    if runs is not None and chosen.name != "calibrated":
+        raise click.UsageError("--runs goes with --calibrated: counting reads no recorded models")
     if chosen is not COUNTED and format_ == "npz":
         raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
@@ -105,8 +119,15 @@ def scores(
     else:
         table = tables.scores_table(analysis)
         if chosen is not COUNTED:
-            estimates = LoadedStudy.load(store, study, estimator=chosen).scores
-            table = tables.with_estimates(table, chosen.name, estimates)
+            material = LoadedStudy.load(store, study, estimator=chosen)
+            if runs is not None:
+                from cli.recorded_runs import recorded_signals
+                from memtail_core.approximations import Setting
+                from memtail_core.training.device import resolve_device
+
+                setting = Setting(store, study, material.dataset, resolve_device(device))
+                material = replace(material, signals=recorded_signals(setting, runs))
+            table = tables.with_estimates(table, chosen.name, material.scores)
         content = out.encode(table, format_)
     for warning in analysis.warnings:
         click.echo(f"Warning: {warning}", err=True)

@@ -12,7 +12,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import EstimationError
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.estimator import Estimator
+from memtail_core.estimation.estimator import Estimator, Signals
 from memtail_core.estimation.influence import Evidence
 from memtail_core.estimation.mean_influence import MeanEvidence
 from memtail_core.estimation.measures import MARGIN
@@ -31,6 +31,7 @@ class LoadedStudy:
     trials: Trials
     n_damaged: int = 0
     estimator: Estimator = COUNTED
+    signals: Signals | None = None  # of recorded models, for estimators that read them
 
     @classmethod
     def load(
@@ -60,7 +61,7 @@ class LoadedStudy:
     @cached_property
     def scores(self) -> Memorization:
         """The training examples' memorization, by the estimator."""
-        seen = observations(self.trials, self.dataset)
+        seen = observations(self.trials, self.dataset, self.signals)
         return estimate(self.study, seen, self.estimator)
 
     @cached_property

@@ -8,7 +8,7 @@ from memtail_core.data import Dataset, neighbours
 from memtail_core.estimation import Memorization
 from memtail_core.estimation.calibrated import leave_one_out_scores
 from memtail_core.estimation.counted import COUNTED
-from memtail_core.estimation.estimator import Context, Estimator, Observations
+from memtail_core.estimation.estimator import Context, Estimator, Observations, Signals
 from memtail_core.running.trials import Trials
 from memtail_core.study import Study
 
@@ -16,8 +16,13 @@ _NEIGHBOURS = 50
 _COMPONENTS = 60
 
 
-def observations(trials: Trials, dataset: Dataset) -> Observations:
-    """Put together what an estimator may look at; nothing is computed before it is asked for."""
+def observations(trials: Trials, dataset: Dataset, signals: Signals | None = None) -> Observations:
+    """Put together what an estimator may look at; nothing is computed before it is asked for.
+
+    Args:
+        trials, dataset: of one study.
+        signals: of the study's recorded trials, by their numbers.
+    """
     return Observations(
         subset=trials.subset,
         correct=trials.train_correct,
@@ -25,6 +30,7 @@ def observations(trials: Trials, dataset: Dataset) -> Observations:
         labels=dataset.y_train,
         values=trials.train_values,
         find_context=(lambda: context(dataset)) if dataset.is_shown else None,
+        signals=None if signals is None else signals.among(trials.trials),
     )
 
 

@@ -20,6 +20,7 @@ from memtail_core.approximations.registry import (
     why_not,
 )
 from memtail_core.approximations.run import Run, Setting
+from memtail_core.approximations.signals import signals_of
 from memtail_core.approximations.study_evaluation import StudyEvaluation, evaluate
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "pairs_evaluated",
     "recorded",
     "reference",
+    "signals_of",
     "why_not",
 ]

@@ -39,6 +39,24 @@ class Context:
 
 
 @dataclass(frozen=True, eq=False)
+class Signals:
+    """What R of the trials show of n training examples while they train: F numbers each.
+
+    Attributes:
+        trial: int64 [R], which trials.
+        value: float32 [R, n, F], between 0 and 1: ranks among the examples.
+    """
+
+    trial: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+    def among(self, trials: NDArray[np.int64]) -> "Signals":
+        """Those of these trials, int64 [T] and ascending, with their positions as ``trial``."""
+        is_there = np.isin(self.trial, trials)
+        return Signals(np.searchsorted(trials, self.trial[is_there]), self.value[is_there])
+
+
+@dataclass(frozen=True, eq=False)
 class Observations:
     """What an estimator may look at: T trials on n training examples. It changes none of it.
 
@@ -50,6 +68,7 @@ class Observations:
         values: float16 [T, n], the value of each trial and example, as the margin
             log p_y − log(1 − p_y); None where the recipe gives none, or the estimator needs none.
         find_context: computes ``context``; it is called once, when an estimator asks for it.
+        signals: of trials whose trainings were recorded, by their rows; None if none was.
     """
 
     subset: NDArray[np.uint8]
@@ -58,6 +77,7 @@ class Observations:
     labels: NDArray[np.int64]
     values: NDArray[np.float16] | None = None
     find_context: Callable[[], Context] | None = None
+    signals: Signals | None = None
 
     def __len__(self) -> int:
         return len(self.subset)

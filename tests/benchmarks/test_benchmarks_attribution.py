@@ -45,6 +45,15 @@ def test_methods_are_judged_by_models_that_they_did_not_see(
     assert expected is not None
     assert by_name["counted margins"]["lds"] == pytest.approx(expected.value, abs=1e-4)
 
+    few = ("--tests", "30", "--only", "counted margins", "--only", "projected-gradients")
+    found = ran("attribution", trained.study.id, "--store", str(folder), *sizes, *few)
+    some = np.sort(np.random.default_rng(0).permutation(trials.n_test)[:30])
+    part = datamodeling_score(predicted[:, some], outcomes(judging, "margin")[:, some], group)
+    mean = part.mean()
+    assert mean is not None
+    assert found[0]["tests"] == 30
+    assert found[0]["lds"] == pytest.approx(mean.value, abs=1e-4)
+
 
 def test_values_are_compared_with_what_was_planted(tmp_path: Path) -> None:
     from click.testing import CliRunner

@@ -1,11 +1,14 @@
 """``memtail scores --calibrated``: three more columns, and what they say."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from memtail_core.analysis.observations import context
-from tests.cli.conftest import Memtail
+from tests.cli.conftest import Memtail, refused
 from tests.conftest import Trained
 
 
@@ -21,6 +24,34 @@ def test_calibrated_estimates_stand_beside_the_scores(memtail: Memtail, trained:
     known = np.array([row["memorization"] is not None for row in rows])
     counted = np.array([row["memorization"] or 0 for row in rows])
     assert np.corrcoef(at[known], counted[known])[0, 1] > 0.5
+
+
+@pytest.mark.slow
+def test_recorded_models_tell_more(memtail: Memtail, trained: Trained, tmp_path: Path) -> None:
+    shutil.copytree(trained.folder, tmp_path / "runs")
+    asked = ("scores", "digits", "--store", str(tmp_path / "runs"), "--json", "--calibrated")
+    without = json.loads(memtail(*asked).stdout)
+    rows = json.loads(memtail(*asked, "--runs", "2").stdout)
+    assert [row["memorization"] for row in rows] == [row["memorization"] for row in without]
+    one, two = (np.array([row["calibrated"] for row in each]) for each in (without, rows))
+    assert (one != two).mean() > 0.9
+    assert np.corrcoef(one, two)[0, 1] > 0.9
+
+
+def test_runs_without_the_calibrated_estimator_are_refused(memtail: Memtail) -> None:
+    result = memtail("scores", "digits", "--runs", "2")
+    assert result.exit_code == 2
+    assert "--runs goes with --calibrated" in result.stderr
+
+
+@pytest.mark.slow
+def test_recipes_without_networks_have_nothing_to_record(memtail: Memtail) -> None:
+    Path("iris.toml").write_text(
+        '[dataset]\nsource = "sklearn:iris"\n[training]\nrecipe = "linear"\n'
+    )
+    assert memtail("run", "iris.toml", "--trials", "3", "--workers", "1").exit_code == 0
+    line = refused(memtail("scores", "iris.toml", "--calibrated", "--runs", "2"))
+    assert "does not train networks by epochs and gradients" in line
 
 
 def test_the_authors_files_have_no_place_for_them(memtail: Memtail, trained: Trained) -> None:

@@ -29,6 +29,7 @@ class Calibrated:
             margin=observations.values,
             neighbours=None if context is None else (context.neighbours, context.distances),
             extra_features=None if context is None else context.kernel_scores,
+            signals=observations.signals,
         )
 
 

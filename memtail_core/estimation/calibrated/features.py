@@ -42,7 +42,8 @@ class ExampleFeatures:
             for side in (held_in, held_out)
             for column in (side.mean_margin, np.sqrt(side.variance), side.mean_soft, side.rate)
         ]
-        return np.column_stack([*modelled, *own, held_out.n, shared])
+        signals = [each.mean_signals for each in (held_in, held_out, held_in + held_out)]
+        return np.column_stack([*modelled, *own, held_out.n, shared, *signals])
 
     def margins(self, sides: Sides) -> tuple[Margin, Margin]:
         """Both sides' margins by empirical Bayes, held in and held out."""

@@ -33,6 +33,7 @@ from memtail_core.estimation.calibrated.uncertainty import (
     fit_posterior,
     interval_of_difference,
 )
+from memtail_core.estimation.estimator import Signals
 from memtail_core.estimation.memorization import Memorization
 
 Floats = NDArray[np.float64]
@@ -64,6 +65,7 @@ def calibrated_memorization(
     margin: NDArray[np.floating] | None = None,
     neighbours: tuple[NDArray[np.integer], NDArray[np.floating]] | None = None,
     extra_features: Floats | None = None,
+    signals: Signals | None = None,
     seed: int = 0,
 ) -> CalibratedMemorization:
     """Estimate memorization from any number of trials, one and more.
@@ -79,6 +81,8 @@ def calibrated_memorization(
             float [n, k], how far they are.
         extra_features: float64 [n, d], whatever else is known of each example without the trials,
             such as ``kernel_machine.leave_one_out_scores``.
+        signals: what some of the trials show besides, by their rows; one trial alone makes no use
+            of them. ``approximations.signals_of`` computes them.
         seed: of the random folds, of the trials that are left out, and of the models.
     """
     rng = np.random.default_rng(seed)
@@ -92,7 +96,7 @@ def calibrated_memorization(
         else np.asarray(extra_features, np.float64),
         fold=rng.permutation(np.arange(n) % _FOLDS),
     )
-    trials = OrderedTrials.of(inside, correct, margin)
+    trials = OrderedTrials.of(inside, correct, margin, signals)
     total = trials.trials(range(len(trials)))
     if len(trials) == 1:
         held_in, held_out = features.margins(total)
