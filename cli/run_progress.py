@@ -138,9 +138,9 @@ class RunProgress(ProgressListener):
             self._bar.print_line()
 
     def shards_under_way(self, under_way: Sequence[UnderWay]) -> None:
-        """Show how far the models are, by the first of each shard."""
+        """Show how far the models of each shard are."""
         each = [
-            f"model {int(one.shard[:7]):,}: {one.phase}, {one.rate:,.0f} examples/s"
+            f"{_models(one.shard)}: {one.phase}, {one.rate:,.0f} examples/s"
             for one in under_way[:_MOST_SHOWN]
         ]
         more = len(under_way) - len(each)
@@ -231,3 +231,9 @@ class RunProgress(ProgressListener):
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _models(shard: str) -> str:
+    """The models of the shard of this name: ``models 40 to 44``."""
+    first, last = map(int, shard.split("-"))
+    return f"model {first:,}" if last == first + 1 else f"models {first:,} to {last - 1:,}"
