@@ -175,12 +175,10 @@ class RunProgress(ProgressListener):
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
         """Print which number of processes is the fastest here."""
-        size = self._study.shard_size
-        each = ", ".join(
-            f"{n}: {formatting.rate(rate * size)}" for n, rate in sorted(rates.items())
-        )
+        per_minute = 60 * self._study.shard_size
+        each = ", ".join(f"{n}: {rate * per_minute:,.1f}" for n, rate in sorted(rates.items()))
         fastest = formatting.count(workers, "process", "processes")
-        self._console.print(f"  measured  {fastest} trained fastest ({each})")
+        self._console.print(f"  measured  {fastest} trained fastest ({each} models/min)")
 
     def processes_died(self, workers: int) -> None:
         """Print that training goes on with fewer processes."""

@@ -66,18 +66,16 @@ def in_test_set(
         searched = np.union1d(train, searched[:: max(1, n // _ORDINARY)])
     if len(searched) * size > _QUICK or dataset.test.size > _QUICK_TEST_SET:
         return UNKNOWN
-    dataset, *others = (
-        replace(
-            each,
-            train=Selection(each.train, searched),
-            y_train=each.y_train[searched],
-            train_names=(),
-        )
-        for each in (dataset, *([features] if features else []))
-    )
-    nearest = near_duplicates.in_test_set(dataset, *others)
+    seen = None if features is None else _part(features, searched)
+    nearest = near_duplicates.in_test_set(_part(dataset, searched), seen)
     of = {
         int(searched[row]): (True, int(nearest.partner[row]))
         for row in np.flatnonzero(nearest.is_duplicate)
     }
     return NearDuplicates(True, of)
+
+
+def _part(dataset: Dataset, rows: Indices) -> Dataset:
+    """The dataset with these training examples alone."""
+    train = Selection(dataset.train, rows)
+    return replace(dataset, train=train, y_train=dataset.y_train[rows], train_names=())
