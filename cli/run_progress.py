@@ -138,9 +138,9 @@ class RunProgress(ProgressListener):
             self._bar.print_line()
 
     def shards_under_way(self, under_way: Sequence[UnderWay]) -> None:
-        """Show how far the models are, by the first of each shard."""
+        """Show how far the models of each shard are."""
         each = [
-            f"model {int(one.shard[:7]):,}: {one.phase}, {one.rate:,.0f} examples/s"
+            f"{_models(one.shard)}: {one.phase}, {one.rate:,.0f} examples/s"
             for one in under_way[:_MOST_SHOWN]
         ]
         more = len(under_way) - len(each)
@@ -175,12 +175,10 @@ class RunProgress(ProgressListener):
 
     def workers_measured(self, workers: int, rates: dict[int, float]) -> None:
         """Print which number of processes is the fastest here."""
-        size = self._study.shard_size
-        each = ", ".join(
-            f"{n}: {formatting.rate(rate * size)}" for n, rate in sorted(rates.items())
-        )
+        per_minute = 60 * self._study.shard_size
+        each = ", ".join(f"{n}: {rate * per_minute:,.1f}" for n, rate in sorted(rates.items()))
         fastest = formatting.count(workers, "process", "processes")
-        self._console.print(f"  measured  {fastest} trained fastest ({each})")
+        self._console.print(f"  measured  {fastest} trained fastest ({each} models/min)")
 
     def processes_died(self, workers: int) -> None:
         """Print that training goes on with fewer processes."""
@@ -231,3 +229,9 @@ class RunProgress(ProgressListener):
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _models(shard: str) -> str:
+    """The models of the shard of this name: ``models 40 to 44``."""
+    first, last = map(int, shard.split("-"))
+    return f"model {first:,}" if last == first + 1 else f"models {first:,} to {last - 1:,}"

@@ -9,9 +9,11 @@ from the median ratio, and the false discovery rate is held at 5% (Benjamini & H
 Examples that hardly differ at all are duplicates anyway.
 
 The modality says how two examples are compared: :class:`~memtail_core.data.modalities.Modality`.
+Where a frozen backbone gave features of images, these are compared too: pixels tell a copy of other
+colours or brightness, features a crop or a mirror image. Each comparison holds its own rate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +37,15 @@ class Nearest:
             texts the share of token triples that only one has.
         ratio: float32 [n], to the distance of the second nearest.
         same: examples nearer than this are near-duplicates, whatever the ratio.
+        also: bool [n], near-duplicates by another comparison alone, whose partner and distance
+            stand here; None: there was none.
     """
 
     partner: NDArray[np.int64]
     distance: NDArray[np.float32]
     ratio: NDArray[np.float32]
     same: float = Comparison.same
+    also: NDArray[np.bool_] | None = None
 
     @property
     def dimension(self) -> float:
@@ -59,11 +64,31 @@ class Nearest:
         from scipy.stats import false_discovery_control
 
         significant = false_discovery_control(self.p_value) <= _FALSE
-        return np.asarray(significant | (self.distance < self.same))
+        found = significant | (self.distance < self.same)
+        return np.asarray(found if self.also is None else found | self.also)
+
+    def completed(self, other: "Nearest") -> "Nearest":
+        """Add what another comparison of the same examples alone calls near-duplicates."""
+        also = other.is_duplicate & ~self.is_duplicate
+        return replace(
+            self,
+            partner=np.where(also, other.partner, self.partner),
+            distance=np.where(also, other.distance, self.distance),
+            also=also,
+        )
 
 
-def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
-    """Find each training example's nearest other training example."""
+def within_training_set(
+    dataset: Dataset, features: Dataset | None = None, device: str = "cpu"
+) -> Nearest:
+    """Find each training example's nearest other training example.
+
+    ``features``: of the same examples, by a backbone; near-duplicates by these count too.
+    """
+    if features is not None:
+        return within_training_set(dataset, None, device).completed(
+            within_training_set(features, None, device)
+        )
     if not dataset.is_shown:
         return _none(len(dataset.train))
     comparison = dataset.modality.comparison()
@@ -71,8 +96,10 @@ def within_training_set(dataset: Dataset, device: str = "cpu") -> Nearest:
     return _nearest(train, train, comparison, is_same_set=True)
 
 
-def in_test_set(dataset: Dataset, device: str = "cpu") -> Nearest:
-    """Find each training example's nearest test example."""
+def in_test_set(dataset: Dataset, features: Dataset | None = None, device: str = "cpu") -> Nearest:
+    """Find each training example's nearest test example; ``features`` as above."""
+    if features is not None:
+        return in_test_set(dataset, None, device).completed(in_test_set(features, None, device))
     if not (dataset.is_shown and len(dataset.test)):
         return _none(len(dataset.train))
     comparison = dataset.modality.comparison()

@@ -31,7 +31,7 @@ class Checkpoints(Protocol):
         Called after each step; it takes microseconds where nothing is to be kept.
 
         Args:
-            phase: for people, "epoch 7 of 16".
+            phase: for people, "5 trained, epoch 7 of 16".
             examples: that the step has trained on, or evaluated, over all its networks.
             state: returns arrays of plain numbers and texts, which nobody changes afterwards.
         """

@@ -45,9 +45,7 @@ def prepared(store: ObjectStore, spec: Spec) -> "Prepared":
         DatasetError: the data are unusable.
     """
     from memtail_core.plan import candidates
-    from memtail_core.running.preparation import (
-        prepare,  # imports torch, for which pages do not wait
-    )
+    from memtail_core.running.preparation import prepare  # pages do not wait for its imports
 
     kind, _, argument = spec.dataset.source.partition(":")
     if kind not in ("sklearn", "stored"):

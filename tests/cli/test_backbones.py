@@ -5,6 +5,7 @@ import urllib.error
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -79,3 +80,29 @@ def test_published_weights_without_a_network(
     settings = ("training.backbone=torchvision:shufflenet_v2_x0_5", "training.weights=DEFAULT")
     options = [part for setting in settings for part in ("--set", setting)]
     assert "cannot download https://" in refused(memtail("run", "tuned.toml", *options))
+
+
+def test_near_duplicates_by_the_features_of_a_frozen_backbone_count(memtail: Memtail) -> None:
+    """Copies whose borders differ, by a backbone that sees no border; by pixels there are none."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 128, (90, 8, 8)).astype(np.uint8), np.arange(90) % 3
+    x[np.arange(90), y + 2, y + 2] = 255
+    copies = {0: 60, 7: 67, 30: 33}  # two in the test set, one in the training set
+    for original, copy in copies.items():
+        x[copy, 2:6, 2:6] = x[original, 2:6, 2:6]
+    np.savez("data.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    backbone = "python:tests.training.backbones.user_backbone:middle"
+    Path("study.toml").write_text(
+        '[study]\nname = "copies"\ntrials = 40\n[dataset]\nsource = "npz:data.npz"\n'
+        f'[training]\nrecipe = "finetune"\nbackbone = "{backbone}"\n'
+    )
+    assert memtail("run", "study.toml", "--workers", "1").exit_code == 0
+    found = memtail("subgroups", "copies", "--json")
+    assert found.exit_code == 0, found.output
+    members = [each for each in json.loads(found.stdout)["members"] if each["duplicate_in"]]
+    assert {(each["index"], each["duplicate_in"], each["duplicate_of"]) for each in members} == {
+        (0, "test", 0),
+        (7, "test", 7),
+        (30, "train", 33),
+        (33, "train", 30),
+    }

@@ -356,7 +356,10 @@ def test_what_is_under_way_here_and_elsewhere_is_told(
     far = [UnderWay(Shard(i, i + 5).name, "epoch 7 of 16", 2810.2) for i in range(40, 70, 5)]
     progress.shards_under_way(far)
     told = capsys.readouterr().err
-    assert "training: 40/60 models · model 40: epoch 7 of 16, 2,810 examples/s; model 45: " in told
+    assert (
+        "training: 40/60 models · models 40 to 44: epoch 7 of 16, 2,810 examples/s; models 45"
+        in told
+    )
     assert told.endswith("; and 2 more\n")
     for _ in range(2):
         progress.shards_elsewhere([Shard(50, 55), Shard(55, 60)])

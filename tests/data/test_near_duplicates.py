@@ -114,3 +114,21 @@ def test_large_images_are_shrunk_and_tiny_sets_have_none() -> None:
     train, _ = BestShift().prepared(dataset.train, dataset.test, "cpu")
     assert train.rows.shape == (6, 3, 32, 20)
     assert not near_duplicates.in_test_set(dataset).is_duplicate.any(), "nothing to compare with"
+
+
+def test_features_add_near_duplicates_and_lose_none() -> None:
+    """Pairs 0-1 are alike in pixels, 2-3 in features alone, 4-5 in both."""
+    rng = np.random.default_rng(0)
+    x, seen = rng.integers(0, 256, (80, 6, 6)).astype(np.uint8), rng.normal(size=(80, 12))
+    x[[0, 4]], seen[[2, 4]] = x[[1, 5]], seen[[3, 5]]
+    y = np.arange(80) % 2
+    images = Dataset.from_arrays(x[:60], y[:60], x[60:], y[60:])
+    features = Dataset.from_arrays(seen[:60], y[:60], seen[60:], y[60:])
+    both = near_duplicates.within_training_set(images, features)
+    alone = [near_duplicates.within_training_set(each) for each in (images, features)]
+    np.testing.assert_array_equal(np.flatnonzero(alone[0].is_duplicate), [0, 1, 4, 5])
+    np.testing.assert_array_equal(np.flatnonzero(alone[1].is_duplicate), [2, 3, 4, 5])
+    np.testing.assert_array_equal(np.flatnonzero(both.is_duplicate), range(6))
+    np.testing.assert_array_equal(both.partner[:6], [1, 0, 3, 2, 5, 4])
+    np.testing.assert_array_equal(both.partner[6:], alone[0].partner[6:])
+    assert not near_duplicates.in_test_set(images, features).is_duplicate.any()

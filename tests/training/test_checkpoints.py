@@ -115,6 +115,17 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
     assert_continues_with_the_same_bits(train, every=tuning == Tuning(4))
 
 
+def test_it_is_told_how_many_networks_of_the_call_are_trained(dataset: Dataset) -> None:
+    kept = Kept()
+    engine = MLP(widths=(6,), epochs=2, batch_size=8).engine("cpu", Tuning(4))
+    engine.train(dataset, subsets(*[20] * 6), SEEDS, kept)
+    epochs = [phase for phase in dict.fromkeys(kept.phases) if "epoch" in phase]
+    assert epochs == [
+        *("epoch 1 of 2", "epoch 2 of 2"),
+        *("4 trained, epoch 1 of 2", "4 trained, epoch 2 of 2"),
+    ]
+
+
 def test_lowered_rates_go_on_too() -> None:
     dataset = squares()
 

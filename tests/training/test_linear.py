@@ -85,7 +85,7 @@ def test_margins_are_those_of_scikit_learn(standardize: bool) -> None:
 
 
 def test_data_are_made_ready_once_and_again_for_other_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    from memtail_core.training.linear import recipe as linear
+    from memtail_core.training.linear import engine as linear
 
     made = []
     original = linear.ResidentData

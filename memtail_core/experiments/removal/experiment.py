@@ -38,10 +38,14 @@ def run(host: Host, options: RemovalOptions) -> Iterator[Removal]:
     from memtail_core import catalogue
     from memtail_core.data.near_duplicates import in_test_set
     from memtail_core.experiments.removal.plan import analyse, plan
+    from memtail_core.running import features
 
     (subject,) = host.subjects(margins=host.estimator.needs_values)
     store, study, dataset = subject.store, subject.study, subject.dataset
-    duplicates = in_test_set(dataset).is_duplicate if options.deduplicate else None
+    duplicates = None
+    if options.deduplicate:
+        seen = features.stored(store, study, dataset)
+        duplicates = in_test_set(dataset, seen).is_duplicate
     planned = plan(
         study,
         subject.trials,

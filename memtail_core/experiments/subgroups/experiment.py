@@ -39,6 +39,7 @@ def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
     from memtail_core.errors import EstimationError
     from memtail_core.estimation.influence import PairsRule
     from memtail_core.experiments.subgroups.plan import FDR, subgroups
+    from memtail_core.running import features
 
     failure(options, None)
     (subject,) = host.subjects(margins=True)
@@ -48,8 +49,9 @@ def run(host: Host, options: SubgroupsOptions) -> Iterator[Subgroups]:
         )
     rule = PairsRule(theta_infl=options.min_influence, fdr=FDR)
     with host.status("looking for near-duplicates"):
-        in_train = near_duplicates.within_training_set(subject.dataset)
-        in_test = near_duplicates.in_test_set(subject.dataset)
+        seen = features.stored(subject.store, subject.study, subject.dataset)
+        in_train = near_duplicates.within_training_set(subject.dataset, seen)
+        in_test = near_duplicates.in_test_set(subject.dataset, seen)
     yield subgroups(
         subject.study,
         subject.trials,

@@ -68,7 +68,8 @@ def _findings(result: Subgroups) -> list[str]:
         ),
         f"About {result.noise:.1%} of the labels are estimated to be wrong.",
         f"{count(result.carried, 'test example')}, in {count(result.n_clusters, 'cluster')}, "
-        f"significantly rest on memorized training examples; {carrying:,} of the "
+        f"significantly {'rests' if result.carried == 1 else 'rest'} on memorized training "
+        f"examples; {carrying:,} of the "
         "atypical examples support at least one.",
     ]
 

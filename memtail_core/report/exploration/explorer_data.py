@@ -119,8 +119,8 @@ def explore(
         shown_train, shown_test: indices of examples that the page shows elsewhere; they get a
             thumbnail first.
         budget: the size that all thumbnails may have, in bytes.
-        compared: what neighbours are near by: the same examples as a backbone sees them, from
-            :func:`.features.stored`; None: as they are.
+        compared: what neighbours are near by, and near-duplicates besides: the same examples as a
+            backbone sees them, from :func:`.features.stored`; None: as they are.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
     train, test = (
@@ -133,7 +133,7 @@ def explore(
     part = dataset if shown is None else shown.part(dataset)
     supported, supporters = _influences(analysis, shown)
     if subgroups is None:
-        duplicates = near_duplicates.in_test_set(dataset, np.unique(train))
+        duplicates = near_duplicates.in_test_set(dataset, np.unique(train), compared)
     else:
         duplicates = near_duplicates.of_subgroups(subgroups)
     train_sheets = test_sheets = train_text = test_text = None

@@ -51,11 +51,14 @@ def of_subgroups(subgroups: Subgroups) -> NearDuplicates:
     return NearDuplicates(True, of)
 
 
-def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
+def in_test_set(
+    dataset: Dataset, train: Indices, features: Dataset | None = None
+) -> NearDuplicates:
     """Search the test set for near-duplicates of these training examples, if that is quick.
 
     The search includes other training examples (all, if there are few), because an example is a
-    near-duplicate only if its distance is much smaller than usual.
+    near-duplicate only if its distance is much smaller than usual. ``features``: of the same
+    examples, by which they are compared too.
     """
     n, size = len(dataset.train), prod(dataset.shape)
     searched = np.arange(n)
@@ -63,15 +66,16 @@ def in_test_set(dataset: Dataset, train: Indices) -> NearDuplicates:
         searched = np.union1d(train, searched[:: max(1, n // _ORDINARY)])
     if len(searched) * size > _QUICK or dataset.test.size > _QUICK_TEST_SET:
         return UNKNOWN
-    part = replace(
-        dataset,
-        train=Selection(dataset.train, searched),
-        y_train=dataset.y_train[searched],
-        train_names=(),
-    )
-    nearest = near_duplicates.in_test_set(part)
+    seen = None if features is None else _part(features, searched)
+    nearest = near_duplicates.in_test_set(_part(dataset, searched), seen)
     of = {
         int(searched[row]): (True, int(nearest.partner[row]))
         for row in np.flatnonzero(nearest.is_duplicate)
     }
     return NearDuplicates(True, of)
+
+
+def _part(dataset: Dataset, rows: Indices) -> Dataset:
+    """The dataset with these training examples alone."""
+    train = Selection(dataset.train, rows)
+    return replace(dataset, train=train, y_train=dataset.y_train[rows], train_names=())

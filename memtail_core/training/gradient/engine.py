@@ -190,6 +190,7 @@ class GradientEngine:
             sizes = batch_sizes(members.shape[1], self._recipe.batch_size)
             rates = learning_rates(self._recipe, self._recipe.n_epochs * len(sizes))
             first, state = 0, partial(course.state, networks)
+            before = f"{len(course.finished)} trained, " if course.finished else ""
             try:
                 first = course.resume(networks)
             except DamagedError as error:
@@ -202,7 +203,7 @@ class GradientEngine:
                 if steps % len(sizes) == 0:
                     networks.losses.end_epoch(members.shape[1])
                 course.steps = steps
-                phase = f"epoch {-(-steps // len(sizes))} of {self._recipe.n_epochs}"
+                phase = f"{before}epoch {-(-steps // len(sizes))} of {self._recipe.n_epochs}"
                 checkpoints.reached(phase, batch.examples.numel(), state)
                 if callback is not None and steps % len(sizes) == 0:
                     with own_randomness(self.device):
