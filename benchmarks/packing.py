@@ -4,14 +4,18 @@
 
 Makes the images in a temporary folder (or in --folder, where they are kept), then
 
-- decodes all of them in one process for each core, and throws the pixels away;
+- decodes all of them in one process for each core, and throws the pixels away, with Pillow alone
+  and as memtail does;
 - runs `memtail pack`, and measures its time and the peak memory of all its processes;
 - runs it again into another folder, kills it with SIGKILL, finishes it, and compares the digests.
 
-The images are noise smoothed to look like photos to a JPEG encoder: about 4 kB each at 96 pixels.
+With --cifar10, a npz file with the JPEGs of CIFAR-10's training set ("jpeg", their bytes, and
+"offset"), the images are these, cut to 28 of their 32 pixels at several places and enlarged;
+without, noise smoothed to look like photos to a JPEG encoder, about 4 kB each at 96 pixels.
 On a machine that does other work too, compare the seconds of CPU.
 """
 
+import io
 import json
 import os
 import resource
@@ -21,8 +25,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,39 +48,27 @@ _AT_ONCE = 500
 @click.command()
 @click.option("--images", default=200_000, show_default=True, help="JPEGs to make.")
 @click.option("--side", default=96, show_default=True, help="Pixels of a side.")
+@click.option("--cifar10", type=Path, help="Make them of the JPEGs in this npz file.")
 @click.option("--folder", type=Path, help="Work here and keep everything.")
 @click.option("--kill-at", default=0.4, show_default=True, help="Kill at this share of the time.")
-def main(images: int, side: int, folder: Path | None, kill_at: float) -> None:
+def main(images: int, side: int, cifar10: Path | None, folder: Path | None, kill_at: float) -> None:
     """Print one JSON object a line."""
     with tempfile.TemporaryDirectory() as temporary:
         work = folder or Path(temporary)
         photos = work / "photos"
         cores = psutil.cpu_count() or 1
-        _make(photos, images, side, cores)
+        _make(photos, images, side, cores, cifar10)
         files = sorted(map(str, photos.rglob("*.jpg")))
-        start, worked = time.perf_counter(), _worked()
-        with ProcessPoolExecutor(cores) as pool:
-            parts = [files[i : i + _AT_ONCE] for i in range(0, len(files), _AT_ONCE)]
-            for _ in pool.map(_decode, parts, [side] * len(parts)):
-                pass
-        decoding, work_of_decoding = time.perf_counter() - start, _worked() - worked
-        _say(
-            step="decode",
-            images=images,
-            seconds=decoding,
-            cpu_seconds=work_of_decoding,
-            images_per_second=images / decoding,
-        )
+        alone = {each: _decoded(files, side, cores, each) for each in ("pillow", "decode")}
         for name in ("whole", "killed"):
             shutil.rmtree(work / f"{name}.memtail", ignore_errors=True)
         whole = _packed(photos, work / "whole.memtail", side)
         packing = whole["seconds"]
-        _say(
-            step="pack",
-            **whole,
-            of_decoding=decoding / packing,
-            of_decoding_by_cpu=work_of_decoding / whole["cpu_seconds"],
-        )
+        shares = {
+            f"of_{name}": {key: each[key] / whole[key] for key in ("seconds", "cpu_seconds")}
+            for name, each in alone.items()
+        }
+        _say(step="pack", **whole, **shares)
         _say(step="killed", **_packed(photos, work / "killed.memtail", side, packing * kill_at))
         finished = _packed(photos, work / "killed.memtail", side)
         _say(step="finished", **finished, same_digest=finished["digest"] == whole["digest"])
@@ -121,33 +115,77 @@ def _worked() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _make(photos: Path, images: int, side: int, cores: int) -> None:
+def _make(photos: Path, images: int, side: int, cores: int, cifar10: Path | None) -> None:
     """Make the images that are not there yet."""
     tasks = [range(i, min(images, i + _AT_ONCE)) for i in range(0, images, _AT_ONCE)]
     for name in range(_CLASSES):
         (photos / f"class{name}").mkdir(parents=True, exist_ok=True)
+    made = partial(_make_some, photos=photos, side=side, cifar10=cifar10)
     with ProcessPoolExecutor(cores) as pool:
-        for _ in pool.map(_make_some, tasks, [photos] * len(tasks), [side] * len(tasks)):
+        for _ in pool.map(made, tasks):
             pass
 
 
-def _make_some(numbers: range, photos: Path, side: int) -> None:
+def _make_some(numbers: range, photos: Path, side: int, cifar10: Path | None) -> None:
     rng = np.random.default_rng(numbers.start)
-    noise = rng.integers(-12, 13, (2 * side, 2 * side, 3)).astype(np.uint8)  # modulo 256
-    for number in numbers:
+    made = _noise(rng, numbers, side) if cifar10 is None else _photos(rng, numbers, side, cifar10)
+    for number, image in zip(numbers, made, strict=True):
         file = photos / f"class{number % _CLASSES}" / f"{number:07}.jpg"
-        if file.exists():
-            continue
+        if not file.exists():
+            image.save(file, "JPEG", quality=85)
+
+
+def _noise(rng: np.random.Generator, numbers: range, side: int) -> Iterator[Image.Image]:
+    noise = rng.integers(-12, 13, (2 * side, 2 * side, 3)).astype(np.uint8)  # modulo 256
+    for _ in numbers:
         coarse = rng.integers(16, 240, (8, 8, 3), dtype=np.uint8)
         smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR)
         top, left = rng.integers(side, size=2)
-        noisy = np.asarray(smooth) + noise[top : top + side, left : left + side]
-        Image.fromarray(noisy).save(file, "JPEG", quality=85)
+        yield Image.fromarray(np.asarray(smooth) + noise[top : top + side, left : left + side])
+
+
+def _photos(
+    rng: np.random.Generator, numbers: range, side: int, cifar10: Path
+) -> Iterator[Image.Image]:
+    """Each image of CIFAR-10 in turn, and all again, from another place."""
+    stream, offset = _jpegs(cifar10)
+    for number in numbers:
+        i = number % (len(offset) - 1)
+        left, top = rng.integers(5, size=2).tolist()
+        with Image.open(io.BytesIO(stream[offset[i] : offset[i + 1]])) as small:
+            box = left, top, left + 28, top + 28
+            yield small.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, box)
+
+
+@cache
+def _jpegs(file: Path) -> tuple[bytes, list[int]]:
+    with np.load(file) as arrays:
+        return arrays["jpeg"].tobytes(), arrays["offset"].tolist()
+
+
+def _decoded(files: list[str], side: int, cores: int, name: str) -> dict[str, float]:
+    """Decode all files in one process for each core; say how long it took."""
+    start, worked = time.perf_counter(), _worked()
+    decoder = {"pillow": _decode_by_pillow, "decode": _decode}[name]
+    with ProcessPoolExecutor(cores) as pool:
+        parts = [files[i : i + _AT_ONCE] for i in range(0, len(files), _AT_ONCE)]
+        for _ in pool.map(decoder, parts, [side] * len(parts)):
+            pass
+    seconds = time.perf_counter() - start
+    taken = {"seconds": seconds, "cpu_seconds": _worked() - worked}
+    _say(step=name, images=len(files), **taken, images_per_second=len(files) / seconds)
+    return taken
 
 
 def _decode(files: list[str], side: int) -> None:
     for file in files:
         decode(file, side)
+
+
+def _decode_by_pillow(files: list[str], side: int) -> None:
+    for file in files:
+        with Image.open(file) as image:
+            np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _say(**what: Any) -> None:

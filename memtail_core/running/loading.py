@@ -9,6 +9,7 @@ from memtail_core.errors import DamagedError, EstimationError
 from memtail_core.estimation.held_out import HeldOut
 from memtail_core.plan.shards import Shard
 from memtail_core.running import shard_files
+from memtail_core.running.mapped_values import MappedValues, are_mapped
 from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
 from memtail_core.store import ObjectStore
@@ -42,27 +43,35 @@ def load(
     """Load every stored trial of a study; damaged shards are reported, never averaged in.
 
     There may be no trials. The files of values, 90% of a study's bytes, are only read on request.
+    No more than a shard's and :data:`.mapped_values.MOST_IN_MEMORY` of them are in memory.
 
     Args:
         store: where the study is.
         study: which.
-        values: whether to return the values too (2 bytes a trial and example).
+        values: whether to return the values too (2 bytes a trial and example), mapped from a file
+            where they are many.
         set_aside: whether to move damaged shards away, so that they count as missing.
         check_values: whether to read the values just to verify them.
         among: which shards, if not all that are stored.
 
     Raises:
         StoreError: a shard cannot be read at all, which does not make it damaged.
+        MachineError: many values were asked for, and the disk has no room for them.
     """
     parts, damaged = [], []
-    for each in _each(store, study, values or check_values, set_aside, among):
+    shards = stored_shards(store, study) if among is None else among
+    mapped = MappedValues() if values and are_mapped(study, shards) else None
+    for each in _each(store, study, values or check_values, set_aside, shards):
         if isinstance(each, Damaged):
             damaged.append(each)
+        elif mapped is not None:
+            parts.append(mapped.moved(each))
         else:
             parts.append(each if values else each.without_values())
     if not parts:
         return Trials.none(study.dataset.n_train, study.dataset.n_test), damaged
-    return Trials.joined(parts), damaged
+    joined = Trials.joined(parts)
+    return joined if mapped is None else mapped.mapped(joined), damaged
 
 
 def load_shard(store: ObjectStore, study: Study, shard: Shard, *, values: bool = False) -> Trials:
@@ -133,10 +142,10 @@ def _each(
     study: Study,
     values: bool,
     set_aside: bool,
-    among: Sequence[Shard] | None,
+    shards: Sequence[Shard],
 ) -> Iterator[Trials | Damaged]:
     signed_with = shard_key()
-    for shard in stored_shards(store, study) if among is None else among:
+    for shard in shards:
         key = shard.key(study)
         try:
             yield _load_shard(store, study, shard, values, signed_with)

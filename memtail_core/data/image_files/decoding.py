@@ -95,7 +95,7 @@ def shown_pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
 
 
 def _pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
-    if size is not None:
+    if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image, dtype=np.uint8)
     return pixels[..., None] if pixels.ndim == 2 else pixels
@@ -116,7 +116,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     if image.mode in _ALPHA or "transparency" in image.info:
         coloured = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", coloured.size, "white"), coloured)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -137,6 +137,8 @@ def _deep_values(image: Image.Image) -> NDArray[Any]:
 
 def _has_deep_colour(image: Image.Image) -> bool:
     """Whether Pillow will cut its colours to 8 bits; known until they are loaded."""
+    if image.format == "JPEG":  # most of all files
+        return False
     return not _is_deep(image) and ";16" in str(getattr(image, "tile", ""))
 
 

@@ -40,7 +40,12 @@ class FolderIndex:
 
     def path(self, name: str) -> str:
         """Return where the file is that ``sets`` calls ``name``."""
-        return str(Path(self.root) / name)
+        return below(self.root) + name
+
+
+def below(root: str) -> str:
+    """What the paths of all files in the folder ``root`` begin with."""
+    return str(Path(root) / "_")[:-1]
 
 
 def folder_index(root: str, class_folders: str | None = None) -> FolderIndex:
@@ -51,7 +56,8 @@ def folder_index(root: str, class_folders: str | None = None) -> FolderIndex:
     """
     listed = tree(root)
     faults = {path or ".": reason for path, reason in listed.unreadable}
-    images = [path for path in listed.files if is_image(str(Path(root) / path))]
+    start = below(root)
+    images = [path for path in listed.files if is_image(start + path)]
     others = sorted(set(listed.files) - set(images))
     if not images:
         fault = "".join(f"; '{path}': {reason}" for path, reason in list(faults.items())[:_NAMED])

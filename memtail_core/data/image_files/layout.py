@@ -100,18 +100,15 @@ def _by_top(images: Iterable[str], start: str, plan: Layout) -> dict[str, list[s
 def _inner(images: Sequence[str], start: str, known: Iterable[str] = ()) -> str:
     """Return ``start``, or the folder below it that holds nothing but the class folders."""
     while True:
-        below = [image.removeprefix(start).split("/") for image in images if _is_in(image, start)]
-        tops = {parts[0] for parts in below if len(parts) > 1}
-        if len(tops) != 1 or any(len(parts) == 2 for parts in below):
+        own = {image[: image.rfind("/") + 1] for image in images}
+        below = {folder.removeprefix(start) for folder in own if folder.startswith(start)}
+        tops = {folder.partition("/")[0] for folder in below if folder}
+        if len(tops) != 1 or any(folder.count("/") == 1 for folder in below):
             return start
         (top,) = tops
         if top.lower() in SPLITS or _key(top) in known:
             return start
         start = f"{start}{top}/"
-
-
-def _is_in(image: str, folder: str) -> bool:
-    return image.startswith(folder)
 
 
 def _classify(
@@ -137,11 +134,13 @@ def _classify(
         if name == "train":
             is_leaf = _are_leaves_classes(tops, leaves, f"{root}/{inner}", class_folders, kind)
         classes: dict[str, list[str]] = defaultdict(list)
+        names = {leaf: leaf if is_leaf else leaf.partition("/")[0] for leaf in set(leaves)}
+        keys = {called: _key(called) for called in names.values()}
         for image, leaf in zip(images, leaves, strict=True):
-            called = leaf if is_leaf else leaf.partition("/")[0]
-            classes[_key(called)].append(image)
-            spellings[_key(called)].add(called)
-            if name != "train" and _key(called) not in by_class["train"]:
+            called = names[leaf]
+            classes[keys[called]].append(image)
+            spellings[keys[called]].add(called)
+            if name != "train" and keys[called] not in by_class["train"]:
                 raise DatasetError(
                     f"'{root}/{inner}{called}' is a class that no training {kind.noun} has"
                 )
@@ -149,10 +148,10 @@ def _classify(
             if folder != inner + called:
                 plan.merged[folder] = plan.merged.get(folder, 0) + 1
         by_class[name] = classes
-    names = {key: next(iter(forms)) if len(forms) == 1 else key for key, forms in spellings.items()}
+    told = {key: next(iter(forms)) if len(forms) == 1 else key for key, forms in spellings.items()}
     plan.spellings = sorted(key for key, forms in spellings.items() if len(forms) > 1)
-    ordered = sorted(names, key=lambda key: names[key])
-    plan.classes = [names[key] for key in ordered]
+    ordered = sorted(told, key=lambda key: told[key])
+    plan.classes = [told[key] for key in ordered]
     for name, classes in by_class.items():
         plan.sets[name] = [image for key in ordered for image in classes.get(key, ())]
         plan.labels[name] = [i for i, key in enumerate(ordered) for _ in classes.get(key, ())]
@@ -165,13 +164,13 @@ def _key(name: str) -> str:
 
 def _leaves(images: list[str], start: str) -> list[str]:
     """Return for each image the first folder on its way, below ``start``, that holds images."""
-    own = {image.rpartition("/")[0] for image in images}
-    leaves = []
-    for image in images:
-        parts = image.removeprefix(start).split("/")[:-1]
+    folders = [image.rpartition("/")[0] for image in images]
+    own, first = set(folders), dict[str, str]()
+    for folder in own:
+        parts = folder.removeprefix(start).split("/")
         ways = ("/".join(parts[: i + 1]) for i in range(len(parts)))
-        leaves.append(next(way for way in ways if start + way in own))
-    return leaves
+        first[folder] = next(way for way in ways if start + way in own)
+    return [first[folder] for folder in folders]
 
 
 def _are_leaves_classes(

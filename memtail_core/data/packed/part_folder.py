@@ -25,6 +25,7 @@ from memtail_core.store.files import synced
 _PARTIAL = ".partial-"
 _ABANDONED = 24 * 3600.0  # seconds after which a file that is being written counts as abandoned
 _FLUSHED = 2**24  # bytes after which what was written goes to the disk, in the background
+_WRITTEN = 2**20  # bytes at a time
 
 
 class PartWriter:
@@ -219,7 +220,7 @@ def free_disk(folder: Path) -> int:
 def _locked(partial: Path) -> Iterator[IO[bytes]]:
     """Make a file that others, who see that it is locked, do not sweep away."""
     while True:
-        with partial.open("xb") as file:
+        with partial.open("xb", buffering=_WRITTEN) as file:
             with suppress(OSError):  # no locks on this file system
                 fcntl.flock(file, fcntl.LOCK_SH)
             if not os.fstat(file.fileno()).st_nlink:  # it was, before it was locked

@@ -64,13 +64,10 @@ class Task(NamedTuple):
 
     def key(self) -> str:
         """A digest of all that the records depend on."""
-        digest = hashlib.sha256()
         scale = None if self.scale is None else (self.scale.low, self.scale.high)
-        how = [_FORMAT, self.size, self.shape, scale]
-        digest.update(json.dumps(how).encode())
-        for file, stamp in zip(self.files, self.stamps, strict=True):
-            digest.update(_identity(file, stamp))
-        return digest.hexdigest()
+        files = [_identity(*each) for each in zip(self.files, self.stamps, strict=True)]
+        all_of_it = json.dumps([_FORMAT, self.size, self.shape, scale, files])
+        return hashlib.sha256(all_of_it.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -200,16 +197,13 @@ def _record(row: int, file: ImageFile, task: Task, met: _Met) -> NDArray[np.uint
     return np.ascontiguousarray(pixels)
 
 
-def _identity(file: ImageFile, stamp: Stamp | None) -> bytes:
+def _identity(file: ImageFile, stamp: Stamp | None) -> tuple[Any, ...]:
     """What tells a file from others, and from what it was before."""
     if isinstance(file, str):
-        what: list[Any] = [file]
-    elif isinstance(file.read, FilePart):
-        what = [file.name, file.read.path, file.read.start, file.read.length]
-    else:
-        what = [file.name, hashlib.sha256(file.read()).hexdigest()]
-    what.append(None if stamp is None else [stamp.size, stamp.mtime_ns])
-    return json.dumps(what).encode()
+        return file, stamp
+    if isinstance(file.read, FilePart):
+        return file.name, file.read.path, file.read.start, file.read.length, stamp
+    return file.name, hashlib.sha256(file.read()).hexdigest(), stamp
 
 
 def is_portable(file: ImageFile) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from memtail_core.data.image_files.index import folder_index
+from memtail_core.data.image_files.index import below, folder_index
 from memtail_core.data.image_files.labelled import Broken, Fault, Labelled, Undecoded
 from memtail_core.data.sources import image_metadata, text_folder
 from memtail_core.data.sources.table.images import ImageColumn
@@ -69,15 +69,16 @@ def load(
     except DatasetError as error:
         hint = image_metadata.hint(root) or text_folder.hint(root)
         raise DatasetError(f"{error}{hint}") from error
+    start = below(str(root))
     names = [name for group in index.sets.values() for name in group]
     given = Labelled(
         str(root),
-        [index.path(name) for name in names],
+        [start + name for name in names],
         names,
         np.array([label for labels in index.labels.values() for label in labels], np.int64),
         index.classes,
         n_train=len(index.sets["train"]),
-        place=lambda row: f"'{index.path(names[row])}'",
-        faults=[Fault(name, f"'{index.path(name)}'", why) for name, why in index.faults.items()],
+        place=lambda row: f"'{start}{names[row]}'",
+        faults=[Fault(name, f"'{start}{name}'", why) for name, why in index.faults.items()],
     )
     return Undecoded(given, size, broken, index.account)
