@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memtail_core.training.outcome import Bits, Value, Values
+from memtail_core.training.outcome import Bits, Probabilities, Value, Values
 
 _LIMIT = 100.0  # a larger margin says nothing more, and float16 has little room
 
@@ -26,6 +26,13 @@ class Classification:
         if output.is_floating_point():
             return correct_and_margin(output, target)
         return (output == target).cpu().numpy(), None
+
+    def averaged(self, output: Tensor, target: Tensor) -> Probabilities | None:
+        """The probabilities of the classes, exp z_c / Σ exp z: float16 [K, n, C]."""
+        del target
+        if not output.is_floating_point():
+            return None
+        return torch.softmax(output, dim=2).half().cpu().numpy()
 
 
 CLASSIFICATION = Classification()
