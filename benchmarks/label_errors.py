@@ -152,7 +152,7 @@ def _ways(
     total, parts = HeldOut.none(len(is_wrong), len(dataset.classes)), []
     for shard in planned(study, models):
         trials, held_out = train_shard(study, dataset, shard, engine, "cpu")
-        assert held_out is not None
+        assert isinstance(held_out, HeldOut)
         total = total.plus(held_out)
         parts.append(trials)
     every, y = Trials.joined(parts), dataset.y_train

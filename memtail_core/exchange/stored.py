@@ -127,7 +127,7 @@ class StoredStudy:
         Raises:
             StoreError: a shard is damaged.
         """
-        if not self.study.probabilities:
+        if not (self.study.probabilities and self.study.dataset.is_labelled):
             return None
         try:
             return load_held_out(self.store, self.study)

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 from memtail_core.analysis.analysis import Analysis
 from memtail_core.catalogue import account_of, reports
 from memtail_core.drawing.charts import png, svg
-from memtail_core.errors import EstimationError
+from memtail_core.errors import DamagedError, EstimationError
 from memtail_core.estimation.measures import CORRECTNESS
 from memtail_core.experiments import registry
 from memtail_core.report import figures, table_files, tables
 from memtail_core.report.exploration import encoded, explore
 from memtail_core.report.exploration.explorer_data import subgroups_of
+from memtail_core.report.exploration.token_shades import TokenShades
 from memtail_core.report.page import linked, page
-from memtail_core.running import features
+from memtail_core.running import features, loading
 from memtail_core.store import ObjectStore
 
 
@@ -58,8 +60,29 @@ def _files(store: ObjectStore, analysis: Analysis) -> Iterator[tuple[str, bytes]
     subgroups = subgroups_of(store, analysis)
     train, test = linked(analysis, sections)
     compared = features.stored(store, analysis.study, analysis.dataset)
+    shades = _shades(store, analysis)
     explored = encoded(
-        explore(analysis, subgroups, shown_train=train, shown_test=test, compared=compared)
+        explore(
+            analysis,
+            subgroups,
+            shown_train=train,
+            shown_test=test,
+            compared=compared,
+            shades=shades,
+        )
     )
     account = account_of(store, analysis.study)
-    yield reports.PAGE, page(analysis, drawn, sections, explored, account).encode()
+    yield reports.PAGE, page(analysis, drawn, sections, explored, account, shades).encode()
+
+
+def _shades(store: ObjectStore, analysis: Analysis) -> TokenShades | None:
+    """Shades of documents, if the study keeps losses of tokens and has their texts.
+
+    There are none while a shard is damaged: the page says how many are.
+    """
+    if analysis.dataset.texts is None:
+        return None
+    with suppress(DamagedError):
+        losses = loading.load_token_losses(store, analysis.study)
+        return None if losses is None else TokenShades.of(analysis.dataset, losses)
+    return None

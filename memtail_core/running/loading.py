@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from memtail_core.catalogue.stored import stored_shards
 from memtail_core.errors import DamagedError, EstimationError
 from memtail_core.estimation.held_out import HeldOut
+from memtail_core.estimation.token_losses import TokenLosses
 from memtail_core.plan.shards import Shard
-from memtail_core.running import shard_files
+from memtail_core.running import probability_files, shard_files
 from memtail_core.running.mapped_values import MappedValues, are_mapped
 from memtail_core.running.signing import shard_key
 from memtail_core.running.trials import Trials
@@ -91,7 +93,7 @@ def _load_shard(
     if not values:
         return bits.trials.without_values()
     if study.probabilities:
-        _held_out(store, study, shard, bits)
+        _sums(store, study, shard, bits)
     if bits.values is None:  # the recipe gives none, or version 0.1 kept them with the bits
         return bits.trials
     try:
@@ -105,27 +107,52 @@ def load_held_out(store: ObjectStore, study: Study) -> HeldOut:
     """Add up the held-out class probabilities of all stored shards, each verified, one at a time.
 
     Raises:
-        EstimationError: the study keeps none, or nothing is stored.
+        EstimationError: the study keeps none, or has no classes, or nothing is stored.
         DamagedError: a shard is damaged.
     """
     if not study.probabilities:
         raise EstimationError(NO_PROBABILITIES.format(study.id))
-    total = HeldOut.none(study.dataset.n_train, len(study.dataset.classes))
-    stored, key = stored_shards(store, study), shard_key()
-    if not stored:
-        raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
-    for shard in stored:
-        bits = shard_files.decode(store.get(shard.key(study)), study, shard, key)
-        total = total.plus(_held_out(store, study, shard, bits))
+    total = _total(store, study)
+    if not isinstance(total, HeldOut):
+        raise EstimationError(f"{study.id} models documents, which have no classes")
     return total
 
 
-def _held_out(store: ObjectStore, study: Study, shard: Shard, bits: shard_files.Bits) -> HeldOut:
+def load_token_losses(store: ObjectStore, study: Study) -> TokenLosses | None:
+    """Add up the losses of tokens of all stored shards, each verified, one at a time.
+
+    None of a study that keeps none: one of labels, or without ``probabilities``.
+
+    Raises:
+        EstimationError: nothing is stored.
+        DamagedError: a shard is damaged.
+    """
+    if not study.probabilities:
+        return None
+    total = _total(store, study)
+    return total if isinstance(total, TokenLosses) else None
+
+
+def _total(store: ObjectStore, study: Study) -> HeldOut | TokenLosses:
+    stored, key = stored_shards(store, study), shard_key()
+    if not stored:
+        raise EstimationError(f"{study.id} has no trained model yet: start it with memtail run")
+    total: Any = probability_files.no_sums(study)
+    for shard in stored:
+        bits = shard_files.decode(store.get(shard.key(study)), study, shard, key)
+        total = total.plus(_sums(store, study, shard, bits))
+    made: HeldOut | TokenLosses = total
+    return made
+
+
+def _sums(
+    store: ObjectStore, study: Study, shard: Shard, bits: shard_files.Bits
+) -> HeldOut | TokenLosses:
     try:
         content = store.get(shard.probabilities_key(study))
     except KeyError:
         raise DamagedError("the file of its probabilities is missing") from None
-    return shard_files.held_out(bits, content, study, shard)
+    return shard_files.sums(bits, content, study, shard)
 
 
 def is_whole(store: ObjectStore, study: Study, shard: Shard) -> bool:

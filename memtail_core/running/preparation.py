@@ -7,7 +7,7 @@ from memtail_core.data import Dataset, Storage
 from memtail_core.errors import StudyError
 from memtail_core.plan.candidates import with_candidates
 from memtail_core.running.packing import storage_here
-from memtail_core.study import DatasetIdentity, Spec, Study
+from memtail_core.study import DatasetIdentity, Spec, Study, n_probabilities
 from memtail_core.training import Recipe
 
 _MOST_BYTES = 2**31  # of the probabilities of a shard's models, in memory while it is trained
@@ -69,11 +69,13 @@ def prepare(spec: Spec, dataset: Dataset | None = None, storage: Storage | None 
 def _check_probabilities(spec: Spec, recipe: Recipe, dataset: Dataset) -> None:
     """Refuse to keep probabilities that models do not give, or that memory does not hold."""
     recipe.check_probabilities()
-    one = 2 * len(dataset.y_train) * len(dataset.classes)
+    each = n_probabilities(dataset.classes, dataset.shape)
+    one = 2 * len(dataset.y_train) * each
     if one * spec.study.shard_size > _MOST_BYTES:
         most = _MOST_BYTES // one
         smaller = f"[study] shard_size = {most} or less" if most else "a [dataset] train_limit"
         raise StudyError(
-            f"[study] probabilities = true: those of {len(dataset.classes):,} classes for "
-            f"{len(dataset.y_train):,} examples take {one / 1e9:.2g} GB a model: set {smaller}"
+            f"[study] probabilities = true: those of {each:,} "
+            f"{'classes' if dataset.is_labelled else 'tokens'} for {len(dataset.y_train):,} "
+            f"examples take {one / 1e9:.2g} GB a model: set {smaller}"
         )

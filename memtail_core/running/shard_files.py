@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from memtail_core.errors import DamagedError
 from memtail_core.estimation.held_out import HeldOut
+from memtail_core.estimation.token_losses import TokenLosses
 from memtail_core.plan.shards import Shard
 from memtail_core.running import probability_files
 from memtail_core.running.trials import BITS, VALUES, Trials
@@ -129,16 +130,16 @@ def with_values(bits: Bits, content: bytes, study: Study, shard: Shard) -> Trial
     return replace(bits.trials, train_values=train_values, test_values=test_values)
 
 
-def held_out(bits: Bits, content: bytes, study: Study, shard: Shard) -> HeldOut:
+def sums(bits: Bits, content: bytes, study: Study, shard: Shard) -> HeldOut | TokenLosses:
     """Decode and verify the file of a shard's probabilities.
 
     Raises:
         DamagedError: it is damaged, or not the file that was stored with the bits.
     """
-    sums = probability_files.decode(content, study, shard)
+    decoded = probability_files.decode(content, study, shard)
     if _sha256(content) != bits.probabilities:
         raise DamagedError("its probabilities were not stored with its bits")
-    return sums
+    return decoded
 
 
 def _verified(arrays: Arrays, names: tuple[str, ...], study: Study, shard: Shard) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from memtail_core import catalogue, training
 from memtail_core.data import Dataset
 from memtail_core.errors import TrainingError
 from memtail_core.estimation.held_out import HeldOut
+from memtail_core.estimation.token_losses import TokenLosses
 from memtail_core.plan import designs
 from memtail_core.plan.arms import Arms
 from memtail_core.plan.shards import Shard
@@ -88,7 +89,7 @@ class ShardTrainer:
             self._store, self._study, shard, self._about, self._every, self._key, report
         )
         try:
-            trials, held_out = train_shard(
+            trials, sums = train_shard(
                 *(self._study, self._dataset, shard, self._engine, self._device, self._arms),
                 checkpoints,
             )
@@ -97,7 +98,7 @@ class ShardTrainer:
         files = shard_files.encode(
             trials,
             self._key,
-            None if held_out is None else probability_files.encode(held_out, self._study, shard),
+            None if sums is None else probability_files.encode(sums, self._study, shard),
         )
         if files.values is not None:
             self._store.put(shard.values_key(self._study), files.values)
@@ -117,10 +118,10 @@ def train_shard(
     device: str,
     arms: Arms | None = None,
     checkpoints: Checkpoints = NO_CHECKPOINTS,
-) -> tuple[Trials, HeldOut | None]:
+) -> tuple[Trials, HeldOut | TokenLosses | None]:
     """Train the models of one shard and evaluate each on every example.
 
-    The held-out class probabilities are None unless the study keeps them. Everything depends on the
+    The sums of probabilities are None unless the study keeps them. Everything depends on the
     study (with its arms, for an experiment) and the shard alone; the last bits of a value also on
     the kind of machine and the engine's tuning. Training a shard twice gives the same trials.
 
@@ -130,14 +131,15 @@ def train_shard(
     subset = designs.subsets(study, shard.trials, arms)
     seeds = designs.training_seeds(study, shard.trials)
     outcomes = engine.train(dataset, subset, seeds, checkpoints, probabilities=study.probabilities)
-    held_out = None
+    sums: HeldOut | TokenLosses | None = None
     if study.probabilities:
         if outcomes.train_probability is None:
             raise TrainingError(
                 f"[study] probabilities = true: '{study.training['recipe']}' gives labels alone; "
                 "return logits [n, n_classes] from predict, or leave that key out"
             )
-        held_out = HeldOut.of(subset, outcomes.train_probability)
+        kind = HeldOut if study.dataset.is_labelled else TokenLosses
+        sums = kind.of(subset, outcomes.train_probability)
     trials = Trials(
         n=study.dataset.n_train,
         n_test=study.dataset.n_test,
@@ -151,7 +153,7 @@ def train_shard(
         rate_share=outcomes.rate_share,
         about=({"study": study.id, "device": device, **asdict(engine.tuning), **versions(device)},),
     )
-    return trials, held_out
+    return trials, sums
 
 
 def versions(device: str) -> dict[str, str]:

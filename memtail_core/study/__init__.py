@@ -8,6 +8,7 @@ from memtail_core.study.study import (
     DatasetIdentity,
     Study,
     dataset_key,
+    n_probabilities,
     packed_key,
     part_key,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "SubsetsTable",
     "TokensTable",
     "dataset_key",
+    "n_probabilities",
     "name_of",
     "packed_key",
     "part_key",

@@ -40,6 +40,15 @@ def part_key(sha256: str) -> str:
     return f"datasets/parts/{sha256}"
 
 
+def n_probabilities(classes: tuple[str, ...], shape: tuple[int, ...]) -> int:
+    """How many probabilities a model gives an example: of its classes, or of its next tokens.
+
+    >>> n_probabilities(("cat", "dog"), (8, 8, 3)), n_probabilities(UNLABELLED, (64,))
+    (2, 63)
+    """
+    return shape[0] - 1 if classes == UNLABELLED else len(classes)
+
+
 def _is_off(value: object) -> bool:
     return value is False  # a study without probabilities has the id it had before there were any
 

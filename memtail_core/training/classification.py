@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.training.outcome import Bits, Value, Values
+from memtail_core.training.outcome import Bits, Probabilities, Value, Values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +29,14 @@ class Classification:
         if output.is_floating_point():
             return correct_and_margin(output, target)
         return (output == target).cpu().numpy(), None
+
+    def averaged(self, output: "Tensor", target: "Tensor") -> Probabilities | None:
+        """The probabilities of the classes, exp z_c / Σ exp z: float16 [K, n, C]."""
+        del target
+        if not output.is_floating_point():
+            return None
+        probabilities: Probabilities = output.softmax(dim=2).half().cpu().numpy()
+        return probabilities
 
 
 CLASSIFICATION = Classification()

@@ -6,7 +6,7 @@ after the last token is a prediction too: the end of the text. The first token i
 
 from typing import TYPE_CHECKING
 
-from memtail_core.training.outcome import Bits, Value, Values
+from memtail_core.training.outcome import Bits, Probabilities, Value, Values
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +38,20 @@ def next_tokens(documents: "Tensor") -> "tuple[Tensor, Tensor]":
     return documents[..., 1:], (read > 0) | is_first
 
 
-class TokenAccuracy:
+class _OfDocuments:
+    """What the outcomes of language models share."""
+
+    def averaged(self, output: "Tensor", target: "Tensor") -> Probabilities | None:
+        """The loss −log p of each next token, in nats, at most 100: float16 [K, n, T − 1].
+
+        It is 0 where nothing is predicted.
+        """
+        expected, is_counted = next_tokens(target)
+        loss = (-_log_p(output, expected)).clamp(0.0, _LIMIT).masked_fill(~is_counted, 0.0)
+        return loss.half().cpu().numpy()
+
+
+class TokenAccuracy(_OfDocuments):
     """The value is the share of a document's next tokens that are predicted right, greedily.
 
     The bit says that all of them are: the model reproduces the document, each token after those
@@ -58,7 +71,7 @@ class TokenAccuracy:
         return (right == n).cpu().numpy(), (right / n).half().cpu().numpy()
 
 
-class LogLikelihood:
+class LogLikelihood(_OfDocuments):
     """The value is the mean of log p over a document's next tokens, in nats.
 
     It is clipped to −100. The bit is that of :class:`TokenAccuracy`.
@@ -70,8 +83,7 @@ class LogLikelihood:
         """See :class:`TokenAccuracy`: log p = z_next − log Σ exp z, with z the logits."""
         right, n = _right(output, target)
         expected, is_counted = next_tokens(target)
-        own = output.gather(-1, expected.expand(len(output), -1, -1)[..., None])[..., 0]
-        log_p = (own - output.logsumexp(-1)).masked_fill(~is_counted, 0.0).sum(-1) / n
+        log_p = _log_p(output, expected).masked_fill(~is_counted, 0.0).sum(-1) / n
         return (right == n).cpu().numpy(), log_p.clamp(-_LIMIT, 0.0).half().cpu().numpy()
 
 
@@ -79,6 +91,12 @@ def _right(output: "Tensor", target: "Tensor") -> "tuple[Tensor, Tensor]":
     """How many next tokens are predicted right, int64 [K, n], and how many there are, [n]."""
     expected, is_counted = next_tokens(target)
     return ((output.argmax(-1) == expected) & is_counted).sum(-1), is_counted.sum(-1)
+
+
+def _log_p(output: "Tensor", expected: "Tensor") -> "Tensor":
+    """log p of the expected tokens [n, T − 1], by logits [K, n, T − 1, 1 + V]: [K, n, T − 1]."""
+    own = output.gather(-1, expected.expand(len(output), -1, -1)[..., None])[..., 0]
+    return own - output.logsumexp(-1)
 
 
 TOKEN_ACCURACY, LOG_LIKELIHOOD = TokenAccuracy(), LogLikelihood()

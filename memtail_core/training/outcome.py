@@ -60,6 +60,14 @@ class Outcome(Protocol):
         """
         ...
 
+    def averaged(self, output: "Tensor", target: "Tensor") -> Probabilities | None:
+        """Return what a study averages over its models if it keeps probabilities, [K, n, C].
+
+        Of a classifier these are the probabilities of the C classes, of a language model the
+        losses −log p of the C next tokens; None if ``output`` does not determine them.
+        """
+        ...
+
 
 class Measured(NamedTuple):
     """What was measured of K models on n examples.
@@ -67,8 +75,8 @@ class Measured(NamedTuple):
     Attributes:
         correct: bool [K, n].
         value: [K, n]; None if the outputs do not determine it.
-        probability: float16 [K, n, C], of each class, where it was asked for; None if the outputs
-            do not determine it.
+        probability: float16 [K, n, C], what :meth:`Outcome.averaged` returns, where it was asked
+            for; None if the outputs do not determine it.
     """
 
     correct: Bits
@@ -79,14 +87,9 @@ class Measured(NamedTuple):
 def measured(
     outcome: Outcome, output: "Tensor", target: "Tensor", probabilities: bool = False
 ) -> Measured:
-    """Measure, with the probabilities of the classes if the outputs [K, n, C] are logits.
-
-    The probabilities exp z_c / Σ exp z are rounded to float16.
-    """
-    correct, value = outcome.measure(output, target)
-    if not (probabilities and output.is_floating_point()):
-        return Measured(correct, value)
-    return Measured(correct, value, output.softmax(dim=2).half().cpu().numpy())
+    """Measure, with what a study that keeps probabilities averages."""
+    averaged = outcome.averaged(output, target) if probabilities else None
+    return Measured(*outcome.measure(output, target), averaged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +106,8 @@ class Outcomes:
         value: the name of the value, "margin"; None if there is none.
         rate_share: float64 [K], the share of the recipe's learning rate that each model was trained
             at, since it diverged at higher ones; None where all were trained as the recipe says.
-        train_probability: float16 [K, n, C], of each class for each training example, where it was
-            asked for; None where the models' outputs do not determine it.
+        train_probability: float16 [K, n, C], what :meth:`Outcome.averaged` returns of the training
+            examples, where it was asked for; None where the outputs do not determine it.
     """
 
     train_correct: Bits

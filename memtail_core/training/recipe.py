@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from memtail_core.data import Dataset
-from memtail_core.errors import StudyError
 from memtail_core.training.classification import CLASSIFICATION
 from memtail_core.training.engine import UNTUNED, Engine, Tuning
 from memtail_core.training.outcome import Outcome
@@ -61,15 +60,10 @@ class Recipe(BaseModel, ABC):
         """Raise StudyError if this recipe cannot train on ``dataset``."""
 
     def check_probabilities(self) -> None:
-        """Raise StudyError if the models give no probabilities of classes.
+        """Raise StudyError if the models give no probabilities of classes or tokens.
 
         A recipe that is known only once it has trained may pass, and its training fail.
         """
-        if not self.labelled:
-            raise StudyError(
-                f"[study] probabilities = true: '{self.recipe}' models texts, which have no "
-                "classes; leave that key out"
-            )
 
     def suited(self, dataset: Dataset) -> Self:
         """Fill in the options that follow from the data."""

@@ -173,7 +173,7 @@ def test_every_kind_of_recipe_gives_them(table: dict[str, Any], tmp_path: Path) 
     assert (found.mean.argmax(1) == dataset.y_train)[out].mean() > 0.7
 
 
-def test_texts_have_them_and_language_models_do_not() -> None:
+def test_texts_have_them() -> None:
     spec = Spec.parse(
         {
             "study": {"probabilities": True, "shard_size": 2},

@@ -35,6 +35,7 @@ from memtail_core.report.exploration.strongest_influence import (
     significance_level,
 )
 from memtail_core.report.exploration.thumbnails import BUDGET, Ranking, pictures
+from memtail_core.report.exploration.token_shades import TokenShades
 from memtail_core.store import ObjectStore
 
 _SUPPORTED = 5  # test examples listed of a training example
@@ -61,6 +62,7 @@ class Exploration:
         categories: names of the categories of ``memtail subgroups`` other than typical; none if
             it was not run.
         category: int64 [n], an index into ``categories``; −1 if typical or unknown.
+        train_shades: of each document on the page, how dark its characters are; None without.
         train_text, test_text: the rows of a table, or texts, in words; None for images.
         supported: the test examples that rest on each training example.
         supporters: the training examples that each test example rests on.
@@ -94,6 +96,7 @@ class Exploration:
     measure: Measure = CORRECTNESS
     shown: Shown | None = None
     is_by_backbone: bool = False
+    train_shades: Sequence[str] | None = None
 
     @property
     def n_pairs_shown(self) -> int:
@@ -109,6 +112,7 @@ def explore(
     shown_test: Iterable[int] = (),
     budget: int = BUDGET,
     compared: Dataset | None = None,
+    shades: TokenShades | None = None,
 ) -> Exploration:
     """Collect the data of the explorer.
 
@@ -121,6 +125,7 @@ def explore(
         budget: the size that all thumbnails may have, in bytes.
         compared: what neighbours are near by, and near-duplicates besides: the same examples as a
             backbone sees them, from :func:`.features.stored`; None: as they are.
+        shades: of the tokens of training documents.
     """
     dataset, trials, rule = analysis.dataset, analysis.trials, analysis.rule
     train, test = (
@@ -136,7 +141,7 @@ def explore(
         duplicates = near_duplicates.in_test_set(dataset, np.unique(train), compared)
     else:
         duplicates = near_duplicates.of_subgroups(subgroups)
-    train_sheets = test_sheets = train_text = test_text = None
+    train_sheets = test_sheets = train_text = test_text = train_shades = None
     if dataset.modality.is_pictured:
         partner = _listed(supporters.index), _listed(supported.index)
         copies = list(duplicates.of.values())
@@ -151,6 +156,9 @@ def explore(
     else:
         train_text = list(words_of(part, "train"))
         test_text = list(words_of(part, "test"))
+        if shades is not None:
+            on_page = np.arange(trials.n) if shown is None else shown.train
+            train_shades = shades.encoded(on_page, train_text)
     return Exploration(
         dataset=dataset,
         rule=rule,
@@ -172,6 +180,7 @@ def explore(
         test_sheets=test_sheets,
         shown=shown,
         is_by_backbone=compared is not None,
+        train_shades=train_shades,
     )
 
 

@@ -15,7 +15,12 @@ _LONGEST = 200  # characters
 _LONGEST_TEXT = 1000  # bytes; where there are many texts, fewer
 _SHORTEST_TEXT = 120
 _ALL_TEXTS = 6 * 2**20  # bytes of all texts of a page together, roughly
-_BESIDE = " ‖ "  # between the two texts of one example
+
+BESIDE = " ‖ "
+"""Shown between the two texts of one example."""
+
+MORE = "…"
+"""Shown where a text goes on."""
 
 
 def words_of(dataset: Dataset, side: str) -> Iterator[str]:
@@ -51,8 +56,8 @@ def beginning(text: str, most: int) -> str:
     'two w…'
     """
     encoded = text.encode()
-    cut = encoded[:most].decode(errors="ignore") + "…" if len(encoded) > most else text
-    return cut.replace(BETWEEN, _BESIDE)
+    cut = encoded[:most].decode(errors="ignore") + MORE if len(encoded) > most else text
+    return cut.replace(BETWEEN, BESIDE)
 
 
 def first_phrases(modality: Modality, example: NDArray[Any], columns: Sequence[str]) -> str:

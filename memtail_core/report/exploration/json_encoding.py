@@ -59,6 +59,7 @@ def encoded(exploration: Exploration) -> dict[str, Any]:
             "category": _array(np.where(e.category < 0, _NO_CATEGORY, e.category)[train], "u1"),
             "names": _names(part.train_names) or None,
             "text": None if e.train_text is None else list(e.train_text),
+            **({} if e.train_shades is None else {"shades": list(e.train_shades)}),
             "partners": _partners(e.supported),
             "neighbours": _neighbours(e.neighbours),
             "duplicate_of": {

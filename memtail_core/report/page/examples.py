@@ -8,6 +8,7 @@ from memtail_core.data import Dataset, Examples
 from memtail_core.drawing.pictures import data_uri
 from memtail_core.drawing.section import Example
 from memtail_core.report.exploration.feature_text import words
+from memtail_core.report.exploration.token_shades import TokenShades
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ExampleView:
         anchor: its address in the page, as ``train-17``.
         label: its class; empty where examples have no labels.
         picture: the source of an ``<img>``; None for a row of a table.
-        features: the row of a table in words, or the beginning of a text.
+        features: the row of a table in words, or the beginning of a text, shaded if it is Markup.
         is_text: whether it is a text.
     """
 
@@ -37,15 +38,15 @@ class ExampleView:
     accuracy_out: float | None = None
 
 
-def of_train(analysis: Analysis, i: int) -> ExampleView:
-    """Return the view of training example ``i``."""
+def of_train(analysis: Analysis, i: int, shades: TokenShades | None = None) -> ExampleView:
+    """Return the view of training example ``i``, a document shaded."""
     dataset, scores = analysis.dataset, analysis.scores
     return ExampleView(
         anchor=f"train-{i}",
         index=i,
         name=dataset.train_name(i),
         label=_label(dataset, int(dataset.y_train[i])),
-        **_appearance(dataset, dataset.train, i),
+        **_appearance(dataset, dataset.train, i, shades),
         is_memorized=bool(analysis.rule.is_memorized(scores.memorization[i])),
         memorization=float(scores.memorization[i]),
         low=float(scores.ci_low[i]),
@@ -78,11 +79,15 @@ def _label(dataset: Dataset, label: int) -> str:
     return dataset.classes[label] if dataset.is_labelled else ""
 
 
-def _appearance(dataset: Dataset, examples: Examples, i: int) -> dict[str, Any]:
+def _appearance(
+    dataset: Dataset, examples: Examples, i: int, shades: TokenShades | None = None
+) -> dict[str, Any]:
     """The picture or the text of example ``i`` of the training or test set."""
     modality = dataset.modality
     if modality.is_pictured:
         return {"picture": data_uri(modality.pictures(examples).take([i])[0]), "features": ""}
     side = "train" if examples is dataset.train else "test"
     shown = words(dataset, side, i)
+    if shades is not None:
+        shown = shades.html(i, shown)
     return {"picture": None, "features": shown, "is_text": dataset.texts is not None}

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -10,6 +11,7 @@ from memtail_core.analysis.analysis import Analysis
 from memtail_core.data import NO_ACCOUNT, Account
 from memtail_core.drawing.charts import Figure, javascript
 from memtail_core.drawing.section import Section
+from memtail_core.report.exploration.token_shades import TokenShades
 from memtail_core.report.page.charts import Chart, chart
 from memtail_core.report.page.class_rows import class_rows
 from memtail_core.report.page.examples import of_experiment, of_test, of_train
@@ -56,6 +58,7 @@ def page(
     sections: Sequence[Section] = (),
     exploration: Mapping[str, Any] | None = None,
     account: Account = NO_ACCOUNT,
+    shades: TokenShades | None = None,
 ) -> str:
     """Render the page; every name and label from the data is escaped.
 
@@ -65,7 +68,9 @@ def page(
         sections: the sections of experiments.
         exploration: the encoded data of the explorer; if None, the page has plain lists instead.
         account: what was read when the data came in.
+        shades: of the tokens of training documents.
     """
+    trained = partial(of_train, analysis, shades=shades)
     charts = {
         name: chart(name, figures[name], caption)
         for name, caption in _CAPTIONS.items()
@@ -95,19 +100,16 @@ def page(
             data=None if data is None else as_json(data),
             sheets=sheets,
             sample=exploration if exploration and "rows" in exploration["train"] else None,
-            spectrum=[
-                (each, [of_train(analysis, i) for i in each.shown]) for each in spectrum(analysis)
-            ]
+            spectrum=[(each, [trained(i) for i in each.shown]) for each in spectrum(analysis)]
             if is_images
             else [],
             spread=[
-                (analysis.dataset.classes[label], [of_train(analysis, i) for i in picks])
+                (analysis.dataset.classes[label], [trained(i) for i in picks])
                 for label, picks in spread_by_class(analysis)
             ],
-            most_memorized=[
-                of_train(analysis, i) for i in most_memorized(analysis)[:_WITHOUT_SCRIPT]
-            ],
+            most_memorized=[trained(i) for i in most_memorized(analysis)[:_WITHOUT_SCRIPT]],
             supported=_supported(analysis),
+            is_shaded=shades is not None,
             by_class=class_rows(analysis),
             sections=of_sections,
             answers={name: _answer(sections, name) for name in ("removal", "stability")},

@@ -17,6 +17,7 @@ from memtail_core.data import Dataset
 from memtail_core.errors import DamagedError
 from memtail_core.store.archive import Arrays
 from memtail_core.store.document import document
+from memtail_core.study import n_probabilities
 from memtail_core.training.gradient.network_stack import NetworkStack
 from memtail_core.training.outcome import Measured, Outcome, Outcomes, joined
 
@@ -144,13 +145,14 @@ class Course:
         Args:
             arrays: the state.
             dataset, n_models, outcome: what it should be of.
-            probabilities: whether those of the classes are measured.
+            probabilities: whether those of the classes, or next tokens, are measured.
 
         Raises:
             DamagedError: it is something else.
         """
         sizes = dict(zip(_SETS, (len(dataset.y_train), len(dataset.y_test)), strict=True))
-        widths = dict(zip(_SETS, (len(dataset.classes) if probabilities else 0, 0), strict=True))
+        each = n_probabilities(dataset.classes, dataset.shape) if probabilities else 0
+        widths = dict(zip(_SETS, (each, 0), strict=True))
         try:
             position: dict[str, Any] = document(str(arrays["position"]))
             course = cls(int(position["stack"]))

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic_core import from_json, to_json
 
 from memtail_core.data.account import Account
-from memtail_core.data.modalities.text.cleaning import parts_of
+from memtail_core.data.modalities.text.cleaning import BETWEEN, parts_of
 from memtail_core.data.modalities.text.corpus import Corpus, Texts
 from memtail_core.data.wording import counted
 from memtail_core.errors import DatasetError
@@ -143,6 +144,34 @@ def _tokens(
             rows.append(np.array(each.ids, np.int32) + 1)
         cut[start : len(rows)] |= [each != whole for each, whole in zip(short, parts, strict=True)]
     return rows, cut
+
+
+def spans(tokenizer: str, text: str, most: int) -> list[tuple[int, int]]:
+    """Where the first ``most`` tokens of a text begin and end, in characters of the text.
+
+    Tokens that are parts of one character all have its place; what the tokenizer adds has none.
+
+    Args:
+        tokenizer: its JSON, as :class:`.Texts` keeps it.
+        text: one text, or two joined as in :mod:`.cleaning`.
+        most: T.
+    """
+    (parts,) = parts_of([text])
+    one, *other = (part[: _CHARACTERS * most] for part in parts)
+    encoding = _restored(tokenizer, most).encode(one, other[0] if other else None)
+    first = [0, len(parts[0]) + len(BETWEEN)]
+    return [
+        (0, 0) if part is None else (first[part] + start, first[part] + end)
+        for (start, end), part in zip(encoding.offsets, encoding.sequence_ids, strict=True)
+    ]
+
+
+@lru_cache(maxsize=1)
+def _restored(tokenizer: str, most: int) -> "Tokenizer":
+    made: Tokenizer = _library().Tokenizer.from_str(tokenizer)
+    made.no_padding()
+    made.enable_truncation(most)
+    return made
 
 
 def _padded(rows: Sequence[NDArray[np.int32]], length: int) -> NDArray[np.int32]:

@@ -80,6 +80,7 @@ function decoded(json) {
       category: bytes(train.category),
       names: train.names,
       text: train.text,
+      shades: train.shades ?? null, // of documents, by the losses of their tokens
       byWord: json.kind === "text",
       partners: partners(train.partners, ofTest),
       neighbours: {

@@ -12,6 +12,19 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A text as nodes, its runs of code points shaded: two digits each, its level and its length. */
+function shaded(text, runs) {
+  const letters = Array.from(text), nodes = [];
+  let start = 0;
+  for (let at = 0; at < runs.length; at += 2) {
+    const end = start + parseInt(runs[at + 1], 36);
+    const part = letters.slice(start, end).join("");
+    nodes.push(runs[at] === "0" ? part : make("span", { class: `likelier-${runs[at]}` }, part));
+    start = end;
+  }
+  return [...nodes, letters.slice(start).join("")];
+}
+
 function choose(select, options) {
   select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
 }

@@ -15,7 +15,9 @@ class Tiles {
     const text = this.study[side].text[i];
     if (!this.study.isText) return make("span", { class: "words" }, text);
     this.shared ??= new SharedWords(this.study.train.text);
-    const shown = beside === null ? [text] : this.shared.marked(text, beside);
+    const shades = this.study[side].shades?.[i];
+    const shown = beside !== null ? this.shared.marked(text, beside)
+      : shades ? shaded(text, shades) : [text];
     return make("span", { class: "words", dir: "auto" }, shown);
   }
 
