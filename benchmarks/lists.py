@@ -55,7 +55,7 @@ _SPEC = {
 }
 
 _NEW = {
-    "table": 'source = "csv:rows.csv"\nlabel = "label"',
+    "table": 'source = "csv:FOLDER/rows.csv"\nlabel = "label"',
     "iris": 'source = "sklearn:iris"',  # scikit-learn's import is half of what it costs
 }
 
@@ -223,7 +223,7 @@ def _submitted(port: int, name: str, source: str) -> dict[str, object]:
         file = Path(folder) / "study.toml"
         file.write_text(
             f'[study]\nname = "{name}"\ntrials = 10\nshard_size = 5\n'
-            f"[dataset]\n{source}\n"
+            f"[dataset]\n{source.replace('FOLDER', folder)}\n"
             '[training]\nrecipe = "mlp"\nwidths = [4]\nepochs = 1\n'
         )
         measured = _memtail("submit", str(file))
@@ -232,7 +232,7 @@ def _submitted(port: int, name: str, source: str) -> dict[str, object]:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         listed = _waited(client, "/api/v1/studies", lambda answer: is_there in answer.content)
     return {
-        "what": f"memtail submit, one more, {source.splitlines()[0]}",
+        "what": f"memtail submit, one more: {name}",
         **measured,
         "seconds_until_the_dashboard_shows_it": listed - submitted,
     }

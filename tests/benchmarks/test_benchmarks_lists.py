@@ -10,4 +10,5 @@ def test_the_lists_of_a_few_studies_are_measured() -> None:
     assert lines[0]["objects"] == 3 * 11 - 2 + 1
     measured = {line["what"] for line in lines}
     assert {"dashboard, first snapshot", "memtail status", "aggregator, a round"} <= measured
+    assert {"memtail submit, one more: table", "memtail submit, one more: iris"} <= measured
     assert all(line["seconds"] > 0 for line in lines if "seconds" in line)
