@@ -82,6 +82,22 @@ def test_a_text_that_goes_on_is_shaded_as_far_as_it_is_shown(many: Dataset) -> N
     assert str(shades.html(0, "<b>pl…")).endswith("…")
 
 
+def test_where_there_is_little_room_faint_shades_are_left_out(
+    many: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level = np.ones((len(TEXTS), many.shape[0] - 1), np.int64)
+    level[:, 1] = 4
+    shades, shown = TokenShades(many, level), [text.replace(BETWEEN, " ‖ ") for text in TEXTS]
+    every = np.arange(len(TEXTS))
+    whole = shades.encoded(every, shown)
+    monkeypatch.setattr(
+        "memtail_core.report.exploration.token_shades._ROOM", len("".join(whole)) - 1
+    )
+    fewer = shades.encoded(every, shown)
+    assert whole[0].startswith("0111") and fewer[0] == "0241"  # <, b, >
+    assert {of for runs in fewer for of in runs[::2]} == {"0", "4"}
+
+
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> StoredStories:
     return stored_stories(tmp_path_factory.mktemp("stories"))

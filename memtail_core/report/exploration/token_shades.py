@@ -22,6 +22,7 @@ LEVELS = (0.5, 1.0, 2.0, 4.0)
 """Nats; a character's level is how many of these the difference of its token reaches."""
 
 _MOST = 35  # characters of a run: one digit of base 36
+_ROOM = 4 * 2**20  # bytes of a page for the shades of all documents
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 Runs = list[tuple[int, int]]
@@ -76,16 +77,24 @@ class TokenShades:
     def encoded(self, examples: NDArray[np.int64], shown: Sequence[str]) -> list[str]:
         """Two digits of base 36 for each run of each of ``examples``: its level and its length.
 
-        Lengths are in code points; what comes after the last run that has a level is left out.
+        Lengths are in code points; what comes after the last run that has a level is left out. If
+        all of it is more than a page has room for, the lowest levels are left out.
         """
-        return [_encoded(self.runs(i, of)) for i, of in zip(examples.tolist(), shown, strict=True)]
+        every = [self.runs(i, of) for i, of in zip(examples.tolist(), shown, strict=True)]
+        for least in range(1, len(LEVELS) + 1):
+            made = [_encoded(runs, least) for runs in every]
+            if sum(map(len, made)) <= _ROOM:
+                break
+        return made
 
 
-def _encoded(runs: Runs) -> str:
-    while runs and runs[-1][0] == 0:
-        runs = runs[:-1]
+def _encoded(runs: Runs, least: int) -> str:
+    clear = [(level if level >= least else 0, n) for level, n in runs]
+    joined = [(level, sum(n for _, n in of)) for level, of in groupby(clear, lambda run: run[0])]
+    if joined and joined[-1][0] == 0:
+        joined.pop()
     return "".join(
         f"{level}{_DIGITS[min(_MOST, n - start)]}"
-        for level, n in runs
+        for level, n in joined
         for start in range(0, n, _MOST)
     )
