@@ -61,18 +61,6 @@ def test_cleanlab_without_probabilities_and_unknown_formats_are_refused(
     assert not Path("out").exists()
 
 
-def test_a_language_model_keeps_no_probabilities(memtail: Memtail) -> None:
-    Path("texts").mkdir()
-    for i in range(12):
-        Path(f"texts/{i}.txt").write_text(f"a text with the number {i}")
-    Path("study.toml").write_text(
-        '[study]\nprobabilities = true\n[dataset]\nsource = "folder:texts"\ntext = true\n'
-        'task = "language-modelling"\n'
-    )
-    line = refused(memtail("run", "study.toml"))
-    assert "probabilities" in line and "no classes" in line
-
-
 @pytest.mark.slow
 def test_the_exit_code_says_whether_data_are_good_enough(memtail_there: Memtail) -> None:
     passed = memtail_there("subgroups", "digits", "--fail-if", "likely-mislabeled > 99%")

@@ -277,7 +277,7 @@ source = "sklearn:digits"
 recipe = "cnn"
 channels = [16, 32]
 hidden = 64
-epochs = 60
+epochs = 100
 flip = true
 precision = "float32"
 """

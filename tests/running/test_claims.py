@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from memtail_core.plan.shards import Shard
@@ -159,8 +160,11 @@ def test_two_runs_on_one_folder_train_each_shard_once(tmp_path: Path) -> None:
     killed = Run(toml, store)
     wait_for(lambda: list(store.glob("studies/*/claims/*.json")) != [], killed)
     wait_for(lambda: stored(store) >= 1, killed)
+    processes = psutil.Process(killed.pid).children(recursive=True)
     os.kill(killed.pid, signal.SIGKILL)
     killed.ended()
+    # Its training processes end within a second, and may store a shard until then.
+    assert not psutil.wait_procs(processes, timeout=300)[1]
     before = stored(store)
     seconds = time.monotonic()
     folders = [tmp_path / name for name in ("one", "two")]

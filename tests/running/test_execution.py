@@ -154,7 +154,10 @@ def test_a_recipe_out_of_memory_continues_in_half_as_many_processes(
     found = execution.run(study, store, dataset, 40, workers=workers, observer=recorder)
     assert len(found) == 40
     assert recorder.at[-1] == 1
-    assert len(recorder.done) == len(set(recorder.done)) == 8
+    # The other process may have stored its shard when both end, and cannot say so any more.
+    told = recorder.done + recorder.elsewhere
+    assert len(told) == len(set(told)) == 8
+    assert len(recorder.elsewhere) <= 1
 
 
 @pytest.mark.usefixtures("new_processes")
