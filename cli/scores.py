@@ -1,6 +1,5 @@
 """``memtail scores``: every training example's scores as CSV, Parquet or npz."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -85,6 +84,8 @@ def scores(
     chosen = estimator_named("calibrated") if is_calibrated else estimator
     if runs is not None and chosen.name != "calibrated":
         raise click.UsageError("--runs goes with --calibrated: counting reads no recorded models")
+    if device != "auto" and runs is None:
+        raise click.UsageError("--device goes with --runs: nothing else is computed on a GPU")
     if chosen is not COUNTED and format_ == "npz":
         raise click.UsageError(f"npz has no place for --{chosen.name}: choose csv, parquet or json")
     store, study = find_study(location, name)
@@ -98,6 +99,7 @@ def scores(
             click.echo(f"Warning: {warning}", err=True)
         out.write(published, output)
         return
+    from cli.recorded_runs import with_signals
     from memtail_core.analysis.loaded_study import LoadedStudy
     from memtail_core.analysis.measuring import estimator_of
     from memtail_core.errors import EstimationError
@@ -121,12 +123,7 @@ def scores(
         if chosen is not COUNTED:
             material = LoadedStudy.load(store, study, estimator=chosen)
             if runs is not None:
-                from cli.recorded_runs import recorded_signals
-                from memtail_core.approximations import Setting
-                from memtail_core.training.device import resolve_device
-
-                setting = Setting(store, study, material.dataset, resolve_device(device))
-                material = replace(material, signals=recorded_signals(setting, runs))
+                material = with_signals(material, store, runs, device)
             table = tables.with_estimates(table, chosen.name, material.scores)
         content = out.encode(table, format_)
     for warning in analysis.warnings:

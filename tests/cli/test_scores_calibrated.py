@@ -38,10 +38,25 @@ def test_recorded_models_tell_more(memtail: Memtail, trained: Trained, tmp_path:
     assert np.corrcoef(one, two)[0, 1] > 0.9
 
 
-def test_runs_without_the_calibrated_estimator_are_refused(memtail: Memtail) -> None:
-    result = memtail("scores", "digits", "--runs", "2")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--runs", "2"), "--runs goes with --calibrated"),
+        (("--calibrated", "--device", "cpu"), "--device goes with --runs"),
+    ],
+)
+def test_options_without_their_meaning_are_refused(
+    memtail: Memtail, options: tuple[str, ...], said: str
+) -> None:
+    result = memtail("scores", "digits", *options)
     assert result.exit_code == 2
-    assert "--runs goes with --calibrated" in result.stderr
+    assert said in result.stderr
+
+
+def test_more_runs_than_models_are_refused(memtail: Memtail, trained: Trained) -> None:
+    store = ("--store", str(trained.folder))
+    line = refused(memtail("scores", "digits", *store, "--calibrated", "--runs", "100"))
+    assert f"--runs 100: the study has {len(trained.trials)} models stored" in line
 
 
 @pytest.mark.slow
