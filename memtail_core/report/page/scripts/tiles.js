@@ -99,8 +99,9 @@ class Tiles {
 
   index(side, i) {
     const name = nameOf(this.study, side, i);
-    return make("span", { class: "index" }, `#${indexOf(this.study[side], i)} · `,
-      name && !/^\d+$/.test(name) ? `${name} · ` : null);
+    const said = [`#${indexOf(this.study[side], i)}`, /^\d*$/.test(name ?? "") ? null : name];
+    if (className(this.study, side, i)) said.push(""); // the class follows
+    return make("span", { class: "index" }, said.filter((part) => part !== null).join(" · "));
   }
 
   /** A thumbnail that leads to its example; of texts, with the words marked that `beside` has. */
