@@ -7,11 +7,15 @@ All methods read the same ``--runs`` networks, the first of the study; ``counted
 count the first ``--from-trials`` models besides. All other models judge (docs/judge.md). Each
 method runs in a process that does nothing else; ``seconds`` are its own, without the trainings, and
 ``cpu_seconds`` those of the processor. ``--tests 200`` attributes and judges as many test examples,
-chosen at random: several methods take time for each pair. The
-other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
+chosen at random: several methods take time for each pair. With ``--keep FOLDER`` scores are kept
+there, with what they cost, and judged again without being computed again when there are more
+models. The other projects come with ``pip install "memtail[peers]"``; what is not installed is left
+out.
 """
 
+import json
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -50,6 +54,7 @@ OWN = ("counted", "counted margins", "projected-gradients", "linearised-retraini
 @click.option("--runs", default=10, show_default=True, help="Networks that are attributed.")
 @click.option("--from-trials", "making", default=300, show_default=True, help="Models to count.")
 @click.option("--tests", default=0, help="Attribute so many test examples. [default: all]")
+@click.option("--keep", type=Path, help="Keep scores in this folder, and read those kept there.")
 @click.option("--only", multiple=True, help="Measure only this method; repeatable.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
@@ -58,6 +63,7 @@ def main(
     runs: int,
     making: int,
     tests: int,
+    keep: Path | None,
     only: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -85,29 +91,33 @@ def main(
     for name, counted, networks in methods:
         if only and name not in only:
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            file = str(Path(folder) / "scores.npy")
-            seconds, cpu, peak = alone(
-                _attributed, location, study, name, counted, networks, columns, file
-            )
-            scores = np.load(file)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) if keep is None else keep
+            about = f"{found.id} {name} {counted} {networks} {tests}"
+            file = folder / (re.sub(r"\W+", "-", about).strip("-") + ".npy")
+            cost = file.with_suffix(".json")
+            if not cost.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                measured = alone(
+                    _attributed, location, study, name, counted, networks, columns, str(file)
+                )
+                cost.write_text(json.dumps(measured))
+            scores, taken = np.load(file), json.loads(cost.read_text())
         predicted = subset @ scores
         mean = datamodeling_score(predicted, outcome, group).mean()
         assert mean is not None
-        measured: dict[str, Any] = {
+        line: dict[str, Any] = {
             "what": f"{name}, {found.name}",
             "lds": mean.value,
             "low": mean.low,
             "high": mean.high,
             "trainings": max(counted, networks),
-            "seconds": seconds,
-            "cpu_seconds": cpu,
+            **taken,
             "tests": len(columns),
-            "peak_bytes": peak,
             "judging": len(judging),
             "machine": machine_kind("cpu"),
         }
-        show(measured, as_json)
+        show(line, as_json)
 
 
 def _attributed(
@@ -118,8 +128,8 @@ def _attributed(
     networks: int,
     columns: NDArray[np.int64],
     file: str,
-) -> tuple[float, float, int]:
-    """Write the scores of one method; return seconds, processor seconds, and peak bytes."""
+) -> dict[str, float]:
+    """Write the scores of one method; return its seconds, processor seconds and peak bytes."""
     store, found = find_study(location, study)
     dataset = catalogue.load_dataset(store, found)
     setting = approximations.Setting(store, found, dataset, "cpu")
@@ -139,7 +149,8 @@ def _attributed(
         scores = method.between(dataset, runs)(rows, columns)
     seconds, cpu = time.perf_counter() - start, time.process_time() - begun
     np.save(file, scores)
-    return seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak}
 
 
 def _networks(

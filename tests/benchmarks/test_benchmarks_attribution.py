@@ -55,6 +55,21 @@ def test_methods_are_judged_by_models_that_they_did_not_see(
     assert found[0]["lds"] == pytest.approx(mean.value, abs=1e-4)
 
 
+def test_kept_scores_are_judged_again_and_not_computed_again(
+    trained: Trained, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained.folder, tmp_path / "runs")
+    asked = ("--runs", "2", "--from-trials", "20", "--only", "counted margins")
+    where = ("--store", str(folder), "--keep", str(tmp_path / "kept"))
+    (first,) = ran("attribution", trained.study.id, *asked, *where)
+    (again,) = ran("attribution", trained.study.id, *asked, *where)
+    assert again == first  # its seconds too
+    (scores,) = (tmp_path / "kept").glob("*.npy")
+    np.save(scores, -np.load(scores))
+    (turned,) = ran("attribution", trained.study.id, *asked, *where)
+    assert turned["lds"] == pytest.approx(-first["lds"])
+
+
 def test_values_are_compared_with_what_was_planted(tmp_path: Path) -> None:
     from click.testing import CliRunner
 
