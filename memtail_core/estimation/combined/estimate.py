@@ -5,9 +5,9 @@ For a test example z, with X [t, n] the trials' subsets and m_z their outcomes,
     m_z = μ_z + X u_z + ε,   u_z ~ N(b_z s∘g_z, τ_z² diag v),   ε ~ N(0, σ_z² I)
 
 (Bayesian linear regression; its posterior mean without a prior is the ridge datamodel of Saunshi et
-al. 2023). v is the same for every z, so one eigendecomposition of the t × t matrix X diag(v) Xᵀ
-serves all test examples. With e its eigenvalues, ρ_z = σ_z² / τ_z² and everything turned into its
-eigenvectors, the posterior mean is
+al. 2023). g is what the prior says, to a power that fits (``power``). v is the same for every z, so
+one eigendecomposition of the t × t matrix X diag(v) Xᵀ serves all test examples. With e its
+eigenvalues, ρ_z = σ_z² / τ_z² and everything turned into its eigenvectors, the posterior mean is
 
     b_z s∘g_z + v∘Xᵀ (X diag(v) Xᵀ + ρ_z I)⁻¹ (m_z − b_z X (s∘g_z))
 
@@ -18,7 +18,7 @@ to the prior; with many it is the regression of outcomes on inclusion, which is 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.combined.likelihood import GRID, fitted, likelihood, shares
 from memtail_core.estimation.combined.posterior import CombinedInfluence
+from memtail_core.estimation.combined.power import Power
 from memtail_core.estimation.combined.prior import Floats, Indices, Narrow, Prior, Scale, scale
 
 FEWEST_TRIALS = 4
@@ -67,11 +68,14 @@ def combined_influence(
     n_test, everyone = m.shape[1], np.arange(n)
     some = np.unique(np.linspace(0, n_test - 1, min(n_test, _SAMPLE)).astype(np.int64))
     sample = _read(prior, everyone, some)
+    power = Power.fitted(_centred(x), _centred(m[:, some]), sample)
+    prior, sample = power.prior(prior), power.of(sample)
     scaled = scale(_centred(x), _centred(m[:, some]), sample.astype(np.float64))
     if not scaled.is_informative:
         return _posterior(_centred(x), _centred(m), None, scaled)
     crossed = _crossed(x, m[:, some], sample)
-    return _posterior(_centred(x), _centred(m), prior, scaled, crossed, progress)
+    found = _posterior(_centred(x), _centred(m), prior, scaled, crossed, progress)
+    return replace(found, power=power)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memtail_core.estimation.combined.power import LINEAR, Power
 from memtail_core.estimation.combined.prior import Floats, Indices, Narrow, Prior, Scale
 
 _PAIRS = 2**22  # looked at together
@@ -17,9 +18,10 @@ class CombinedInfluence:
         factor: b_z, float64 [n_test]; 0 without a prior that predicts.
         noise_ratio: ρ_z = σ_z² / τ_z², float64 [n_test].
         noise: σ_z, the standard deviation of what no subset explains, float64 [n_test].
-        dispersion: κ, in units of the outcome: a single pair's influence strays from b s g by the
-            variance κ |b s g| more than v says.
+        dispersion: κ: a single pair's influence strays from b s g by the variance κ (b s g)² more
+            than v says.
         scale: of the training examples.
+        power: of the prior: g is what the prior says to this power.
     """
 
     factor: Floats
@@ -34,6 +36,7 @@ class CombinedInfluence:
     _ratios: Floats  # the grid of ρ
     _held: Narrow  # x_iᵀ (X diag(v) Xᵀ + ρ)⁻¹ x_i for every ρ of the grid, [n, grid]
     _factor_variance: Floats  # [n_test]
+    power: Power = LINEAR
 
     def mean(self, train: Indices, test: Indices) -> Narrow:
         """Return the posterior mean, float32 [a, b], in units of the outcome."""
@@ -42,8 +45,8 @@ class CombinedInfluence:
     def moments(self, train: Indices, test: Indices) -> tuple[Narrow, Narrow]:
         """Return posterior means and standard errors, float32 [a, b] each.
 
-        The variance is that of u around its mean given the factors, and what the errors of b_z and
-        s_i add to first order.
+        The variance is that of u around its mean given the factors, and what the errors of b_z,
+        s_i and p add to first order.
         """
         v, inside = self.scale.spread[train, None], self._inside[:, train].T
         held = self._held_by(train, test)
@@ -52,22 +55,24 @@ class CombinedInfluence:
         mean = v * score
         variance = signal * np.maximum(v - v**2 * held, 0)
         if self._prior is not None:
-            g = self._prior(train, test) * self.scale.factor[train, None]
+            bent = self._prior(train, test)
+            g = bent * self.scale.factor[train, None]
             expected = g * self.factor[test].astype(np.float32)
-            own = np.float32(self.dispersion) * np.abs(expected)
+            own = np.float32(self.dispersion) * np.square(expected)
             share = own / np.maximum(signal + own * held, np.float32(1e-30))
             mean += expected + share * score
             moved = g - v * (inside @ self._of_prior[:, test])
             variance += share * signal
             variance += self._factor_variance[test].astype(np.float32) * moved**2
             variance += expected**2 * self.scale.factor_variance[train, None]
+            variance += (expected * self.power.doubt(bent)) ** 2
         return mean, np.sqrt(variance)
 
     def excess(self, train: Indices, test: Indices) -> float:
         """Estimate κ from pairs: the slope of squared scores on what κ = 1 adds to them.
 
         With C = τ² (X diag(v) Xᵀ + ρ) and h = X s∘g, a pair's score x_iᵀ C⁻¹ (m_z − b h) has the
-        variance a = x_iᵀ C⁻¹ x_i − (x_iᵀ C⁻¹ h)² Var b, and a² κ |b s g| more if the pair strays.
+        variance a = x_iᵀ C⁻¹ x_i − (x_iᵀ C⁻¹ h)² Var b, and a² κ (b s g)² more if the pair strays.
         """
         product = square = 0.0
         signal = self.noise[test] ** 2 / self.noise_ratio[test]
@@ -79,7 +84,7 @@ class CombinedInfluence:
                 by_factor = (inside @ self._of_prior[:, test] / signal) ** 2
                 a = self._held_by(rows, test) / signal - by_factor * self._factor_variance[test]
                 over = (inside @ self._of_outcome[:, test] / signal) ** 2 / a - 1
-                added = a * np.abs(self._expected(rows, test))
+                added = a * np.square(self._expected(rows, test))
             known = np.isfinite(added) & np.isfinite(over) & (a > 0)
             product += float((added * over)[known].sum())
             square += float((added**2)[known].sum())

@@ -67,11 +67,9 @@ def scale(inside: Narrow, outcome: Narrow, g: Floats) -> Scale:
 
     t, n = inside.shape
     predicted = inside @ g.astype(np.float32)
-    products = (predicted * outcome).sum(axis=0, dtype=np.float64)
-    squares = (predicted * predicted).sum(axis=0, dtype=np.float64)
     if not _predicts(predicted, outcome):
         return Scale.flat(n)
-    b = shrunk(products / np.maximum(squares, 1e-30), _variance(outcome, products, squares))
+    b = least_squares(predicted, outcome)
     mean = (g * b).astype(np.float32)
     left = outcome - predicted * b.astype(np.float32)
     weight = (1 / np.maximum(np.square(left).mean(axis=0) * t / max(1, t - 2), 1e-12)) ** 0.5
@@ -102,6 +100,19 @@ def scale(inside: Narrow, outcome: Narrow, g: Floats) -> Scale:
         spread.astype(np.float32),
         True,
     )
+
+
+def least_squares(predicted: Narrow, outcome: Narrow) -> Floats:
+    """Return b_z, by which predictions [t, q] of outcomes [t, q] are multiplied, float64 [q].
+
+    By least squares, shrunk to their common mean.
+    """
+    products = (predicted * outcome).sum(axis=0, dtype=np.float64)
+    squares = (predicted * predicted).sum(axis=0, dtype=np.float64)
+    whole = np.square(outcome).sum(axis=0, dtype=np.float64)
+    left = np.maximum(whole - products**2 / np.maximum(squares, 1e-30), 1e-12 * whole + 1e-30)
+    variance = left / max(1, len(outcome) - 2) / np.maximum(squares, 1e-30)
+    return shrunk(products / np.maximum(squares, 1e-30), variance)
 
 
 def shrunk(estimate: Floats, variance: Floats) -> Floats:
@@ -135,10 +146,3 @@ def _predicts(predicted: Narrow, outcome: Narrow) -> bool:
     t = len(of_trial)
     error = of_trial.std(ddof=1) / t**0.5
     return bool(error > 0 and stdtr(t - 1, -of_trial.mean() / error) < _CHANCE)
-
-
-def _variance(outcome: Narrow, products: Floats, squares: Floats) -> Floats:
-    """Of the factors b_z by least squares, float64 [q]."""
-    whole = np.square(outcome).sum(axis=0, dtype=np.float64)
-    left = np.maximum(whole - products**2 / np.maximum(squares, 1e-30), 1e-12 * whole + 1e-30)
-    return np.asarray(left / max(1, len(outcome) - 2) / np.maximum(squares, 1e-30))

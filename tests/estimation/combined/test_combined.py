@@ -23,17 +23,18 @@ def test_it_is_explicit_bayesian_regression() -> None:
     found = some.combined()
     mean, error = some.every(found)
     v, s = found.scale.spread.astype(float), found.scale.factor.astype(float)
+    direction = found.power.of(some.direction.astype(np.float32)).astype(float)
     x = np.column_stack([some.inside, np.ones(25)]).astype(float)
     for z in (0, 7, 31):
         noise, signal = found.noise[z] ** 2, found.noise[z] ** 2 / found.noise_ratio[z]
-        expected = found.factor[z] * s * some.direction[:, z]
+        expected = found.factor[z] * s * direction[:, z]
         precision = np.diag(np.append(1 / (signal * v), 1e-9))
         covariance = np.linalg.inv(precision + x.T @ x / noise)
         right = x.T @ some.outcome[:, z] / noise + precision @ np.append(expected, 0)
         dense, variance = (covariance @ right)[:-1], np.diag(covariance)[:-1]
         score = (dense - expected) / (signal * v)
         held = (1 - variance / (signal * v)) / v  # x_iᵀ (X diag(v) Xᵀ + ρ)⁻¹ x_i
-        own = found.dispersion * np.abs(expected)
+        own = found.dispersion * np.square(expected)
         share = own / (signal + own * held)
         np.testing.assert_allclose(mean[:, z], dense + share * signal * score, rtol=0.02, atol=2e-3)
         assert (error[:, z] ** 2 >= 0.98 * (variance + share * signal)).all()
