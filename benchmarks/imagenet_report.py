@@ -9,6 +9,7 @@ values beside the bits, unless the folder has it. Then runs ``memtail report``, 
 tables, each twice: the first request loads what the second finds. On a machine that does other work
 too, compare the seconds of CPU.
 
+``--measure margin`` then also writes the report by another measure, which replaces the first.
 ``--limit`` also measures how fast the pairs are counted, beside what the processor can count.
 """
 
@@ -51,6 +52,7 @@ _API = "/api/v1"
 @click.option("--classes", default=1_000, show_default=True)
 @click.option("--trials", default=200, show_default=True)
 @click.option("--distinct", help="Draw only so many trials, and repeat them.", type=int)
+@click.option("--measure", help="Write the report by this measure too.")
 @click.option("--limit", "has_limit", is_flag=True, help="Measure the counting of pairs too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def main(
@@ -60,6 +62,7 @@ def main(
     classes: int,
     trials: int,
     distinct: int | None,
+    measure: str | None,
     has_limit: bool,
     as_json: bool,
 ) -> None:
@@ -75,6 +78,8 @@ def main(
         show({"step": "page", "page_bytes": page.stat().st_size}, as_json)
         for each in _pages(study, where):
             show(each, as_json)
+        if measure is not None:
+            show(_command("report", study, where, "--measure", measure), as_json)
         if has_limit:
             show(_counting(study, where), as_json)
 
@@ -88,9 +93,9 @@ def _make(where: str, sizes: Sizes, trials: int, distinct: int | None) -> Study:
     return make(FilesStore(Path(where)), sizes, trials, distinct=distinct)
 
 
-def _command(name: str, study: Study, where: str) -> dict[str, Any]:
+def _command(name: str, study: Study, where: str, *options: str) -> dict[str, Any]:
     """Run a command of memtail; seconds, seconds of CPU, peak memory."""
-    arguments = [sys.executable, "-c", _MEMTAIL, name, study.id, "--store", where]
+    arguments = [sys.executable, "-c", _MEMTAIL, name, study.id, "--store", where, *options]
     start = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, env=_environment()) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -98,7 +103,7 @@ def _command(name: str, study: Study, where: str) -> dict[str, Any]:
     if process.returncode:
         raise click.ClickException(f"memtail {name} failed")
     return {
-        "step": f"memtail {name}",
+        "step": " ".join(("memtail", name, *options)),
         "seconds": time.perf_counter() - start,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "peak_bytes": usage.ru_maxrss * 1024,
