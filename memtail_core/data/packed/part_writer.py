@@ -17,6 +17,8 @@ from typing import Any
 _BLOCK = 2**21  # bytes that are written at once; of the memory's pages and of the disk's sectors
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
+_spare: list[mmap.mmap] = []  # buffers of parts before: memory that is new costs more to fill
+
 
 class PartWriter:
     """A part while it is written: bytes go in, its SHA-256 comes out.
@@ -33,7 +35,7 @@ class PartWriter:
         """
         self._file, self._thread = file, thread
         self._digest = hashlib.sha256()
-        self._filling, self._other = mmap.mmap(-1, _BLOCK), mmap.mmap(-1, _BLOCK)  # whole pages
+        self._filling, self._other = _buffer(), _buffer()
         self._filled = self._written = 0
         self._writing: Future[None] | None = None
         self._is_direct = False
@@ -61,6 +63,7 @@ class PartWriter:
         self._set_direct(False)  # what is left is no whole number of sectors
         self._put(memoryview(self._filling)[: self._filled], self._written)
         self._filled = 0
+        _spare.extend((self._filling, self._other))
 
     @property
     def sha256(self) -> str:
@@ -99,3 +102,11 @@ class PartWriter:
             flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
             fcntl.fcntl(self._file, fcntl.F_SETFL, flags ^ _DIRECT)
             self._is_direct = is_direct
+
+
+def _buffer() -> mmap.mmap:
+    """A block that begins on a page, as disks want it."""
+    try:
+        return _spare.pop()
+    except IndexError:
+        return mmap.mmap(-1, _BLOCK)

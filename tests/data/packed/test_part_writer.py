@@ -27,6 +27,7 @@ def written(file: Path, contents: list[object]) -> PartWriter:
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part_writer, "_BLOCK", BLOCK)
+    monkeypatch.setattr(part_writer, "_spare", [])
 
 
 @pytest.mark.parametrize("n", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK, 5 * BLOCK + 4097])
