@@ -31,11 +31,8 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
-from benchmarks.at_scale.limits import limits
 from benchmarks.at_scale.sides import alone
 from benchmarks.table import run, show
-from benchmarks.untrained import Sizes, make
-from memtail_core import catalogue
 from memtail_core.catalogue import reports
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
@@ -70,7 +67,7 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         where = folder or temporary
         start = time.perf_counter()
-        study = _made(where, Sizes(train, test, classes), trials, distinct)
+        study = _made(where, (train, test, classes), trials, distinct)
         show({"step": "make the study", "seconds": time.perf_counter() - start}, as_json)
         for command in ("report", "status", "scores", "pairs"):
             show(_command(command, study, where), as_json)
@@ -84,13 +81,19 @@ def main(
             show(_counting(study, where), as_json)
 
 
-def _made(where: str, sizes: Sizes, trials: int, distinct: int | None) -> Study:
-    """Make the study, or find it, in a process of its own: this one stays small."""
+def _made(where: str, sizes: tuple[int, int, int], trials: int, distinct: int | None) -> Study:
+    """Make the study, or find it, in a process of its own.
+
+    This one stays small, and imports neither torch nor numba: the system counts its memory as that
+    of the commands that it starts.
+    """
     return alone(_make, where, sizes, trials, distinct)
 
 
-def _make(where: str, sizes: Sizes, trials: int, distinct: int | None) -> Study:
-    return make(FilesStore(Path(where)), sizes, trials, distinct=distinct)
+def _make(where: str, sizes: tuple[int, int, int], trials: int, distinct: int | None) -> Study:
+    from benchmarks.untrained import Sizes, make
+
+    return make(FilesStore(Path(where)), Sizes(*sizes), trials, distinct=distinct)
 
 
 def _command(name: str, study: Study, where: str, *options: str) -> dict[str, Any]:
@@ -165,6 +168,8 @@ def _asked(address: str) -> float:
 
 def _counting(study: Study, where: str) -> dict[str, Any]:
     """The rate at which the pairs of the report are counted, and the limit of the processor."""
+    from benchmarks.at_scale.limits import limits
+
     seconds, words = alone(_counted, where, study.id)
     limit = alone(limits).bits / 64
     return {
@@ -178,6 +183,7 @@ def _counting(study: Study, where: str) -> dict[str, Any]:
 
 def _counted(where: str, study_id: str) -> tuple[float, float]:
     """Seconds of counting the pairs of memorized examples and their class, and the words of it."""
+    from memtail_core import catalogue
     from memtail_core.estimation.influence import PairsRule, counter_for, pair_statistics
     from memtail_core.running import loading
 
