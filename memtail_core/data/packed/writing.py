@@ -152,7 +152,8 @@ def make_part(task: Task, folder: PartFolder, notes: Path, *, is_alone: bool) ->
         MachineError: the disk is full or refuses.
     """
     formats_by_ending()  # loads Pillow's plugins
-    if is_alone:
+    if is_alone and not gc.get_freeze_count():
+        gc.collect()
         gc.freeze()  # else all that was imported is looked through again and again
     met = _Met()
     with complaints_into(met.complaints) if is_alone else nullcontext(), folder.written() as writer:
