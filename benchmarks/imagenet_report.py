@@ -9,7 +9,7 @@ values beside the bits, unless the folder has it. Then runs ``memtail report``, 
 tables, each twice: the first request loads what the second finds. On a machine that does other work
 too, compare the seconds of CPU.
 
-``--measure margin`` then also writes the report by another measure, which replaces the first.
+``--measure probability`` then also writes the report by another measure, which replaces the first.
 ``--limit`` also measures how fast the pairs are counted, beside what the processor can count.
 """
 
