@@ -9,6 +9,7 @@ values beside the bits, unless the folder has it. Then runs ``memtail report``, 
 tables, each twice: the first request loads what the second finds. On a machine that does other work
 too, compare the seconds of CPU.
 
+``--measure probability`` then also writes the report by another measure, which replaces the first.
 ``--limit`` also measures how fast the pairs are counted, beside what the processor can count.
 """
 
@@ -30,11 +31,8 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it also runs as a file
 
-from benchmarks.at_scale.limits import limits
 from benchmarks.at_scale.sides import alone
 from benchmarks.table import run, show
-from benchmarks.untrained import Sizes, make
-from memtail_core import catalogue
 from memtail_core.catalogue import reports
 from memtail_core.store import FilesStore
 from memtail_core.study import Study
@@ -51,6 +49,7 @@ _API = "/api/v1"
 @click.option("--classes", default=1_000, show_default=True)
 @click.option("--trials", default=200, show_default=True)
 @click.option("--distinct", help="Draw only so many trials, and repeat them.", type=int)
+@click.option("--measure", help="Write the report by this measure too.")
 @click.option("--limit", "has_limit", is_flag=True, help="Measure the counting of pairs too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def main(
@@ -60,6 +59,7 @@ def main(
     classes: int,
     trials: int,
     distinct: int | None,
+    measure: str | None,
     has_limit: bool,
     as_json: bool,
 ) -> None:
@@ -67,7 +67,7 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         where = folder or temporary
         start = time.perf_counter()
-        study = _made(where, Sizes(train, test, classes), trials, distinct)
+        study = _made(where, (train, test, classes), trials, distinct)
         show({"step": "make the study", "seconds": time.perf_counter() - start}, as_json)
         for command in ("report", "status", "scores", "pairs"):
             show(_command(command, study, where), as_json)
@@ -75,22 +75,30 @@ def main(
         show({"step": "page", "page_bytes": page.stat().st_size}, as_json)
         for each in _pages(study, where):
             show(each, as_json)
+        if measure is not None:
+            show(_command("report", study, where, "--measure", measure), as_json)
         if has_limit:
             show(_counting(study, where), as_json)
 
 
-def _made(where: str, sizes: Sizes, trials: int, distinct: int | None) -> Study:
-    """Make the study, or find it, in a process of its own: this one stays small."""
+def _made(where: str, sizes: tuple[int, int, int], trials: int, distinct: int | None) -> Study:
+    """Make the study, or find it, in a process of its own.
+
+    This one stays small, and imports neither torch nor numba: the system counts its memory as that
+    of the commands that it starts.
+    """
     return alone(_make, where, sizes, trials, distinct)
 
 
-def _make(where: str, sizes: Sizes, trials: int, distinct: int | None) -> Study:
-    return make(FilesStore(Path(where)), sizes, trials, distinct=distinct)
+def _make(where: str, sizes: tuple[int, int, int], trials: int, distinct: int | None) -> Study:
+    from benchmarks.untrained import Sizes, make
+
+    return make(FilesStore(Path(where)), Sizes(*sizes), trials, distinct=distinct)
 
 
-def _command(name: str, study: Study, where: str) -> dict[str, Any]:
+def _command(name: str, study: Study, where: str, *options: str) -> dict[str, Any]:
     """Run a command of memtail; seconds, seconds of CPU, peak memory."""
-    arguments = [sys.executable, "-c", _MEMTAIL, name, study.id, "--store", where]
+    arguments = [sys.executable, "-c", _MEMTAIL, name, study.id, "--store", where, *options]
     start = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, env=_environment()) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -98,7 +106,7 @@ def _command(name: str, study: Study, where: str) -> dict[str, Any]:
     if process.returncode:
         raise click.ClickException(f"memtail {name} failed")
     return {
-        "step": f"memtail {name}",
+        "step": " ".join(("memtail", name, *options)),
         "seconds": time.perf_counter() - start,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "peak_bytes": usage.ru_maxrss * 1024,
@@ -160,6 +168,8 @@ def _asked(address: str) -> float:
 
 def _counting(study: Study, where: str) -> dict[str, Any]:
     """The rate at which the pairs of the report are counted, and the limit of the processor."""
+    from benchmarks.at_scale.limits import limits
+
     seconds, words = alone(_counted, where, study.id)
     limit = alone(limits).bits / 64
     return {
@@ -173,6 +183,7 @@ def _counting(study: Study, where: str) -> dict[str, Any]:
 
 def _counted(where: str, study_id: str) -> tuple[float, float]:
     """Seconds of counting the pairs of memorized examples and their class, and the words of it."""
+    from memtail_core import catalogue
     from memtail_core.estimation.influence import PairsRule, counter_for, pair_statistics
     from memtail_core.running import loading
 

@@ -9,9 +9,10 @@ Makes the images in a temporary folder (or in --folder, where they are kept), th
 - runs `memtail pack`, and measures its time and the peak memory of all its processes;
 - runs it again into another folder, kills it with SIGKILL, finishes it, and compares the digests.
 
-With --cifar10, a npz file with the JPEGs of CIFAR-10's training set ("jpeg", their bytes, and
-"offset"), the images are these, cut to 28 of their 32 pixels at several places and enlarged;
-without, noise smoothed to look like photos to a JPEG encoder, about 4 kB each at 96 pixels.
+With --cifar10, a npz file with CIFAR-10's training set (its pixels as "x_train", or its JPEGs as
+"jpeg", their bytes, and "offset"), the images are these, cut to 28 of their 32 pixels at several
+places and enlarged; without, noise smoothed to look like photos to a JPEG encoder, about 4 kB each
+at 96 pixels.
 On a machine that does other work too, compare the seconds of CPU.
 """
 
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
@@ -48,7 +49,7 @@ _AT_ONCE = 500
 @click.command()
 @click.option("--images", default=200_000, show_default=True, help="JPEGs to make.")
 @click.option("--side", default=96, show_default=True, help="Pixels of a side.")
-@click.option("--cifar10", type=Path, help="Make them of the JPEGs in this npz file.")
+@click.option("--cifar10", type=Path, help="Make them of the images in this npz file.")
 @click.option("--folder", type=Path, help="Work here and keep everything.")
 @click.option("--kill-at", default=0.4, show_default=True, help="Kill at this share of the time.")
 def main(images: int, side: int, cifar10: Path | None, folder: Path | None, kill_at: float) -> None:
@@ -148,19 +149,26 @@ def _photos(
     rng: np.random.Generator, numbers: range, side: int, cifar10: Path
 ) -> Iterator[Image.Image]:
     """Each image of CIFAR-10 in turn, and all again, from another place."""
-    stream, offset = _jpegs(cifar10)
+    count, small = _small(cifar10)
     for number in numbers:
-        i = number % (len(offset) - 1)
         left, top = rng.integers(5, size=2).tolist()
-        with Image.open(io.BytesIO(stream[offset[i] : offset[i + 1]])) as small:
-            box = left, top, left + 28, top + 28
-            yield small.convert("RGB").resize((side, side), Image.Resampling.BICUBIC, box)
+        box = left, top, left + 28, top + 28
+        yield small(number % count).resize((side, side), Image.Resampling.BICUBIC, box)
 
 
 @cache
-def _jpegs(file: Path) -> tuple[bytes, list[int]]:
+def _small(file: Path) -> tuple[int, Callable[[int], Image.Image]]:
+    """How many images the file holds, and what returns one of them."""
     with np.load(file) as arrays:
-        return arrays["jpeg"].tobytes(), arrays["offset"].tolist()
+        if "x_train" in arrays:
+            pixels = arrays["x_train"]
+            return len(pixels), lambda i: Image.fromarray(pixels[i])
+        stream, offset = arrays["jpeg"].tobytes(), arrays["offset"].tolist()
+
+    def opened(i: int) -> Image.Image:
+        return Image.open(io.BytesIO(stream[offset[i] : offset[i + 1]])).convert("RGB")
+
+    return len(offset) - 1, opened
 
 
 def _decoded(files: list[str], side: int, cores: int, name: str) -> dict[str, float]:

@@ -97,8 +97,8 @@ def shown_pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
 def _pixels(image: Image.Image, size: int | None) -> NDArray[np.uint8]:
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image, dtype=np.uint8)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+    width, height = image.size
+    return np.frombuffer(image.tobytes(), np.uint8).reshape(height, width, -1)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+_SMALL = 2**20  # bytes
+
 # Formats whose first bytes cannot be taken for those of another file.
 _SIGNED = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000", "AVIF", "PSD", "QOI", "PPM")
 
@@ -93,9 +95,31 @@ def is_image(path: str) -> bool:
 
 def open_image(file: ImageFile) -> Image.Image:
     """Open an image by its content, whatever its ending says."""
-    named = formats_by_ending().get(ending(file if isinstance(file, str) else file.name))
-    formats = [*_signatures(), *([named] if named else [])]
-    return Image.open(file if isinstance(file, str) else io.BytesIO(file.read()), formats=formats)
+    name, content = (file, _small(file)) if isinstance(file, str) else (file.name, file.read())
+    return Image.open(
+        name if content is None else io.BytesIO(content), formats=_tried(ending(name))
+    )
+
+
+def _small(path: str) -> bytes | None:
+    """All of a file that is not large; Pillow would read it in forty pieces.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        content = os.read(file, _SMALL)
+        return content if len(content) == os.fstat(file).st_size else None
+    finally:
+        os.close(file)
+
+
+@cache
+def _tried(ending: str) -> list[str]:
+    """The formats that a file of this ending may have."""
+    named = formats_by_ending().get(ending)
+    return [*_signatures(), *([named] if named else [])]
 
 
 @cache

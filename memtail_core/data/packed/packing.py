@@ -24,7 +24,7 @@ from memtail_core.data.packed.part_folder import PartFolder
 from memtail_core.data.packed.records import Packed, Part, Records
 from memtail_core.data.packed.writing import (
     Made,
-    Stamp,
+    Stamped,
     Task,
     is_portable,
     make_part,
@@ -79,11 +79,11 @@ class Packer:
         images = Images()
         with complaints_into(images.complaints):
             shape = record_shape(files, size)
-            stamps = [Stamp.of(file) for file in files]
-            made = self._made(files, stamps, size, shape, None)
+            stamped = Stamped(files)
+            made = self._made(stamped, size, shape, None)
             if shape[2] == 1 and any(each.is_coloured for each in made):
                 shape = (*shape[:2], 3)
-                made = self._made(files, stamps, size, shape, None)
+                made = self._made(stamped, size, shape, None)
             limits: Range | None = None
             for each in made:
                 if each.range is not None:
@@ -91,7 +91,7 @@ class Packer:
             if limits is not None:  # known only now: parts with deep grey values are made again
                 images.scale = GreyScale.of(limits)
                 is_deep = [bool(each.deep) for each in made]
-                made = self._made(files, stamps, size, shape, images.scale, is_deep, made)
+                made = self._made(stamped, size, shape, images.scale, is_deep, made)
         images.n_deep = sum(len(each.deep) for each in made)
         self._collect(images, made, files)
         parts = [each.part for each in made]
@@ -122,8 +122,7 @@ class Packer:
 
     def _made(
         self,
-        files: Sequence[ImageFile],
-        stamps: Sequence[Stamp | None],
+        stamped: Stamped,
         size: int | None,
         shape: tuple[int, int, int],
         scale: GreyScale | None,
@@ -134,39 +133,43 @@ class Packer:
 
         ``wanted`` says which to make, of others ``before`` is taken.
         """
-        record_bytes = math.prod(shape)
-        rows = rows_per_part(len(files), record_bytes)
-        tasks = [
-            Task(files[start : start + rows], stamps[start : start + rows], size, shape, scale)
-            for start in range(0, len(files), rows)
-        ]
+        n, record_bytes = len(stamped.files), math.prod(shape)
+        rows = rows_per_part(n, record_bytes)
+        parts = [slice(start, min(n, start + rows)) for start in range(0, n, rows)]
+
+        def task(i: int) -> Task:
+            return Task(stamped.files[parts[i]], stamped.stamps(parts[i]), size, shape, scale)
+
+        has_notes = any(self.notes.glob("*.json"))  # else files are noted while others are decoded
         made: list[Made | None] = [
             before[i]
             if wanted is not None and not wanted[i]
-            else noted(self.notes, self.folder, task.key(), record_bytes)
-            for i, task in enumerate(tasks)
+            else noted(self.notes, self.folder, task(i).key(), record_bytes)
+            if has_notes
+            else None
+            for i in range(len(parts))
         ]
         there = [each.part for each in made if each is not None]
         missing = [i for i, each in enumerate(made) if each is None]
         self.folder.use(there)
-        needed = sum(len(tasks[i].files) for i in missing) * record_bytes
+        n_missing = sum(parts[i].stop - parts[i].start for i in missing)
         if missing:
-            self.folder.make_room(needed, there)
-        done = len(files) - sum(len(tasks[i].files) for i in missing)
-        self._tell(done, len(files))
-        for i, each in self._in_parallel(tasks, missing):
+            self.folder.make_room(n_missing * record_bytes, there)
+        done = n - n_missing
+        self._tell(done, n)
+        can_travel = all(is_portable(file) for i in missing for file in stamped.files[parts[i]])
+        for i, each in self._in_parallel(task, missing, can_travel):
             made[i] = each
             done += each.rows
-            self._tell(done, len(files))
+            self._tell(done, n)
         return [each for each in made if each is not None]
 
     def _in_parallel(
-        self, tasks: Sequence[Task], missing: Sequence[int]
+        self, task: Callable[[int], Task], missing: Sequence[int], can_travel: bool
     ) -> Iterator[tuple[int, Made]]:
         """Make parts side by side; a few wait, so that none of the cores does."""
         if not missing:
             return
-        can_travel = all(is_portable(file) for i in missing for file in tasks[i].files)
         is_alone = can_travel and self.pool is not threads and len(missing) > 1
         pool = self.pool if is_alone else threads
         make = partial(make_part, folder=self.folder, notes=self.notes, is_alone=is_alone)
@@ -175,7 +178,7 @@ class Packer:
         try:
             with pool(workers) as running:
                 for i in missing:
-                    waiting.append((i, running.submit(make, tasks[i])))
+                    waiting.append((i, running.submit(make, task(i))))
                     if len(waiting) > 2 * workers:
                         first, future = waiting.popleft()
                         yield first, future.result()

@@ -13,43 +13,19 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Protocol
 
+from memtail_core.data.packed.part_writer import PartWriter
 from memtail_core.data.packed.records import Part
 from memtail_core.errors import DamagedError, DatasetError, MachineError
 from memtail_core.store.files import synced
 
 _PARTIAL = ".partial-"
 _ABANDONED = 24 * 3600.0  # seconds after which a file that is being written counts as abandoned
-_FLUSHED = 2**24  # bytes after which what was written goes to the disk, in the background
-_WRITTEN = 2**20  # bytes at a time
-
-
-class PartWriter:
-    """A part while it is written: bytes go in, its SHA-256 comes out."""
-
-    def __init__(self, file: Any, flusher: ThreadPoolExecutor) -> None:
-        self._file, self._flusher = file, flusher
-        self._digest = hashlib.sha256()
-        self._unflushed = 0
-        self._flushing: Future[None] | None = None
-
-    def write(self, content: Any) -> None:
-        """Append bytes."""
-        self._digest.update(content)
-        self._file.write(content)
-        self._unflushed += memoryview(content).nbytes
-        if self._unflushed >= _FLUSHED and (self._flushing is None or self._flushing.done()):
-            self._unflushed = 0
-            self._flushing = self._flusher.submit(os.fdatasync, self._file.fileno())
-
-    @property
-    def sha256(self) -> str:
-        """Of what was written."""
-        return self._digest.hexdigest()
 
 
 class PartFolder:
@@ -91,10 +67,10 @@ class PartFolder:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             try:
-                with ThreadPoolExecutor(1) as flusher, _locked(partial) as file:
-                    writer = PartWriter(file, flusher)
+                with _locked(partial) as file, ThreadPoolExecutor(1) as thread:
+                    writer = PartWriter(file.fileno(), thread)
                     yield writer
-                    file.flush()
+                    writer.finish()
                     os.fsync(file.fileno())
                 partial.replace(self.root / writer.sha256)
                 synced(self.root)
@@ -217,10 +193,10 @@ def free_disk(folder: Path) -> int:
 
 
 @contextmanager
-def _locked(partial: Path) -> Iterator[IO[bytes]]:
+def _locked(partial: Path) -> Iterator[FileIO]:
     """Make a file that others, who see that it is locked, do not sweep away."""
     while True:
-        with partial.open("xb", buffering=_WRITTEN) as file:
+        with partial.open("xb", buffering=0) as file:
             with suppress(OSError):  # no locks on this file system
                 fcntl.flock(file, fcntl.LOCK_SH)
             if not os.fstat(file.fileno()).st_nlink:  # it was, before it was locked

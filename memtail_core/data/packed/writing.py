@@ -4,6 +4,7 @@ What was met is kept in a note beside the parts, under a digest of the files and
 decoded. A part whose note and file are there is not made again.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -45,12 +46,27 @@ class Stamp(NamedTuple):
         return None if status is None else cls(status.st_size, status.st_mtime_ns)
 
 
+class Stamped:
+    """Files with their stamps, which are taken once, when a part is asked for."""
+
+    def __init__(self, files: Sequence[ImageFile]) -> None:
+        self.files = files
+        self._stamps: dict[tuple[int, int], list[Stamp | None]] = {}
+
+    def stamps(self, part: slice) -> list[Stamp | None]:
+        """Those of the files of a part."""
+        place = part.start, part.stop
+        if place not in self._stamps:
+            self._stamps[place] = [Stamp.of(file) for file in self.files[part]]
+        return self._stamps[place]
+
+
 class Task(NamedTuple):
     """A part to make.
 
     Attributes:
         files: its images, in order.
-        stamps: of the files when they were listed.
+        stamps: of the files, taken before they are decoded.
         size: to resize to; None: they have the shape's.
         shape: of a record, (height, width, channels).
         scale: of deep grey values, once it is known.
@@ -80,7 +96,7 @@ class Made:
         noted: the rows that each note of :class:`.Decoded` was made on.
         sizes: width, height and first row of each size that was met.
         deep: the rows with deep grey values, with their range.
-        changed: rows of files that changed after they were listed.
+        changed: rows of files that changed while they were decoded.
         is_coloured: whether an image in colour was met.
         complaints: what Pillow warned of.
     """
@@ -136,6 +152,9 @@ def make_part(task: Task, folder: PartFolder, notes: Path, *, is_alone: bool) ->
         MachineError: the disk is full or refuses.
     """
     formats_by_ending()  # loads Pillow's plugins
+    if is_alone and not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()  # else all that was imported is looked through again and again
     met = _Met()
     with complaints_into(met.complaints) if is_alone else nullcontext(), folder.written() as writer:
         for row, file in enumerate(task.files):
