@@ -7,6 +7,7 @@
     python benchmarks/guarantees.py chance         # pairs found, and expected by chance
     python benchmarks/guarantees.py means          # the first, of outcomes that are not bits
     python benchmarks/guarantees.py mean-nulls     # the second, of outcomes that are not bits
+    python benchmarks/guarantees.py labels         # intervals of the probability of a wrong label
     python benchmarks/guarantees.py audits         # bounds on ε, intervals of membership inference
     python benchmarks/guarantees.py all            # one after the other: the rows of the docs
 
@@ -47,6 +48,7 @@ from tests.estimation.influence.simulated import (
     share,
 )
 from tests.estimation.mean_influence.simulated import SHAPES, MeanSetting
+from tests.estimation.simulated_labels import GROUPS, KINDS, missed
 from tests.simulated_privacy import known_bounds, private_study, strict_intervals
 
 FDR = 0.1
@@ -222,6 +224,21 @@ def mean_nulls(counts: list[int], replications: int) -> Rows:
                 }
 
 
+def labels(counts: list[int], replications: int) -> Rows:
+    """The share of intervals of the probability that a label is wrong that miss, by estimates.
+
+    Of 2,000 examples; replications in which nothing is of a group do not count for it.
+    """
+    for kind, wrong in KINDS.items():
+        for trials in counts:
+            found = [missed(seed, wrong, trials) for seed in range(replications)]
+            for group in GROUPS:
+                rates = [share(each[group]) for each in found if len(each[group])]
+                if len(rates) > 1:
+                    what = f"intervals of wrong labels, {kind}, {group}, {trials} trials"
+                    yield _row(what, 0.05, Measured.of(rates), len(rates))
+
+
 def audits(counts: list[int], replications: int) -> Rows:
     """The share of bounds on ε above the true one, and of intervals of detection that miss.
 
@@ -267,6 +284,7 @@ _PARTS: dict[str, Callable[[list[int], int], Rows]] = {
     "chance": chance,
     "means": means,
     "mean-nulls": mean_nulls,
+    "labels": labels,
     "audits": audits,
 }
 

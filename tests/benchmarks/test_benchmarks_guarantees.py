@@ -31,6 +31,16 @@ def test_intervals_of_means_hold_but_where_the_docs_say() -> None:
     assert found[0]["simulated"] == pytest.approx(0.04, abs=0.015)
 
 
+def test_intervals_of_wrong_labels_hold() -> None:
+    found = ran("guarantees", "labels", "--counts", "40", "--replications", "6")
+    of_typical = [row for row in found if "typical" in row["what"]]
+    assert len(of_typical) == 3
+    assert all(row["simulated"] < 0.05 for row in of_typical)
+    some = [row for row in found if "8% wrong labels, doubtful" in row["what"]]
+    assert len(some) == 1
+    assert is_at_most_nominal(some[0])
+
+
 @pytest.mark.slow
 def test_nothing_is_significant_in_means_without_influence() -> None:
     found = ran("guarantees", "mean-nulls", *SHORT)

@@ -129,6 +129,10 @@ def test_label_probabilities_are_of_networks_that_held_the_example_out(
     assert result.has_margins == with_margins
     for each in result.members:
         assert each.label_probability == probability[each.index]
+        if with_margins:
+            assert each.wrong_low <= each.wrong_probability <= each.wrong_high
+        else:
+            assert each.wrong_low is each.wrong_high is None
 
 
 def pairs_of(trials: Trials, dataset: Dataset, rule: PairsRule) -> Pairs:
@@ -190,6 +194,7 @@ def test_the_only_example_of_its_class_is_not_called_mislabeled(trained: Trained
     for i in (0, 5, 12):
         assert members(result)[i].label_probability is None
         assert members(result)[i].wrong_probability is None
+        assert members(result)[i].wrong_low is members(result)[i].wrong_high is None
     assert {each.index for each in result.members[-3:]} == {0, 5, 12}
     written = section(result, alone)
     assert any("alone in their class: 3 examples" in each for each in written.findings)

@@ -1,5 +1,7 @@
 """Sort the training examples of a study into typical, useful, mislabeled and duplicate ones."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -12,7 +14,8 @@ from memtail_core.errors import EstimationError
 from memtail_core.estimation.counted import COUNTED
 from memtail_core.estimation.estimator import UNKNOWN, Estimator
 from memtail_core.estimation.influence import Pairs, PairsRule, counter_for, find
-from memtail_core.estimation.label_noise import label_noise
+from memtail_core.estimation.label_noise import LabelNoise, label_noise
+from memtail_core.estimation.label_noise_intervals import wrong_label_intervals
 from memtail_core.experiments.subgroups.result import (
     CATEGORIES,
     STRONG,
@@ -89,7 +92,12 @@ def subgroups(
     category[has_other_label & doubtful] = MISLABELED
     cluster, cluster_of_test = clusters(pairs, trials.n, trials.n_test)
 
-    def member(i: int) -> Member:
+    order = np.lexsort((-scores.memorization, probability, -_ORDER[category]))
+    order = order[np.isin(order, studied)]
+    listed = order[category[order] != TYPICAL]
+    wrong_low, wrong_high = wrong_intervals(trials, dataset, noise, listed)
+
+    def member(place: int, i: int) -> Member:
         return Member(
             index=i,
             category=CATEGORIES[category[i]],
@@ -99,6 +107,8 @@ def subgroups(
             },
             label_probability=float(probability[i]),
             wrong_probability=float(noise.probability[i]),
+            wrong_low=float(wrong_low[place]),
+            wrong_high=float(wrong_high[place]),
             supports=int(supports[i]),
             strongest=float(strongest[i]),
             duplicate_of=int(partner[i]) if partner[i] >= 0 else None,
@@ -107,8 +117,6 @@ def subgroups(
             cluster=int(cluster[i]) if cluster[i] >= 0 else None,
         )
 
-    order = np.lexsort((-scores.memorization, probability, -_ORDER[category]))
-    order = order[np.isin(order, studied)]
     counts = np.bincount(category[studied], minlength=len(CATEGORIES)).tolist()
     n_clusters = int(cluster.max(initial=-1)) + 1
     return Subgroups(
@@ -124,7 +132,7 @@ def subgroups(
         noise=noise.rate,
         estimator=estimator.name,
         has_margins=trials.train_values is not None,
-        members=[member(int(i)) for i in order[category[order] != TYPICAL]],
+        members=[member(place, int(i)) for place, i in enumerate(listed)],
         clusters=[
             Cluster(
                 train=np.flatnonzero(cluster == k).tolist(),
@@ -154,10 +162,7 @@ def label_probability(trials: Trials, y: Indices) -> Floats:
     if trials.train_correct is None:
         raise EstimationError(UNKNOWN)
     total, judges = np.zeros(trials.n), np.zeros(trials.n)
-    for k, subset in enumerate(trials.subset):
-        inside = np.unpackbits(subset, count=trials.n).astype(bool)
-        knows = np.bincount(y[inside], minlength=y.max() + 1) > 0
-        judged = ~inside & knows[y]
+    for k, judged in enumerate(_judged(trials, y)):
         if trials.train_values is None:
             total += judged & np.unpackbits(trials.train_correct[k], count=trials.n).astype(bool)
         else:
@@ -166,6 +171,28 @@ def label_probability(trials: Trials, y: Indices) -> Floats:
     added = 0.5 if trials.train_values is None else 0.0
     with np.errstate(invalid="ignore"):
         return np.where(judges > 0, (total + added) / (judges + 2 * added), np.nan)
+
+
+def wrong_intervals(
+    trials: Trials, dataset: Dataset, noise: LabelNoise, of: Indices
+) -> tuple[Floats, Floats]:
+    """Return the 95% intervals of the probability that a label is wrong, float64 [len(of)] each.
+
+    NaN without margins.
+    """
+    if trials.train_values is None:
+        low, high = np.full((2, len(of)), np.nan)
+        return low, high
+    judged = np.stack(list(_judged(trials, dataset.y_train)))
+    return wrong_label_intervals(noise, trials.train_values, judged, len(dataset.classes), of)
+
+
+def _judged(trials: Trials, y: Indices) -> Iterator[Mask]:
+    """Which examples each trial held out, and knows another example of their class, bool [n]."""
+    for subset in trials.subset:
+        inside = np.unpackbits(subset, count=trials.n).astype(bool)
+        knows = np.bincount(y[inside], minlength=y.max() + 1) > 0
+        yield ~inside & knows[y]
 
 
 def near_duplicates(

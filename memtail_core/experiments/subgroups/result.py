@@ -36,6 +36,9 @@ class Member(BaseModel):
             recipes without probabilities, how often they predict it. Only networks that trained
             on another example of its class count; None if there is none.
         wrong_probability: of a wrong label; None where ``label_probability`` is.
+        wrong_low, wrong_high: its 95% interval, for what infinitely many networks would give, see
+            :mod:`memtail_core.estimation.label_noise_intervals`; None without margins, in older
+            results, and of labels that fewer than 3 networks judge.
         supports: how many test examples significantly rest on it.
         strongest: the largest influence on one of them; 0 where there is none.
         duplicate_of: the index of its near-duplicate, in the set ``duplicate_in``, ``train`` or
@@ -54,6 +57,8 @@ class Member(BaseModel):
     accuracy_out: Number
     label_probability: Number
     wrong_probability: Number
+    wrong_low: Number = None
+    wrong_high: Number = None
     supports: int
     strongest: float
     duplicate_of: int | None

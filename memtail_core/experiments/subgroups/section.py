@@ -83,7 +83,13 @@ def _notes(result: Subgroups) -> list[str]:
         + f". It is likely mislabeled if no influence is ≥ {STRONG:g} and its label is wrong with "
         f"probability ≥ {result.doubted:g}. That probability follows from the {source} that "
         "networks which held the example out give its label, if labels go wrong at random. "
-        "Systematic confusions look more plausible than they are.",
+        "Systematic confusions look more plausible than they are."
+        + (
+            " Its 95% intervals (wrong_low, wrong_high) are for what infinitely many networks of "
+            "this recipe would give; they do not ask whether labels go wrong at random."
+            if result.has_margins
+            else ""
+        ),
         "An atypical example whose label is plausible is called useful even if no test example "
         "rests on it, because a test set holds few examples of each rare kind.",
     ]
@@ -136,7 +142,10 @@ def _galleries(result: Subgroups, dataset: Dataset) -> list[Gallery]:
 
 def _caption(each: Member) -> str:
     if each.category == "likely-mislabeled":
-        return f"wrong: {decimal(each.wrong_probability)}"
+        said = f"wrong: {decimal(each.wrong_probability)}"
+        if each.wrong_low is None:
+            return said
+        return f"{said} ({decimal(each.wrong_low)} to {decimal(each.wrong_high)})"
     if each.category == "atypical-useful":
         return (
             f"supports {each.supports}" if each.supports else f"mem. {decimal(each.memorization)}"
