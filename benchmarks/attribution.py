@@ -88,7 +88,7 @@ def main(
         (f"combined, {runs} models", runs, runs),
         (f"combined, {making} models", making, runs),
     ]
-    for name, counted, networks in methods:
+    for name, counted, networks in dict.fromkeys(methods):
         if only and name not in only:
             continue
         with tempfile.TemporaryDirectory() as temporary:
