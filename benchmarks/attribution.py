@@ -8,7 +8,8 @@ count the first ``--from-trials`` models besides. All other models judge (docs/j
 method runs in a process that does nothing else; ``seconds`` are its own, without the trainings, and
 ``cpu_seconds`` those of the processor. ``--tests 200`` attributes and judges as many test examples,
 chosen at random: several methods take time for each pair. The
-other projects come with ``pip install "memtail[peers]"``; what is not installed is left out.
+other projects come with ``pip install "memtail[peers]"``; what is not installed is left out, and all
+of them where the examples are tokens: they know no table of token vectors.
 """
 
 import os
@@ -75,10 +76,11 @@ def main(
     if tests:
         columns = np.sort(np.random.default_rng(0).permutation(columns)[:tests])
     outcome = outcomes(judging, "margin")[:, columns]
+    others = PEERS if setting.dataset.texts is None else {}
     methods: list[tuple[str, int, int]] = [
         *((name, making, 0) for name in OWN[:2]),
         *((name, 0, runs) for name in OWN[2:]),
-        *((name, 0, runs) for name, (package, _) in PEERS.items() if find_spec(package)),
+        *((name, 0, runs) for name, (package, _) in others.items() if find_spec(package)),
         (f"combined, {runs} models", runs, runs),
         (f"combined, {making} models", making, runs),
     ]

@@ -37,17 +37,18 @@ def _ones(typing_context: Any, word: Any) -> Any:
 
 ones: Any = intrinsic(_ones)
 
-LANES = 32
-"""How many int16 a row has that :data:`add_rows` and :data:`set_row` add at once."""
+ROW = 64
+"""Bytes of a row that :data:`add_rows` and :data:`set_row` add at once: one or two registers."""
 
 _TABLES, _ENTRIES = 4, 256
 
 
 def _row(context: Any, builder: Any, kind: Any, array: Any, row: Any) -> Any:
-    """The address of a row of a contiguous int16 [n, 32]."""
+    """The address of a row of 64 bytes of a contiguous array."""
+    lanes = 8 * ROW // kind.dtype.bitwidth
     data = context.make_array(kind)(context, builder, array).data
-    first = builder.mul(row, ir.Constant(ir.IntType(64), LANES))
-    vector = ir.VectorType(ir.IntType(16), LANES)
+    first = builder.mul(row, ir.Constant(ir.IntType(64), lanes))
+    vector = ir.VectorType(context.get_data_type(kind.dtype), lanes)
     return builder.bitcast(builder.gep(data, [first]), vector.as_pointer())
 
 
@@ -72,7 +73,7 @@ def _add_rows(typing_context: Any, sums: Any, row: Any, tables: Any, word: Any) 
 add_rows: Any = intrinsic(_add_rows)
 """``add_rows(sums, r, tables, word)``: sums[r] += tables[256 k + byte k of word], k = 0 … 3.
 
-Both are contiguous int16 [·, 32]. A row is one or two registers, and stays in them.
+Both are contiguous int16 [·, 32].
 """
 
 
@@ -83,12 +84,18 @@ def _set_row(typing_context: Any, rows: Any, to: Any, of: Any, others: Any, othe
         kind, array = signature.args[0], arguments[0]
         to, of = (_row(context, builder, kind, array, each) for each in arguments[1:3])
         other = _row(context, builder, signature.args[3], *arguments[3:])
-        total = builder.add(builder.load(of, align=2), builder.load(other, align=2))
-        builder.store(total, to, align=2)
+        size = kind.dtype.bitwidth // 8
+        one, two = (builder.load(each, align=size) for each in (of, other))
+        is_float = isinstance(kind.dtype, types.Float)
+        total = builder.fadd(one, two) if is_float else builder.add(one, two)
+        builder.store(total, to, align=size)
         return context.get_dummy_value()
 
     return types.void(rows, types.int64, types.int64, others, types.int64), generate
 
 
 set_row: Any = intrinsic(_set_row)
-"""``set_row(rows, to, of, others, other)``: rows[to] = rows[of] + others[other]."""
+"""``set_row(rows, to, of, others, other)``: rows[to] = rows[of] + others[other].
+
+Both are contiguous int16 [·, 32] or float32 [·, 16].
+"""

@@ -9,9 +9,9 @@ are an addition of 32 numbers, in 16 bits. After 256 trials they are added up in
 import numpy as np
 from numpy.typing import NDArray
 
-from memtail_core.compiled import LANES, add_rows, compiled, set_row
+from memtail_core.compiled import ROW, add_rows, compiled, set_row
 
-COLUMNS = LANES
+COLUMNS = ROW // 2
 """Test examples at a time."""
 
 _TRIALS = 32  # of one pass over the training examples: four tables, which stay in the nearest cache
