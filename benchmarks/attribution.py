@@ -7,9 +7,9 @@ All methods read the same ``--runs`` networks, the first of the study; ``counted
 count the first ``--from-trials`` models besides. All other models judge (docs/judge.md). Each
 method runs in a process that does nothing else; ``seconds`` are its own, without the trainings, and
 ``cpu_seconds`` those of the processor. ``--tests 200`` attributes and judges as many test examples,
-chosen at random: several methods take time for each pair. The
-other projects come with ``pip install "memtail[peers]"``; what is not installed is left out, and all
-of them where the examples are tokens: they know no table of token vectors.
+chosen at random: several methods take time for each pair. The other projects come with ``pip
+install "memtail[peers]"``; what is not installed is left out, and all of them where the examples
+are tokens: they know no table of token vectors.
 """
 
 import os

@@ -1,9 +1,9 @@
 """One pass over a family of pairs: rounded products for all, exact means for those that matter.
 
 The sums of rounded outcomes are one product of matrices of small whole numbers, Mᵀ Q, with M the
-subsets and Q the levels (:mod:`.level_sums`). The influence it gives is wrong by at most one level, because each of its
-two means is by at most half of one. So no pair that reaches a threshold is overlooked if it is
-lowered by a level, and what comes near is computed exactly.
+subsets and Q the levels (:mod:`.level_sums`). The influence it gives is wrong by at most one level,
+because each of its two means is by at most half of one. So no pair that reaches a threshold is
+overlooked if it is lowered by a level, and what comes near is computed exactly.
 """
 
 import math
