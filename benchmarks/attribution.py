@@ -9,7 +9,7 @@ method runs in a process that does nothing else; ``seconds`` are its own, withou
 ``cpu_seconds`` those of the processor. ``--tests 200`` attributes and judges as many test examples,
 chosen at random: several methods take time for each pair. The other projects come with ``pip
 install "memtail[peers]"``; what is not installed is left out, and all of them where the examples
-are tokens: they know no table of token vectors.
+are tokens: they are given numbers here.
 """
 
 import os
