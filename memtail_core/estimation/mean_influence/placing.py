@@ -48,7 +48,7 @@ def round_off(
         for t in range(trials):
             for c in range(width):
                 outcome = np.float64(table[patterns[t, left + c]])
-                at = min(LEVELS - 1, max(0, np.int64(np.rint((outcome - low[c]) / unit[c]))))
+                at = min(LEVELS - 1, max(0, int(np.rint((outcome - low[c]) / unit[c]))))
                 levels[left + c, places[t]] = at - LEVELS // 2
                 counts[left + c, at] += 1
 
