@@ -10,7 +10,7 @@ method runs in a process that does nothing else; ``seconds`` are its own, withou
 chosen at random: several methods take time for each pair. With ``--keep FOLDER`` scores are kept
 there, with what they cost, and judged again without being computed again when there are more
 models. The other projects come with ``pip install "memtail[peers]"``; what is not installed is left
-out.
+out, and all of them where the examples are tokens: they are given numbers here.
 """
 
 import json
@@ -81,10 +81,11 @@ def main(
     if tests:
         columns = np.sort(np.random.default_rng(0).permutation(columns)[:tests])
     outcome = outcomes(judging, "margin")[:, columns]
+    others = PEERS if setting.dataset.texts is None else {}
     methods: list[tuple[str, int, int]] = [
         *((name, making, 0) for name in OWN[:2]),
         *((name, 0, runs) for name in OWN[2:]),
-        *((name, 0, runs) for name, (package, _) in PEERS.items() if find_spec(package)),
+        *((name, 0, runs) for name, (package, _) in others.items() if find_spec(package)),
         (f"combined, {runs} models", runs, runs),
         (f"combined, {making} models", making, runs),
     ]

@@ -90,18 +90,21 @@ def terms_of(tokens: list[int], vocabulary: int, buckets: int) -> list[int]:
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_a_bag_is_the_mean_over_tokens_and_pairs_and_so_are_its_gradients(k: int) -> None:
+@pytest.mark.parametrize("width", [4, 16])
+def test_a_bag_is_the_mean_over_tokens_and_pairs_and_so_are_its_gradients(
+    k: int, width: int
+) -> None:
     """Our loop, torch's kernels and the definition agree."""
     rng = torch.Generator().manual_seed(1)
     tokens = torch.randint(0, 8, (k, 5, 6), generator=rng)
     tokens[:, 4] = 0
-    weight = torch.randn(k * 19, 4, generator=rng, requires_grad=True)
-    outer = torch.randn(k, 5, 4, generator=rng)
+    weight = torch.randn(k * 19, width, generator=rng, requires_grad=True)
+    outer = torch.randn(k, 5, width, generator=rng)
     slow = torch.stack(
         [
             torch.stack(
                 [
-                    weight[[19 * i + t for t in own]].mean(0) if own else torch.zeros(4)
+                    weight[[19 * i + t for t in own]].mean(0) if own else torch.zeros(width)
                     for own in (terms_of(text, 7, 11) for text in texts)
                 ]
             )
@@ -117,9 +120,10 @@ def test_a_bag_is_the_mean_over_tokens_and_pairs_and_so_are_its_gradients(k: int
         torch.testing.assert_close(gradient.float(), expected)
 
 
-def test_gradients_of_rows_are_those_of_torch() -> None:
+@pytest.mark.parametrize("width", [3, 16])
+def test_gradients_of_rows_are_those_of_torch(width: int) -> None:
     rng = torch.Generator().manual_seed(1)
-    weight = torch.randn(20, 3, generator=rng, requires_grad=True)
+    weight = torch.randn(20, width, generator=rng, requires_grad=True)
     terms = torch.randint(20, (6, 5), generator=rng)
     found, expected = (
         torch.autograd.grad((each(terms) ** 2).sum(), weight)[0]

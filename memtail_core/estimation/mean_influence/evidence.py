@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from memtail_core.errors import EstimationError
 from memtail_core.estimation.influence.bits import Bits
+from memtail_core.estimation.mean_influence.placing import LEVELS, place, round_off
 from memtail_core.estimation.measures import Measure
 
-LEVELS = 255
 _MIDDLE = LEVELS // 2
 _DIGITS = 16
 _MOST_TRIALS = 2**_DIGITS  # sums of levels are exact in float32
@@ -145,24 +145,16 @@ class MeanEvidence:
         n_test, width = self.values.shape[1], 64 * self.members.words.shape[1]
         levels = np.zeros((n_test, width), np.int8)
         counts = np.zeros((n_test, LEVELS), np.int32)
-        step, low = np.zeros(n_test), np.zeros(n_test)
+        step = np.empty(n_test)
         for start in range(0, n_test, _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            outcome = self.table[self.values[:, part]].T.astype(np.float64)
-            low[part] = outcome.min(axis=1)
-            step[part] = (outcome.max(axis=1) - low[part]) / (LEVELS - 1)
-            unit = np.where(step[part] > 0, step[part], 1.0)
-            at = np.rint((outcome - low[part, None]) / unit[:, None]).astype(np.int64)
-            levels[part, self.places] = at - _MIDDLE
-            keys = at + LEVELS * np.arange(len(at))[:, None]
-            counts[part] = np.bincount(keys.ravel(), minlength=LEVELS * len(at)).reshape(-1, LEVELS)
+            patterns = np.array(self.values[:, part], order="C")
+            round_off(patterns, self.table, self.places, levels[part], counts[part], step[part])
         return Rounded(levels, counts, step)
 
     def _placed(self, patterns: NDArray[np.uint16]) -> NDArray[np.float32]:
-        outcome = self.table[patterns].T.astype(np.float64)
-        outcome -= outcome.mean(axis=1, keepdims=True)
-        placed = np.zeros((len(outcome), 64 * self.members.words.shape[1]), np.float32)
-        placed[:, self.places] = outcome
+        placed = np.zeros((patterns.shape[1], 64 * self.members.words.shape[1]), np.float32)
+        place(np.array(patterns, order="C"), self.table, self.places, placed)
         return placed
 
 

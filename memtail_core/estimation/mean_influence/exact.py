@@ -37,6 +37,13 @@ class Moments:
     covariance: Floats
     level_sum: Indices
 
+    @classmethod
+    def of_sizes(cls, n_in: Indices, trials: int) -> "Moments":
+        """Return those of pairs of which nothing is known but int64 [P], the trials with each."""
+        unknown = np.full((2, len(n_in)), np.nan)
+        n = np.stack([n_in, trials - n_in])
+        return cls(n, unknown, unknown, unknown, np.zeros(len(n_in), np.int64))
+
     @property
     def influence(self) -> Floats:
         """The difference of the means, float64 [P]."""

@@ -19,6 +19,7 @@ from memtail_core.estimation.influence.pairs import WRONG, Pairs
 from memtail_core.estimation.influence.scan import Progress
 from memtail_core.estimation.intervals import reaches
 from memtail_core.estimation.mean_influence.evidence import Indices, MeanEvidence
+from memtail_core.estimation.mean_influence.exact import Moments
 from memtail_core.estimation.mean_influence.scan import Candidates, Near, scan
 from memtail_core.estimation.mean_influence.tested import Tested, joined
 from memtail_core.estimation.mean_intervals import reach_and_freedom
@@ -155,7 +156,9 @@ def by_chance(evidence: MeanEvidence, testable: Family, theta: float) -> float:
     train, test = testable.drawn(_DRAWN)
     if not len(train):
         return 0.0
-    drawn = Tested.of(evidence, testable, train, test)
+    sizes = Moments.of_sizes(evidence.n_in[train], evidence.trials)
+    is_chosen = testable.above is not None  # else chance depends on how many trials there are alone
+    drawn = Tested.of(evidence, testable, train, test, None if is_chosen else sizes)
     log_p = drawn.log_probability(evidence, drawn.least_sum(evidence, theta))
     return testable.n_pairs * float(np.exp(log_p).mean())
 

@@ -1,9 +1,9 @@
 """One pass over a family of pairs: rounded products for all, exact means for those that matter.
 
 The sums of rounded outcomes are one product of matrices of small whole numbers, Mᵀ Q, with M the
-subsets and Q the levels. The influence it gives is wrong by at most one level, because each of its
-two means is by at most half of one. So no pair that reaches a threshold is overlooked if it is
-lowered by a level, and what comes near is computed exactly.
+subsets and Q the levels (:mod:`.level_sums`). The influence it gives is wrong by at most one level,
+because each of its two means is by at most half of one. So no pair that reaches a threshold is
+overlooked if it is lowered by a level, and what comes near is computed exactly.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,10 @@ from memtail_core.estimation.influence.families import Family
 from memtail_core.estimation.influence.scan import Progress
 from memtail_core.estimation.mean_influence.evidence import Floats, Indices, MeanEvidence
 from memtail_core.estimation.mean_influence.exact import Moments, moments
-from memtail_core.estimation.mean_influence.products import Product, fastest_product
+from memtail_core.estimation.mean_influence.level_sums import COLUMNS, level_sums
 
-_COLUMNS = 4096  # of a tile at most: their outcomes are 4 bytes for each trial
-_ROWS = 1024  # of a tile at most
+_COLUMNS = 1024  # of a tile at most: their outcomes are 4 bytes for each trial
+_ROWS = 2048  # of a tile at most: many use the tables of a column, and their sums stay cached
 _NEVER = 2**31 - 1
 _SLACK = 1e-6  # of a level, for rounding
 
@@ -89,16 +89,11 @@ def scan(
         What ``reduce`` returned, in the order of the tiles, which depends on evidence and family
         alone.
     """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # each tile has a thread of its own
-    product = fastest_product()
     waiting: deque[tuple[int, Future[R]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for rows, columns, outcome, levels in _tiles(evidence, family):
-                work = _Tile(evidence, near, n_bins, rows, columns, outcome, levels, product)
+                work = _Tile(evidence, near, n_bins, rows, columns, outcome, levels)
                 n_pairs = len(rows) * len(columns)
                 waiting.append((n_pairs, pool.submit(lambda w: reduce(w.candidates()), work)))
                 while len(waiting) > threads:
@@ -107,7 +102,6 @@ def scan(
                 yield _next(waiting, progress)
         finally:  # Ctrl-C: what has not begun need not
             pool.shutdown(wait=True, cancel_futures=True)
-            torch.set_num_threads(before)
 
 
 def _next(waiting: deque[tuple[int, Future[R]]], progress: Progress | None) -> R:
@@ -140,27 +134,28 @@ class _Tile:
     columns: Indices
     outcome: NDArray[np.float32]
     levels: NDArray[np.int8]
-    product: Product
 
     def candidates(self) -> Candidates:
         evidence, rows, columns = self.evidence, self.rows, self.columns
-        inside = evidence.inside(rows)
-        sums = self.product(inside, self.levels)
+        words = np.ascontiguousarray(evidence.members.words[rows].T)
         sizes, size_of = np.unique(evidence.n_in[rows], return_inverse=True)
         tally = np.zeros(self.n_bins, np.int64)
         found: list[tuple[Indices, Indices]] = []
-        least = self._least(sizes)
-        for start in range(0, len(rows), 64):
-            part = slice(start, min(start + 64, len(rows)))
-            room = np.empty((2, (part.stop - part.start) * len(columns)), np.int32)
-            n = _reaching(sums[part], len(columns), least, size_of[part], room)
-            found.append((room[0, :n].astype(np.int64) + start, room[1, :n].astype(np.int64)))
-        if self.n_bins:
-            _tally(sums, len(rows), len(columns), size_of, *self._scales(sizes), tally)
+        least, scales = self._least(sizes), self._scales(sizes)
+        sums = np.empty((len(rows), COLUMNS), np.int32)
+        room = np.empty((2, sums.size), np.int32)
+        for left in range(0, len(columns), COLUMNS):
+            block = self.levels[left : left + COLUMNS]
+            level_sums(words, block, sums)
+            n = _reaching(sums, left, len(block), least, size_of, room)
+            found.append((room[0, :n].astype(np.int64), room[1, :n].astype(np.int64)))
+            if self.n_bins:
+                _tally(sums, left, len(block), size_of, *scales, tally)
         row, column = (np.concatenate(each) for each in zip(*found, strict=True))
         used, at = np.unique(row, return_inverse=True)
         own = evidence.own_outcomes(rows[used]) if len(used) else None
-        of = moments(inside[used], self.outcome, own, self.levels, (at, column), evidence.trials)
+        inside = evidence.inside(rows[used])
+        of = moments(inside, self.outcome, own, self.levels, (at, column), evidence.trials)
         return Candidates(rows[row], columns[column], of, tally)
 
     def _least(self, sizes: Indices) -> NDArray[np.int32]:
@@ -186,33 +181,35 @@ class _Tile:
 
 @compiled
 def _reaching(
-    sums: NDArray[Any],
+    sums: NDArray[np.int32],
+    left: int,
     width: int,
     least: NDArray[np.int32],
     size_of: Indices,
     room: NDArray[np.int32],
 ) -> int:
-    """List the rows and columns whose sum is at least what it has to be; return how many."""
+    """List the rows and columns, from ``left`` on, whose sum is at least what it has to be.
+
+    Return how many.
+    """
     found = 0
     for r in range(len(size_of)):
-        floor, here = least[size_of[r]], sums[r]
-        for left in range(0, width, 256):
-            end = min(left + 256, width)
-            some = False
-            for c in range(left, end):
-                some |= here[c] >= floor[c]
-            if some:
-                for c in range(left, end):
-                    if here[c] >= floor[c]:
-                        room[0, found], room[1, found] = r, c
-                        found += 1
+        floor, here = least[size_of[r], left : left + width], sums[r]
+        some = False
+        for c in range(width):
+            some |= here[c] >= floor[c]
+        if some:
+            for c in range(width):
+                if here[c] >= floor[c]:
+                    room[0, found], room[1, found] = r, left + c
+                    found += 1
     return found
 
 
 @compiled
 def _tally(
-    sums: NDArray[Any],
-    height: int,
+    sums: NDArray[np.int32],
+    left: int,
     width: int,
     size_of: Indices,
     slope: Floats,
@@ -221,8 +218,8 @@ def _tally(
     tally: Indices,
 ) -> None:
     last = len(tally) - 1
-    for r in range(height):
-        a, less = slope[size_of[r]], offset[size_of[r]]
+    for r in range(len(size_of)):
+        a, less = slope[size_of[r]], offset[size_of[r], left : left + width]
         for c in range(width):
-            at = math.floor(a * step[c] * sums[r, c] - less[c] + _SLACK)
+            at = math.floor(a * step[left + c] * sums[r, c] - less[c] + _SLACK)
             tally[min(last, max(0, at))] += 1

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from memtail_core.compiled import compiled
+from memtail_core.compiled import ROW, compiled, set_row
 
 LEFT, RIGHT = 0x9E3779B1, 0x85EBCA77
 """By which the two tokens of a pair are multiplied before they are hashed."""
+
+_LANES = ROW // 4  # numbers that are added at once
 
 
 def hashed_pairs(tokens: Tensor, buckets: int) -> Tensor:
@@ -76,7 +78,9 @@ class _Means(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         made = torch.empty(ctx.shape)
         shares = gradients[0] / torch.from_numpy(ctx.counts).view(*gradients[0].shape[:2], 1)
-        _add_shares(made.numpy(), ctx.terms.view(np.uint32), ctx.ends, shares.numpy())
+        of_texts = shares.flatten(0, 1).contiguous().numpy()
+        terms = ctx.terms.view(np.uint32)
+        _add_shares(made.numpy(), terms, ctx.ends, of_texts, len(shares))
         return made, None, None, None
 
 
@@ -120,38 +124,55 @@ def _terms(
                 n += 1
                 if t + 1 < len(text) and text[t + 1] > 0:
                     mixed = text[t] * LEFT + text[t + 1] * RIGHT
-                    terms[n] = k * rows + 1 + vocabulary + (mixed ^ (mixed >> 15)) % buckets
+                    bucket = np.uint64(mixed ^ (mixed >> 15)) % np.uint64(buckets)
+                    terms[n] = k * rows + 1 + vocabulary + np.int64(bucket)
                     n += 1
             ends[k * tokens.shape[1] + b] = n
 
 
-# Row numbers are unsigned below: a negative one would count from the end, which is slow to allow.
+# Rows of sixteen numbers are added at once. Row numbers are unsigned in the other loops: a negative
+# one would count from the end, which is slow to allow.
 
 
 @compiled
 def _add_shares(
-    made: NDArray[Any], terms: NDArray[np.uint32], ends: NDArray[Any], shares: NDArray[Any]
+    made: NDArray[Any],
+    terms: NDArray[np.uint32],
+    ends: NDArray[Any],
+    shares: NDArray[Any],
+    n_tables: int,
 ) -> None:
-    """Fill made [K · R, width] with the sums of the shares [K, B, width] of each row's texts.
+    """Fill made [K · R, width] with the sums of the shares [K · B, width] of each row's texts.
 
     Terms ends[b] to ends[b + 1] are the rows of text b of K · B. One table after another is set to
     0 and filled, because it fits in the processor's cache.
     """
-    n_tables, n_texts, width = shares.shape
-    rows = len(made) // n_tables
+    rows, n_texts, width = len(made) // n_tables, len(shares) // n_tables, made.shape[1]
     for k in range(n_tables):
         made[k * rows : (k + 1) * rows] = 0
-        for b in range(n_texts):
-            share, text = shares[k, b], k * n_texts + b
-            for i in range(ends[text], ends[text + 1]):
-                row = made[terms[i]]
-                for c in range(width):
-                    row[c] += share[c]
+        for text in range(k * n_texts, (k + 1) * n_texts):
+            if width == _LANES:
+                for i in range(ends[text], ends[text + 1]):
+                    to = np.int64(terms[i])
+                    set_row(made, to, to, shares, text)
+            else:
+                share = shares[text]
+                for i in range(ends[text], ends[text + 1]):
+                    row = made[terms[i]]
+                    for c in range(width):
+                        row[c] += share[c]
 
 
 @compiled
 def _add_rows(made: NDArray[Any], terms: NDArray[np.uint64], gradients: NDArray[Any]) -> None:
-    for k in range(len(terms)):
-        row, gradient = made[terms[k]], gradients[k]
-        for c in range(len(row)):
-            row[c] += gradient[c]
+    """Add to made [R, width] the gradient [N, width] of each of N terms, in order."""
+    width = made.shape[1]
+    if width == _LANES:
+        for k in range(len(terms)):
+            to = np.int64(terms[k])
+            set_row(made, to, to, gradients, k)
+    else:
+        for k in range(len(terms)):
+            row, gradient = made[terms[k]], gradients[k]
+            for c in range(width):
+                row[c] += gradient[c]
