@@ -54,7 +54,10 @@ class Labels:
         n = len(self.mean)
         quality = _qualities()[rng.integers(_QUALITIES, size=(trials, 1))]
         luck = _noises()[rng.integers(_NOISES, size=(trials, n))]
-        return self.mean + self.spread * (_SHARED * quality + np.sqrt(1 - _SHARED**2) * luck)
+        found: Floats = self.mean + self.spread * (
+            _SHARED * quality + np.sqrt(1 - _SHARED**2) * luck
+        )
+        return found
 
 
 def held_out(rng: np.random.Generator, trials: int, n: int, count: int) -> NDArray[np.bool_]:
