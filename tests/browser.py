@@ -5,7 +5,11 @@ from tests.browser import browser, visit  # noqa: F401  (in a conftest.py)
 def test_...(visit: Visit) -> None:
     seen = visit("file:///...", color_scheme="dark")
     seen.page.click("text=Pairs")
+    expect(seen.page.locator("#pairs")).to_be_visible()
     assert seen.complaints == []
+
+Wait with Playwright's ``expect``: ``wait_for_function`` evaluates in the page, whose content
+security policy forbids it from the second look on.
 """
 
 import os
@@ -79,8 +83,9 @@ def browser() -> "Iterator[Browser]":
     path = chromium()
     if path is None:
         pytest.skip("needs Chromium: none on this machine, and installing it takes root and apt")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(
             executable_path=path,

@@ -50,6 +50,7 @@ OF_JUDGE = {
     "by_memorization", "duplicates", "losses", "memorized", "mislabeled", "repeats", "share_high",
     "share_low", "tests", "with_duplicate", "wrong_labels",
 }  # fmt: skip
+OF_SUBGROUPS = {"wrong_low", "wrong_high"}
 OF_PRIVACY = {"few", "strict", "epsilon", "no_epsilon", "target"}
 
 
@@ -79,7 +80,7 @@ def test_results_of_the_version_before_are_read(path: Path) -> None:
     result: Result = experiment.result.model_validate_json(text)
     assert result.name == path.stem
     old, new = json.loads(text), result.model_dump(mode="json")
-    assert set(added(old, new)) <= {"estimator", "measure", *OF_JUDGE, *OF_PRIVACY}
+    assert set(added(old, new)) <= {"estimator", "measure", *OF_JUDGE, *OF_PRIVACY, *OF_SUBGROUPS}
 
 
 def test_old_results_are_there_for_every_experiment() -> None:

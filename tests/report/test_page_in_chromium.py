@@ -4,6 +4,7 @@ Every visit ends with :func:`nothing_to_complain`: a page that works says nothin
 and asks nobody for anything.
 """
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from memtail_core.analysis import Analysis, analyse
 from memtail_core.report.exploration import encoded, explore
@@ -111,7 +113,7 @@ def is_drawn(canvas: "Locator") -> bool:
     return bool(
         canvas.evaluate(
             """async (canvas) => {
-                for (let tries = 0; tries < 100; tries++) {
+                for (let tries = 0; tries < 3000; tries++) {
                     const { data } = canvas.getContext("2d")
                         .getImageData(0, 0, canvas.width, canvas.height);
                     if (new Set(new Uint32Array(data.buffer)).size > 1) return true;
@@ -176,7 +178,7 @@ def test_an_example_leads_to_others(digits: str, visit: Visit, trained: Trained)
     tab.go_back()
     dialog.get_by_role("heading", level=2).get_by_text(f"Training example {first}").wait_for()
     tab.keyboard.press("Escape")
-    tab.wait_for_function("(label) => document.activeElement.ariaLabel === label", arg=label)
+    expect(tab.locator(":focus")).to_have_attribute("aria-label", label)
 
     # the reverse: a test example that something supports, and what that is
     tab.get_by_role("tab", name="Test examples").click()
@@ -257,7 +259,7 @@ def test_a_keyboard_goes_everywhere(digits: str, visit: Visit) -> None:
     keys("ArrowRight")
     assert heading.inner_text() != second
     keys("Escape")  # going on in the dialog went on in the gallery
-    tab.wait_for_function("document.activeElement.ariaColIndex === '3'")
+    expect(tab.locator(":focus")).to_have_attribute("aria-colindex", "3")
     assert at() == (1, 3)
     assert not tab.evaluate("location.hash")
     nothing_to_complain(seen)
@@ -268,7 +270,7 @@ def test_an_address_leads_to_an_example(digits: str, visit: Visit) -> None:
     tab = seen.page
     tab.get_by_role("heading", name="Test example 3").wait_for()
     tab.keyboard.press("Escape")
-    tab.wait_for_function("document.activeElement.ariaLabel?.startsWith('Test example 3,')")
+    expect(tab.locator(":focus")).to_have_attribute("aria-label", re.compile("^Test example 3,"))
     assert tab.locator("#panel-test").is_visible()
     nothing_to_complain(seen)
     unknown = visit(f"{digits}#train-99999")

@@ -36,14 +36,14 @@ class Member(BaseModel):
             recipes without probabilities, how often they predict it. Only networks that trained
             on another example of its class count; None if there is none.
         wrong_probability: of a wrong label; None where ``label_probability`` is.
-        wrong_low, wrong_high: its 95% interval, for what infinitely many networks would give, see
-            :mod:`memtail_core.estimation.label_noise_intervals`; None without margins, in older
-            results, and of labels that fewer than 3 networks judge.
         supports: how many test examples significantly rest on it.
         strongest: the largest influence on one of them; 0 where there is none.
         duplicate_of: the index of its near-duplicate, in the set ``duplicate_in``, ``train`` or
             ``test``; ``duplicate_has_other_label``: whether that has another label.
         cluster: the number of its cluster.
+        wrong_low, wrong_high: the 95% interval of ``wrong_probability``, for what infinitely many
+            networks would give, see :mod:`memtail_core.estimation.label_noise_intervals`; None
+            without margins, in older results, and of labels that fewer than 3 networks judge.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,14 +57,14 @@ class Member(BaseModel):
     accuracy_out: Number
     label_probability: Number
     wrong_probability: Number
-    wrong_low: Number = None
-    wrong_high: Number = None
     supports: int
     strongest: float
     duplicate_of: int | None
     duplicate_in: str | None
     duplicate_has_other_label: bool
     cluster: int | None
+    wrong_low: Number = None
+    wrong_high: Number = None
 
 
 class Cluster(BaseModel):
